@@ -1,0 +1,303 @@
+"""The composition root: what is built from what, and the order of start and stop. It stands here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from telegram.error import NetworkError
+
+from astral_core import core_plugin
+from astral_core.bot import home
+from astral_core.bot.application import BotApplication, BotRunner, build_application
+from astral_core.bot.commands import announce_commands
+from astral_core.bot.ingest import Ingest
+from astral_core.bot.people import People
+from astral_core.bot.polling import poll_forever
+from astral_core.bot.router import Router
+from astral_core.bot.sender import MessageSender
+from astral_core.bot.transport import Transport
+from astral_core.config import Settings
+from astral_core.cpu import Cpu
+from astral_core.db import migrate
+from astral_core.db.engine import Database, open_database
+from astral_core.declare import Handled
+from astral_core.errors import ConfigError, MigrationError, PluginLoadError
+from astral_core.host.host import Host, enforce_policy, load
+from astral_core.host.services import Services
+from astral_core.host.state import Plugin, State
+from astral_core.inbox import outbox, retention
+from astral_core.inbox.lanes import Lanes
+from astral_core.inbox.replica import Ownership
+from astral_core.inbox.store import Store
+from astral_core.inbox.worker import Worker
+from astral_core.jobs import run_jobs
+from astral_core.observe.metrics import Metrics
+from astral_core.observe.telemetry import Telemetry
+from astral_core.observe.watchdog import Watchdog
+from astral_core.privacy import Privacy
+from astral_core.web.health import Health
+from astral_core.web.server import build_web, start_server
+from astral_core.web.webhook import TelegramWebhook
+
+log = logging.getLogger("astral")
+LIFESPAN_TIMEOUT = 30.0
+GRACE = 20.0
+UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
+EVERYTHING = [*UPDATES, "edited_message", "channel_post", "edited_channel_post", "inline_query", "shipping_query",
+              "chosen_inline_result", "poll", "poll_answer", "chat_member", "chat_join_request"]  # fmt: skip
+
+
+@dataclass
+class App:
+    """One bot. `async with app:` starts and stops it; `port` is the one that it listens on."""
+
+    settings: Settings
+    host: Host
+    database: Database
+    store: Store
+    services: Services
+    people: People
+    transport: Transport
+    application: BotApplication
+    lanes: Lanes
+    webhook: TelegramWebhook
+    ingest: Ingest
+    metrics: Metrics
+    telemetry: Telemetry
+    watchdog: Watchdog
+    ownership: Ownership
+    polling: bool = False
+    port: int = 0
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+    _serving: bool = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def _start(self) -> None:
+        """Each step pushes its own undoing: stop is this list read backwards."""
+        enter = self._stack.push_async_callback
+        enter(self.database.dispose)
+        enter(self.services.close)
+        enter(self.transport.close)
+        enter(self.services.cpu.close)
+        health = Health(self._points, self.metrics, self._gauges, self.settings.web.metrics_token)
+        web = build_web(self.host, self.webhook, health)
+        if self.database.is_sqlite:
+            await self.ownership.acquire()  # refuse a second process before it takes the port
+        enter(self.ownership.release)
+        runner, self.port = await start_server(web, self.settings.web)
+        log.info("listening on http://%s:%d", self.settings.web.host, self.port)
+        enter(runner.cleanup)
+        if not self.database.is_sqlite:
+            await self.ownership.acquire()
+        await self._migrate()
+        self.store.start()
+        enter(self.store.stop)
+        await self.store.count_pending()
+        self.webhook.accepting = True
+        self.watchdog.start()
+        enter(self.watchdog.stop)
+        await self._start_plugins()
+        self.telemetry.start()
+        enter(self.telemetry.stop)
+        self._background(self._watch_ownership(), "astral-ownership")
+        self._background(self._purge(), "astral-retention")
+        self._background(self._begin_to_handle(), "astral-begin")
+
+    async def stop(self) -> None:
+        """Drain: not ready, no new posts, running handlers finish, the rest stays in the database."""
+        self._serving = False
+        await asyncio.sleep(self.settings.web.drain_delay)
+        self.webhook.accepting = False
+        await self._stack.aclose()
+
+    def _background(self, work: Any, name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_log_failure)
+
+        async def cancel() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        self._stack.push_async_callback(cancel)
+
+    async def _migrate(self) -> None:
+        chains = self.host.chains()
+        if self.settings.database.auto_migrate:
+            await migrate.upgrade(self.database, chains)
+            return
+        behind = [item.plugin for item in await migrate.status(self.database, chains) if not item.up_to_date]
+        if behind:
+            raise MigrationError(f"the schema of {', '.join(behind)} is not up to date. Fix: astral db upgrade.")
+
+    async def _start_plugins(self) -> None:
+        self.host.services = self.services
+        self.services.providers[Privacy] = ("core", Privacy(self.host))
+        for plugin in self.host.alive:
+            generator = self.host.runner.call("astral_lifespan", plugin.id, ctx=self.host.contexts[plugin.id])
+            try:
+                if generator is not None:
+                    async with asyncio.timeout(LIFESPAN_TIMEOUT):
+                        await anext(generator)
+                    self._stack.push_async_callback(_end_lifespan, plugin, generator)
+                plugin.state = State.ACTIVE
+            except Exception as error:  # noqa: BLE001  # one plugin's failure does not stop the others
+                plugin.fail("lifespan", error)
+        enforce_policy(self.host)
+
+    async def _begin_to_handle(self) -> None:
+        """Initialize python-telegram-bot, however long Telegram is away, then let the lanes run."""
+        await self._initialize()
+        self._stack.push_async_callback(self._shutdown_application)
+        self.store.dispatch = self.lanes.dispatch
+        for delivery in await outbox.load_unsent(self.database):
+            self.lanes.deliver(delivery)
+        after = 0
+        while rows := await self.store.load(None, after, 1000):
+            self.lanes.dispatch(rows)
+            after = rows[-1].seq
+        self.lanes.start()
+        self._stack.push_async_callback(self.lanes.stop, GRACE)
+        self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
+        await self._open_the_way_in()
+        self._serving = True
+        log.info("ready: @%s, plugins: %s", self.application.bot.username, ", ".join(p.id for p in self.host.alive))
+        await announce_commands(self.transport, self.services)
+
+    async def _initialize(self) -> None:
+        pause = 0.5
+        while True:
+            try:
+                await self.application.initialize()
+            except NetworkError as error:
+                log.warning("Telegram is not reachable (%s), trying again in %.1f s", error, pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 30.0)
+            else:
+                return
+
+    async def _open_the_way_in(self) -> None:
+        wanted = EVERYTHING if self.host.registry.raws else UPDATES
+        telegram = self.settings.telegram
+        if self.polling:
+            self._background(poll_forever(self.transport, self.ingest, wanted), "astral-polling")
+        elif telegram.public_url and telegram.webhook_secret:
+            await self.transport.call(
+                "setWebhook",
+                {
+                    "url": f"{telegram.public_url.rstrip('/')}/webhook/telegram",
+                    "secret_token": telegram.webhook_secret.get_secret_value(),
+                    "allowed_updates": wanted,
+                    "max_connections": telegram.max_connections,
+                },
+            )
+
+    async def _shutdown_application(self) -> None:
+        await self.application.shutdown()
+
+    async def _watch_ownership(self) -> None:
+        while await self.ownership.check():
+            await asyncio.sleep(1.0)  # the server is asked, no event tells
+        log.critical("the right to handle this database is lost; this process ends")
+        self.lost.set()
+
+    async def _purge(self) -> None:
+        while True:
+            await retention.purge(self.store, self.settings.inbox.keep_done_hours)
+            await asyncio.sleep(3600)
+
+    async def _points(self) -> dict[str, bool]:
+        return {"serving": self._serving, "owner": self.ownership.owned, "database": await self._database_answers()}
+
+    async def _database_answers(self) -> bool:
+        try:
+            async with asyncio.timeout(2), self.database.engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (SQLAlchemyError, OSError):
+            return False
+        return True
+
+    def _gauges(self) -> None:
+        self.metrics.pending.set(self.store.pending)
+        self.metrics.lanes.set(len(self.lanes))
+
+
+async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
+    try:
+        async with asyncio.timeout(LIFESPAN_TIMEOUT):
+            await anext(generator, None)
+    except Exception:
+        log.exception("plugin %r failed while it was closed", plugin.id)
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("background task %s failed", task.get_name(), exc_info=task.exception())
+
+
+def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None) -> App:
+    """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing."""
+    _check(settings, polling)
+    host = load(settings, core_plugin, plugins)
+    database = open_database(settings.database.url.get_secret_value(), settings.database.pool_size)
+    metrics = Metrics()
+    store = Store(database, settings.inbox.max_pending, committed=metrics.batch.observe)
+    services = Services(settings, database, store, host.registry, Cpu(), host.catalogs(), host.plugin_settings)
+    people = People(database)
+    token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
+    transport = Transport(settings.telegram.api_url, token)
+    router = Router(host.registry, home.FALLBACK, home.EXPIRED, lambda: application.bot.username)
+    application = build_application(settings, transport, router)
+    telemetry = Telemetry(metrics, _telemetry_subscribers(host))
+    worker = Worker(
+        database, store, BotRunner(application, services, people, transport),
+        MessageSender(transport, database, settings.bot_id), settings.bot_id, settings.inbox.handler_timeout,
+        handled=telemetry.handled,
+    )  # fmt: skip
+    ingest = Ingest(store, people, host.registry, metrics, f"tg:{settings.bot_id}")
+    return App(
+        settings=settings, host=host, database=database, store=store, services=services, people=people,
+        transport=transport, application=application,
+        lanes=Lanes(store, worker.step, settings.inbox.handlers, settings.inbox.max_lane),
+        webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
+        telemetry=telemetry, watchdog=Watchdog(metrics, host.owner_of), ownership=Ownership(database),
+        polling=polling,
+    )  # fmt: skip
+
+
+def _telemetry_subscribers(host: Host) -> list[tuple[str, Callable[[list[Handled]], Awaitable[None]]]]:
+    return [(plugin, partial(item.handler, host.contexts[plugin])) for plugin, item in host.registry.telemetry]
+
+
+def _check(settings: Settings, polling: bool) -> None:  # the caller's own switch
+    if settings.bot_id <= 0:
+        raise ConfigError("telegram.token is not a bot token.")
+    if settings.telegram.public_url and not polling and settings.telegram.webhook_secret is None:
+        raise ConfigError(
+            "telegram.public_url is set without telegram.webhook_secret: anybody could post updates. Fix: set "
+            "ASTRAL_TELEGRAM__WEBHOOK_SECRET to 32 random characters."
+        )
+
+
+__all__ = ["App", "PluginLoadError", "build"]

@@ -1,0 +1,3 @@
+"""The bot: transport, callback codec, effects, context, router, python-telegram-bot's Application."""
+
+from __future__ import annotations

@@ -1,0 +1,215 @@
+"""python-telegram-bot's Application inside Astral's loop, and the runner that the inbox's worker calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import msgspec
+from telegram import Update
+from telegram.ext import Application, ApplicationBuilder, ContextTypes
+
+from astral_core.bot.context import Context
+from astral_core.bot.people import People, User
+from astral_core.bot.router import Router, enter, run_chain
+from astral_core.bot.run import Run, current_run
+from astral_core.bot.transport import AiohttpRequest, Transport
+from astral_core.config import Settings
+from astral_core.errors import HandlerError, HandlerFailed
+from astral_core.host.registry import Bound
+from astral_core.host.services import Services
+from astral_core.i18n import pick
+from astral_core.inbox.effect import Content, Effect
+from astral_core.inbox.store import InboxRow
+from astral_core.inbox.work import Work
+from astral_core.inbox.worker import Outcome
+from astral_core.observe.logs import scope
+
+log = logging.getLogger("astral.bot")
+ANSWER_AFTER = 8.0
+BotApplication = Application[Any, Context, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]
+
+
+class AstralApplication(Application[Any, Context, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]):
+    """An Application whose failures leave `process_update`, so that the unit of work rolls back."""
+
+    __slots__ = ()
+
+    async def process_error(self, update: object, error: Exception, job: Any = None, coroutine: Any = None) -> bool:
+        """Let error handlers of other code see `error`, then raise it out of `process_update`."""
+        if self.error_handlers:
+            await super().process_error(update, error, job=job, coroutine=coroutine)
+        if update is not None and job is None and coroutine is None:
+            raise HandlerFailed(type(error).__name__) from error
+        return False
+
+
+def build_application(settings: Settings, transport: Transport, router: Router) -> BotApplication:
+    """An Application without updater, job queue or persistence; the inbox feeds it."""
+    token = settings.telegram.token
+    if token is None:
+        raise HandlerError("telegram.token is missing")
+    base = settings.telegram.api_url.rstrip("/")
+    application: BotApplication = (
+        ApplicationBuilder()
+        .application_class(AstralApplication)
+        .token(token.get_secret_value())
+        .base_url(f"{base}/bot")
+        .base_file_url(f"{base}/file/bot")
+        .request(AiohttpRequest(transport))
+        .get_updates_request(AiohttpRequest(transport, read_timeout=60))
+        .updater(None)
+        .job_queue(None)
+        .context_types(ContextTypes(context=Context))
+        .build()
+    )
+    application.add_handler(router)
+    return application
+
+
+class BotRunner:
+    """Runs inbox rows: updates through python-telegram-bot, steps, events and jobs directly."""
+
+    def __init__(self, application: BotApplication, services: Services, people: People, transport: Transport) -> None:
+        self._application = application
+        self._services = services
+        self._people = people
+        self._transport = transport
+        self._middleware = [entry for _, entry in services.registry.middleware]
+
+    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+        """Run the handler of `row`; HandlerFailed is unwrapped, so that the worker sees the handler's own error."""
+        run = await self._new_run(row, work)
+        token = current_run.set(run)
+        try:
+            if row.source.startswith("tg:"):
+                await self._update(run)
+            else:
+                await self._internal(run)
+        except HandlerFailed as failed:
+            raise failed.__cause__ or failed from None
+        finally:
+            outcome.plugin, outcome.route, outcome.kind = run.plugin, run.route, run.kind
+            outcome.user_id = run.user.id if run.user else None
+            current_run.reset(token)
+        outcome.contents = run.effects.contents
+
+    async def _update(self, run: Run) -> None:
+        update = Update.de_json(msgspec.json.decode(run.row.payload), self._application.bot)
+        person = update.effective_user
+        if person is not None and not person.is_bot:
+            run.user = await self._people.user(person.id) or _from_update(person)
+            run.language = self._language(run.user)
+        late = None
+        if update.callback_query is not None and not self._services.registry.is_auto_answered(
+            update.callback_query.data or ""
+        ):
+            late = asyncio.create_task(self._answer_late(run, update.callback_query.id))
+        try:
+            await self._application.process_update(update)
+        finally:
+            if late is not None:
+                late.cancel()
+        if run.callback_id and run.answer == "manual" and not run.answered:
+            run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": run.callback_id}))
+
+    async def _answer_late(self, run: Run, callback_id: str) -> None:
+        """Stop the button's spinner where the handler takes long: Telegram drops answers after some 15 s."""
+        await asyncio.sleep(ANSWER_AFTER)
+        run.answered = True
+        await self._transport.best_effort("answerCallbackQuery", {"callback_query_id": callback_id})
+
+    async def _internal(self, run: Run) -> None:
+        body = msgspec.json.decode(run.row.payload)
+        bound, args, kwargs = self._find(run.row.kind, body)
+        enter(run, bound)
+        context = Context(self._application, chat_id=run.chat_id, user_id=run.user.id if run.user else None)
+        context.bind(run)
+
+        async def call() -> None:
+            if bound.event is not None:
+                await bound.handler(msgspec.convert(body["data"], bound.event), context)
+            else:
+                await bound.handler(*args, context, **kwargs)
+
+        await run_chain(self._middleware, None, context, call)
+        if run.asked is not None or run.question_ended:
+            await context.save_question()
+
+    def _find(self, kind: str, body: dict[str, Any]) -> tuple[Bound, tuple[Any, ...], dict[str, Any]]:
+        registry = self._services.registry
+        if kind == "step" and body["route"] in registry.steps:
+            return registry.steps[body["route"]], (), body["args"]
+        if kind == "job" and body["job"] in registry.jobs:
+            return registry.jobs[body["job"]][0], (), {}
+        if kind == "event":
+            for bound in registry.subscribers.get(body["event"], ()):
+                if (bound.plugin, bound.name) == (body["plugin"], body["name"]):
+                    return bound, (), {}
+        name = body.get("route") or body.get("job") or body.get("name")
+        raise HandlerError(f"no {kind} {name!r} is declared. Fix: enable the plugin, then astral inbox retry.")
+
+    async def _new_run(self, row: InboxRow, work: Work) -> Run:
+        user = await self._people.user(row.lane) if row.lane > 0 and not row.source.startswith("tg:") else None
+        return Run(
+            row=row, work=work, services=self._services, people=self._people, transport=self._transport,
+            chat_id=row.lane, user=user, language=self._language(user),
+        )  # fmt: skip
+
+    def _language(self, user: User | None) -> str:
+        wanted = (user.language or user.language_code) if user else None
+        return pick(wanted, self._services.languages, self._services.settings.language)
+
+    # --- what the worker says to the user itself
+
+    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+        """The refusal's text, and the end of the spinner or the declined payment."""
+        run = await self._speaking_run(row)
+        if row.kind == "pre_checkout_query":
+            return self._decline(row, text)
+        self._end_spinner(run, row)
+        run.effects.text("core", run.chat_id, text, None)
+        return run.effects.contents
+
+    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+        """One apology in the user's language, with the id that the owner finds the traceback by."""
+        run = await self._speaking_run(row)
+        text = self._services.catalogs["core"].for_language(run.language).gettext
+        if row.kind == "pre_checkout_query":
+            return self._decline(
+                row, text("Something went wrong on our side. You were not charged. Please try again.")
+            )
+        if row.kind not in ("message", "callback_query") or run.chat_id <= 0:
+            return []
+        self._end_spinner(run, row)
+        apology = text(
+            "Something went wrong on our side, and I could not finish that. Nothing you sent is lost.\n\n"
+            "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
+        )
+        run.effects.text("core", run.chat_id, apology.format(error_id=error_id), None)
+        return run.effects.contents
+
+    async def _speaking_run(self, row: InboxRow) -> Run:
+        scope.set({"row": row.seq})
+        run = await self._new_run(row, Work(self._services.database, self._services.store, "core"))
+        if run.user is None and row.lane > 0:
+            run.user = await self._people.user(row.lane)
+            run.language = self._language(run.user)
+        return run
+
+    def _end_spinner(self, run: Run, row: InboxRow) -> None:
+        if row.kind == "callback_query":
+            query = msgspec.json.decode(row.payload)["callback_query"]
+            if not self._services.registry.is_auto_answered(query.get("data") or ""):
+                run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query["id"]}))
+
+    @staticmethod
+    def _decline(row: InboxRow, text: str) -> list[Content]:
+        query = msgspec.json.decode(row.payload)["pre_checkout_query"]
+        params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": text}
+        return [Content(effect=Effect(method="answerPreCheckoutQuery", params=params))]
+
+
+def _from_update(person: Any) -> User:
+    return User(person.id, person.first_name, person.last_name, person.username, person.language_code)

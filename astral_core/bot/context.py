@@ -1,0 +1,322 @@
+"""What every handler gets as `ctx`: python-telegram-bot's CallbackContext, and Astral's unit of work.
+
+Messages sent through `ctx` are effects: recorded and checked now, sent after the handler's commit, in order.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any, ParamSpec, TypeVar, overload
+
+import msgspec
+from markupsafe import Markup
+from pydantic import BaseModel
+from telegram.ext import CallbackContext, ExtBot
+
+from astral_core.bot.buttons import Button, Buttons
+from astral_core.bot.check import ANSWER_LIMIT, utf16
+from astral_core.bot.people import Question, User, save_question
+from astral_core.bot.run import Run
+from astral_core.db.session import Session
+from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
+from astral_core.errors import CallbackDataError, EffectError, HandlerError, WaitingInTransaction
+from astral_core.host.context import PluginContext
+from astral_core.i18n import fill
+from astral_core.inbox.effect import Effect, Ref, Slot
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+_Base = CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict[Any, Any]]
+
+
+class Context(_Base):
+    """The handler's side of one unit of work. Valid until the handler returns."""
+
+    _run: Run | None = None
+
+    def bind(self, run: Run) -> None:
+        """Attach the run; done by the core before the handler."""
+        self._run = run
+
+    @property
+    def run(self) -> Run:
+        """The run of this row; HandlerError outside of a handler."""
+        if self._run is None:
+            raise HandlerError("this Context belongs to no unit of work; it is valid in Astral's handlers only.")
+        return self._run
+
+    # --- who and where
+
+    @property
+    def user(self) -> User:
+        """The person who wrote; for steps and events the person of the chat."""
+        if self.run.user is None:
+            raise HandlerError(f"route {self.run.route!r}: nobody is known in chat {self.run.chat_id}.")
+        return self.run.user
+
+    @property
+    def chat_id(self) -> int:
+        """The chat that this row belongs to."""
+        return self.run.chat_id
+
+    @property
+    def language(self) -> str:
+        """The language to speak, such as "ru"."""
+        return self.run.language
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the user is one of the owner's admins."""
+        return self.run.user is not None and self.run.user.id in self.run.services.settings.admins
+
+    @property
+    def log(self) -> logging.Logger:
+        """The plugin's logger."""
+        return logging.getLogger(f"astral.plugins.{self.run.plugin}")
+
+    # --- texts
+
+    def t(self, text: str, **values: Any) -> Markup:
+        """`text` in the user's language, with `values` escaped for HTML."""
+        catalog = self.run.services.catalogs[self.run.plugin].for_language(self.language)
+        return _markup(fill(catalog.gettext(text), values))
+
+    def nt(self, singular: str, plural: str, n: int, **values: Any) -> Markup:
+        """The form that `n` demands; `{n}` is filled in."""
+        catalog = self.run.services.catalogs[self.run.plugin].for_language(self.language)
+        return _markup(fill(catalog.ngettext(singular, plural, n), {"n": n, **values}))
+
+    # --- database and durable work
+
+    @property
+    def session(self) -> Session:
+        """The session of this unit of work; opened at first use, committed after the handler."""
+        return self.run.work.session
+
+    def defer(self, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Do `step` durably after this handler's commit, in the same lane. Arguments go by keyword."""
+        self.defer_once(uuid.uuid4().hex, step, *args, **kwargs)
+
+    def defer_once(self, key: str, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        """As `defer`, but once for each `key`, however often it is asked for."""
+        if args:
+            raise HandlerError(f"arguments of the step {step.name!r} go by keyword.")
+        route = self.run.services.registry.key_of(step)
+        self.run.work.add_row("step", f"{route}:{key}", self.chat_id, {"route": route, "args": kwargs})
+
+    def emit(self, event: Event) -> None:
+        """Tell every subscriber durably, in this lane, after this handler's commit."""
+        self._plugin_context().emit(self.run.work, event, self.chat_id)
+
+    def ask(self, route: QuestionRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Give this user's next message to `route`; `kwargs` are kept in the database."""
+        if args:
+            raise HandlerError(f"arguments of the question {route.name!r} go by keyword.")
+        self.run.asked = Question(self.run.services.registry.key_of(route), dict(kwargs))
+
+    def end_question(self) -> None:
+        """Ask nothing any more: the user went elsewhere."""
+        self.run.asked = None
+        self.run.question_ended = True
+
+    async def save_question(self) -> None:
+        """Write what `ask` wants; done by the core after the handler. An answered question ends by itself."""
+        run = self.run
+        if run.user is None:
+            return
+        await save_question(run.work.session, run.chat_id, run.user.id, run.asked)
+        key, asked = (run.chat_id, run.user.id), run.asked
+        run.work.after_commit.append(lambda: run.people.questions.put(key, asked))
+
+    # --- messages
+
+    def reply(self, text: str, buttons: Buttons | None = None, *, silent: bool = False) -> Ref:
+        """Send a new text message (HTML)."""
+        run = self.run
+        return run.effects.text(run.plugin, run.chat_id, str(text), buttons, silent=silent)
+
+    def edit(self, text: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
+        """Change the pressed message, or the one `ref` names."""
+        run = self.run
+        return run.effects.edit_text(run.plugin, run.chat_id, self._target(ref), str(text), buttons)
+
+    def edit_caption(self, caption: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
+        """Change the caption of the pressed photo, or of the one `ref` names."""
+        run = self.run
+        return run.effects.edit_caption(run.plugin, run.chat_id, self._target(ref), str(caption), buttons)
+
+    def delete(self, ref: Ref | int | None = None) -> None:
+        """Delete the pressed message, or the one `ref` names."""
+        self.run.effects.delete(self.run.plugin, self.chat_id, self._target(ref))
+
+    def send_photo(
+        self, photo: bytes | str, caption: str = "", buttons: Buttons | None = None, *, cache: str | None = None
+    ) -> Ref:
+        """Send a picture: PNG or JPEG bytes, a file_id or an address. `cache` keeps Telegram's file_id."""
+        run = self.run
+        return run.effects.file(
+            run.plugin, run.chat_id, "sendPhoto", "photo", photo, str(caption), buttons,
+            cache=self._cache(cache), filename="picture.png",
+        )  # fmt: skip
+
+    def send_document(
+        self, document: bytes | str, filename: str, caption: str = "", buttons: Buttons | None = None
+    ) -> Ref:
+        """Send a file."""
+        run = self.run
+        return run.effects.file(
+            run.plugin, run.chat_id, "sendDocument", "document", document, str(caption), buttons, filename=filename
+        )
+
+    def send_invoice(self, *, buttons: Buttons | None = None, **params: Any) -> Ref:
+        """Send an invoice; `params` are those of the Bot API's sendInvoice."""
+        run = self.run
+        return run.effects.invoice(run.plugin, run.chat_id, params, buttons)
+
+    def show(
+        self,
+        text: str,
+        buttons: Buttons | None = None,
+        *,
+        photo: bytes | None = None,
+        slot: str = "main",
+        fresh: bool | None = None,
+    ) -> Ref:
+        """Show the one message of `slot`: edited in place, or sent anew where it cannot be edited.
+
+        After a command it is sent anew (`fresh`), since the old one may be far up; so it is where another message
+        than the slot's was pressed.
+        """
+        run = self.run
+        pressed = self._pressed() if run.callback_id else None
+        new = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
+        where = Slot(name=slot, pressed=pressed, fresh=new)
+        return run.effects.show(run.plugin, run.chat_id, str(text), photo, buttons, where)
+
+    def answer(self, text: str = "", *, alert: bool = False) -> None:
+        """Answer the button press, on routes with `answer="manual"`."""
+        run = self.run
+        if run.callback_id is None:
+            raise EffectError("ctx.answer: there is no button press to answer.")
+        if run.answer != "manual":
+            raise EffectError(
+                f"route {run.route!r} is answered at once. Fix: declare it with "
+                '@routes.callback(..., answer="manual") to answer it yourself.'
+            )
+        if utf16(str(text)) > ANSWER_LIMIT:
+            raise EffectError(f"a callback answer has at most {ANSWER_LIMIT} UTF-16 units.")
+        run.answered = True
+        params = {"callback_query_id": run.callback_id, "text": plain(text), "show_alert": alert}
+        run.effects.add(Effect(method="answerCallbackQuery", params=params, plugin=run.plugin))
+
+    def answer_pre_checkout(self, error: str | None = None) -> None:
+        """Let the payment go on, or decline it with a reason that the buyer reads."""
+        params: dict[str, Any] = {"pre_checkout_query_id": self.run.arguments["query_id"], "ok": error is None}
+        if error is not None:
+            params["error_message"] = plain(error)
+        self.run.effects.add(Effect(method="answerPreCheckoutQuery", params=params, plugin=self.run.plugin))
+
+    def call(self, method: str, **params: Any) -> Ref:
+        """Record any other Bot API call as an effect."""
+        return self.run.effects.add(Effect(method=method, params=params, plugin=self.run.plugin))
+
+    async def progress(self, action: str = "typing") -> None:
+        """Show at once, best effort, that something is being done ("typing", "upload_photo")."""
+        self._may_wait("ctx.progress")
+        await self.run.work.release_reads()
+        await self.run.transport.best_effort("sendChatAction", {"chat_id": self.chat_id, "action": action})
+
+    # --- buttons
+
+    @overload
+    def button(self, text: str, route: CallbackRoute[P], *args: P.args, **kwargs: P.kwargs) -> Button: ...
+    @overload
+    def button(self, text: str, route: str, *args: Any, **kwargs: Any) -> Button: ...
+    def button(self, text: str, route: CallbackRoute[Any] | str, *args: Any, **kwargs: Any) -> Button:
+        """A button that leads to `route` with these arguments; a string `plugin:name` names a route elsewhere."""
+        registry = self.run.services.registry
+        key = route if isinstance(route, str) else registry.key_of(route)
+        bound = registry.callbacks.get(key)
+        if bound is None or bound.codec is None:
+            raise CallbackDataError(f"there is no callback route {key!r}; `astral routes` lists them")
+        return Button(plain(text), data=bound.codec.build(args, kwargs))
+
+    def has_route(self, key: str) -> bool:
+        """Whether some plugin declares the callback route `key` (`plugin:name`)."""
+        return key in self.run.services.registry.callbacks
+
+    def link(self, text: str, url: str) -> Button:
+        """A button that opens an address."""
+        return Button(plain(text), url=url)
+
+    def pay_button(self, text: str) -> Button:
+        """The first button of an invoice."""
+        return Button(plain(text), pay=True)
+
+    # --- services
+
+    async def run_cpu(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a picklable top-level `function` in the process pool; only before the first write."""
+        self._may_wait("ctx.run_cpu")
+        await self.run.work.release_reads()
+        return await self.run.services.cpu.run(function, *args)
+
+    def settings(self, model: type[M]) -> M:
+        """The plugin's settings."""
+        return self._plugin_context().settings(model)
+
+    def api(self, api: type[T]) -> T | None:
+        """What another plugin provides under `api`; None where nobody does."""
+        return self._plugin_context().api(api)
+
+    def plugin_context(self) -> PluginContext:
+        """The plugin's own context, for helpers that take one."""
+        return self._plugin_context()
+
+    def _plugin_context(self) -> PluginContext:
+        return PluginContext(self.run.plugin, "", lambda: self.run.services)
+
+    def _may_wait(self, what: str) -> None:
+        if self.run.work.wrote:
+            raise WaitingInTransaction(
+                f"plugin {self.run.plugin!r}, route {self.run.route!r}: {what} after the first write holds the "
+                "database. Fix: call it before, or write and go on in a step with ctx.defer."
+            )
+
+    def _cache(self, key: str | None) -> str | None:
+        return f"{self.run.plugin}:{key}" if key else None
+
+    def _pressed(self) -> int | None:
+        message = self.run.arguments.get("message_id")
+        return message if isinstance(message, int) else None
+
+    def _target(self, ref: Ref | int | None) -> int | Ref:
+        target = self._pressed() if ref is None else ref
+        if target is None:
+            raise EffectError(f"route {self.run.route!r}: no message was pressed. Fix: name one with ref=.")
+        return target
+
+
+def _markup(text: str) -> Markup:
+    return Markup(text)  # noqa: S704  # catalogue texts are ours; fill escaped the values
+
+
+def plain(text: str) -> str:
+    """Text without HTML escapes, as buttons and answers take it."""
+    return text.unescape() if isinstance(text, Markup) else text
+
+
+def as_data(event: Event) -> dict[str, Any]:
+    """An event's fields as builtin types."""
+    data: dict[str, Any] = msgspec.to_builtins(event)
+    return data
+
+
+def rows(buttons: Iterable[Button], width: int) -> list[list[Button]]:
+    """Buttons in rows of `width`."""
+    items = list(buttons)
+    return [items[start : start + width] for start in range(0, len(items), width)]

@@ -1,0 +1,118 @@
+"""Recording of effects: what a handler wants sent, checked at once, sent after its commit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from astral_core.bot.buttons import Buttons, keyboard
+from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html
+from astral_core.errors import EffectError
+from astral_core.inbox.effect import Content, Effect, Ref, Slot
+
+PHOTO_LIMIT, DOCUMENT_LIMIT = 10 * 1024 * 1024, 50 * 1024 * 1024
+
+
+class Effects:
+    """The effects of one handler, in order. Every method returns a reference to the message to come."""
+
+    def __init__(self) -> None:
+        self.contents: list[Content] = []
+
+    def add(self, effect: Effect, data: bytes | None = None) -> Ref:
+        """Record any effect."""
+        self.contents.append(Content(effect=effect, data=data))
+        return Ref(len(self.contents) - 1)
+
+    def text(self, plugin: str, chat_id: int, text: str, buttons: Buttons | None, **options: Any) -> Ref:
+        """A new text message."""
+        params = {"chat_id": chat_id, "text": check_html(text, TEXT_LIMIT), **_common(buttons), **_silence(options)}
+        return self.add(Effect(method="sendMessage", params=params, plugin=plugin, **options))
+
+    def file(
+        self,
+        plugin: str,
+        chat_id: int,
+        method: str,
+        field: str,
+        content: bytes | str,
+        caption: str,
+        buttons: Buttons | None,
+        **options: Any,
+    ) -> Ref:
+        """A new message with a file: bytes to upload, or a file_id or an address."""
+        params = {"chat_id": chat_id, **_caption(caption), **_common(buttons), **_silence(options)}
+        if isinstance(content, bytes):
+            _check_size(content, PHOTO_LIMIT if field == "photo" else DOCUMENT_LIMIT)
+            return self.add(Effect(method=method, params=params, plugin=plugin, attachment=field, **options), content)
+        params[field] = content
+        return self.add(Effect(method=method, params=params, plugin=plugin, **options))
+
+    def edit_text(self, plugin: str, chat_id: int, message: int | Ref, text: str, buttons: Buttons | None) -> Ref:
+        """Another text in an old message."""
+        params = {"chat_id": chat_id, "text": check_html(text, TEXT_LIMIT), **_common(buttons)}
+        return self.add(Effect(method="editMessageText", params=params, plugin=plugin, message=message))
+
+    def edit_caption(
+        self, plugin: str, chat_id: int, message: int | Ref, caption: str, buttons: Buttons | None
+    ) -> Ref:
+        """Another caption under an old photo."""
+        params = {"chat_id": chat_id, **_caption(caption), **_common(buttons)}
+        return self.add(Effect(method="editMessageCaption", params=params, plugin=plugin, message=message))
+
+    def delete(self, plugin: str, chat_id: int, message: int | Ref) -> Ref:
+        """Delete a message."""
+        return self.add(Effect(method="deleteMessage", params={"chat_id": chat_id}, plugin=plugin, message=message))
+
+    def show(
+        self,
+        plugin: str,
+        chat_id: int,
+        text: str,
+        photo: bytes | None,
+        buttons: Buttons | None,
+        slot: Slot,
+        **options: Any,
+    ) -> Ref:
+        """The one message of a slot: edited in place where it can be, else sent anew."""
+        params: dict[str, Any] = {"chat_id": chat_id, **_common(buttons)}
+        if photo is not None:
+            _check_size(photo, PHOTO_LIMIT)
+            params |= _caption(text)
+            effect = Effect(method="show", params=params, plugin=plugin, slot=slot, attachment="photo", **options)
+            return self.add(effect, photo)
+        params["text"] = check_html(text, TEXT_LIMIT)
+        return self.add(Effect(method="show", params=params, plugin=plugin, slot=slot, **options))
+
+    def invoice(self, plugin: str, chat_id: int, params: dict[str, Any], buttons: Buttons | None) -> Ref:
+        """An invoice; `params` are sendInvoice's."""
+        payload = str(params.get("payload", ""))
+        if not payload.startswith(f"{plugin}:") or not 1 <= len(payload.encode()) <= 128:
+            raise EffectError(f"the invoice payload must begin with {plugin!r}: and have at most 128 bytes.")
+        if params.get("currency") == "XTR" and (params.get("provider_token") or len(params.get("prices", ())) != 1):
+            raise EffectError("an invoice in Stars has one price and no provider token.")
+        markup: dict[str, Any] = {}
+        if buttons is not None:
+            check_buttons(buttons, invoice=True)
+            markup = {"reply_markup": keyboard(buttons)}
+        return self.add(Effect(method="sendInvoice", params={"chat_id": chat_id, **params, **markup}, plugin=plugin))
+
+
+def _common(buttons: Buttons | None) -> dict[str, Any]:
+    common: dict[str, Any] = {"parse_mode": "HTML"}
+    if buttons is not None:
+        check_buttons(buttons)
+        common["reply_markup"] = keyboard(buttons)
+    return common
+
+
+def _caption(text: str) -> dict[str, Any]:
+    return {"caption": check_html(text, CAPTION_LIMIT)} if text else {}
+
+
+def _silence(options: dict[str, Any]) -> dict[str, Any]:
+    return {"disable_notification": True} if options.pop("silent", False) else {}
+
+
+def _check_size(content: bytes, limit: int) -> None:
+    if not 0 < len(content) <= limit:
+        raise EffectError(f"the file has {len(content)} bytes; Telegram takes 1 to {limit}.")

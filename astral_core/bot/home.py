@@ -1,0 +1,135 @@
+"""The core's own routes: menu, help, about, language, and what is said where nothing fits."""
+
+from __future__ import annotations
+
+from sqlalchemy import update as sql_update
+from telegram import Update
+
+from astral_core._version import __version__
+from astral_core.bot.buttons import Button
+from astral_core.bot.context import Context, rows
+from astral_core.db.tables import core_users
+from astral_core.declare import Routes
+from astral_core.host.registry import Bound
+
+routes = Routes()
+LANGUAGE_NAMES = {"en": "English", "ru": "Русский"}
+
+
+def N_(text: str) -> str:  # noqa: N802  # gettext's own name: marks a text that is translated later
+    """Mark a source text."""
+    return text
+
+
+@routes.callback("menu")
+async def menu(update: Update, ctx: Context) -> None:
+    """The menu, assembled from all plugins."""
+    name = ctx.user.first_name
+    ctx.end_question()
+    ctx.show(ctx.t("Hello, {name}! ✨\n\nWhat shall we look at today?", name=name), menu_buttons(ctx))
+
+
+@routes.command("start", description=N_("Menu"))
+async def start(update: Update, ctx: Context) -> None:
+    """Greet, and show the menu."""
+    text = ctx.t(
+        "Hello, {name}! ✨\n\nI draw natal charts and put them into words. Tell me when and where you were born, "
+        "and your chart will be here in a minute.",
+        name=ctx.user.first_name,
+    )
+    ctx.show(text, menu_buttons(ctx))
+
+
+@routes.callback("help")
+@routes.command("help", description=N_("What I can do"))
+async def help_(update: Update, ctx: Context) -> None:
+    """All commands, as the plugins describe them."""
+    registry = ctx.run.services.registry
+    lines = [
+        f"{name} — {translated(ctx, bound.plugin, bound.description)}"
+        for name, bound in sorted((f"/{key}", bound) for key, bound in registry.commands.items())
+        if bound.description and not bound.hidden and (not bound.admin or ctx.is_admin)
+    ]
+    text = ctx.t("<b>What I can do</b>") + "\n\n" + "\n".join(lines)
+    ctx.show(text, [[ctx.button(ctx.t("About this bot"), about)], [menu_button(ctx)]])
+
+
+@routes.callback("about")
+@routes.command("about", description=N_("About this bot"))
+async def about(update: Update, ctx: Context) -> None:
+    """Who this is."""
+    text = ctx.t(
+        "<b>Astral Bot</b> · version {version}\n\nPlanet positions come from NASA JPL's ephemeris DE421, houses and "
+        "nodes are computed here, places are from GeoNames. Nothing you tell me leaves this bot.\n\n"
+        "Astrology is for reflection and joy; it does not replace a doctor, a lawyer or your own judgement.",
+        version=__version__,
+    )
+    ctx.show(text, [[ctx.button(ctx.t("What I can do"), help_)], [menu_button(ctx)]])
+
+
+@routes.callback("language")
+@routes.command("language", description=N_("Language · Язык"))
+async def language(update: Update, ctx: Context) -> None:
+    """Offer the languages that the bot speaks."""
+    spoken = ctx.run.services.languages
+    choices = [
+        ctx.button(f"{'✓ ' if code == ctx.language else ''}{LANGUAGE_NAMES.get(code, code)}", set_language, code=code)
+        for code in spoken
+    ]
+    ctx.show(ctx.t("Which language shall I speak?"), [choices, [menu_button(ctx)]])
+
+
+@routes.callback("setlang/{code:slug}")
+async def set_language(update: Update, ctx: Context, code: str) -> None:
+    """Keep the chosen language, and show the menu in it."""
+    if code not in ctx.run.services.languages:
+        await language(update, ctx)
+        return
+    user_id = ctx.user.id
+    await ctx.session.execute(_choose(user_id, code))
+    people = ctx.run.people
+    ctx.run.work.after_commit.append(lambda: people.users.drop(user_id))
+    ctx.run.language = code
+    await menu(update, ctx)
+
+
+async def fallback(update: Update, ctx: Context) -> None:
+    """What is said to a message that nothing took."""
+    ctx.show(ctx.t("I did not quite get that. Here is what I can do:"), menu_buttons(ctx))
+
+
+async def expired(update: Update, ctx: Context) -> None:
+    """What is said to a button that is no more."""
+    if ctx.run.answer == "manual":
+        ctx.answer(ctx.t("This button is from an older message. Here is the menu again."))
+    ctx.show(ctx.t("That button has expired. Here is what I can do:"), menu_buttons(ctx), fresh=True)
+
+
+FALLBACK = Bound("core", "fallback", "text", fallback)
+EXPIRED = Bound("core", "expired", "callback", expired)
+
+
+def menu_button(ctx: Context) -> Button:
+    """The way back."""
+    return ctx.button(translated(ctx, "core", "‹ Menu"), "core:menu")
+
+
+def menu_buttons(ctx: Context) -> list[list[Button]]:
+    """One button for each plugin's menu item, then the core's own."""
+    registry = ctx.run.services.registry
+    items = [
+        [Button(translated(ctx, plugin, item.text), data=registry.key_of(item.route))]
+        for plugin, item in registry.menu
+        if not item.admin or ctx.is_admin
+    ]
+    own = rows([ctx.button(ctx.t("What I can do"), help_), ctx.button(ctx.t("Language · Язык"), language)], 2)
+    return [*items, *own]
+
+
+def translated(ctx: Context, plugin: str, text: str) -> str:
+    """A source text of `plugin` in the user's language."""
+    return ctx.run.services.catalogs[plugin].for_language(ctx.language).gettext(text)
+
+
+def _choose(user_id: int, code: str) -> object:
+    return sql_update(core_users).where(core_users.c.id == user_id).values(language=code)

@@ -1,0 +1,66 @@
+"""The way in, shared by webhook and polling: classify, store durably, say what may be answered at once."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from astral_core.bot.people import People, User
+from astral_core.db.tables import DEAD
+from astral_core.host.registry import Registry
+from astral_core.inbox.envelope import UNREADABLE, Sender, UnreadableUpdate, open_envelope
+from astral_core.inbox.store import NewRow, Store
+from astral_core.observe.metrics import Metrics
+
+log = logging.getLogger("astral.bot")
+
+
+@dataclass
+class Ingest:
+    """Stores updates of one bot. `source` makes update ids unique among bots."""
+
+    store: Store
+    people: People
+    registry: Registry
+    metrics: Metrics
+    source: str
+
+    async def take(self, body: bytes) -> str | None:
+        """Commit the update in `body`; then return the id of a button press that may be answered at once.
+
+        Returns after the commit. A body that is no update is kept as a dead row, so that its sender stops
+        repeating it. Raises IngestRefused or DatabaseError where the sender shall repeat it.
+        """
+        try:
+            envelope = open_envelope(body)
+        except UnreadableUpdate as error:
+            log.warning("an update cannot be read and is set aside: %s", error)
+            self.metrics.rejected.labels("unreadable").inc()
+            row = NewRow(self.source, error.ext_id, 0, UNREADABLE, error.payload, state=DEAD, error=str(error))
+            await self.store.ingest(row)
+            return None
+        changed = self._changed(envelope.sender)
+        stored = await self.store.ingest(
+            NewRow(
+                self.source, envelope.ext_id, envelope.lane, envelope.kind, envelope.payload, envelope.express,
+                user=envelope.sender.columns() if changed and envelope.sender else None,
+            )
+        )  # fmt: skip
+        if stored is None:
+            self.metrics.duplicates.inc()
+            return None
+        if changed and envelope.sender:
+            self.people.users.drop(envelope.sender.id)
+        self.metrics.received.labels(envelope.kind).inc()
+        if envelope.callback_id and self.registry.is_auto_answered(envelope.callback_data or ""):
+            return envelope.callback_id
+        return None
+
+    def _changed(self, sender: Sender | None) -> bool:
+        if sender is None:
+            return False
+        known = self.people.users.get(sender.id)
+        if known is None:
+            return True
+        columns = sender.columns()
+        return any(getattr(known, name) != columns[name] for name in User.__slots__ if name in columns)

@@ -1,0 +1,118 @@
+"""Users and open questions, cached in memory; the database is the truth."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import core_dialogs, core_users, now
+from astral_core.inbox.envelope import as_json
+
+K = TypeVar("K")
+V = TypeVar("V")
+SIZE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person. `language` is the one chosen with /language, `language_code` the one of their Telegram."""
+
+    id: int
+    first_name: str
+    last_name: str | None = None
+    username: str | None = None
+    language_code: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The route that takes a user's next message, and its arguments."""
+
+    route: str
+    args: dict[str, Any]
+
+
+class Lru(Generic[K, V]):
+    """A bounded dict that forgets what was not used for longest."""
+
+    def __init__(self, size: int = SIZE) -> None:
+        self._size = size
+        self._items: OrderedDict[K, V] = OrderedDict()
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._items
+
+    def get(self, key: K) -> V | None:
+        """The value, now the youngest; None where it is unknown."""
+        if key in self._items:
+            self._items.move_to_end(key)
+            return self._items[key]
+        return None
+
+    def put(self, key: K, value: V) -> None:
+        """Keep a value."""
+        self._items[key] = value
+        self._items.move_to_end(key)
+        if len(self._items) > self._size:
+            self._items.popitem(last=False)
+
+    def drop(self, key: K) -> None:
+        """Forget a value."""
+        self._items.pop(key, None)
+
+
+class People:
+    """Reads users and questions of this bot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.users: Lru[int, User] = Lru()
+        self.questions: Lru[tuple[int, int], Question | None] = Lru()
+
+    async def user(self, user_id: int) -> User | None:
+        """The user, or None who never wrote to the bot."""
+        found = self.users.get(user_id)
+        if found is None:
+            query = select(*(core_users.c[name] for name in User.__slots__)).where(core_users.c.id == user_id)
+            async with self._database.engine.connect() as connection:
+                row = (await connection.execute(query)).first()
+            if row is None:
+                return None
+            found = User(**row._asdict())
+            self.users.put(user_id, found)
+        return found
+
+    async def question(self, chat_id: int, user_id: int) -> Question | None:
+        """What the user was asked in this chat."""
+        key = (chat_id, user_id)
+        if key not in self.questions:
+            query = select(core_dialogs.c.route, core_dialogs.c.args).where(
+                core_dialogs.c.chat_id == chat_id, core_dialogs.c.user_id == user_id
+            )
+            async with self._database.engine.connect() as connection:
+                row = (await connection.execute(query)).first()
+            self.questions.put(key, Question(row.route, msgspec.json.decode(row.args)) if row else None)
+        return self.questions.get(key)
+
+
+async def save_question(
+    session: AsyncSession | AsyncConnection, chat_id: int, user_id: int, question: Question | None
+) -> None:
+    """Write what the user is asked; None ends it."""
+    where = (core_dialogs.c.chat_id == chat_id, core_dialogs.c.user_id == user_id)
+    if question is None:
+        await session.execute(delete(core_dialogs).where(*where))
+        return
+    connection = await session.connection() if isinstance(session, AsyncSession) else session
+    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    values = {"route": question.route, "args": as_json(question.args), "created_at": now()}
+    statement = make(core_dialogs).values(chat_id=chat_id, user_id=user_id, **values)
+    await session.execute(statement.on_conflict_do_update(index_elements=["chat_id", "user_id"], set_=values))

@@ -1,0 +1,198 @@
+"""The router: one python-telegram-bot handler that finds the route by dict look-ups.
+
+Order: payments and express queries, commands, deep links, an open question, callback routes, raw handlers, the
+bot's catch-all text, the fall-back. Nothing runs twice: python-telegram-bot sees this one handler only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from telegram import Message, Update
+from telegram.ext import Application, BaseHandler
+
+from astral_core.bot.context import Context
+from astral_core.bot.run import Run, current_run
+from astral_core.declare import Middleware
+from astral_core.errors import CallbackDataError, HandlerError
+from astral_core.host.callback import split
+from astral_core.host.registry import Bound, Registry
+from astral_core.observe.logs import scope
+
+
+@dataclass
+class Match:
+    """A route with the arguments for its handler; `raw` carries a foreign handler's own check result."""
+
+    bound: Bound
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
+    raw: Any = None
+    clears_question: bool = False
+
+
+class Router(BaseHandler[Update, Context, object]):
+    """Takes every update and hands it to exactly one route."""
+
+    def __init__(self, registry: Registry, fallback: Bound, expired: Bound, username: Callable[[], str]) -> None:
+        super().__init__(self._unused)
+        self._registry = registry
+        self._fallback = fallback
+        self._expired = expired
+        self._username = username
+        self._middleware = [entry for _, entry in registry.middleware]
+
+    @staticmethod
+    async def _unused(update: Update, context: Context) -> None:
+        raise HandlerError(f"the router calls routes itself, not this ({update.update_id}, {context!r}).")
+
+    def check_update(self, update: object) -> bool:
+        """Every update is ours."""
+        return isinstance(update, Update)
+
+    async def handle_update(
+        self,
+        update: Update,
+        application: Application[Any, Context, Any, Any, Any, Any],
+        check_result: object,
+        context: Context,
+    ) -> None:
+        """Find the route and run it inside the middleware."""
+        del check_result
+        run = current_run.get()
+        if run is None:
+            raise HandlerError("an update reached the router outside of the inbox's worker.")
+        context.bind(run)
+        match = await self.match(update, run)
+        if match is None:
+            run.route = "ignored"
+            return
+        bound = match.bound
+        context.args = match.words
+        enter(run, bound)
+        call = self._call(match, update, application, context)
+        await run_chain(self._middleware, update, context, call)
+        if match.clears_question or run.question_ended or run.asked is not None:
+            await context.save_question()
+
+    @staticmethod
+    def _call(match: Match, update: Update, application: Any, context: Context) -> Callable[[], Awaitable[None]]:
+        if match.raw is not None:
+            handler, check = match.raw
+
+            async def call_raw() -> None:
+                await handler.handle_update(update, application, check, context)
+
+            return call_raw
+
+        async def call() -> None:
+            await match.bound.handler(update, context, **match.kwargs)
+
+        return call
+
+    async def match(self, update: Update, run: Run) -> Match | None:
+        """The route of `update`; None for updates that nobody wants."""
+        if update.callback_query is not None:
+            return self._callback(update, run)
+        if update.pre_checkout_query is not None:
+            run.arguments["query_id"] = update.pre_checkout_query.id
+            return self._by_payload(self._registry.pre_checkouts, update.pre_checkout_query.invoice_payload)
+        message = update.message
+        if message is None:
+            return self._raw(update, run)
+        if message.successful_payment is not None:
+            return self._by_payload(self._registry.payments, message.successful_payment.invoice_payload)
+        if message.refunded_payment is not None:
+            return self._by_payload(self._registry.refunds, message.refunded_payment.invoice_payload)
+        return await self._message(update, message, run)
+
+    async def _message(self, update: Update, message: Message, run: Run) -> Match | None:
+        question = None
+        if run.user is not None:
+            question = await run.people.question(run.chat_id, run.user.id)
+        command = self._command(message)
+        if command is not None:
+            command.clears_question = question is not None
+            return command
+        run.arguments["message_id"] = message.message_id
+        if question is not None and question.route in self._registry.questions:
+            return Match(self._registry.questions[question.route], kwargs=question.args, clears_question=True)
+        raw = self._raw(update, run)
+        if raw is not None:
+            return raw
+        if message.chat.type != "private":
+            return None
+        return Match(self._registry.text or self._fallback)
+
+    def _command(self, message: Message) -> Match | None:
+        text = message.text or ""
+        if not text.startswith("/"):
+            return None
+        word, *words = text.split()
+        name, _, addressee = word[1:].partition("@")
+        if addressee and addressee.lower() != self._username().lower():
+            return None
+        if name.lower() == "start" and words:
+            plugin, _, rest = words[0].partition("-")
+            link = self._registry.deep_links.get(plugin)
+            if link is not None:
+                return Match(link, kwargs={"rest": rest}, words=words)
+        bound = self._registry.commands.get(name.lower())
+        return Match(bound, words=words) if bound else None
+
+    def _callback(self, update: Update, run: Run) -> Match:
+        query = update.callback_query
+        if query is None:
+            raise HandlerError("no callback query in this update.")
+        run.callback_id = query.id
+        if query.message is not None:
+            run.arguments["message_id"] = query.message.message_id
+        key, values = split(query.data or "")
+        bound = self._registry.callbacks.get(key)
+        if bound is None or bound.codec is None:
+            run.answer = "manual"
+            return Match(self._expired)
+        run.answer = bound.answer
+        try:
+            return Match(bound, kwargs=bound.codec.parse(values))
+        except CallbackDataError:
+            # Anybody can send any data: an unreadable button is an expired one, not an error of the plugin.
+            run.answer = "manual" if bound.answer == "manual" else "auto"
+            return Match(self._expired)
+
+    def _by_payload(self, table: dict[str, Bound], payload: str) -> Match | None:
+        bound = table.get(payload.partition(":")[0])
+        return Match(bound) if bound else None
+
+    def _raw(self, update: Update, run: Run) -> Match | None:
+        del run
+        for plugin, raw in self._registry.raws:
+            check = raw.handler.check_update(update)
+            if check is not None and check is not False:
+                name = getattr(raw.handler.callback, "__name__", "raw")
+                return Match(Bound(plugin, name, "raw", raw.handler.callback), raw=(raw.handler, check))
+        return None
+
+
+def enter(run: Run, bound: Bound) -> None:
+    """Note whose handler runs, for texts, logs and the watchdog."""
+    run.plugin, run.route, run.kind = bound.plugin, bound.name, bound.kind
+    run.work.plugin = bound.plugin
+    scope.set({"row": run.row.seq, "plugin": bound.plugin, "route": bound.name})
+
+
+async def run_chain(
+    middleware: list[Middleware], update: Update | None, context: Context, call: Callable[[], Awaitable[None]]
+) -> None:
+    """Run `call` inside `middleware`, the first one outermost."""
+    if not middleware:
+        await call()
+        return
+    first, *rest = middleware
+
+    async def call_next() -> None:
+        await run_chain(rest, update, context, call)
+
+    await first.call(update, context, call_next)

@@ -1,0 +1,150 @@
+"""Sending of effects: references become message ids, slots become edits, files become file_ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from astral_core.bot.transport import Transport
+from astral_core.db.engine import Database
+from astral_core.db.tables import core_files, core_slots
+from astral_core.errors import TelegramRefused
+from astral_core.inbox.effect import Content, Effect, Ref, Sent, SlotState
+
+# Answers that mean: what was wanted is so already. Bot API wording, matched without case.
+_ALREADY = ("message is not modified", "message to delete not found", "query is too old", "query id is invalid")
+_GONE = (
+    "message to edit not found",
+    "message can't be edited",
+    "message_id_invalid",
+    "there is no text in the message",
+)
+
+
+class MessageSender:
+    """Sends one effect at a time through the transport."""
+
+    def __init__(self, transport: Transport, database: Database, bot_id: int) -> None:
+        self._transport = transport
+        self._database = database
+        self._bot_id = bot_id
+
+    async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+        """Send `content`. A refusal by Telegram is a result, not an exception: it will never succeed."""
+        effect = content.effect
+        try:
+            if effect.method == "show":
+                return await self._show(content)
+            return await self._call(effect, self._params(effect, sent), content.data)
+        except TelegramRefused as error:
+            description = error.description.lower()
+            if any(text in description for text in _ALREADY):
+                return Sent()
+            if error.code == 403 and effect.chat_id is not None:
+                return Sent(blocked=effect.chat_id)
+            return Sent(refused=str(error))
+
+    def _params(self, effect: Effect, sent: dict[int, Sent]) -> dict[str, Any]:
+        if effect.message is None:
+            return dict(effect.params)
+        target: int | None
+        if isinstance(effect.message, Ref):
+            earlier = sent.get(effect.message.n)
+            target = earlier.message_id if earlier else None
+            if target is None:
+                raise TelegramRefused(effect.method, "the message that it refers to was not sent", 400)
+        else:
+            target = effect.message
+        return {**effect.params, "message_id": target}
+
+    async def _call(
+        self, effect: Effect, params: dict[str, Any], data: bytes | None, method: str | None = None
+    ) -> Sent:
+        files = None
+        file_id = await self._known_file(effect.cache) if effect.cache and data is not None else None
+        if effect.attachment and data is not None:
+            if file_id is not None:
+                params = {**params, effect.attachment: file_id}
+            else:
+                files = {effect.attachment: (effect.filename, data)}
+        result = await self._transport.call(method or effect.method, params, files)
+        return self._result(effect, result)
+
+    @staticmethod
+    def _result(effect: Effect, result: Any) -> Sent:
+        if not isinstance(result, dict):
+            return Sent()
+        found = Sent(message_id=result.get("message_id"))
+        if effect.cache:
+            found.file_key, found.file_id = effect.cache, _file_id(result)
+        return found
+
+    async def _show(self, content: Content) -> Sent:
+        effect, slot = content.effect, content.effect.slot
+        chat_id = effect.chat_id
+        if slot is None or chat_id is None:
+            raise TelegramRefused("show", "has no slot or no chat", 400)
+        photo = effect.attachment is not None
+        held = None if slot.fresh else await self._held(chat_id, slot.name)
+        if held is not None and slot.pressed is not None and slot.pressed != held.message_id:
+            held = None  # another message was pressed: the slot moves down to where the user is
+        if held is not None:
+            if held.photo == photo:
+                try:
+                    await self._edit(effect, held.message_id, content.data)
+                except TelegramRefused as error:
+                    text = error.description.lower()
+                    if "not modified" not in text and not any(gone in text for gone in _GONE):
+                        raise
+                    if "not modified" in text:
+                        return Sent(message_id=held.message_id)
+                else:
+                    return Sent(message_id=held.message_id)
+            else:
+                await self._delete(chat_id, held.message_id)
+        method = "sendPhoto" if photo else "sendMessage"
+        found = await self._call(effect, dict(effect.params), content.data, method)
+        if found.message_id is not None:
+            found.slot = SlotState(chat_id=chat_id, slot=slot.name, message_id=found.message_id, photo=photo)
+        return found
+
+    async def _edit(self, effect: Effect, message_id: int, data: bytes | None) -> None:
+        params = {**effect.params, "message_id": message_id}
+        if data is None:
+            await self._transport.call("editMessageText", params)
+            return
+        media = {
+            "type": "photo",
+            "media": "attach://photo",
+            "parse_mode": "HTML",
+            "caption": params.pop("caption", ""),
+        }
+        params.pop("parse_mode", None)
+        await self._transport.call("editMessageMedia", {**params, "media": media}, {"photo": (effect.filename, data)})
+
+    async def _delete(self, chat_id: int, message_id: int) -> None:
+        try:
+            await self._transport.call("deleteMessage", {"chat_id": chat_id, "message_id": message_id})
+        except TelegramRefused:
+            # Older than 48 hours, or gone: the new message is what matters, the old one stays where it is.
+            return
+
+    async def _held(self, chat_id: int, slot: str) -> SlotState | None:
+        query = select(core_slots).where(core_slots.c.chat_id == chat_id, core_slots.c.slot == slot)
+        async with self._database.engine.connect() as connection:
+            found = (await connection.execute(query)).first()
+        return SlotState(**found._asdict()) if found else None
+
+    async def _known_file(self, key: str) -> str | None:
+        query = select(core_files.c.file_id).where(core_files.c.bot_id == self._bot_id, core_files.c.key == key)
+        async with self._database.engine.connect() as connection:
+            return (await connection.execute(query)).scalar_one_or_none()
+
+
+def _file_id(message: dict[str, Any]) -> str | None:
+    sizes = message.get("photo")
+    if isinstance(sizes, list) and sizes:
+        return str(sizes[-1]["file_id"])
+    document = message.get("document")
+    return str(document["file_id"]) if isinstance(document, dict) else None

@@ -1,0 +1,177 @@
+"""Every call to the Bot API goes through here: one aiohttp session, no URL or token in any error.
+
+`Transport.call` is the way of effects: plain JSON in, plain JSON out, no python-telegram-bot objects.
+`AiohttpRequest` is the same wire for python-telegram-bot's own methods.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import aiohttp
+import msgspec
+from telegram._utils.defaultvalue import DefaultValue
+from telegram._utils.types import ODVInput
+from telegram.error import NetworkError, TimedOut
+from telegram.request import BaseRequest, RequestData
+
+from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
+
+log = logging.getLogger("astral.bot")
+TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5, sock_read=20)
+Guard = Callable[[str], None]
+
+
+class Transport:
+    """A pooled client of one bot. `guard(method)` is asked before each call (it may raise)."""
+
+    def __init__(self, api_url: str, token: str, guard: Guard | None = None) -> None:
+        self._base = f"{api_url.rstrip('/')}/bot{token}/"
+        self._guard = guard
+        self._session: aiohttp.ClientSession | None = None
+
+    def __repr__(self) -> str:
+        return "<Transport>"
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session, made at first use inside the running loop."""
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(
+                timeout=TIMEOUT, connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=60), trust_env=False
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def call(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        files: Mapping[str, tuple[str, bytes]] | None = None,
+        hold: float | None = None,
+    ) -> Any:
+        """Call `method`, return its `result`. `files` maps attachment names to (file name, content).
+
+        `hold` is the total time in seconds, for calls that Telegram holds open.
+
+        Raises TelegramRefused (4xx), TelegramThrottled (429) or TelegramUnavailable (no or broken answer, 5xx).
+        """
+        if self._guard:
+            self._guard(method)
+        code, body = await self._post(method, params, files, hold)
+        try:
+            answer = msgspec.json.decode(body)
+            if answer["ok"]:
+                return answer["result"]
+            description = str(answer.get("description", ""))
+        except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+            raise TelegramUnavailable(method, "unreadable answer", code) from None
+        if code == 429:
+            retry_after = float((answer.get("parameters") or {}).get("retry_after", 1))
+            raise TelegramThrottled(method, description, retry_after)
+        if code >= 500:
+            raise TelegramUnavailable(method, description, code)
+        raise TelegramRefused(method, description, code)
+
+    async def best_effort(self, method: str, params: Mapping[str, Any]) -> None:
+        """Call `method` where nothing depends on it; a failure is a line in the log."""
+        try:
+            await self.call(method, params)
+        except (TelegramRefused, TelegramThrottled, TelegramUnavailable) as error:
+            log.info("best effort: %s", error)
+
+    async def _post(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        files: Mapping[str, tuple[str, bytes]] | None,
+        hold: float | None,
+    ) -> tuple[int, bytes]:
+        if files:
+            form = aiohttp.FormData()
+            for key, value in params.items():
+                form.add_field(key, value if isinstance(value, str) else json.dumps(value))
+            for key, (filename, content) in files.items():
+                form.add_field(key, content, filename=filename, content_type="application/octet-stream")
+            sent: dict[str, Any] = {"data": form}
+        else:
+            sent = {"data": msgspec.json.encode(params), "headers": {"Content-Type": "application/json"}}
+        if hold is not None:
+            sent["timeout"] = aiohttp.ClientTimeout(total=hold, connect=5)
+        try:
+            async with self.session.post(self._base + method, **sent) as response:
+                return response.status, await response.read()
+        except TimeoutError:
+            raise TelegramUnavailable(method, "timed out") from None
+        except aiohttp.ClientError as error:
+            # The error's own text may hold the URL, and the URL holds the token.
+            raise TelegramUnavailable(method, f"connection failed ({type(error).__name__})") from None
+
+
+class AiohttpRequest(BaseRequest):
+    """python-telegram-bot's network layer over the transport's session."""
+
+    def __init__(self, transport: Transport, read_timeout: float = 20) -> None:
+        self._transport = transport
+        self._read_timeout = read_timeout
+
+    @property
+    def read_timeout(self) -> float | None:
+        """Seconds to wait for an answer."""
+        return self._read_timeout
+
+    async def initialize(self) -> None:
+        """Nothing: the session is made at first use."""
+
+    async def shutdown(self) -> None:
+        """Nothing: the transport is closed by its owner, after the last effect was sent."""
+
+    async def do_request(
+        self,
+        url: str,
+        method: str,
+        request_data: RequestData | None = None,
+        read_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
+        write_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
+        connect_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
+        pool_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
+    ) -> tuple[int, bytes]:
+        """Send one request; NetworkError or TimedOut without the URL in them."""
+        del write_timeout, pool_timeout
+        name = url.rpartition("/")[2]
+        if self._transport._guard and method == "POST":  # noqa: SLF001  # two halves of one module
+            self._transport._guard(name)  # noqa: SLF001
+        timeout = aiohttp.ClientTimeout(
+            total=None, connect=_seconds(connect_timeout, 5), sock_read=_seconds(read_timeout, self._read_timeout)
+        )
+        try:
+            async with self._transport.session.request(
+                method, url, data=_form(request_data), timeout=timeout
+            ) as response:
+                return response.status, await response.read()
+        except TimeoutError:
+            raise TimedOut(f"{name} timed out") from None
+        except aiohttp.ClientError as error:
+            raise NetworkError(f"{name}: connection failed ({type(error).__name__})") from None
+
+
+def _seconds(value: ODVInput[float], default: float) -> float | None:
+    return default if isinstance(value, DefaultValue) else value
+
+
+def _form(data: RequestData | None) -> aiohttp.FormData | None:
+    if data is None or not data.parameters:
+        return None
+    form = aiohttp.FormData()
+    for key, value in data.json_parameters.items():
+        form.add_field(key, value)
+    for key, (filename, content, mime) in (data.multipart_data or {}).items():
+        form.add_field(key, content, filename=filename, content_type=mime)
+    return form

@@ -1,0 +1,150 @@
+"""`astral inbox` and `astral outbox`: what is pending, what failed and why, and what to do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import click
+from sqlalchemy import delete, select, update
+
+from astral_core.config import load_settings
+from astral_core.db.engine import Database, open_database
+from astral_core.db.tables import DEAD, DEAD_EFFECT, PENDING, UNSENT, core_inbox, core_outbox
+
+T = TypeVar("T")
+STATES = {0: "pending", 1: "done", 2: "dead"}
+
+
+@click.group()
+def inbox() -> None:
+    """Updates and durable work."""
+
+
+@click.group()
+def outbox() -> None:
+    """Messages that wait or were refused."""
+
+
+@inbox.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--dead", is_flag=True, help="Dead rows only.")
+@click.option("--limit", default=50, show_default=True, help="How many rows at most.")
+def list_(as_json: bool, dead: bool, limit: int) -> None:  # click passes flags so
+    """Rows that are pending or dead, the newest first."""
+    states = [DEAD] if dead else [PENDING, DEAD]
+    query = select(core_inbox).where(core_inbox.c.state.in_(states)).order_by(core_inbox.c.seq.desc()).limit(limit)
+    records = [_inbox_record(row) for row in _rows(query)]
+    _print(records, as_json, "{seq:>8} {state:<8} {kind:<20} {error_id:<10} {error}", "nothing is pending or dead")
+
+
+@inbox.command("show")
+@click.argument("what")
+def show(what: str) -> None:
+    """One row, by its number or by an error id; the payload included."""
+    where = core_inbox.c.seq == int(what) if what.isdigit() else core_inbox.c.error_id == what
+    found = _rows(select(core_inbox).where(where))
+    if not found:
+        raise click.ClickException(f"there is no row {what!r}. `astral inbox list` shows what there is.")
+    click.echo(json.dumps({**_inbox_record(found[0]), "payload": found[0].payload}, ensure_ascii=False, indent=2))
+
+
+@inbox.command("retry")
+@click.argument("seq", type=int)
+def retry(seq: int) -> None:
+    """Make a dead row pending again; a running bot takes it at its next start."""
+    values = {"state": PENDING, "attempts": 0, "error": None, "error_id": None, "done_at": None}
+    _change(
+        update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == DEAD).values(**values), f"row {seq}"
+    )
+
+
+@inbox.command("drop")
+@click.argument("seq", type=int)
+def drop(seq: int) -> None:
+    """Delete a dead row for good."""
+    _change(delete(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == DEAD), f"dead row {seq}")
+
+
+@outbox.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def outbox_list(as_json: bool) -> None:  # click passes flags so
+    """Messages that are unsent or were refused."""
+    query = select(core_outbox).where(core_outbox.c.state.in_([UNSENT, DEAD_EFFECT])).order_by(core_outbox.c.id)
+    records = [
+        {
+            "id": row.id,
+            "seq": row.seq,
+            "state": "unsent" if row.state == UNSENT else "dead",
+            "plugin": row.plugin,
+            "method": json.loads(row.effect)["method"],
+            "error_id": row.error_id or "",
+            "error": row.error or "",
+        }
+        for row in _rows(query)
+    ]
+    _print(
+        records, as_json, "{id:>8} {state:<8} {plugin:<12} {method:<20} {error_id:<10} {error}", "nothing is waiting"
+    )
+
+
+@outbox.command("drop")
+@click.argument("number", type=int)
+def outbox_drop(number: int) -> None:
+    """Delete a dead message for good."""
+    where = (core_outbox.c.id == number, core_outbox.c.state == DEAD_EFFECT)
+    _change(delete(core_outbox).where(*where), f"dead message {number}")
+
+
+def _inbox_record(row: Any) -> dict[str, Any]:
+    return {
+        "seq": row.seq,
+        "state": STATES[row.state],
+        "kind": row.kind,
+        "source": row.source,
+        "attempts": row.attempts,
+        "received_at": row.received_at.isoformat(),
+        "error_id": row.error_id or "",
+        "error": row.error or "",
+    }
+
+
+def _print(records: list[dict[str, Any]], as_json: bool, form: str, nothing: str) -> None:
+    if as_json:
+        click.echo(json.dumps(records, ensure_ascii=False, indent=2))
+        return
+    for record in records:
+        click.echo(form.format(**record))
+    if not records:
+        click.echo(nothing)
+
+
+def _rows(query: Any) -> list[Any]:
+    async def read(database: Database) -> list[Any]:
+        async with database.engine.connect() as connection:
+            return list((await connection.execute(query)).all())
+
+    return _with_database(read)
+
+
+def _change(statement: Any, what: str) -> None:
+    async def write(database: Database) -> int:
+        async with database.engine.begin() as connection:
+            return int((await connection.execute(statement)).rowcount)
+
+    if not _with_database(write):
+        raise click.ClickException(f"there is no {what} that is dead. `astral inbox list --dead` shows them.")
+    click.echo(f"{what}: done")
+
+
+def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    async def run() -> T:
+        database = open_database(load_settings().database.url.get_secret_value(), pool_size=2)
+        try:
+            return await work(database)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(run())

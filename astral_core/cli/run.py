@@ -1,0 +1,66 @@
+"""`astral run`: serve until SIGTERM or Ctrl-C, then drain; a second signal ends at once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+
+import click
+
+from astral_core.app import App, build
+from astral_core.config import Settings, load_settings
+from astral_core.observe.logs import configure_logging
+
+log = logging.getLogger("astral")
+
+
+@click.command()
+@click.option("--polling", is_flag=True, help="Fetch updates instead of receiving them; needs no public address.")
+@click.option("--verbose", is_flag=True, help="Log debugging details.")
+def run(polling: bool, verbose: bool) -> None:  # click passes flags so
+    """Serve the bot."""
+    settings = load_settings()
+    configure_logging(_secrets(settings), as_json=settings.log_json, level=logging.DEBUG if verbose else logging.INFO)
+    app = build(settings, polling=polling)
+    raise SystemExit(asyncio.run(serve(app)))
+
+
+async def serve(app: App) -> int:
+    """Run `app` until a signal or the loss of the database; return the exit code."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            os._exit(1)  # the second signal: at once; what was acknowledged is committed
+        log.info("stopping; a second signal ends at once")
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    start = asyncio.create_task(app.__aenter__())
+    signalled = asyncio.create_task(stopping.wait())
+    await asyncio.wait({start, signalled}, return_when=asyncio.FIRST_COMPLETED)
+    if not start.done():
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        return 0
+    start.result()
+    lost = asyncio.create_task(app.lost.wait())
+    await asyncio.wait({signalled, lost}, return_when=asyncio.FIRST_COMPLETED)
+    await app.stop()
+    for task in (signalled, lost):
+        task.cancel()
+    return 1 if app.lost.is_set() else 0
+
+
+def _secrets(settings: Settings) -> list[str]:
+    """Every secret that is known, so that no log line shows one."""
+    telegram = settings.telegram
+    known = [telegram.token, telegram.webhook_secret, telegram.previous_webhook_secret, settings.web.metrics_token]
+    secrets = [secret.get_secret_value() for secret in known if secret is not None]
+    for section in settings.plugins.values():
+        secrets += [str(value) for key, value in section.items() if any(w in key for w in ("key", "token", "secret"))]
+    return secrets

@@ -1,0 +1,191 @@
+"""Settings: environment over astral.toml over defaults; one section a plugin.
+
+Two passes: the core's own settings are checked here, with `plugins` kept raw; each plugin's section is checked
+by the model that the plugin declares (`plugin_settings`). Secrets are `SecretStr`; no error shows a value.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from astral_core.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are refused, values never shown in errors."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+
+
+class Telegram(Section):
+    """The bot and the way its updates come in."""
+
+    token: SecretStr | None = Field(default=None, description="the bot's token from @BotFather")
+    api_url: str = Field(default="https://api.telegram.org", description="the Bot API server")
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="1-256 of A-Z a-z 0-9 _ -, sent with every update"
+    )
+    previous_webhook_secret: SecretStr | None = Field(default=None, description="still accepted while secrets rotate")
+    public_url: str | None = Field(default=None, description="https address that Telegram reaches; sets the webhook")
+    max_connections: int = Field(default=40, ge=1, le=100_000, description="parallel webhook deliveries")
+
+    @field_validator("webhook_secret", "previous_webhook_secret")
+    @classmethod
+    def _secret_characters(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            text = value.get_secret_value()
+            if (
+                not 1 <= len(text) <= 256
+                or not text.replace("_", "").replace("-", "").isalnum()
+                or not text.isascii()
+            ):
+                raise ValueError("must be 1-256 characters of A-Z a-z 0-9 _ -")
+        return value
+
+
+class Database(Section):
+    """Where everything is kept."""
+
+    url: SecretStr = Field(default=SecretStr("sqlite+aiosqlite:///astral.db"), description="SQLAlchemy URL")
+    pool_size: int = Field(default=16, ge=2, description="connections of this process")
+    auto_migrate: bool = Field(default=True, description="upgrade the schema at start")
+
+
+class Web(Section):
+    """The one HTTP entry."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    metrics_token: SecretStr | None = Field(default=None, description="bearer token of /metrics; else loopback only")
+    webhooks: tuple[str, ...] = Field(default=("/webhook/yookassa",), description="absolute paths plugins may claim")
+    drain_delay: float = Field(default=0.0, ge=0, description="seconds between 'not ready' and closing the port")
+
+
+class Inbox(Section):
+    """Bounds of the durable inbox."""
+
+    handlers: int = Field(default=64, ge=1, description="updates handled at the same time")
+    max_pending: int = Field(default=20_000, ge=1, description="pending rows beyond which posts get 503")
+    max_lane: int = Field(
+        default=1_000, ge=1, description="rows of one chat held in memory; the rest waits in the database"
+    )
+    handler_timeout: float = Field(default=30.0, gt=0, description="seconds a handler may take")
+    keep_done_hours: int = Field(default=72, ge=48, description="how long a done row is kept for dedupe")
+
+
+class Host(Section):
+    """Which plugins run."""
+
+    enabled: tuple[str, ...] | None = Field(default=None, description="allow-list; all installed ones if unset")
+    disabled: tuple[str, ...] = Field(default=("playground",), description="plugins that stay off")
+    required: tuple[str, ...] = Field(default=("payments",), description="plugins whose failure stops the start")
+    on_error: Literal["quarantine", "stop"] = Field(default="quarantine", description="what a broken plugin does")
+
+
+class Settings(BaseSettings):
+    """All settings of one process. Build it with `load_settings`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ASTRAL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        hide_input_in_errors=True,
+        frozen=True,
+    )
+
+    telegram: Telegram = Telegram()
+    database: Database = Database()
+    web: Web = Web()
+    inbox: Inbox = Inbox()
+    host: Host = Host()
+    admins: Annotated[tuple[int, ...], NoDecode] = Field(default=(), description="Telegram ids of the bot's admins")
+    commands: dict[str, str] = Field(default_factory=dict, description='renames: "weather.start" = "weather"')
+    language: str = Field(default="en", description="language of users whose own is not spoken")
+    log_json: bool = Field(default=False, description="one JSON object a log line")
+    plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section a plugin")
+
+    @field_validator("admins", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        if isinstance(value, int):
+            return (value,)
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, environment, astral.toml, in this order."""
+        del dotenv_settings, file_secret_settings
+        toml = TomlConfigSettingsSource(settings_cls, toml_file=config_file())
+        return init_settings, env_settings, toml
+
+    @property
+    def bot_id(self) -> int:
+        """The bot's Telegram id, the number before the token's colon."""
+        token = self.telegram.token
+        head = token.get_secret_value().partition(":")[0] if token else ""
+        if not head.isdigit():
+            raise ConfigError(
+                "telegram.token is missing or is not a bot token. Fix: set ASTRAL_TELEGRAM__TOKEN to the token "
+                "from @BotFather (it looks like 123456:ABC...)."
+            )
+        return int(head)
+
+
+def config_file() -> Path:
+    """Path of astral.toml: ASTRAL_CONFIG, else the one in the current directory."""
+    return Path(os.environ.get("ASTRAL_CONFIG", "astral.toml"))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read all sources; raise ConfigError with every problem at once, without any value."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, "astral.toml or ASTRAL_... in the environment")) from None
+
+
+def plugin_settings(settings: Settings, plugin: str, model: type[M]) -> M:
+    """The checked section of `plugin`; ConfigError names unknown keys and the nearest known one."""
+    raw = settings.plugins.get(plugin, {})
+    unknown = [key for key in raw if key not in model.model_fields]
+    if unknown:
+        raise ConfigError("; ".join(_unknown_key(plugin, key, tuple(model.model_fields)) for key in unknown))
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_explain(error, f"[plugins.{plugin}] or ASTRAL_PLUGINS__{plugin.upper()}__...")) from None
+
+
+def _unknown_key(plugin: str, key: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(known) or 'none'}."
+    return f"[plugins.{plugin}] has no setting {key!r}.{hint}"
+
+
+def _explain(error: ValidationError, where: str) -> str:
+    lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
+    return f"settings are wrong ({where}): " + "; ".join(lines)

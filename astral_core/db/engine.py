@@ -1,0 +1,164 @@
+"""The engine for SQLite and PostgreSQL, with one rule for both: reads are cheap, the first write decides.
+
+SQLite: reads run in autocommit; the first statement that is not a plain SELECT takes the process's write lock and
+`BEGIN IMMEDIATE`. A deferred BEGIN would fail with "database is locked" at the first write after a read.
+PostgreSQL: READ COMMITTED, as the driver begins it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.sql.expression import CompoundSelect, Select
+from sqlalchemy.util import await_only
+
+from astral_core.db.lock import WriteLock
+from astral_core.errors import ConfigError
+
+URGENT = "astral_urgent"  # execution option: this statement goes before other writers
+_UNIT = "astral_unit"  # connection info: what to tell of the first write
+_WRITING = "astral_writing"  # connection info: BEGIN IMMEDIATE was sent and the lock is held
+
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+@dataclass(slots=True)
+class WriteMark:
+    """Tells whether the connection that carries it has written."""
+
+    wrote: bool = False
+
+
+@dataclass(frozen=True)
+class Database:
+    """One engine and, for SQLite, its write lock. Close it with `dispose`."""
+
+    engine: AsyncEngine
+    lock: WriteLock | None
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the engine speaks to SQLite."""
+        return self.lock is not None
+
+    async def dispose(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def open_database(url: str, pool_size: int = 16) -> Database:
+    """Make the engine for `url`; ConfigError where the URL names neither SQLite nor PostgreSQL."""
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(parsed, pool_size)
+    engine = create_async_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=30,
+        connect_args={
+            "server_settings": {
+                "application_name": "astral",
+                "tcp_keepalives_idle": "5",
+                "tcp_keepalives_interval": "2",
+                "tcp_keepalives_count": "3",
+                "idle_in_transaction_session_timeout": "60000",
+            }
+        },
+    )
+    event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
+    event.listen(engine.sync_engine, "checkin", _forget)
+    return Database(engine, None)
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise ConfigError(
+            "database.url is not a database URL. Fix: use sqlite+aiosqlite:///astral.db or "
+            "postgresql+asyncpg://user:password@host/name."
+        ) from None
+    driver = DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise ConfigError(
+            f"database.url names {parsed.get_backend_name()!r}; Astral runs on sqlite and postgresql. "
+            "Fix: use sqlite+aiosqlite:///astral.db or postgresql+asyncpg://..."
+        )
+    return parsed.set(drivername=driver)
+
+
+def _sqlite(url: URL, pool_size: int) -> Database:
+    if not url.database or url.database == ":memory:":
+        raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 5})
+    lock = WriteLock()
+
+    def first_write(
+        connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+    ) -> None:
+        if _is_read(context) or connection.info.get(_WRITING):
+            return
+        await_only(lock.acquire(urgent=bool(connection.get_execution_options().get(URGENT))))
+        try:
+            cursor.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            lock.release()
+            raise
+        connection.info[_WRITING] = True
+        _mark_write(connection, cursor, statement, parameters, context, many)
+
+    def done(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+        _forget(dbapi_connection, record)
+        if record.info.pop(_WRITING, False):
+            lock.release()
+
+    event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
+    event.listen(engine.sync_engine, "before_cursor_execute", first_write)
+    event.listen(engine.sync_engine, "checkin", done)
+    return Database(engine, lock)
+
+
+def _sqlite_pragmas(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    del record
+    dbapi_connection.isolation_level = None  # the driver's own BEGIN is deferred: ours is not
+    cursor = dbapi_connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def mark_writes(connection: Connection, mark: WriteMark) -> None:
+    """Let `mark` learn of the first write on `connection` until it goes back to the pool."""
+    connection.info[_UNIT] = mark
+
+
+def _mark_write(
+    connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
+) -> None:
+    del cursor, statement, parameters, many
+    mark = connection.info.get(_UNIT)
+    if mark is not None and not mark.wrote and not _is_read(context):
+        mark.wrote = True
+
+
+def _forget(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    del dbapi_connection
+    record.info.pop(_UNIT, None)
+
+
+def _is_read(context: Any) -> bool:
+    """Only a compiled SELECT without FOR UPDATE and without writing CTEs is a read."""
+    compiled: Any = getattr(context, "compiled", None)
+    statement = getattr(compiled, "statement", None)
+    if not isinstance(statement, (Select, CompoundSelect)):
+        return False
+    if statement._for_update_arg is not None:  # noqa: SLF001  # SQLAlchemy has no public accessor
+        return False
+    return not any(getattr(cte.element, "is_dml", False) for cte in (compiled.ctes or ()))

@@ -1,0 +1,121 @@
+"""Migrations: one chain of Alembic versions and one version table a plugin, run by the core.
+
+A plugin ships version files only. Removing a plugin leaves its tables and its version table alone, so that no
+other plugin is touched by it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from astral_core.db.engine import Database
+from astral_core.errors import MigrationError
+
+log = logging.getLogger("astral.db")
+_LOCK = 0x61737472616C  # "astral": the key of PostgreSQL's advisory lock around migrations
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The migrations of one plugin: `package` holds its version files."""
+
+    plugin: str
+    package: str
+
+    @property
+    def version_table(self) -> str:
+        """Where the database keeps this plugin's revision."""
+        return f"{self.plugin}_schema_version"
+
+    def script(self) -> ScriptDirectory:
+        """Alembic's view of the version files."""
+        module = importlib.import_module(self.package)
+        folders = [Path(path) / "versions" for path in module.__path__]
+        return ScriptDirectory(str(folders[0].parent), version_locations=[str(folder) for folder in folders])
+
+
+CORE = Chain("core", "astral_core.db.migrations")
+
+
+@dataclass(frozen=True)
+class Status:
+    """Revision in the database and newest revision in the code; None where there is none."""
+
+    plugin: str
+    current: str | None
+    head: str | None
+
+    @property
+    def up_to_date(self) -> bool:
+        """Whether the database is what the code expects."""
+        return self.current == self.head
+
+
+async def status(database: Database, chains: Iterable[Chain]) -> list[Status]:
+    """Compare the database with the code, without any lock and without writing."""
+    chains = tuple(chains)
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(lambda sync: [_status(sync, chain) for chain in chains])
+
+
+async def upgrade(database: Database, chains: Iterable[Chain]) -> list[Status]:
+    """Bring every chain to its head, each in a transaction of its own, one process at a time.
+
+    Raises MigrationError, naming the plugin, where the database knows a revision that the code does not: an older
+    plugin was installed over a newer schema. Nothing is ever downgraded.
+    """
+    chains = tuple(chains)
+    if all(item.up_to_date for item in await status(database, chains)):
+        return await status(database, chains)
+    async with database.engine.connect() as guard:
+        if not database.is_sqlite:
+            guard = await guard.execution_options(isolation_level="AUTOCOMMIT")
+            await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        for chain in chains:
+            async with database.engine.begin() as connection:
+                await connection.run_sync(_upgrade, chain)
+        if not database.is_sqlite:
+            await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+    return await status(database, chains)
+
+
+def _status(connection: Connection, chain: Chain) -> Status:
+    context = MigrationContext.configure(connection, opts={"version_table": chain.version_table})
+    return Status(chain.plugin, context.get_current_revision(), chain.script().get_current_head())
+
+
+def _upgrade(connection: Connection, chain: Chain) -> None:
+    before = _status(connection, chain)
+    if before.up_to_date:
+        return
+    script = chain.script()
+
+    def revisions(rev: Any, context: MigrationContext) -> Any:
+        del context
+        return script._upgrade_revs("head", rev)  # noqa: SLF001  # what alembic.command.upgrade itself calls
+
+    environment = EnvironmentContext(Config(), script, fn=revisions)
+    try:
+        with environment:
+            environment.configure(
+                connection=connection, version_table=chain.version_table, render_as_batch=True, transactional_ddl=True
+            )
+            environment.run_migrations()
+    except CommandError as error:
+        raise MigrationError(
+            f"plugin {chain.plugin!r}: the database is at revision {before.current!r}, which its migrations do not "
+            f"know ({error}). Fix: install the plugin version that made this schema, or a newer one."
+        ) from error
+    log.info("migrated %s from %s to %s", chain.plugin, before.current, before.head)

@@ -1,0 +1,173 @@
+"""The core's tables. Plugins may refer to `core_users`; the rest is the core's own business."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC on both engines; SQLite keeps it as text without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: they mean something else on every machine."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime given to a UTC column; use datetime.now(UTC)")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        del dialect
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def plugin_metadata(plugin: str) -> MetaData:
+    """The MetaData of a plugin's tables: named constraints, and whose they are."""
+    return MetaData(naming_convention=NAMING, info={"plugin": plugin})
+
+
+def now() -> datetime:
+    """The time in UTC, aware."""
+    return datetime.now(UTC)
+
+
+metadata = plugin_metadata("core")
+Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER PRIMARY KEY
+
+PENDING, DONE, DEAD = 0, 1, 2
+UNSENT, SENT, DEAD_EFFECT = 0, 1, 2
+
+
+def _created() -> Column[Any]:
+    return Column("created_at", UtcDateTime, nullable=False, default=now)
+
+
+core_users = Table(
+    "core_users",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_name", String(256), nullable=False),
+    Column("last_name", String(256)),
+    Column("username", String(64)),
+    Column("language_code", String(16)),
+    Column("language", String(16)),  # chosen with /language; else language_code counts
+    Column("blocked_at", UtcDateTime),
+    _created(),
+    Column("seen_at", UtcDateTime, nullable=False, default=now),
+)
+
+core_inbox = Table(
+    "core_inbox",
+    metadata,
+    Column("seq", Serial, primary_key=True, autoincrement=True),
+    Column("source", String(64), nullable=False),
+    Column("ext_id", String(255), nullable=False),
+    Column("lane", BigInteger, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("express", Boolean, nullable=False, default=False),
+    Column("payload", Text),
+    Column("state", SmallInteger, nullable=False, default=PENDING),
+    Column("attempts", SmallInteger, nullable=False, default=0),
+    Column("received_at", UtcDateTime, nullable=False, default=now),
+    Column("done_at", UtcDateTime),
+    Column("error_id", String(16)),
+    Column("error", Text),
+    UniqueConstraint("source", "ext_id"),
+    sqlite_autoincrement=True,  # a seq is never used twice, also after retention deleted the newest rows
+)
+Index(
+    "ix_core_inbox_pending",
+    core_inbox.c.lane,
+    core_inbox.c.seq,
+    sqlite_where=text("state = 0"),
+    postgresql_where=text("state = 0"),
+)
+Index("ix_core_inbox_done_at", core_inbox.c.done_at)
+
+core_blobs = Table(
+    "core_blobs",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+core_outbox = Table(
+    "core_outbox",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("seq", BigInteger, nullable=False),  # the inbox row that caused it
+    Column("n", SmallInteger, nullable=False),  # its place among that row's effects
+    Column("lane", BigInteger, nullable=False),
+    Column("plugin", String(32), nullable=False),
+    Column("effect", Text, nullable=False),
+    Column("blob_id", BigInteger),
+    Column("state", SmallInteger, nullable=False, default=UNSENT),
+    Column("attempts", SmallInteger, nullable=False, default=0),
+    Column("message_id", BigInteger),
+    Column("error_id", String(16)),
+    Column("error", Text),
+    _created(),
+    UniqueConstraint("seq", "n"),
+)
+Index("ix_core_outbox_lane", core_outbox.c.lane, core_outbox.c.id)
+
+core_dialogs = Table(
+    "core_dialogs",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("route", String(80), nullable=False),
+    Column("args", Text, nullable=False),
+    _created(),
+)
+
+core_slots = Table(
+    "core_slots",
+    metadata,
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("slot", String(64), primary_key=True),
+    Column("message_id", BigInteger, nullable=False),
+    Column("photo", Boolean, nullable=False),
+)
+
+core_files = Table(
+    "core_files",
+    metadata,
+    Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", String(128), primary_key=True),
+    Column("file_id", String(256), nullable=False),
+    _created(),
+)

@@ -1,0 +1,311 @@
+"""What plugins declare: frozen records without behaviour, and the collector that makes them.
+
+A declaration does nothing. Hooks return declarations, the host checks all of them together, and only then does
+the core build routes, tables and handlers from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, TypeVar
+
+import msgspec
+from sqlalchemy import MetaData
+
+if TYPE_CHECKING:
+    from aiohttp import web
+    from telegram import Update
+    from telegram.ext import BaseHandler
+
+    from astral_core.bot.context import Context
+    from astral_core.host.context import PluginContext
+
+P = ParamSpec("P")
+F = TypeVar("F")
+Handler = Callable[..., Awaitable[None]]
+Answer = Literal["auto", "manual"]
+
+
+@dataclass(frozen=True, eq=False)
+class Route(Generic[P]):
+    """A handler with a name within its plugin; calling it calls the handler."""
+
+    handler: Callable[..., Awaitable[None]]
+    name: str
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> None:
+        """Call the handler, so that one handler can hand over to another."""
+        await self.handler(*args, **kwargs)
+
+
+@dataclass(frozen=True, eq=False)
+class CallbackRoute(Route[P]):
+    """A button's route. `pattern` is `name/{arg:int}/{arg:slug}/{arg:uuid}`, at most 64 bytes when built."""
+
+    pattern: str = ""
+    answer: Answer = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class QuestionRoute(Route[P]):
+    """Takes the next message of a user who was asked (`ctx.ask`)."""
+
+
+@dataclass(frozen=True, eq=False)
+class StepRoute(Route[P]):
+    """Durable work beyond an update (`ctx.defer`): handler `(ctx, **args)`, arguments are JSON values."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A slash command. `description` is shown in Telegram's menu; `admin` ones answer admins only."""
+
+    name: str
+    handler: Handler
+    description: str = ""
+    admin: bool = False
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Text:
+    """The bot's one catch-all for messages that nothing else took."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True)
+class DeepLink:
+    """`/start <plugin>-<rest>`: handler `(update, ctx, rest)`."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True)
+class PreCheckout:
+    """Pre-checkout queries whose invoice payload begins with `<plugin>:`."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True)
+class Payment:
+    """Successful payments whose invoice payload begins with `<plugin>:`. A fact: parked, never dropped."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True)
+class RefundedPayment:
+    """Refund messages whose invoice payload begins with `<plugin>:`. A fact: parked, never dropped."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True)
+class Raw:
+    """An existing python-telegram-bot handler, asked in order after the exact routes."""
+
+    handler: BaseHandler[Update, Context, object]
+
+
+Declared = (
+    Command
+    | CallbackRoute[Any]
+    | QuestionRoute[Any]
+    | StepRoute[Any]
+    | Text
+    | DeepLink
+    | PreCheckout
+    | Payment
+    | RefundedPayment
+    | Raw
+)
+
+
+@dataclass(frozen=True)
+class Routes:
+    """Collects a plugin's routes by decorators; `astral_routes` returns it. Decorators stack."""
+
+    declared: list[Declared] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Declared]:
+        return iter(self.declared)
+
+    def __len__(self) -> int:
+        return len(self.declared)
+
+    def command(
+        self, name: str, *, description: str = "", admin: bool = False, hidden: bool = False
+    ) -> Callable[[F], F]:
+        """Route `/name` to the handler `(update, ctx)`. `description` is a source text (English)."""
+
+        def add(handler: F) -> F:
+            call: Handler = handler  # type: ignore[assignment]  # any callable of (update, ctx); checked at load
+            self.declared.append(Command(name, call, description, admin, hidden))
+            return handler
+
+        return add
+
+    def callback(
+        self, pattern: str, *, answer: Answer = "auto"
+    ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], CallbackRoute[P]]:
+        """Route a button to the handler `(update, ctx, *args)`; the arguments are those of `pattern`."""
+
+        def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> CallbackRoute[P]:
+            route: CallbackRoute[P] = CallbackRoute(handler, pattern.partition("/")[0], pattern, answer)
+            self.declared.append(route)
+            return route
+
+        return add
+
+    def question(
+        self, name: str
+    ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], QuestionRoute[P]]:
+        """Route the next message of a user who was asked by `ctx.ask(route, **args)`."""
+
+        def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> QuestionRoute[P]:
+            route: QuestionRoute[P] = QuestionRoute(handler, name)
+            self.declared.append(route)
+            return route
+
+        return add
+
+    def step(self, name: str) -> Callable[[Callable[Concatenate[Context, P], Awaitable[None]]], StepRoute[P]]:
+        """Name durable work for `ctx.defer(step, key=..., **args)`: handler `(ctx, **args)`."""
+
+        def add(handler: Callable[Concatenate[Context, P], Awaitable[None]]) -> StepRoute[P]:
+            route: StepRoute[P] = StepRoute(handler, name)
+            self.declared.append(route)
+            return route
+
+        return add
+
+    def text(self) -> Callable[[F], F]:
+        """Take every message that nothing else took. Only one plugin may."""
+        return self._simple(Text)
+
+    def deep_link(self) -> Callable[[F], F]:
+        """Take `/start <plugin>-<rest>` with the handler `(update, ctx, rest)`."""
+        return self._simple(DeepLink)
+
+    def pre_checkout(self) -> Callable[[F], F]:
+        """Take pre-checkout queries of this plugin's invoices; must answer within 8 s."""
+        return self._simple(PreCheckout)
+
+    def payment(self) -> Callable[[F], F]:
+        """Take successful payments of this plugin's invoices."""
+        return self._simple(Payment)
+
+    def refund(self) -> Callable[[F], F]:
+        """Take refunds of this plugin's invoices."""
+        return self._simple(RefundedPayment)
+
+    def raw(self, handler: BaseHandler[Update, Context, object]) -> None:
+        """Add an existing python-telegram-bot handler."""
+        self.declared.append(Raw(handler))
+
+    def _simple(self, kind: Callable[[Handler], Declared]) -> Callable[[F], F]:
+        def add(handler: F) -> F:
+            call: Handler = handler  # type: ignore[assignment]  # checked at load
+            self.declared.append(kind(call))
+            return handler
+
+        return add
+
+
+@dataclass(frozen=True)
+class MenuItem:
+    """A button of /start's menu. `text` is a source text; lower `order` comes first."""
+
+    text: str
+    route: CallbackRoute[[]]
+    order: int = 100
+    admin: bool = False
+
+
+@dataclass(frozen=True)
+class WebRoute:
+    """An HTTP route below `/plugins/<plugin>/`: handler `(request, ctx)`."""
+
+    method: str
+    path: str
+    handler: Callable[[web.Request, PluginContext], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A POST route at an absolute path that the owner's settings allow (`web.webhooks`)."""
+
+    path: str
+    handler: Callable[[web.Request, PluginContext], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Middleware:
+    """Wraps every handler: `call(update, ctx, call_next)`. Lower `order` is further out."""
+
+    call: Callable[[Update | None, Context, Callable[[], Awaitable[None]]], Awaitable[None]]
+    order: int = 100
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of domain events: `name` is `<plugin>.<what>`; fields are JSON values."""
+
+    name: ClassVar[str] = ""
+
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True)
+class Subscriber(Generic[E]):
+    """Runs `handler(event, ctx)` durably, once for each emitted `event`, in the lane of its chat."""
+
+    event: type[E]
+    handler: Callable[[E, Context], Awaitable[None]]
+
+
+class Handled(msgspec.Struct, frozen=True, kw_only=True):
+    """Telemetry of one handled row. It may be lost in a crash.
+
+    `kind` is command, callback, text, question, step, event, ...; `ms` is the handler's time, `wait_ms` the time
+    from receipt to its start; `outcome` is ok, refused, retry, dead, unknown. `at` is seconds since the epoch.
+    """
+
+    plugin: str
+    route: str
+    kind: str
+    outcome: str
+    ms: float
+    wait_ms: float
+    at: float
+    user_id: int | None = None
+    chat_id: int | None = None
+    update_id: int | None = None
+    error_id: str | None = None
+
+
+@dataclass(frozen=True)
+class TelemetrySubscriber:
+    """Gets batches of `Handled` about once a second: `handler(ctx, batch)`."""
+
+    handler: Callable[[PluginContext, list[Handled]], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Runs `handler(ctx)` every `every` seconds, once among all replicas, as a durable row."""
+
+    name: str
+    every: float
+    handler: Callable[[Context], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A plugin's tables and the package of its Alembic version files."""
+
+    metadata: MetaData
+    migrations: str

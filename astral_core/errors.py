@@ -1,0 +1,157 @@
+"""Every error that Astral raises, in one tree.
+
+AstralError
+├── ConfigError                 a setting is missing or wrong
+├── PluginError                 a plugin is wrong; says which one, where, and how to fix it
+│   ├── DeclarationError        one declaration is wrong in itself
+│   ├── ConflictError           plugins that cannot live together; lists all conflicts
+│   ├── HookError               a hook has the wrong colour, arguments or result
+│   └── PluginLoadError         a plugin could not be imported, migrated or started
+├── DatabaseError
+│   ├── DatabaseBusy            another process holds the database
+│   ├── MigrationError          the schema in the database is not the one the code knows
+│   └── SessionClosed           a session was used after its unit of work ended
+├── InboxError
+│   ├── IngestRefused           the inbox cannot take an update now; the sender shall repeat it
+│   └── Fenced                  a row was finished by somebody else; the unit of work must roll back
+├── HandlerError
+│   ├── Refuse                  a handler says no: roll back, tell the user, do not retry
+│   ├── EffectError             a message that Telegram would refuse
+│   ├── CallbackDataError       callback data that cannot be built or parsed
+│   ├── WaitingInTransaction    network or waiting after the first write of a unit of work
+│   └── HandlerFailed           what the worker sees when a handler raised
+└── TelegramError
+    ├── TelegramUnavailable     no answer, 5xx: try again later
+    ├── TelegramThrottled       429: try again after `retry_after` seconds
+    └── TelegramRefused         4xx: the same call will never succeed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class AstralError(Exception):
+    """The root: catch it to catch everything that Astral raises on purpose."""
+
+
+class ConfigError(AstralError):
+    """A setting is missing or wrong. The message never contains a setting's value."""
+
+
+class PluginError(AstralError):
+    """A plugin is wrong; `plugin` is its id (or "?" before it is known)."""
+
+    def __init__(self, plugin: str, what: str, fix: str = "") -> None:
+        super().__init__(f"plugin {plugin!r}: {what}" + (f" Fix: {fix}" if fix else ""))
+        self.plugin = plugin
+        self.what = what
+        self.fix = fix
+
+
+class DeclarationError(PluginError):
+    """One declaration is wrong in itself: a name, a pattern, a limit."""
+
+
+class HookError(PluginError):
+    """A hook implementation has the wrong colour, unknown arguments or a wrong result."""
+
+
+class PluginLoadError(PluginError):
+    """A plugin could not be imported, migrated or started."""
+
+
+class ConflictError(PluginError):
+    """Plugins claim the same thing. `conflicts` holds one sentence each."""
+
+    def __init__(self, conflicts: Sequence[str]) -> None:
+        AstralError.__init__(self, "plugins conflict:\n" + "\n".join(f"  - {line}" for line in conflicts))
+        self.plugin = "?"
+        self.conflicts = tuple(conflicts)
+
+
+class DatabaseError(AstralError):
+    """The database, its schema or the way it is used."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Another process holds the database."""
+
+
+class MigrationError(DatabaseError):
+    """The schema in the database is not the one the code knows."""
+
+
+class SessionClosed(DatabaseError):
+    """A session was used after its unit of work ended."""
+
+
+class InboxError(AstralError):
+    """The durable inbox."""
+
+
+class IngestRefused(InboxError):
+    """The inbox cannot take an update now; `retry_after` is in seconds."""
+
+    def __init__(self, reason: str, retry_after: int) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class Fenced(InboxError):
+    """A row was finished by somebody else; the unit of work must roll back."""
+
+
+class HandlerError(AstralError):
+    """What happens inside a handler."""
+
+
+class Refuse(HandlerError):
+    """A handler says no: its writes roll back, the user reads `text`, nothing is retried."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class EffectError(HandlerError):
+    """A message that Telegram would refuse: too long, bad keyboard, bad entities."""
+
+
+class CallbackDataError(HandlerError):
+    """Callback data that cannot be built (arguments) or parsed (forged or outdated)."""
+
+
+class WaitingInTransaction(HandlerError):
+    """Network, the process pool or a sleep was awaited after the first write of a unit of work."""
+
+
+class HandlerFailed(HandlerError):
+    """Raised out of `Application.process_update` so that the worker sees a handler's failure."""
+
+
+class TelegramError(AstralError):
+    """A Bot API call failed. Neither the message nor the repr contains the token or a URL."""
+
+    def __init__(self, method: str, description: str, code: int = 0) -> None:
+        super().__init__(f"{method}: {code} {description}" if code else f"{method}: {description}")
+        self.method = method
+        self.description = description
+        self.code = code
+
+
+class TelegramUnavailable(TelegramError):
+    """No answer, a broken answer or 5xx: the outcome is unknown, try again later."""
+
+
+class TelegramThrottled(TelegramError):
+    """429: try again after `retry_after` seconds."""
+
+    def __init__(self, method: str, description: str, retry_after: float) -> None:
+        super().__init__(method, description, 429)
+        self.retry_after = retry_after
+
+
+class TelegramRefused(TelegramError):
+    """4xx: the same call will never succeed."""

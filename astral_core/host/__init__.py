@@ -1,0 +1,3 @@
+"""The plugin host: plugins become one checked registry."""
+
+from __future__ import annotations

@@ -1,0 +1,126 @@
+"""The codec of callback data: `<plugin>:<name>/<value>/<value>`, at most 64 UTF-8 bytes.
+
+The size is proven when a route is declared: every type has a widest value. What comes back from a client is
+untrusted: anybody can send any data, so that a handler must check who owns what the arguments name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from astral_core.errors import CallbackDataError
+
+LIMIT = 64
+_NAME = re.compile(r"^[a-z][a-z0-9_.]{0,31}$")
+_ARGUMENT = re.compile(r"^\{([a-z][a-z0-9_]*):(int|slug|uuid)\}$")
+_SLUG = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,23}$")
+_INT = re.compile(r"^-?[0-9]{1,19}$")
+
+
+def _int_out(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int) or not -(2**63) <= value < 2**63:
+        raise CallbackDataError(f"{value!r} is not an integer of 64 bits")
+    return str(value)
+
+
+def _int_in(text: str) -> int:
+    if not _INT.match(text):
+        raise CallbackDataError("not an integer")
+    return int(text)
+
+
+def _slug_out(value: Any) -> str:
+    if not isinstance(value, str) or not _SLUG.match(value):
+        raise CallbackDataError(f"{value!r} is not a slug: 1-24 of a-z 0-9 _ . -")
+    return str(value)
+
+
+def _slug_in(text: str) -> str:
+    if not _SLUG.match(text):
+        raise CallbackDataError("not a slug")
+    return text
+
+
+def _uuid_out(value: Any) -> str:
+    if not isinstance(value, UUID):
+        raise CallbackDataError(f"{value!r} is not a UUID")
+    return base64.urlsafe_b64encode(value.bytes).rstrip(b"=").decode()
+
+
+def _uuid_in(text: str) -> UUID:
+    try:
+        return UUID(bytes=base64.b64decode(text + "==", altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        raise CallbackDataError("not a UUID") from None
+
+
+@dataclass(frozen=True)
+class _Type:
+    width: int
+    encode: Callable[[Any], str]
+    decode: Callable[[str], Any]
+
+
+TYPES: Mapping[str, _Type] = {
+    "int": _Type(20, _int_out, _int_in),
+    "slug": _Type(24, _slug_out, _slug_in),
+    "uuid": _Type(22, _uuid_out, _uuid_in),
+}
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Builds and parses the data of one route; `key` is `<plugin>:<name>`."""
+
+    key: str
+    arguments: tuple[tuple[str, str], ...]
+
+    def build(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+        """The callback data of these arguments; CallbackDataError where they do not fit the pattern."""
+        names = [name for name, _ in self.arguments]
+        given = dict(zip(names, args, strict=False)) | dict(kwargs)
+        if len(args) + len(kwargs) != len(names) or set(given) != set(names):
+            raise CallbackDataError(f"callback {self.key!r} takes ({', '.join(names)}), got {args!r} {kwargs!r}")
+        values = [TYPES[kind].encode(given[name]) for name, kind in self.arguments]
+        return "/".join((self.key, *values))
+
+    def parse(self, values: Sequence[str]) -> dict[str, Any]:
+        """The typed arguments; CallbackDataError on forged or outdated data."""
+        if len(values) != len(self.arguments):
+            raise CallbackDataError(f"callback {self.key!r}: wrong number of arguments")
+        return {name: TYPES[kind].decode(text) for (name, kind), text in zip(self.arguments, values, strict=True)}
+
+
+def compile_pattern(plugin: str, pattern: str) -> Codec:
+    """Check a declared pattern and prove its size; CallbackDataError says what is wrong."""
+    name, *rest = pattern.split("/")
+    if not _NAME.match(name):
+        raise CallbackDataError(
+            f"callback pattern {pattern!r}: the name must be 1-32 of a-z 0-9 _ . and begin with a-z"
+        )
+    arguments = []
+    for part in rest:
+        match = _ARGUMENT.match(part)
+        if not match:
+            raise CallbackDataError(
+                f"callback pattern {pattern!r}: {part!r} is not {{name:type}} with a type of {', '.join(TYPES)}"
+            )
+        arguments.append((match[1], match[2]))
+    if len({argument for argument, _ in arguments}) != len(arguments):
+        raise CallbackDataError(f"callback pattern {pattern!r} names an argument twice")
+    width = len(f"{plugin}:{name}") + sum(1 + TYPES[kind].width for _, kind in arguments)
+    if width > LIMIT:
+        raise CallbackDataError(f"callback pattern {pattern!r} may need {width} bytes, Telegram allows {LIMIT}")
+    return Codec(f"{plugin}:{name}", tuple(arguments))
+
+
+def split(data: str) -> tuple[str, list[str]]:
+    """The key and the raw values of callback data."""
+    key, *values = data.split("/")
+    return key, values

@@ -1,0 +1,112 @@
+"""What a plugin gets outside of handlers: its own settings, logger, texts, units of work, and the others' APIs."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+import aiohttp
+import msgspec
+from pydantic import BaseModel
+
+from astral_core.declare import Event, StepRoute
+from astral_core.errors import ConfigError, DeclarationError
+from astral_core.host.services import Services
+from astral_core.i18n import fill
+from astral_core.inbox.work import Work
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+
+class PluginContext:
+    """The core as one plugin sees it. `id` and `version` are the plugin's own."""
+
+    def __init__(self, plugin: str, version: str, services: Callable[[], Services]) -> None:
+        self.id = plugin
+        self.version = version
+        self.log = logging.getLogger(f"astral.plugins.{plugin}")
+        self._services = services
+
+    def __repr__(self) -> str:
+        return f"<PluginContext {self.id}>"
+
+    @property
+    def services(self) -> Services:
+        """The running parts; only after the start."""
+        return self._services()
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """An HTTP client with real time-outs, shared by all plugins."""
+        return self.services.http
+
+    def settings(self, model: type[M]) -> M:
+        """The plugin's settings, as the model that it declared with `astral_config`."""
+        found = self.services.plugin_settings.get(self.id)
+        if not isinstance(found, model):
+            raise ConfigError(f"plugin {self.id!r} asks for {model.__name__}. Fix: return it from astral_config.")
+        return found
+
+    def t(self, language: str, text: str, **values: Any) -> str:
+        """`text` in `language`; values are escaped for HTML."""
+        return fill(self.services.catalogs[self.id].for_language(language).gettext(text), values)
+
+    def nt(self, language: str, singular: str, plural: str, n: int, **values: Any) -> str:
+        """The form of a text that `n` demands in `language`; `{n}` is filled in."""
+        catalog = self.services.catalogs[self.id].for_language(language)
+        return fill(catalog.ngettext(singular, plural, n), {"n": n, **values})
+
+    def url(self, path: str) -> str | None:
+        """The public address of `path`; None where the bot has no public address."""
+        public = self.services.settings.telegram.public_url
+        return f"{public.rstrip('/')}{path}" if public else None
+
+    def provide(self, api: type[T], instance: T) -> None:
+        """Offer `instance` to the other plugins under its public type."""
+        other = self.services.providers.get(api)
+        if other is not None and other[0] != self.id:
+            raise DeclarationError(self.id, f"{api.__name__} is already provided by plugin {other[0]!r}.")
+        self.services.providers[api] = (self.id, instance)
+
+    def api(self, api: type[T]) -> T | None:
+        """What another plugin provides under `api`; None where nobody does."""
+        found = self.services.providers.get(api)
+        return cast("T", found[1]) if found else None
+
+    def work(self) -> Work:
+        """A unit of work for code outside of handlers: `async with ctx.work() as work: ...` commits at the end."""
+        return Work(self.services.database, self.services.store, self.id)
+
+    async def run_cpu(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a picklable top-level `function` in the process pool."""
+        return await self.services.cpu.run(function, *args)
+
+    def defer(
+        self, work: Work, step: StepRoute[P], chat_id: int, key: str | None = None, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Add durable work for the lane of `chat_id` to `work`; once for each `key`."""
+        if args:
+            raise DeclarationError(self.id, f"arguments of the step {step.name!r} go by keyword.")
+        route = self.services.registry.key_of(step)
+        key = key if key is not None else uuid.uuid4().hex
+        work.add_row("step", f"{route}:{key}", chat_id, {"route": route, "args": kwargs})
+
+    def emit(self, work: Work, event: Event, chat_id: int) -> None:
+        """Add `event` to `work`: one durable row for each subscriber, in the lane of `chat_id`."""
+        if self.services.registry.events.get(event.name) != self.id:
+            raise DeclarationError(self.id, f"emits {event.name!r}, which it does not declare.", "astral_events")
+        for subscriber in self.services.registry.subscribers.get(event.name, ()):
+            body = {
+                "event": event.name,
+                "plugin": subscriber.plugin,
+                "name": subscriber.name,
+                "data": msgspec.to_builtins(event),
+            }
+            work.add_row("event", f"{subscriber.plugin}:{uuid.uuid4().hex}", chat_id, body)
+
+
+Web = Callable[[Any, PluginContext], Awaitable[Any]]

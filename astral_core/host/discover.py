@@ -1,0 +1,143 @@
+"""Finding plugins: one scan of the entry points, each one loaded on its own.
+
+pluggy's `load_setuptools_entrypoints` stops at the first broken plugin and drops duplicates silently, and so the
+host does it itself.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import importlib
+import re
+from collections.abc import Iterable, Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from astral_core._version import __version__
+from astral_core.config import Host
+from astral_core.host.state import Plugin, State
+
+GROUP = "astral.plugins"
+CORE_DISTRIBUTION = "astral-core"
+_ID = re.compile(r"^[a-z][a-z0-9]{1,15}$")
+RESERVED = frozenset({"core", "astral", "admin", "sys", "plugins"})
+
+
+def discover(settings: Host, found: Iterable[EntryPoint] | None = None) -> list[Plugin]:
+    """All installed plugins, sorted so that dependencies come first; the unusable ones say why."""
+    entries = sorted(entry_points(group=GROUP) if found is None else found, key=lambda entry: entry.name)
+    plugins = [_describe(entry) for entry in entries]
+    _refuse_duplicates(plugins)
+    for plugin in plugins:
+        _check(plugin, settings)
+    return _sorted(plugins)
+
+
+def import_plugin(plugin: Plugin) -> None:
+    """Import the plugin's module; a failure is noted on the plugin, never raised."""
+    try:
+        plugin.module = importlib.import_module(plugin.module_name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may do anything while it is imported
+        plugin.fail("import", error)
+
+
+def quarantine_dependents(plugins: Sequence[Plugin]) -> None:
+    """Set aside every plugin that requires one that does not take part. `plugins` are in dependency order."""
+    by_distribution = {_canonical(plugin.distribution): plugin for plugin in plugins}
+    for plugin in plugins:
+        if not plugin.alive:
+            continue
+        for name in _required_names(plugin):
+            needed = by_distribution.get(name)
+            if needed is not None and not needed.alive:
+                reason = f"needs {needed.id!r}, which is {needed.state}"
+                plugin.set_aside(
+                    State.QUARANTINED, "dependencies", reason + (f" ({needed.reason})" if needed.reason else "")
+                )
+                break
+
+
+def dependencies(plugin: Plugin, plugins: Sequence[Plugin]) -> set[str]:
+    """The ids of the plugins that `plugin` declares to require."""
+    by_distribution = {_canonical(other.distribution): other.id for other in plugins}
+    return {by_distribution[name] for name in _required_names(plugin) if name in by_distribution}
+
+
+def _describe(entry: EntryPoint) -> Plugin:
+    dist = entry.dist
+    return Plugin(
+        id=entry.name,
+        distribution=dist.name if dist else "?",
+        version=dist.version if dist else "?",
+        module_name=entry.value.partition(":")[0].strip(),
+        requires=tuple(dist.requires or ()) if dist else (),
+    )
+
+
+def _refuse_duplicates(plugins: Sequence[Plugin]) -> None:
+    for plugin in plugins:
+        others = [other for other in plugins if other.id == plugin.id and other is not plugin]
+        if others:
+            names = " and ".join(sorted({plugin.provider, *(other.provider for other in others)}))
+            plugin.set_aside(
+                State.FAILED, "discovery", f"two distributions call themselves {plugin.id!r}: {names}; remove one"
+            )
+
+
+def _check(plugin: Plugin, settings: Host) -> None:
+    if not plugin.alive:
+        return
+    if not _ID.match(plugin.id) or plugin.id in RESERVED:
+        plugin.set_aside(
+            State.FAILED,
+            "discovery",
+            f"the id {plugin.id!r} must be 2-16 of a-z 0-9 and not {', '.join(sorted(RESERVED))}",
+        )
+    elif plugin.id in settings.disabled or (settings.enabled is not None and plugin.id not in settings.enabled):
+        plugin.set_aside(State.DISABLED, "settings", "switched off in [host]")
+    else:
+        _check_core_version(plugin)
+
+
+def _check_core_version(plugin: Plugin) -> None:
+    for requirement in _requirements(plugin):
+        if _canonical(requirement.name) == CORE_DISTRIBUTION and not requirement.specifier.contains(
+            __version__, prereleases=True
+        ):
+            plugin.set_aside(
+                State.INCOMPATIBLE, "compatibility", f"wants {requirement}, this is {CORE_DISTRIBUTION} {__version__}"
+            )
+
+
+def _requirements(plugin: Plugin) -> list[Requirement]:
+    parsed = []
+    for text in plugin.requires:
+        try:
+            parsed.append(Requirement(text))
+        except InvalidRequirement as error:
+            plugin.fail("compatibility", error, State.INCOMPATIBLE)
+    return parsed
+
+
+def _required_names(plugin: Plugin) -> list[str]:
+    return [_canonical(item.name) for item in _requirements(plugin) if "extra" not in str(item.marker or "")]
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _sorted(plugins: Sequence[Plugin]) -> list[Plugin]:
+    by_id = {plugin.id: plugin for plugin in plugins}
+    graph = {plugin.id: dependencies(plugin, plugins) for plugin in plugins}
+    try:
+        order = list(graphlib.TopologicalSorter(graph).static_order())
+    except graphlib.CycleError as error:
+        cycle = error.args[1]
+        for name in set(cycle):
+            by_id[name].set_aside(
+                State.FAILED, "dependencies", f"plugins require each other in a circle: {' -> '.join(cycle)}"
+            )
+        order = sorted(by_id)
+    return [by_id[name] for name in order]

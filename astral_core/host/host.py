@@ -1,0 +1,213 @@
+"""Loading: discover, import, check, collect. Nothing is built before everything was checked."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import pluggy
+from pydantic import BaseModel
+
+from astral_core.config import Settings, plugin_settings
+from astral_core.db.migrate import CORE, Chain
+from astral_core.declare import Schema
+from astral_core.errors import ConflictError, DeclarationError, HookError, PluginLoadError
+from astral_core.host.context import PluginContext
+from astral_core.host.discover import dependencies, discover, import_plugin, quarantine_dependents
+from astral_core.host.registry import Registry, build_registry
+from astral_core.host.runner import HookRunner, check_plugin, has_hookspecs, new_manager
+from astral_core.host.services import Services
+from astral_core.host.state import Plugin, State
+from astral_core.i18n import Catalogs
+
+log = logging.getLogger("astral.host")
+
+
+@dataclass
+class Host:
+    """All plugins, loaded and checked. `contexts` holds one context a living plugin."""
+
+    settings: Settings
+    plugins: list[Plugin]
+    manager: pluggy.PluginManager
+    runner: HookRunner
+    contexts: dict[str, PluginContext] = field(default_factory=dict)
+    plugin_settings: dict[str, BaseModel] = field(default_factory=dict)
+    registry: Registry = field(default_factory=Registry)
+    services: Services | None = None
+
+    @property
+    def alive(self) -> list[Plugin]:
+        """The plugins that take part, dependencies first."""
+        return [plugin for plugin in self.plugins if plugin.alive]
+
+    def running_services(self) -> Services:
+        """The services; PluginLoadError before the start."""
+        if self.services is None:
+            raise PluginLoadError(
+                "?", "the bot is not running yet; use this inside handlers or after astral_lifespan."
+            )
+        return self.services
+
+    def chains(self) -> list[Chain]:
+        """The migrations of the core and of every living plugin with tables."""
+        own = [Chain(p.id, p.declared.schema.migrations) for p in self.alive if p.declared.schema]
+        return [CORE, *own]
+
+    def catalogs(self) -> dict[str, Catalogs]:
+        """The texts of the core and of every living plugin."""
+        return {plugin.id: Catalogs(plugin.package) for plugin in self.alive}
+
+    def owner_of(self, filename: str) -> str | None:
+        """The plugin whose package holds the source file `filename`."""
+        for plugin in self.plugins:
+            if f"/{plugin.package}/" in filename.replace("\\", "/"):
+                return plugin.id
+        return None
+
+
+def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None = None) -> Host:
+    """Load the `core`'s own plugin module and all others; broken ones are set aside or stop the start.
+
+    Raises ConflictError where plugins clash, PluginLoadError where a required plugin cannot take part or
+    `host.on_error` is "stop".
+    """
+    found = discover(settings.host) if plugins is None else list(plugins)
+    own = Plugin("core", "astral-core", "", core.__name__, module=core)
+    everything = [own, *found]
+    manager = new_manager()
+    host = Host(settings, everything, manager, HookRunner(manager, [plugin.id for plugin in everything]))
+    for phase in (_import, _register, _configure, _declare):
+        for plugin in host.alive:
+            _guard(plugin, phase, host)
+        quarantine_dependents(host.plugins)
+    enforce_policy(host)
+    host.registry = build_registry(host.alive, settings.commands, settings.web.webhooks)
+    _check_user_data(host)
+    return host
+
+
+def enforce_policy(host: Host) -> None:
+    """Log every plugin that is set aside; stop where the policy says so."""
+    for plugin in host.plugins:
+        if plugin.alive or plugin.state is State.DISABLED:
+            continue
+        log.error("plugin %s is %s in phase %s: %s", plugin.provider, plugin.state, plugin.phase, plugin.reason,
+                  exc_info=plugin.error if not isinstance(plugin.error, DeclarationError) else None)  # fmt: skip
+        if plugin.id in host.settings.host.required:
+            raise PluginLoadError(
+                plugin.id,
+                f"{plugin.state} in phase {plugin.phase}: {plugin.reason}.",
+                "mend it, or take it out of [host] required: a bot without it would lose what only it can keep.",
+            ) from plugin.error
+        if host.settings.host.on_error == "stop":
+            raise PluginLoadError(
+                plugin.id,
+                f"{plugin.state} in phase {plugin.phase}: {plugin.reason}.",
+                "mend it, or disable it in [host].",
+            ) from plugin.error
+
+
+def _guard(plugin: Plugin, phase: Callable[[Plugin, Host], None], host: Host) -> None:
+    try:
+        phase(plugin, host)
+    except ConflictError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # one plugin's failure does not stop the others
+        plugin.fail(phase.__name__.strip("_"), error)
+        if host.manager.has_plugin(plugin.id):
+            host.manager.unregister(name=plugin.id)
+
+
+def _import(plugin: Plugin, host: Host) -> None:
+    del host
+    if plugin.module is None:
+        import_plugin(plugin)
+
+
+def _register(plugin: Plugin, host: Host) -> None:
+    module = plugin.module
+    if module is None:
+        raise PluginLoadError(plugin.id, "has no module.")
+    if has_hookspecs(module):
+        host.manager.add_hookspecs(module)
+    check_plugin(host.manager, plugin.id, module)
+    try:
+        host.manager.register(module, name=plugin.id)
+    except pluggy.PluginValidationError as error:
+        raise HookError(plugin.id, str(error)) from error
+    host.contexts[plugin.id] = PluginContext(plugin.id, plugin.version, host.running_services)
+
+
+def _configure(plugin: Plugin, host: Host) -> None:
+    model = host.runner.call("astral_config", plugin.id)
+    if model is None:
+        return
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise HookError(plugin.id, f"astral_config returned {model!r}, not a pydantic model.")
+    host.plugin_settings[plugin.id] = plugin_settings(host.settings, plugin.id, model)
+
+
+def _declare(plugin: Plugin, host: Host) -> None:
+    ctx = host.contexts[plugin.id]
+    declared = plugin.declared
+    declared.schema = host.runner.call("astral_schema", plugin.id)
+    declared.routes = _collect(host, plugin, "astral_routes", ctx)
+    declared.web = _collect(host, plugin, "astral_web", ctx)
+    declared.middleware = _collect(host, plugin, "astral_middleware", ctx)
+    declared.menu = _collect(host, plugin, "astral_menu", ctx)
+    declared.events = _collect(host, plugin, "astral_events", ctx)
+    declared.jobs = _collect(host, plugin, "astral_jobs", ctx)
+    if declared.schema is not None:
+        _check_tables(plugin, declared.schema, host.plugins)
+    build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own
+
+
+def _collect(host: Host, plugin: Plugin, hook: str, ctx: PluginContext) -> list[Any]:
+    result = host.runner.call(hook, plugin.id, ctx=ctx)
+    if result is None:
+        return []
+    if not isinstance(result, Iterable):
+        raise HookError(plugin.id, f"{hook} returned {result!r}, not an iterable of declarations.")
+    return list(result)
+
+
+def _check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> None:
+    if plugin.id == "core":
+        return
+    allowed = {plugin.id, "core", *dependencies(plugin, plugins)}
+    for table in schema.metadata.tables.values():
+        if table.name != plugin.id and not table.name.startswith(f"{plugin.id}_"):
+            if table.name.startswith("core_"):
+                continue  # the target of a foreign key, brought in by reference
+            raise DeclarationError(plugin.id, f"table {table.name!r} must be called {plugin.id} or {plugin.id}_...")
+        for key in table.foreign_keys:
+            target = key.target_fullname.partition(".")[0]
+            if not any(target == name or target.startswith(f"{name}_") for name in allowed):
+                raise DeclarationError(
+                    plugin.id,
+                    f"{table.name}.{key.parent.name} refers to {target!r}.",
+                    "require that plugin in pyproject.toml.",
+                )
+
+
+def _check_user_data(host: Host) -> None:
+    for plugin in host.alive:
+        schema = plugin.declared.schema
+        if plugin.id == "core" or schema is None or not _refers_to_users(schema):
+            continue
+        for hook in ("astral_export_user", "astral_delete_user"):
+            if not host.runner.implements(hook, plugin.id):
+                raise DeclarationError(
+                    plugin.id, "its tables refer to users.", f"implement {hook}: people may ask for it."
+                )
+
+
+def _refers_to_users(schema: Schema) -> bool:
+    return any(
+        "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
+        for table in schema.metadata.tables.values()
+    )

@@ -1,0 +1,234 @@
+"""The registry: every declaration of every plugin, checked together, found by one dict look-up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from astral_core.declare import (
+    CallbackRoute,
+    Command,
+    DeepLink,
+    Event,
+    Job,
+    MenuItem,
+    Middleware,
+    Payment,
+    PreCheckout,
+    QuestionRoute,
+    Raw,
+    RefundedPayment,
+    Route,
+    StepRoute,
+    Subscriber,
+    TelemetrySubscriber,
+    Text,
+    Webhook,
+    WebRoute,
+)
+from astral_core.errors import CallbackDataError, ConflictError, DeclarationError
+from astral_core.host.callback import Codec, compile_pattern
+from astral_core.host.state import Plugin
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A handler with its plugin. `name` is what logs call it, `kind` which way it is reached."""
+
+    plugin: str
+    name: str
+    kind: str
+    handler: Callable[..., Any]
+    codec: Codec | None = None
+    answer: str = "auto"
+    admin: bool = False
+    description: str = ""
+    hidden: bool = False
+    event: type[Event] | None = None
+
+
+@dataclass
+class Registry:
+    """All routes of the bot. Built by `build_registry`; read-only afterwards."""
+
+    commands: dict[str, Bound] = field(default_factory=dict)
+    callbacks: dict[str, Bound] = field(default_factory=dict)
+    questions: dict[str, Bound] = field(default_factory=dict)
+    steps: dict[str, Bound] = field(default_factory=dict)
+    deep_links: dict[str, Bound] = field(default_factory=dict)
+    pre_checkouts: dict[str, Bound] = field(default_factory=dict)
+    payments: dict[str, Bound] = field(default_factory=dict)
+    refunds: dict[str, Bound] = field(default_factory=dict)
+    jobs: dict[str, tuple[Bound, float]] = field(default_factory=dict)
+    subscribers: dict[str, list[Bound]] = field(default_factory=dict)
+    events: dict[str, str] = field(default_factory=dict)
+    telemetry: list[tuple[str, TelemetrySubscriber]] = field(default_factory=list)
+    text: Bound | None = None
+    raws: list[tuple[str, Raw]] = field(default_factory=list)
+    menu: list[tuple[str, MenuItem]] = field(default_factory=list)
+    middleware: list[tuple[str, Middleware]] = field(default_factory=list)
+    web: list[tuple[str, WebRoute | Webhook]] = field(default_factory=list)
+    keys: dict[Route[Any], str] = field(default_factory=dict)
+
+    def key_of(self, route: Route[Any]) -> str:
+        """`plugin:name` of a callback route, `plugin.name` of another; DeclarationError if nobody declared it."""
+        try:
+            return self.keys[route]
+        except KeyError:
+            raise DeclarationError(
+                "?", f"the route {route.name!r} is not registered.", "return its Routes collector from astral_routes."
+            ) from None
+
+    def is_auto_answered(self, data: str) -> bool:
+        """Whether a press with this callback data is answered at once, before its handler."""
+        bound = self.callbacks.get(data.partition("/")[0])
+        return bound is not None and bound.answer == "auto"
+
+
+@dataclass
+class _Builder:
+    """Collects declarations and every conflict among them."""
+
+    registry: Registry
+    renames: dict[str, str]
+    webhooks: Sequence[str]
+    conflicts: list[str] = field(default_factory=list)
+    providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)
+
+    def claim(self, what: str, name: str, plugin: Plugin, way_out: str = "rename one of them") -> bool:
+        """Take `name` for `plugin`; False and a conflict where another plugin has it."""
+        other = self.providers.setdefault((what, name), plugin)
+        if other is plugin:
+            return True
+        self.conflicts.append(f"{what} {name!r} is declared by {other.provider} and by {plugin.provider}; {way_out}")
+        return False
+
+
+def build_registry(plugins: Iterable[Plugin], renames: dict[str, str], webhooks: Sequence[str]) -> Registry:
+    """Check all declarations together and index them. ConflictError lists every conflict at once."""
+    builder = _Builder(Registry(), renames, webhooks)
+    for plugin in plugins:
+        for declared in plugin.declared.routes:
+            _add_route(builder, plugin, declared)
+        for item in plugin.declared.events:
+            _add_event(builder, plugin, item)
+        for job in plugin.declared.jobs:
+            _add_job(builder, plugin, job)
+        for route in plugin.declared.web:
+            _add_web(builder, plugin, route)
+        builder.registry.menu += [(plugin.id, entry) for entry in plugin.declared.menu]
+        builder.registry.middleware += [(plugin.id, entry) for entry in plugin.declared.middleware]
+    if builder.conflicts:
+        raise ConflictError(builder.conflicts)
+    registry = builder.registry
+    registry.menu.sort(key=lambda pair: pair[1].order)
+    registry.middleware.sort(key=lambda pair: pair[1].order)
+    for plugin_id, entry in registry.menu:
+        if entry.route not in registry.keys:
+            raise DeclarationError(plugin_id, f"menu item {entry.text!r} names a route that no plugin declares.")
+    return registry
+
+
+def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
+    match declared:
+        case Command():
+            _add_command(builder, plugin, declared)
+        case CallbackRoute():
+            _add_callback(builder, plugin, declared)
+        case QuestionRoute() | StepRoute():
+            _add_named(builder, plugin, declared)
+        case Text():
+            if builder.claim("the catch-all text", "*", plugin, "a bot has one: disable a plugin in [host]"):
+                builder.registry.text = Bound(plugin.id, "text", "text", declared.handler)
+        case DeepLink():
+            _add_single(builder.registry.deep_links, plugin, "deep_link", declared.handler)
+        case PreCheckout():
+            _add_single(builder.registry.pre_checkouts, plugin, "pre_checkout", declared.handler)
+        case Payment():
+            _add_single(builder.registry.payments, plugin, "payment", declared.handler)
+        case RefundedPayment():
+            _add_single(builder.registry.refunds, plugin, "refund", declared.handler)
+        case Raw():
+            builder.registry.raws.append((plugin.id, declared))
+        case _:
+            raise DeclarationError(plugin.id, f"astral_routes returned {declared!r}, which is no declaration.")
+
+
+def _add_command(builder: _Builder, plugin: Plugin, command: Command) -> None:
+    name = builder.renames.get(f"{plugin.id}.{command.name}", command.name)
+    if not (1 <= len(name) <= 32 and name.replace("_", "a").isalnum() and name.isascii() and name == name.lower()):
+        raise DeclarationError(plugin.id, f"command {name!r} must be 1-32 of a-z 0-9 _.")
+    way_out = f'set [commands] "{plugin.id}.{command.name}" = "{plugin.id}_{command.name}" in astral.toml'
+    if builder.claim("command", name, plugin, way_out):
+        builder.registry.commands[name] = Bound(
+            plugin.id, f"/{name}", "command", command.handler,
+            admin=command.admin, description=command.description, hidden=command.hidden,
+        )  # fmt: skip
+
+
+def _add_callback(builder: _Builder, plugin: Plugin, route: CallbackRoute[Any]) -> None:
+    try:
+        codec = compile_pattern(plugin.id, route.pattern)
+    except CallbackDataError as error:
+        raise DeclarationError(plugin.id, f"{error}.") from error
+    if codec.key in builder.registry.callbacks:
+        raise DeclarationError(plugin.id, f"two callback routes are called {route.name!r}.")
+    builder.registry.callbacks[codec.key] = Bound(
+        plugin.id, route.name, "callback", route.handler, codec=codec, answer=route.answer
+    )
+    builder.registry.keys[route] = codec.key
+
+
+def _add_named(builder: _Builder, plugin: Plugin, route: QuestionRoute[Any] | StepRoute[Any]) -> None:
+    kind = "question" if isinstance(route, QuestionRoute) else "step"
+    table = builder.registry.questions if kind == "question" else builder.registry.steps
+    key = f"{plugin.id}.{route.name}"
+    if key in table:
+        raise DeclarationError(plugin.id, f"two {kind} routes are called {route.name!r}.")
+    table[key] = Bound(plugin.id, route.name, kind, route.handler)
+    builder.registry.keys[route] = key
+
+
+def _add_single(table: dict[str, Bound], plugin: Plugin, kind: str, handler: Callable[..., Any]) -> None:
+    if plugin.id in table:
+        raise DeclarationError(plugin.id, f"two {kind} routes; a plugin has one.")
+    table[plugin.id] = Bound(plugin.id, kind, kind, handler)
+
+
+def _add_event(builder: _Builder, plugin: Plugin, item: Any) -> None:
+    if isinstance(item, TelemetrySubscriber):
+        builder.registry.telemetry.append((plugin.id, item))
+    elif isinstance(item, Subscriber):
+        handler_name = getattr(item.handler, "__name__", "handler")
+        bound = Bound(plugin.id, f"{item.event.name}>{handler_name}", "event", item.handler, event=item.event)
+        builder.registry.subscribers.setdefault(item.event.name, []).append(bound)
+    elif isinstance(item, type) and issubclass(item, Event):
+        if not item.name.startswith(f"{plugin.id}."):
+            raise DeclarationError(plugin.id, f"event {item.name!r} must be called {plugin.id}.<what>.")
+        if builder.claim("event", item.name, plugin):
+            builder.registry.events[item.name] = plugin.id
+    else:
+        raise DeclarationError(plugin.id, f"astral_events returned {item!r}, which is no event and no subscriber.")
+
+
+def _add_job(builder: _Builder, plugin: Plugin, job: Job) -> None:
+    if not job.name.startswith(f"{plugin.id}.") or job.every <= 0:
+        raise DeclarationError(plugin.id, f"job {job.name!r} must be called {plugin.id}.<what> and run every > 0 s.")
+    if builder.claim("job", job.name, plugin):
+        builder.registry.jobs[job.name] = (Bound(plugin.id, job.name, "job", job.handler), job.every)
+
+
+def _add_web(builder: _Builder, plugin: Plugin, route: WebRoute | Webhook) -> None:
+    if isinstance(route, Webhook):
+        if route.path not in builder.webhooks:
+            raise DeclarationError(
+                plugin.id,
+                f"the webhook path {route.path!r} is not allowed.",
+                f"add it to [web] webhooks: {route.path!r}.",
+            )
+        if not builder.claim("webhook", route.path, plugin):
+            return
+    elif not route.path.startswith("/"):
+        raise DeclarationError(plugin.id, f"the web path {route.path!r} must begin with a slash.")
+    builder.registry.web.append((plugin.id, route))

@@ -1,0 +1,51 @@
+"""What the core offers to plugins while it runs; one object a process, made by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from astral_core.config import Settings
+from astral_core.db.engine import Database
+from astral_core.host.registry import Registry
+from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
+from astral_core.inbox.store import Store
+
+if TYPE_CHECKING:
+    from astral_core.cpu import Cpu
+
+
+@dataclass
+class Services:
+    """The running parts. `providers` maps public types to (plugin, instance)."""
+
+    settings: Settings
+    database: Database
+    store: Store
+    registry: Registry
+    cpu: Cpu
+    catalogs: Mapping[str, Catalogs]
+    plugin_settings: Mapping[str, Any]
+    providers: dict[type[Any], tuple[str, Any]] = field(default_factory=dict)
+    _http: aiohttp.ClientSession | None = None
+
+    @property
+    def http(self) -> aiohttp.ClientSession:
+        """The HTTP client that all plugins share; made at first use, closed by the core."""
+        if self._http is None or self._http.closed:
+            timeout = aiohttp.ClientTimeout(total=35, connect=5)
+            self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False)
+        return self._http
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that the bot speaks."""
+        return self.catalogs["core"].languages() if "core" in self.catalogs else (SOURCE_LANGUAGE,)
+
+    async def close(self) -> None:
+        """Close the shared client."""
+        if self._http is not None:
+            await self._http.close()

@@ -1,0 +1,77 @@
+"""What is known of each plugin: where it came from, how far it got, and why it stopped there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import ModuleType
+from typing import Any
+
+from astral_core.declare import Job, MenuItem, Middleware, Schema, Webhook, WebRoute
+
+
+class State(StrEnum):
+    """Where a plugin stands."""
+
+    DISABLED = "disabled"
+    INCOMPATIBLE = "incompatible"
+    FAILED = "failed"
+    QUARANTINED = "quarantined"
+    LOADED = "loaded"
+    ACTIVE = "active"
+
+
+@dataclass
+class Declarations:
+    """What a plugin declared, by hook."""
+
+    routes: list[Any] = field(default_factory=list)
+    web: list[WebRoute | Webhook] = field(default_factory=list)
+    middleware: list[Middleware] = field(default_factory=list)
+    menu: list[MenuItem] = field(default_factory=list)
+    events: list[Any] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
+    schema: Schema | None = None
+
+
+@dataclass
+class Plugin:
+    """One plugin. `phase` and `reason` tell where and why it failed."""
+
+    id: str
+    distribution: str
+    version: str
+    module_name: str
+    requires: tuple[str, ...] = ()
+    state: State = State.LOADED
+    phase: str = ""
+    reason: str = ""
+    error: BaseException | None = None
+    module: ModuleType | None = None
+    declared: Declarations = field(default_factory=Declarations)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the plugin takes part."""
+        return self.state in (State.LOADED, State.ACTIVE)
+
+    @property
+    def provider(self) -> str:
+        """Who it is, for messages: id, distribution, version."""
+        return f"{self.id!r} ({self.distribution} {self.version})"
+
+    @property
+    def package(self) -> str:
+        """The top-level package of the plugin's module."""
+        return self.module_name.partition(".")[0]
+
+    def fail(self, phase: str, error: BaseException, state: State = State.FAILED) -> None:
+        """Stop here, and remember where and why."""
+        self.state = state
+        self.phase = phase
+        self.reason = f"{type(error).__name__}: {error}"
+        self.error = error
+
+    def set_aside(self, state: State, phase: str, reason: str) -> None:
+        """Stop here for a reason that is no exception."""
+        self.state, self.phase, self.reason = state, phase, reason

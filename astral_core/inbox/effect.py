@@ -1,0 +1,80 @@
+"""An effect: a message that a handler wants sent, recorded as data and sent after the handler's commit."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A message that an effect of the same handler will send; `n` is that effect's number."""
+
+    n: int
+
+
+class Slot(msgspec.Struct, frozen=True, kw_only=True):
+    """Where `show` puts its message: `pressed` is the message under the user's finger, if any."""
+
+    name: str
+    pressed: int | None = None
+    fresh: bool = False
+
+
+class Effect(msgspec.Struct, kw_only=True):
+    """One Bot API call to be made. `params` are JSON values; `message` stands for `message_id`.
+
+    `attachment` is the parameter that carries the file, `filename` its name; the content lies beside the record.
+    `cache` is the key under which Telegram's file_id is kept for the next time.
+    """
+
+    method: str
+    params: dict[str, Any]
+    plugin: str = "core"
+    message: int | Ref | None = None
+    slot: Slot | None = None
+    attachment: str | None = None
+    filename: str = "file"
+    cache: str | None = None
+    on_doubt: Literal["resend", "drop"] = "resend"
+
+    @property
+    def chat_id(self) -> int | None:
+        """The chat that the effect goes to, if it goes to one."""
+        chat = self.params.get("chat_id")
+        return chat if isinstance(chat, int) else None
+
+
+class Content(msgspec.Struct, kw_only=True):
+    """An effect with its file's content, on its way to the sender."""
+
+    effect: Effect
+    data: bytes | None = None
+
+
+class SlotState(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that a slot holds."""
+
+    chat_id: int
+    slot: str
+    message_id: int
+    photo: bool
+
+
+class Sent(msgspec.Struct, kw_only=True):
+    """What came of an effect: the message, and what the core shall remember."""
+
+    message_id: int | None = None
+    slot: SlotState | None = None
+    file_key: str | None = None
+    file_id: str | None = None
+    blocked: int | None = None
+    refused: str | None = None
+
+
+class Sender(Protocol):
+    """Sends one effect. Raises TelegramUnavailable or TelegramThrottled where it should be tried again."""
+
+    async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+        """Send `content`; `sent` holds the results of the same handler's earlier effects by number."""
+        ...

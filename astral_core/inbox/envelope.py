@@ -1,0 +1,127 @@
+"""What the inbox must know of an update before it is stored: a few fields, read without building objects.
+
+Lane: one per chat, so that a user's messages and button presses, which Telegram delivers side by side, run in one
+order. Express: pre-checkout, shipping and inline queries, which must be answered within 10 s and so never wait
+behind a chat. Kinds and lanes follow the Bot API's Update object.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+
+from astral_core.errors import InboxError
+
+UNREADABLE = "unreadable"
+EXPRESS = frozenset({"pre_checkout_query", "shipping_query", "inline_query"})
+
+
+# Numbers beyond the database's integers would fail a whole batch of other people's updates.
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """A Telegram user as updates carry it."""
+
+    id: Int64
+    first_name: str = ""
+    last_name: str | None = None
+    username: str | None = None
+    language_code: str | None = None
+    is_bot: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        """The user's columns, cut to their widths and free of NUL, which PostgreSQL cannot hold."""
+        return {
+            "id": self.id,
+            "first_name": _clean(self.first_name, 256),
+            "last_name": _clean(self.last_name, 256),
+            "username": _clean(self.username, 64),
+            "language_code": _clean(self.language_code, 16),
+        }
+
+
+class _Chat(msgspec.Struct):
+    id: Int64
+
+
+class _Part(msgspec.Struct, rename={"sender": "from"}):
+    """Any of Update's objects: all of them are made of some of these fields."""
+
+    id: str | int | None = None
+    sender: Sender | None = None
+    user: Sender | None = None
+    chat: _Chat | None = None
+    message: _Part | None = None
+    data: str | None = None
+
+
+class _UpdateId(msgspec.Struct):
+    update_id: Int64
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """One update, classified."""
+
+    ext_id: str
+    lane: int
+    kind: str
+    express: bool
+    payload: str
+    sender: Sender | None = None
+    callback_id: str | None = None
+    callback_data: str | None = None
+
+
+class UnreadableUpdate(InboxError):
+    """A body that is not an update. `ext_id` makes a repeated delivery one row."""
+
+    def __init__(self, reason: str, body: bytes) -> None:
+        super().__init__(reason)
+        self.ext_id = "sha256:" + hashlib.sha256(body).hexdigest()
+        self.payload = body[:65536].decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+def open_envelope(body: bytes) -> Envelope:
+    """Classify the JSON `body` of an update; UnreadableUpdate where it is none."""
+    try:
+        update_id = msgspec.json.decode(body, type=_UpdateId).update_id
+        fields: dict[str, msgspec.Raw] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+        text = body.decode("utf-8")
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
+    kind = next((key for key in fields if key != "update_id"), "empty")
+    try:
+        part = msgspec.json.decode(fields[kind], type=_Part) if kind in fields else _Part()
+    except (msgspec.MsgspecError, RecursionError):
+        raise UnreadableUpdate(f"update {update_id}: {kind!r} has an unknown form", body) from None
+    sender = part.sender or part.user
+    return Envelope(
+        ext_id=str(update_id),
+        lane=_lane(part, sender, update_id),
+        kind=kind[:32],
+        express=kind in EXPRESS,
+        payload=text,
+        sender=sender if sender is not None and not sender.is_bot else None,
+        callback_id=str(part.id) if kind == "callback_query" else None,
+        callback_data=part.data if kind == "callback_query" else None,
+    )
+
+
+def _lane(part: _Part, sender: Sender | None, update_id: int) -> int:
+    if part.chat is not None:
+        return part.chat.id
+    if part.message is not None and part.message.chat is not None:
+        return part.message.chat.id
+    return sender.id if sender is not None else update_id
+
+
+def _clean(text: str | None, width: int) -> str | None:
+    return text.replace("\x00", "\ufffd")[:width] if text is not None else None
+
+
+def as_json(value: Any) -> str:
+    """Compact JSON text of builtin types and msgspec structs."""
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,85 @@
+"""A unit of work: one session, and the durable rows that are to be committed with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+from astral_core.db.engine import Database
+from astral_core.db.session import Session
+from astral_core.inbox.envelope import as_json
+from astral_core.inbox.store import InboxRow, NewRow, Store, insert_rows
+
+INTERNAL = "internal"
+
+
+class Work:
+    """The database side of one handler: writes, deferred steps and events commit together or not at all.
+
+    The session takes no connection before its first statement. `after_commit` callbacks are for memory only
+    (caches, metrics): they run after a successful commit and are lost in a crash.
+    """
+
+    def __init__(self, database: Database, store: Store, plugin: str) -> None:
+        self._database = database
+        self._store = store
+        self._session: Session | None = None
+        self.plugin = plugin
+        self.rows: list[NewRow] = []
+        self.after_commit: list[Callable[[], None]] = []
+
+    @property
+    def session(self) -> Session:
+        """The session, opened at first use."""
+        if self._session is None:
+            self._session = Session(self._database, self.plugin)
+        return self._session
+
+    @property
+    def wrote(self) -> bool:
+        """Whether there is anything to commit."""
+        return bool(self.rows) or (self._session is not None and self._session.wrote)
+
+    def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any]) -> None:
+        """Add a durable internal row, unique by `kind` and `key`."""
+        self.rows.append(
+            NewRow(source=f"{INTERNAL}:{kind}", ext_id=key[:255], lane=lane, kind=kind, payload=as_json(body))
+        )
+
+    async def release_reads(self) -> None:
+        """Give the connection back where nothing was written: what follows takes long and needs none."""
+        if self._session is not None and not self._session.wrote:
+            await self._session.rollback()
+
+    async def commit(self) -> list[InboxRow]:
+        """Commit everything, hand the new rows to their lanes, run the after-commit callbacks."""
+        stored: list[InboxRow] = []
+        if self.rows:
+            connection = await self.session.connection()
+            stored = [row for row in await insert_rows(connection, self.rows) if row is not None]
+        if self._session is not None:
+            await self._session.commit()
+        self.rows.clear()
+        self._store.accept(stored)
+        for callback in self.after_commit:
+            callback()
+        self.after_commit.clear()
+        return stored
+
+    async def close(self) -> None:
+        """Roll back what was not committed and close the session for good."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await self.commit()
+        finally:
+            await self.close()

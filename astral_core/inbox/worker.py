@@ -1,0 +1,253 @@
+"""The worker: one unit of work a row, and what happens when it fails.
+
+A handler that wrote commits its writes, its messages (outbox rows) and the done mark in one transaction. One that
+wrote nothing needs no outbox: its inbox row is the record, and is marked done when its messages are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import now
+from astral_core.declare import Handled
+from astral_core.errors import DatabaseError, Fenced, Refuse, TelegramThrottled, TelegramUnavailable
+from astral_core.inbox import outbox
+from astral_core.inbox.effect import Content, Sender, Sent
+from astral_core.inbox.lanes import Lane
+from astral_core.inbox.outbox import Delivery
+from astral_core.inbox.store import InboxRow, Store, mark_attempt, mark_dead, mark_done
+from astral_core.inbox.work import Work
+from astral_core.observe.errorid import new_error_id
+
+log = logging.getLogger("astral.inbox")
+
+ATTEMPTS = 2
+BUG_DELAY = 0.5
+SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
+SHORT_LIVED = frozenset({"callback_query", "pre_checkout_query", "shipping_query", "inline_query"})
+
+
+@dataclass
+class Outcome:
+    """What a handler did: its messages, and for the log who it was."""
+
+    plugin: str = "core"
+    route: str = "?"
+    kind: str = "?"
+    contents: list[Content] = field(default_factory=list)
+    user_id: int | None = None
+
+
+class Runner(Protocol):
+    """Runs a row's handler; written by the bot, so that the inbox knows nothing of Telegram's objects."""
+
+    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+        """Run the handler in `work`; fill `outcome` as it becomes known. Raises what the handler raised."""
+        ...
+
+    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+        """The messages that tell the user of a refusal."""
+        ...
+
+    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+        """The messages that tell the user of a failure."""
+        ...
+
+
+def is_infrastructure(error: BaseException) -> bool:
+    """Whether `error` is our database, our connection to Telegram or our process pool, not a bug."""
+    from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need
+
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if isinstance(error, OperationalError):  # SQLite says "no such table" with the same class
+        text = str(error.orig).lower()
+        return not text.startswith(("no such", "near ", "table ", "ambiguous"))
+    kinds = (
+        InterfaceError, PoolTimeout, DatabaseError, TelegramUnavailable, TelegramThrottled, BrokenProcessPool,
+        ConnectionError,
+    )  # fmt: skip
+    return isinstance(error, kinds)
+
+
+@dataclass
+class Worker:
+    """Does the next thing of a lane: sends messages, or runs the first row."""
+
+    database: Database
+    store: Store
+    runner: Runner
+    sender: Sender
+    bot_id: int
+    handler_timeout: float
+    handled: Callable[[Handled], None] | None = None
+
+    async def step(self, lane: Lane) -> float:
+        """Do one thing; return the seconds to wait before the next."""
+        if lane.deliveries:
+            return await self._deliver(lane, lane.deliveries[0])
+        return await self._run(lane, lane.rows[0])
+
+    async def _run(self, lane: Lane, row: InboxRow) -> float:
+        outcome = Outcome()
+        started = time.perf_counter()
+        work = Work(self.database, self.store, "core")
+        try:
+            async with asyncio.timeout(self.handler_timeout):
+                await self.runner.run(row, work, outcome)
+            delivery = await self._commit(row, work, outcome)
+        except Refuse as refusal:
+            await work.close()
+            contents = await self.runner.refusal(row, refusal.text)
+            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False)
+            self._tell(row, outcome, "refused", started)
+        except Fenced:
+            log.warning("row %d was ended by somebody else; its effects here are rolled back", row.seq)
+            lane.rows.remove(row)
+            return 0
+        except Exception as error:  # noqa: BLE001  # a handler may raise anything; nothing of it is swallowed
+            await work.close()
+            return await self._failed(lane, row, outcome, error, started)
+        else:
+            self._tell(row, outcome, "ok", started)
+        finally:
+            await work.close()
+        lane.failures = 0
+        if delivery.recorded:
+            self._ended(lane, row)
+        lane.deliveries.append(delivery)
+        return 0
+
+    async def _commit(self, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
+        contents = dict(enumerate(outcome.contents))
+        if not work.wrote:
+            return Delivery(row.seq, row.lane, contents, recorded=False)
+        connection = await work.session.connection()
+        await self._finish(connection, row)
+        await outbox.record(connection, row.seq, row.lane, outcome.contents)
+        await work.commit()
+        return Delivery(row.seq, row.lane, contents, recorded=True)
+
+    @staticmethod
+    async def _finish(connection: AsyncConnection, row: InboxRow) -> None:
+        result = await connection.execute(mark_done(row.seq))
+        if result.rowcount != 1:
+            raise Fenced(f"row {row.seq} is not pending")
+
+    def _ended(self, lane: Lane, row: InboxRow) -> None:
+        lane.rows.remove(row)
+        self.store.pending -= 1
+
+    async def _failed(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> float:
+        """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
+        age = (now() - row.received_at).total_seconds()
+        life = SHORT_LIFE if row.kind in SHORT_LIVED else LONG_LIFE
+        lane.failures += 1
+        if is_infrastructure(error) and age < life:
+            delay = float(getattr(error, "retry_after", min(0.25 * 2**lane.failures, 15.0)))
+            log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
+            self._tell(row, outcome, "retry", started)
+            return delay
+        attempts = row.attempts + 1
+        if not is_infrastructure(error) and attempts < ATTEMPTS and not row.express:
+            log.warning("row %d failed in plugin %r, route %r; one more try", row.seq, outcome.plugin, outcome.route)
+            await self.store.write(lambda connection: connection.execute(mark_attempt(row.seq, attempts)))
+            lane.rows[lane.rows.index(row)] = replace(row, attempts=attempts)
+            self._tell(row, outcome, "retry", started)
+            return BUG_DELAY
+        await self._bury(lane, row, outcome, error, started)
+        return 0
+
+    async def _bury(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> None:
+        error_id = new_error_id()
+        where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
+        log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
+        contents = await self.runner.apology(row, error_id)
+
+        async def bury(connection: AsyncConnection) -> None:
+            await connection.execute(mark_dead(row.seq, error_id, f"{where}: {type(error).__name__}: {error}"))
+            await outbox.record(connection, row.seq, row.lane, contents)
+
+        await self.store.write(bury)
+        self._ended(lane, row)
+        lane.failures = 0
+        lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
+        self._tell(row, outcome, "dead", started, error_id)
+
+    def _tell(
+        self, row: InboxRow, outcome: Outcome, result: str, started: float, error_id: str | None = None
+    ) -> None:
+        ms = (time.perf_counter() - started) * 1000
+        age = (now() - row.received_at).total_seconds() * 1000
+        if self.handled is None:
+            return
+        self.handled(
+            Handled(
+                plugin=outcome.plugin,
+                route=outcome.route,
+                kind=outcome.kind,
+                outcome=result,
+                ms=round(ms, 3),
+                wait_ms=round(max(age - ms, 0.0), 3),
+                at=time.time(),
+                user_id=outcome.user_id,
+                chat_id=row.lane,
+                update_id=int(row.ext_id) if row.source.startswith("tg:") and row.ext_id.isdigit() else None,
+                error_id=error_id,
+            )
+        )
+
+    async def _deliver(self, lane: Lane, delivery: Delivery) -> float:
+        """Send the next message of `delivery`; where all are through, end it."""
+        n = delivery.next
+        if n is not None:
+            try:
+                sent = await self.sender.send(delivery.contents[n], delivery.results)
+            except TelegramThrottled as error:
+                return error.retry_after
+            except TelegramUnavailable as error:
+                delivery.tries += 1
+                if time.monotonic() - delivery.started < LONG_LIFE:
+                    return min(0.25 * float(2**delivery.tries), 15.0)
+                sent = Sent(refused=f"gave up: {error}")
+            delivery.results[n] = sent
+            delivery.unmarked.append(n)
+        if delivery.recorded or delivery.next is None:
+            await self._mark(delivery)
+        if delivery.next is None:
+            lane.deliveries.popleft()
+            if not delivery.recorded and lane.rows and lane.rows[0].seq == delivery.seq:
+                self._ended(lane, lane.rows[0])
+        return 0
+
+    async def _mark(self, delivery: Delivery) -> None:
+        numbers = list(delivery.unmarked)
+        error_id = new_error_id()
+        refused = [n for n in numbers if delivery.results[n].refused]
+        for n in refused:
+            effect = delivery.contents[n].effect
+            log.error(
+                "error %s: %s of plugin %r was refused: %s",
+                error_id, effect.method, effect.plugin, delivery.results[n].refused,
+            )  # fmt: skip
+
+        async def mark(connection: AsyncConnection) -> None:
+            await outbox.remember(connection, self.bot_id, [delivery.results[n] for n in numbers])
+            if delivery.recorded:
+                await outbox.mark_sent(connection, delivery, numbers, error_id)
+                return
+            await outbox.record_dead(connection, delivery, refused, error_id)
+            await connection.execute(mark_done(delivery.seq))
+
+        await self.store.write(mark)
+        delivery.unmarked.clear()

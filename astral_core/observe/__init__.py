@@ -1,0 +1,3 @@
+"""What an owner sees: logs, metrics, the watchdog, error ids."""
+
+from __future__ import annotations

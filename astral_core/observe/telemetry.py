@@ -1,0 +1,64 @@
+"""Telemetry: one log line and one metric for each handled row, and batches for subscribers once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+from astral_core.declare import Handled
+from astral_core.observe.metrics import Metrics
+
+log = logging.getLogger("astral.handled")
+PERIOD = 1.0
+LIMIT = 10_000
+
+Subscriber = tuple[str, Callable[[list[Handled]], Awaitable[None]]]
+
+
+class Telemetry:
+    """Collects in memory; what a subscriber cannot take within a batch is lost, and the loss is logged."""
+
+    def __init__(self, metrics: Metrics, subscribers: Sequence[Subscriber]) -> None:
+        self._metrics = metrics
+        self._subscribers = subscribers
+        self._batch: list[Handled] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def handled(self, item: Handled) -> None:
+        """Take one handled row."""
+        self._metrics.handled(item)
+        log.info(
+            "%s %s:%s %s in %.1f ms, waited %.1f ms%s",
+            item.kind, item.plugin, item.route, item.outcome, item.ms, item.wait_ms,
+            f", error {item.error_id}" if item.error_id else "",
+            extra={"plugin": item.plugin, "route": item.route, "outcome": item.outcome, "ms": item.ms},
+        )  # fmt: skip
+        if self._subscribers and len(self._batch) < LIMIT:
+            self._batch.append(item)
+
+    def start(self) -> None:
+        """Hand out batches."""
+        self._task = asyncio.create_task(self._hand_out_forever(), name="astral-telemetry")
+
+    async def stop(self) -> None:
+        """Hand out what is left."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._hand_out()
+
+    async def _hand_out_forever(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            await self._hand_out()
+
+    async def _hand_out(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return
+        for plugin, handler in self._subscribers:
+            try:
+                await handler(batch)
+            except Exception:
+                log.exception("plugin %r lost a batch of %d telemetry records", plugin, len(batch))

@@ -1,0 +1,120 @@
+"""Personal data: what is known, what is given out, what is deleted. Plugins answer for their own tables."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+from sqlalchemy import delete
+from sqlalchemy import update as sql_update
+from telegram import Update
+
+from astral_core.bot.context import Context
+from astral_core.bot.home import N_, menu_button
+from astral_core.db.tables import core_dialogs, core_slots, core_users
+from astral_core.declare import Routes
+from astral_core.host.host import Host
+
+routes = Routes()
+
+
+class Privacy:
+    """Asks every plugin for its part. Provided by the core under its own type."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def export(self, user_id: int) -> dict[str, bytes]:
+        """All files of all plugins, by `<plugin>/<name>`."""
+        files: dict[str, bytes] = {}
+        for plugin, result in self._host.runner.each("astral_export_user", self._host.contexts, user_id=user_id):
+            files |= {f"{plugin}/{name}": content for name, content in (await result).items()}
+        return files
+
+    async def delete(self, user_id: int) -> int:
+        """Delete in every plugin, dependents before what they depend on; return the number of rows."""
+        calls = list(
+            self._host.runner.each("astral_delete_user", self._host.contexts, user_id=user_id, reason="user")
+        )
+        total = 0
+        for _, result in reversed(calls):
+            total += await result
+        return total
+
+
+@routes.callback("privacy")
+@routes.command("privacy", description=N_("Your data and how to delete it"))
+async def privacy(update: Update, ctx: Context) -> None:
+    """What is kept, and the two buttons."""
+    text = ctx.t(
+        "<b>Your data</b>\n\nI keep your Telegram name and language, the birth data you give me, your charts and "
+        "your payments. They are used for nothing but this bot and are given to nobody.\n\n"
+        "You can take a copy with /mydata and delete everything with /forget. Of payments I must keep the amounts "
+        "and dates that the law asks for."
+    )
+    buttons = [
+        [ctx.button(ctx.t("Send me my data"), mydata)],
+        [ctx.button(ctx.t("Delete everything"), forget)],
+        [menu_button(ctx)],
+    ]
+    ctx.show(text, buttons)
+
+
+@routes.callback("mydata")
+@routes.command("mydata", description=N_("A copy of your data"))
+async def mydata(update: Update, ctx: Context) -> None:
+    """One zip with every plugin's files."""
+    user = ctx.user
+    own = {"id": user.id, "first_name": user.first_name, "last_name": user.last_name, "username": user.username,
+           "language": user.language, "language_code": user.language_code}  # fmt: skip
+    parts = ctx.api(Privacy)
+    files = {"core/user.json": json.dumps(own, ensure_ascii=False, indent=2).encode()}
+    if parts is not None:
+        files |= await parts.export(user.id)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in sorted(files.items()):
+            archive.writestr(name, content)
+    ctx.send_document(buffer.getvalue(), "my-data.zip", ctx.t("Everything I know about you. Keep it safe."))
+
+
+@routes.callback("forget")
+@routes.command("forget", description=N_("Delete your data"))
+async def forget(update: Update, ctx: Context) -> None:
+    """Ask once more."""
+    text = ctx.t(
+        "Delete your birth data, your charts and everything else I know about you?\n\n"
+        "This cannot be undone. Readings that you bought will be gone too."
+    )
+    buttons = [
+        [ctx.button(ctx.t("Yes, delete everything"), forget_now)],
+        [ctx.button(ctx.t("No, keep it"), "core:menu")],
+    ]
+    ctx.show(text, buttons)
+
+
+@routes.callback("forget.now")
+async def forget_now(update: Update, ctx: Context) -> None:
+    """Delete in every plugin and in the core."""
+    user_id = ctx.user.id
+    parts = ctx.api(Privacy)
+    if parts is not None:
+        await parts.delete(user_id)
+    text = ctx.t("Done. Everything is deleted.\n\nIf you ever want to come back, just send /start.")
+    await ctx.session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == user_id))
+    await ctx.session.execute(delete(core_slots).where(core_slots.c.chat_id == user_id, core_slots.c.slot != "main"))
+    await ctx.session.execute(_forget_user(user_id))
+    people = ctx.run.people
+    ctx.run.work.after_commit += [
+        lambda: people.users.drop(user_id),
+        lambda: people.questions.drop((user_id, user_id)),
+    ]
+    ctx.show(text)
+
+
+def _forget_user(user_id: int) -> Any:
+    """The row itself stays, empty: payments that must be kept refer to it."""
+    values = {"first_name": "", "last_name": None, "username": None, "language_code": None, "language": None}
+    return sql_update(core_users).where(core_users.c.id == user_id).values(**values)

@@ -1,0 +1,3 @@
+"""The one HTTP entry: webhooks, health, metrics, plugins' routes."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Astral plugin: every update and every event as one row, and /stats for admins."""

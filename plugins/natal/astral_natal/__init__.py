@@ -1,0 +1,1 @@
+"""Astral plugin: natal charts, computed and drawn offline."""

@@ -1,0 +1,1 @@
+"""Astral plugin: products paid with Telegram Stars and YooKassa."""

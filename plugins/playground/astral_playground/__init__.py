@@ -1,0 +1,1 @@
+"""Astral plugin for development: a Telegram emulator with a chat page, a YooKassa emulator, the pytest kit."""

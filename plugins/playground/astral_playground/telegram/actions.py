@@ -1,0 +1,152 @@
+"""What an emulated person does: write, press, share, block. Each act makes the update that Telegram would make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .entities import detect, trim, utf16_length
+from .errors import ApiError, PageError
+from .files import document_object, photo_sizes
+from .methods.answers import expire
+from .params import Upload
+from .records import CallbackQuery, Message, User
+from .state import World
+from .texts import MAX_CAPTION, MAX_TEXT, caption_fields, text_fields
+from .updates import CALLBACK_QUEUE, MEMBER_QUEUE, QUERY_LIFETIME, Update
+
+Sent = tuple[Message, Update | None]
+_MAX_LATITUDE, _MAX_LONGITUDE = 90.0, 180.0
+
+
+def _post(world: World, user: User, content: dict[str, Any], reply_to: int | None, summary: str) -> Sent:
+    if user.blocked:
+        raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")
+    if reply_to is not None and world.find(user.id, reply_to) is None:
+        raise PageError(400, f"there is no message {reply_to} to reply to", "reply_to")
+    user.started = True
+    if (user.reply_keyboard or {}).get("one_time_keyboard"):
+        user.reply_keyboard = None
+        world.emit("user", user=user)
+    message = world.post(user, "user", content, reply_to=reply_to)
+    update = world.updates.add(
+        "message",
+        world.message_json(message),
+        user_id=user.id,
+        queue_id=user.id,
+        message_id=message.message_id,
+        summary=summary,
+    )
+    return message, update
+
+
+def _plain(text: str, limit: int, field: str) -> str:
+    """A trimmed text that fits, and that UTF-8 can hold."""
+    plain, _ = trim(text, [])
+    if any(0xD800 <= ord(char) <= 0xDFFF for char in plain):
+        raise PageError(400, f"the {field} has half of a surrogate pair", field)
+    if utf16_length(plain) > limit:
+        raise PageError(400, f"the {field} is longer than {limit} characters", field)
+    return plain
+
+
+def send_text(world: World, user: User, text: str, reply_to: int | None = None) -> Sent:
+    """Write a text of 1-4096 UTF-16 units."""
+    plain = _plain(text, MAX_TEXT, "text")
+    if not plain:
+        raise PageError(400, "the text is empty", "text")
+    content = text_fields(plain, detect(plain, []), {})
+    return _post(world, user, content, reply_to, plain[:80])
+
+
+def send_file(world: World, user: User, kind: str, upload: Upload, caption: str = "") -> Sent:
+    """Send a photo or document with an optional caption."""
+    plain = _plain(caption, MAX_CAPTION, "caption")
+    try:
+        file = world.files.add(kind, upload)
+    except ApiError as error:
+        raise PageError(400, f"{upload.file_name}: {error.description}", kind) from None
+    data = photo_sizes(file) if kind == "photo" else document_object(file)
+    content = {kind: data, **caption_fields(plain, detect(plain, []), {})}
+    return _post(world, user, content, None, upload.file_name)
+
+
+def send_location(world: World, user: User, latitude: float, longitude: float, reply_to: int | None = None) -> Sent:
+    """Share a place; degrees."""
+    if not abs(latitude) <= _MAX_LATITUDE:
+        raise PageError(400, f"latitude {latitude} is not within -90..90 degrees", "latitude")
+    if not abs(longitude) <= _MAX_LONGITUDE:
+        raise PageError(400, f"longitude {longitude} is not within -180..180 degrees", "longitude")
+    point = {"latitude": latitude, "longitude": longitude}
+    return _post(world, user, {"location": point}, reply_to, f"{latitude}, {longitude}")
+
+
+def send_contact(world: World, user: User, phone_number: str) -> Sent:
+    """Share one's own phone number."""
+    contact = {"phone_number": phone_number, "first_name": user.first_name, "user_id": user.id}
+    return _post(world, user, {"contact": contact}, None, "contact")
+
+
+def find_button(message: Message, *, data: str | None = None, text: str | None = None) -> dict[str, Any]:
+    """The callback button with this data or text; PageError 409 when the message has none (any more)."""
+    for row in message.button_rows:
+        for button in row:
+            named = button.get("callback_data") == data if data is not None else button["text"] == text
+            if named and "callback_data" in button:
+                return button
+    wanted = repr(data if data is not None else text)
+    raise PageError(409, f"message {message.message_id} has no callback button {wanted}; it has {message.buttons}")
+
+
+def press(world: World, user: User, message: Message, data: str) -> tuple[CallbackQuery, Update | None]:
+    """Press a callback button of a message."""
+    if user.blocked:
+        raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")
+    query = CallbackQuery(world.query_id(), user.id, message.message_id, data, world.clock.time())
+    world.queries[query.id] = query
+    payload = {
+        "id": query.id,
+        "from": user.to_dict(),
+        "message": world.message_json(message),
+        "chat_instance": str(-(user.id << 20) - world.bot.id),
+        "data": data,
+    }
+    world.emit("pressed", query=query)
+    update = world.updates.add(
+        "callback_query",
+        payload,
+        user_id=user.id,
+        queue_id=user.id + CALLBACK_QUEUE,
+        lifetime=QUERY_LIFETIME,
+        message_id=message.message_id,
+        summary=data,
+    )
+    world.spawn(expire(world, query))
+    return query, update
+
+
+def set_blocked(world: World, user: User, *, blocked: bool) -> None:
+    """Block or unblock the bot; it learns of that by my_chat_member."""
+    if user.blocked == blocked:
+        return
+    user.blocked = blocked
+    user.started = True
+    world.emit("user", user=user)
+    statuses = ("member", "kicked") if blocked else ("kicked", "member")
+    old, new = (_member(world, status) for status in statuses)
+    payload = {
+        "chat": user.chat(),
+        "from": user.to_dict(),
+        "date": world.now,
+        "old_chat_member": old,
+        "new_chat_member": new,
+    }
+    world.updates.add(
+        "my_chat_member", payload, user_id=user.id, queue_id=user.id + MEMBER_QUEUE, summary=statuses[1]
+    )
+
+
+def _member(world: World, status: str) -> dict[str, Any]:
+    member: dict[str, Any] = {"user": world.bot.to_dict(), "status": status}
+    if status == "kicked":
+        member["until_date"] = 0
+    return member

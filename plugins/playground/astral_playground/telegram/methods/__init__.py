@@ -1,0 +1,20 @@
+"""Methods of the Bot API, one module for each kind; importing this package fills the table."""
+
+from __future__ import annotations
+
+from . import account, answers, chats, edits, media, messages, payments, profile, receiving
+from .registry import METHODS, Method
+
+__all__ = [
+    "METHODS",
+    "Method",
+    "account",
+    "answers",
+    "chats",
+    "edits",
+    "media",
+    "messages",
+    "payments",
+    "profile",
+    "receiving",
+]

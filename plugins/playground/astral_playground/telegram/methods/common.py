@@ -1,0 +1,98 @@
+"""What several methods share: the addressed chat, replies, texts and captions out of parameters."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from astral_playground.telegram.errors import ApiError, bad_request
+from astral_playground.telegram.params import Params
+from astral_playground.telegram.records import Message, User
+from astral_playground.telegram.state import World
+from astral_playground.telegram.texts import caption_fields, message_caption, message_text, text_fields
+
+_NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,12})?([eE][+-]?\d{1,2})?")
+
+
+def target(world: World, params: Params) -> User:
+    """The chat that the call writes to."""
+    return world.chat_for_bot(params.text("chat_id"))
+
+
+def text_content(world: World, params: Params) -> dict[str, Any]:
+    """`text` and `entities` of the call, checked."""
+    text, entities = message_text(params.text("text"), params.text("parse_mode"), params.text("entities"))
+    return text_fields(text, entities, world.known_users())
+
+
+def caption_content(world: World, params: Params) -> dict[str, Any]:
+    """`caption` and its fellows of the call, checked."""
+    names = ("caption", "parse_mode", "caption_entities")
+    text, entities = message_caption(*(params.text(name) for name in names))
+    content = caption_fields(text, entities, world.known_users())
+    if content and params.flag("show_caption_above_media"):
+        content["show_caption_above_media"] = True
+    return content
+
+
+def media_flags(params: Params) -> dict[str, Any]:
+    """Fields that a photo's message repeats."""
+    return {"has_media_spoiler": True} if params.flag("has_spoiler") else {}
+
+
+def reply_target(world: World, params: Params, user: User) -> int | None:
+    """The message that the call answers, by reply_parameters or the older reply_to_message_id."""
+    given = params.json("reply_parameters", "reply parameters")
+    if given is None:
+        message_id = params.integer("reply_to_message_id")
+        lenient = params.flag("allow_sending_without_reply")
+    elif not isinstance(given, dict):
+        raise bad_request("Object expected as reply parameters")
+    elif not given:
+        return None
+    else:
+        number = given.get("message_id")
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise bad_request('Can\'t find field "message_id"')
+        message_id, lenient = number, given.get("allow_sending_without_reply") is True
+    if not message_id:
+        return None
+    if world.find(user.id, message_id) is None:
+        if lenient:
+            return None
+        raise bad_request("Message to be replied not found")
+    return message_id
+
+
+def flags(params: Params) -> dict[str, Any]:
+    """Fields that any sent message repeats."""
+    return {"has_protected_content": True} if params.flag("protect_content") else {}
+
+
+def editable(world: World, params: Params) -> Message:
+    """The bot's own message that the call edits."""
+    if params.has("inline_message_id"):
+        raise bad_request("MESSAGE_ID_INVALID")
+    user = world.chat_for_bot(params.text("chat_id"), write=False)
+    message_id = params.integer("message_id")
+    if not message_id:
+        raise bad_request("Message identifier is not specified")
+    message = world.find(user.id, message_id)
+    if message is None:
+        raise bad_request("Message to edit not found")
+    if message.sender != "bot":
+        raise bad_request("Message can't be edited")
+    if user.blocked:
+        raise ApiError(403, "Forbidden: bot was blocked by the user")
+    return message
+
+
+def coordinate(params: Params, name: str, limit: float) -> float:
+    """A latitude or longitude in degrees."""
+    value = params.text(name).strip()
+    if not value:
+        raise bad_request(f"{name.capitalize()} is empty")
+    number = float(value) if _NUMBER.fullmatch(value) else 0.0
+    if abs(number) > limit:
+        raise bad_request("Wrong latitude/longitude specified")
+    return number

