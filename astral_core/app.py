@@ -217,8 +217,10 @@ class App:
         await self.application.shutdown()
 
     async def _watch_ownership(self) -> None:
-        while await self.ownership.check():
-            await asyncio.sleep(1.0)  # the server is asked, no event tells
+        owned = True
+        while owned:
+            await asyncio.sleep(1.0)
+            owned = await self.ownership.check()
         log.critical("the right to handle this database is lost; this process ends")
         self.lost.set()
 
@@ -263,13 +265,15 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     database = open_database(settings.database.url.get_secret_value(), settings.database.pool_size)
     metrics = Metrics()
     store = Store(database, settings.inbox.max_pending, committed=metrics.batch.observe)
-    services = Services(settings, database, store, host.registry, Cpu(), host.catalogs(), host.plugin_settings)
+    telemetry = Telemetry(metrics, _telemetry_subscribers(host))
+    services = Services(
+        settings, database, store, host.registry, Cpu(), host.catalogs(), host.plugin_settings, telemetry.handled
+    )
     people = People(database)
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token)
     router = Router(host.registry, home.FALLBACK, home.EXPIRED, lambda: application.bot.username)
     application = build_application(settings, transport, router)
-    telemetry = Telemetry(metrics, _telemetry_subscribers(host))
     worker = Worker(
         database, store, BotRunner(application, services, people, transport),
         MessageSender(transport, database, settings.bot_id), settings.bot_id, settings.inbox.handler_timeout,

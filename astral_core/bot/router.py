@@ -112,21 +112,22 @@ class Router(BaseHandler[Update, Context, object]):
         question = None
         if run.user is not None:
             question = await run.people.question(run.chat_id, run.user.id)
-        command = self._command(message)
+        command = self._command(message, run)
         if command is not None:
             command.clears_question = question is not None
             return command
         run.arguments["message_id"] = message.message_id
-        if question is not None and question.route in self._registry.questions:
+        is_command = (message.text or "").startswith("/")  # an unknown one: no answer to a question
+        if question is not None and question.route in self._registry.questions and not is_command:
             return Match(self._registry.questions[question.route], kwargs=question.args, clears_question=True)
         raw = self._raw(update, run)
         if raw is not None:
             return raw
         if message.chat.type != "private":
             return None
-        return Match(self._registry.text or self._fallback)
+        return Match(self._fallback if is_command else self._registry.text or self._fallback)
 
-    def _command(self, message: Message) -> Match | None:
+    def _command(self, message: Message, run: Run) -> Match | None:
         text = message.text or ""
         if not text.startswith("/"):
             return None
@@ -140,7 +141,9 @@ class Router(BaseHandler[Update, Context, object]):
             if link is not None:
                 return Match(link, kwargs={"rest": rest}, words=words)
         bound = self._registry.commands.get(name.lower())
-        return Match(bound, words=words) if bound else None
+        if bound is None or (bound.admin and not _is_admin(run)):
+            return None
+        return Match(bound, words=words)
 
     def _callback(self, update: Update, run: Run) -> Match:
         query = update.callback_query
@@ -174,6 +177,10 @@ class Router(BaseHandler[Update, Context, object]):
                 name = getattr(raw.handler.callback, "__name__", "raw")
                 return Match(Bound(plugin, name, "raw", raw.handler.callback), raw=(raw.handler, check))
         return None
+
+
+def _is_admin(run: Run) -> bool:
+    return run.user is not None and run.user.id in run.services.settings.admins
 
 
 def enter(run: Run, bound: Bound) -> None:

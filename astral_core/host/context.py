@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 import aiohttp
 import msgspec
 from pydantic import BaseModel
 
-from astral_core.declare import Event, StepRoute
+from astral_core.declare import Event, Handled, StepRoute
 from astral_core.errors import ConfigError, DeclarationError
 from astral_core.host.services import Services
 from astral_core.i18n import fill
@@ -107,6 +109,12 @@ class PluginContext:
                 "data": msgspec.to_builtins(event),
             }
             work.add_row("event", f"{subscriber.plugin}:{uuid.uuid4().hex}", chat_id, body)
+        work.after_commit.append(partial(self._tell, event.name, chat_id))
 
-
-Web = Callable[[Any, PluginContext], Awaitable[Any]]
+    def _tell(self, event: str, chat_id: int) -> None:
+        """Telemetry of a committed event, also where nobody subscribed to it."""
+        told = Handled(
+            plugin=self.id, route=event, kind="event", outcome="emitted", ms=0, wait_ms=0, at=time.time(),
+            user_id=chat_id if chat_id > 0 else None, chat_id=chat_id,
+        )  # fmt: skip
+        self.services.telemetry(told)

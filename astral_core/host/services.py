@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import aiohttp
 
 from astral_core.config import Settings
 from astral_core.db.engine import Database
+from astral_core.declare import Handled
 from astral_core.host.registry import Registry
 from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
 from astral_core.inbox.store import Store
@@ -29,6 +30,7 @@ class Services:
     cpu: Cpu
     catalogs: Mapping[str, Catalogs]
     plugin_settings: Mapping[str, Any]
+    telemetry: Callable[[Handled], None]
     providers: dict[type[Any], tuple[str, Any]] = field(default_factory=dict)
     _http: aiohttp.ClientSession | None = None
 

@@ -46,14 +46,15 @@ class Telemetry:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._hand_out()
+        await self.flush()
 
     async def _hand_out_forever(self) -> None:
         while True:
             await asyncio.sleep(PERIOD)
-            await self._hand_out()
+            await self.flush()
 
-    async def _hand_out(self) -> None:
+    async def flush(self) -> None:
+        """Hand out what has gathered, now."""
         batch, self._batch = self._batch, []
         if not batch:
             return

@@ -24,7 +24,7 @@ KEEP_ALIVE = 75.0
 def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Application:
     """The application with the core's and all plugins' routes."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_failures])
-    app.router.add_post("/webhook/telegram", webhook)
+    app.router.add_post("/webhook/telegram", webhook.handle)
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.prometheus)

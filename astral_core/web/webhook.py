@@ -28,7 +28,7 @@ class TelegramWebhook:
     metrics: Metrics
     accepting: bool = False
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the secret before the body is read, store, answer."""
         if not self._is_telegram(request):
             self.metrics.rejected.labels("secret").inc()

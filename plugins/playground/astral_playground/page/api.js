@@ -34,8 +34,21 @@ export const post = (path, body = {}) => request("POST", path, body);
 export const remove = (path) => request("DELETE", path);
 
 export const EVENTS = [
-  "message", "edit", "delete", "pressed", "answered", "toast", "typing", "checkout",
-  "balance", "user", "bot", "update", "call", "faults", "trace",
+  "message",
+  "edit",
+  "delete",
+  "pressed",
+  "answered",
+  "toast",
+  "typing",
+  "checkout",
+  "balance",
+  "user",
+  "bot",
+  "update",
+  "call",
+  "faults",
+  "trace",
 ];
 
 const REOPEN_MS = 2000;
@@ -92,7 +105,10 @@ export function follow({ onState, onEvent, onConnection }) {
     source = new EventSource(`/api/stream?after=${encodeURIComponent(seq)}`);
     source.onopen = () => {
       onConnection(true);
-      if (broken) read().then(() => { broken = false; }, retry);
+      if (broken)
+        read().then(() => {
+          broken = false;
+        }, retry);
     };
     source.onerror = () => {
       onConnection(false);

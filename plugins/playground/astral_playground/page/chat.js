@@ -11,11 +11,19 @@ const GROUP_SECONDS = 300;
 const NEAR_PX = 120;
 
 function actionText(action) {
-  return {
-    typing: t("typing"), upload_photo: t("sending a photo"), upload_document: t("sending a file"),
-    find_location: t("looking for a place"), record_voice: t("recording"), upload_voice: t("sending a voice message"),
-    upload_video: t("sending a video"), record_video: t("recording"), choose_sticker: t("choosing a sticker"),
-  }[action] ?? t("typing");
+  return (
+    {
+      typing: t("typing"),
+      upload_photo: t("sending a photo"),
+      upload_document: t("sending a file"),
+      find_location: t("looking for a place"),
+      record_voice: t("recording"),
+      upload_voice: t("sending a voice message"),
+      upload_video: t("sending a video"),
+      record_video: t("recording"),
+      choose_sticker: t("choosing a sticker"),
+    }[action] ?? t("typing")
+  );
 }
 
 const dots = () => el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
@@ -47,9 +55,15 @@ function drawBanner() {
   const more = store.connected ? (store.bot.up ? rest : [first, ...rest]).filter(Boolean).join("\n") : "";
   const signature = JSON.stringify([text, more, currentLanguage()]);
   const body = el("span", { class: "banner-text" }, text);
-  const build = () => more
-    ? el("details", {}, el("summary", {}, icon("warning"), body, el("span", { class: "more" }, t("Details"))), el("pre", {}, more))
-    : el("div", { class: "banner-line" }, icon("warning"), body);
+  const build = () =>
+    more
+      ? el(
+          "details",
+          {},
+          el("summary", {}, icon("warning"), body, el("span", { class: "more" }, t("Details"))),
+          el("pre", {}, more),
+        )
+      : el("div", { class: "banner-line" }, icon("warning"), body);
   reconcile(banner, [{ key: "line", signature, build }]);
 }
 
@@ -64,11 +78,15 @@ function albums(messages) {
   return out;
 }
 
-const together = (a, b) => Boolean(a && b && a.from === b.from && dayKey(a.date) === dayKey(b.date) && b.date - a.date < GROUP_SECONDS);
+const together = (a, b) =>
+  Boolean(
+    a && b && a.from === b.from && dayKey(a.date) === dayKey(b.date) && b.date - a.date < GROUP_SECONDS,
+  );
 
 function deliveries() {
   const states = new Map();
-  for (const one of store.updates) if (one.type === "message" && one.chat_id === store.userId) states.set(one.message_id, one.state);
+  for (const one of store.updates)
+    if (one.type === "message" && one.chat_id === store.userId) states.set(one.message_id, one.state);
   return states;
 }
 
@@ -83,17 +101,46 @@ function items() {
     const after = groups[index + 1]?.[0];
     if (!before || dayKey(before.date) !== dayKey(message.date)) {
       const key = `day-${dayKey(message.date)}`;
-      out.push({ key, signature: day(message.date), build: () => el("div", { class: "row service" }, el("span", { class: "chip" }, day(message.date))) });
+      out.push({
+        key,
+        signature: day(message.date),
+        build: () => el("div", { class: "row service" }, el("span", { class: "chip" }, day(message.date))),
+      });
     }
-    const look = { first: !together(before, message), last: !together(message, after), state: states.get(message.message_id) };
-    const busy = album.flatMap((one) => waiting.filter((key) => key.startsWith(`${one.chat_id}:${one.message_id}:`)));
+    const look = {
+      first: !together(before, message),
+      last: !together(message, after),
+      state: states.get(message.message_id),
+    };
+    const busy = album.flatMap((one) =>
+      waiting.filter((key) => key.startsWith(`${one.chat_id}:${one.message_id}:`)),
+    );
     const chosen = album.some((one) => one.message_id === store.selected);
     const quoted = chat().find((one) => one.message_id === message.reply_to);
     const shown = album.map(({ raw, history, ...rest }) => rest);
-    const signature = JSON.stringify([shown, look, busy, chosen, currentLanguage(), user()?.first_name, botName(), quoted?.spans]);
+    const signature = JSON.stringify([
+      shown,
+      look,
+      busy,
+      chosen,
+      currentLanguage(),
+      user()?.first_name,
+      botName(),
+      quoted?.spans,
+    ]);
     out.push({ key: message.message_id, signature, build: () => bubble({ album, ...look }) });
   });
-  if (typingAction()) out.push({ key: "typing", signature: "typing", build: () => el("div", { class: "row in last typing", "aria-hidden": "true" }, el("div", { class: "stack" }, el("div", { class: "bubble" }, dots()))) });
+  if (typingAction())
+    out.push({
+      key: "typing",
+      signature: "typing",
+      build: () =>
+        el(
+          "div",
+          { class: "row in last typing", "aria-hidden": "true" },
+          el("div", { class: "stack" }, el("div", { class: "bubble" }, dots())),
+        ),
+    });
   return out;
 }
 
@@ -112,13 +159,30 @@ function drawEmpty() {
   box.hidden = !store.ready || chat().length > 0 || !user();
   if (box.hidden) return;
   const description = localized(store.bot.description, user().language_code);
-  const signature = JSON.stringify([currentLanguage(), description, starters(), botName()]);
-  const build = () => el("div", { class: "welcome" },
-    avatar(botName(), store.bot.id ?? 0, "bot large"),
-    el("h2", {}, t("What can this bot do?")),
-    el("p", {}, description || t("Nothing here yet. Say something, or begin with one of these:")),
-    el("div", { class: "starters" }, starters().map(([name, label, command]) =>
-      el("button", { type: "button", class: "starter", onclick: () => send(command) }, icon(name), el("span", {}, label), command === label ? null : el("code", {}, command)))));
+  const signature = JSON.stringify([currentLanguage(), description, starters(), botName(), user().blocked]);
+  const build = () =>
+    el(
+      "div",
+      { class: "welcome" },
+      avatar(botName(), store.bot.id ?? 0, "bot large"),
+      el("h2", {}, t("What can this bot do?")),
+      el("p", {}, description || t("Nothing here yet. Say something, or begin with one of these:")),
+      user().blocked
+        ? null
+        : el(
+            "div",
+            { class: "starters" },
+            starters().map(([name, label, command]) =>
+              el(
+                "button",
+                { type: "button", class: "starter", onclick: () => send(command) },
+                icon(name),
+                el("span", {}, label),
+                command === label ? null : el("code", {}, command),
+              ),
+            ),
+          ),
+    );
   reconcile(box, [{ key: "welcome", signature, build }]);
 }
 
@@ -146,10 +210,14 @@ export function drawChat() {
 
 export function startChat() {
   const view = byId("scroll");
-  view.addEventListener("scroll", () => {
-    nearEnd = view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_PX;
-    byId("to-end").hidden = nearEnd;
-  }, { passive: true });
+  view.addEventListener(
+    "scroll",
+    () => {
+      nearEnd = view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_PX;
+      byId("to-end").hidden = nearEnd;
+    },
+    { passive: true },
+  );
   byId("to-end").onclick = () => scrollToEnd(true);
   new ResizeObserver(() => nearEnd && scrollToEnd()).observe(view);
 }

@@ -8,7 +8,12 @@ import { formDialog, toggleMenu } from "./overlays.js";
 import { botName, changed, chat, message, store, user } from "./store.js";
 import { plain } from "./spans.js";
 
-const CITIES = [["Moscow", 55.7558, 37.6173], ["Saint Petersburg", 59.9386, 30.3141], ["Novosibirsk", 55.0302, 82.9204], ["London", 51.5074, -0.1278]];
+const CITIES = [
+  ["Moscow", 55.7558, 37.6173],
+  ["Saint Petersburg", 59.9386, 30.3141],
+  ["Novosibirsk", 55.0302, 82.9204],
+  ["London", 51.5074, -0.1278],
+];
 
 let recalled = -1;
 let draftOf = 0;
@@ -37,7 +42,9 @@ function resize() {
 
 /** Up and down walk through what this person wrote before, as in a shell. */
 function recall(step) {
-  const sent = chat().filter((one) => one.from === "user" && one.spans.length && !one.service).map((one) => plain(one.spans));
+  const sent = chat()
+    .filter((one) => one.from === "user" && one.spans.length && !one.service)
+    .map((one) => plain(one.spans));
   if (!sent.length) return false;
   const place = recalled < 0 ? sent.length : recalled;
   const next = place + step;
@@ -54,7 +61,10 @@ function onKey(event) {
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     submit();
-  } else if ((event.key === "ArrowUp" && (input().value === "" || recalled >= 0)) || (event.key === "ArrowDown" && recalled >= 0)) {
+  } else if (
+    (event.key === "ArrowUp" && (input().value === "" || recalled >= 0)) ||
+    (event.key === "ArrowDown" && recalled >= 0)
+  ) {
     if (recall(event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
   } else if (event.key === "Escape" && store.reply) {
     store.reply = 0;
@@ -66,22 +76,38 @@ function drawCommands() {
   const commands = user()?.commands ?? [];
   byId("menu-button").hidden = commands.length === 0;
   const signature = JSON.stringify(commands);
-  reconcile(byId("commands"), commands.map(({ command, description }) => ({
-    key: command, signature,
-    build: () => el("button", { type: "button", class: "item", role: "menuitem", onclick: () => {
-      toggleMenu(byId("menu-button"), byId("commands"), false);
-      send(`/${command}`);
-    } }, el("b", {}, `/${command}`), el("span", {}, description)),
-  })));
+  reconcile(
+    byId("commands"),
+    commands.map(({ command, description }) => ({
+      key: command,
+      signature,
+      build: () =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: "item",
+            role: "menuitem",
+            onclick: () => {
+              toggleMenu(byId("menu-button"), byId("commands"), false);
+              send(`/${command}`);
+            },
+          },
+          el("b", {}, `/${command}`),
+          el("span", {}, description),
+        ),
+    })),
+  );
 }
 
 function pick(accept, kind) {
   const picker = el("input", { type: "file", accept });
   picker.onchange = () => {
-    if (picker.files[0]) sendFile(picker.files[0], kind, input().value.trim()).then((done) => {
-      if (done) input().value = "";
-      resize();
-    });
+    if (picker.files[0])
+      sendFile(picker.files[0], kind, input().value.trim()).then((done) => {
+        if (done) input().value = "";
+        resize();
+      });
   };
   picker.click();
 }
@@ -89,34 +115,97 @@ function pick(accept, kind) {
 export function askLocation() {
   const [, latitude, longitude] = CITIES[0];
   const fields = [
-    { name: "latitude", label: t("Latitude"), type: "number", step: "any", min: "-90", max: "90", required: true, value: String(latitude) },
-    { name: "longitude", label: t("Longitude"), type: "number", step: "any", min: "-180", max: "180", required: true, value: String(longitude) },
+    {
+      name: "latitude",
+      label: t("Latitude"),
+      type: "number",
+      step: "any",
+      min: "-90",
+      max: "90",
+      required: true,
+      value: String(latitude),
+    },
+    {
+      name: "longitude",
+      label: t("Longitude"),
+      type: "number",
+      step: "any",
+      min: "-180",
+      max: "180",
+      required: true,
+      value: String(longitude),
+    },
   ];
-  const names = { Moscow: t("Moscow"), "Saint Petersburg": t("Saint Petersburg"), Novosibirsk: t("Novosibirsk"), London: t("London") };
-  const presets = (form) => el("div", { class: "presets" }, CITIES.map(([name, lat, lon]) => el("button", { type: "button", class: "pill", onclick: () => {
-    form.elements.latitude.value = lat;
-    form.elements.longitude.value = lon;
-  } }, names[name])));
-  formDialog(t("Send a location"), fields, t("Send"), ({ latitude, longitude }) => sendLocation(Number(latitude), Number(longitude)), presets);
+  const names = {
+    Moscow: t("Moscow"),
+    "Saint Petersburg": t("Saint Petersburg"),
+    Novosibirsk: t("Novosibirsk"),
+    London: t("London"),
+  };
+  const presets = (form) =>
+    el(
+      "div",
+      { class: "presets" },
+      CITIES.map(([name, lat, lon]) =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: "pill",
+            onclick: () => {
+              form.elements.latitude.value = lat;
+              form.elements.longitude.value = lon;
+            },
+          },
+          names[name],
+        ),
+      ),
+    );
+  formDialog(
+    t("Send a location"),
+    fields,
+    t("Send"),
+    ({ latitude, longitude }) => sendLocation(Number(latitude), Number(longitude)),
+    presets,
+  );
 }
 
 export function askContact() {
-  const fields = [{ name: "phone", label: t("Phone number"), type: "tel", required: true, value: "+79990000000" }];
+  const fields = [
+    { name: "phone", label: t("Phone number"), type: "tel", required: true, value: "+79990000000" },
+  ];
   formDialog(t("Share your phone number?"), fields, t("Share"), ({ phone }) => sendContact(phone));
 }
 
 function drawAttach() {
   const choices = [
-    ["image", t("Photo"), () => pick("image/*", "photo")], ["file", t("File"), () => pick("", "document")],
-    ["pin", t("Location"), askLocation], ["person", t("Contact"), askContact],
+    ["image", t("Photo"), () => pick("image/*", "photo")],
+    ["file", t("File"), () => pick("", "document")],
+    ["pin", t("Location"), askLocation],
+    ["person", t("Contact"), askContact],
   ];
-  reconcile(byId("attachments"), choices.map(([name, label, run]) => ({
-    key: name, signature: label,
-    build: () => el("button", { type: "button", class: "item", role: "menuitem", onclick: () => {
-      toggleMenu(byId("attach"), byId("attachments"), false);
-      run();
-    } }, icon(name), el("span", {}, label)),
-  })));
+  reconcile(
+    byId("attachments"),
+    choices.map(([name, label, run]) => ({
+      key: name,
+      signature: label,
+      build: () =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: "item",
+            role: "menuitem",
+            onclick: () => {
+              toggleMenu(byId("attach"), byId("attachments"), false);
+              run();
+            },
+          },
+          icon(name),
+          el("span", {}, label),
+        ),
+    })),
+  );
 }
 
 function drawKeyboard() {
@@ -124,9 +213,28 @@ function drawKeyboard() {
   const keyboard = user()?.reply_keyboard;
   box.hidden = !keyboard;
   const run = { text: (text) => send(text), location: askLocation, contact: askContact };
-  const build = () => el("div", { class: keyboard.resize ? "keys-grid" : "keys-grid tall" }, keyboard.buttons.map((row) => el("div", { class: "keys" },
-    row.map(({ text, kind }) => el("button", { type: "button", class: "key", onclick: () => (run[kind] ?? run.text)(text) }, el("span", { class: "key-label" }, text))))));
-  reconcile(box, keyboard ? [{ key: "keys", signature: JSON.stringify([store.userId, keyboard]), build }] : []);
+  const build = () =>
+    el(
+      "div",
+      { class: keyboard.resize ? "keys-grid" : "keys-grid tall" },
+      keyboard.buttons.map((row) =>
+        el(
+          "div",
+          { class: "keys" },
+          row.map(({ text, kind }) =>
+            el(
+              "button",
+              { type: "button", class: "key", onclick: () => (run[kind] ?? run.text)(text) },
+              el("span", { class: "key-label" }, text),
+            ),
+          ),
+        ),
+      ),
+    );
+  reconcile(
+    box,
+    keyboard ? [{ key: "keys", signature: JSON.stringify([store.userId, keyboard]), build }] : [],
+  );
 }
 
 function drawReply() {
@@ -137,7 +245,19 @@ function drawReply() {
     store.reply = 0;
     changed();
   };
-  const build = () => el("div", { class: "replying" }, icon("reply"), el("span", { class: "quote" }, el("b", {}, target.from === "user" ? user().first_name : botName()), el("span", {}, preview(target))), iconButton("close", t("Cancel the reply"), cancel, "small"));
+  const build = () =>
+    el(
+      "div",
+      { class: "replying" },
+      icon("reply"),
+      el(
+        "span",
+        { class: "quote" },
+        el("b", {}, target.from === "user" ? user().first_name : botName()),
+        el("span", {}, preview(target)),
+      ),
+      iconButton("close", t("Cancel the reply"), cancel, "small"),
+    );
   reconcile(box, target ? [{ key: target.message_id, signature: currentLanguage(), build }] : []);
 }
 

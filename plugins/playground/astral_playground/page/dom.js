@@ -9,7 +9,8 @@ export function el(tag, props = {}, ...children) {
     if (value === undefined || value === null) continue;
     if (name === "class") node.className = value;
     else if (name === "vars") setVars(node, value);
-    else if (name.includes("-") || name === "role" || name === "for" || name === "list") node.setAttribute(name, value);
+    else if (name.includes("-") || name === "role" || name === "for" || name === "list")
+      node.setAttribute(name, value);
     else node[name] = value;
   }
   append(node, children);
@@ -17,7 +18,9 @@ export function el(tag, props = {}, ...children) {
 }
 
 export function append(node, children) {
-  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
 }
 
 /** Style is given to CSS as custom properties: the policy allows the object model, not the attribute. */
@@ -38,7 +41,11 @@ export function icon(name, className = "") {
 export const byId = (id) => document.getElementById(id);
 
 export function iconButton(name, label, onclick, className = "") {
-  const button = el("button", { type: "button", class: `round ${className}`.trim(), title: label, onclick }, icon(name));
+  const button = el(
+    "button",
+    { type: "button", class: `round ${className}`.trim(), title: label, onclick },
+    icon(name),
+  );
   button.setAttribute("aria-label", label);
   return button;
 }

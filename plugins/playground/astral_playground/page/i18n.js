@@ -17,7 +17,7 @@ export function setLanguage(code) {
 export const currentLanguage = () => language;
 
 export function t(source, values = {}) {
-  return fill(language === "ru" ? ru[source] ?? source : source, values);
+  return fill(language === "ru" ? (ru[source] ?? source) : source, values);
 }
 
 /** Plural forms: `one` and `many` are English; Russian has three forms under the key `one`. */
@@ -38,7 +38,9 @@ export const clock = (seconds) =>
   new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit" }).format(seconds * 1000);
 
 export const clockExact = (seconds) =>
-  new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(seconds * 1000);
+  new Intl.DateTimeFormat(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(
+    seconds * 1000,
+  );
 
 export function dayKey(seconds) {
   const date = new Date(seconds * 1000);

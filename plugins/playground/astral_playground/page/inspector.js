@@ -36,7 +36,8 @@ export function showTab(name) {
 }
 
 export function inspectMessage(one) {
-  store.selected = store.selected === one.message_id && inspectorOpen() && tab === "message" ? 0 : one.message_id;
+  store.selected =
+    store.selected === one.message_id && inspectorOpen() && tab === "message" ? 0 : one.message_id;
   changed();
   if (!store.selected) return;
   showTab("message");
@@ -45,12 +46,27 @@ export function inspectMessage(one) {
 
 /** The updates in which a message took part: it was sent by one, or its button was pressed, or a call made it. */
 function related(one) {
-  return store.updates.filter((update) => update.chat_id === one.chat_id && (update.message_id === one.message_id
-    || update.calls.some((call) => call.message_id === one.message_id || call.result?.message_id === one.message_id)));
+  return store.updates.filter(
+    (update) =>
+      update.chat_id === one.chat_id &&
+      (update.message_id === one.message_id ||
+        update.calls.some(
+          (call) => call.message_id === one.message_id || call.result?.message_id === one.message_id,
+        )),
+  );
 }
 
 function version(former) {
-  return el("li", {}, el("time", {}, clockExact(former.date)), el("div", {}, renderSpans(former.spans, () => {})));
+  return el(
+    "li",
+    {},
+    el("time", {}, clockExact(former.date)),
+    el(
+      "div",
+      {},
+      renderSpans(former.spans, () => {}),
+    ),
+  );
 }
 
 function detail(one) {
@@ -59,18 +75,54 @@ function detail(one) {
     showTab("timeline");
     openEvent(update.update_id);
   };
-  return el("div", { class: "detail" },
+  return el(
+    "div",
+    { class: "detail" },
     el("h3", {}, t("Message {n}", { n: one.message_id })),
     el("p", { class: "muted clip" }, preview(one)),
-    updates.length ? el("div", { class: "presets" }, updates.map((update) => el("button", { type: "button", class: "pill", onclick: go(update) }, icon("pulse"), update.type === "callback_query" ? update.summary : t("Its way")))) : null,
-    one.history?.length ? el("section", {}, el("h4", {}, t("Former versions")), el("ol", { class: "versions" }, one.history.map(version))) : null,
-    el("h4", {}, "JSON"), jsonView(one.raw ?? one, t("JSON of the message")));
+    updates.length
+      ? el(
+          "div",
+          { class: "presets" },
+          updates.map((update) =>
+            el(
+              "button",
+              { type: "button", class: "pill", onclick: go(update) },
+              icon("pulse"),
+              update.type === "callback_query" ? update.summary : t("Its way"),
+            ),
+          ),
+        )
+      : null,
+    one.history?.length
+      ? el(
+          "section",
+          {},
+          el("h4", {}, t("Former versions")),
+          el("ol", { class: "versions" }, one.history.map(version)),
+        )
+      : null,
+    el("h4", {}, "JSON"),
+    jsonView(one.raw ?? one, t("JSON of the message")),
+  );
 }
 
 function drawMessage() {
   const one = message(store.selected);
-  const build = () => (one ? detail(one) : el("div", { class: "blank" }, icon("braces"), el("p", {}, t("Choose a message in the chat to see its JSON, its former versions and its way."))));
-  const signature = JSON.stringify([one ?? 0, currentLanguage(), one ? related(one).map((update) => update.update_id) : 0]);
+  const build = () =>
+    one
+      ? detail(one)
+      : el(
+          "div",
+          { class: "blank" },
+          icon("braces"),
+          el("p", {}, t("Choose a message in the chat to see its JSON, its former versions and its way.")),
+        );
+  const signature = JSON.stringify([
+    one ?? 0,
+    currentLanguage(),
+    one ? related(one).map((update) => update.update_id) : 0,
+  ]);
   reconcile(byId("panel-message"), [{ key: one?.message_id ?? 0, signature, build }]);
 }
 

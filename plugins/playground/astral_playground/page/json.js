@@ -21,13 +21,23 @@ export function jsonView(value, label) {
     at = match.index + token.length;
   }
   code.append(text.slice(at));
-  const copy = iconButton("copy", t("Copy the JSON"), async () => {
-    try {
-      await navigator.clipboard.writeText(text);
-      toast(t("Copied"));
-    } catch {
-      getSelection().selectAllChildren(code);
-    }
-  }, "small json-copy");
-  return el("div", { class: "json" }, copy, el("pre", { tabIndex: 0, role: "region", "aria-label": label }, code));
+  const copy = iconButton(
+    "copy",
+    t("Copy the JSON"),
+    async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        toast(t("Copied"));
+      } catch {
+        getSelection().selectAllChildren(code);
+      }
+    },
+    "small json-copy",
+  );
+  return el(
+    "div",
+    { class: "json" },
+    copy,
+    el("pre", { tabIndex: 0, role: "region", "aria-label": label }, code),
+  );
 }

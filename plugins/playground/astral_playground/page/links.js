@@ -20,7 +20,8 @@ export function openLink(href) {
   if (url.hostname !== "t.me" && url.hostname !== "telegram.me") return false;
   const name = decodeURIComponent(url.pathname.slice(1));
   if (name.startsWith("$")) followers.invoice(name.slice(1));
-  else if (name === store.bot.username && url.searchParams.has("start")) followers.start(url.searchParams.get("start"));
+  else if (name === store.bot.username && url.searchParams.has("start"))
+    followers.start(url.searchParams.get("start"));
   else return false;
   return true;
 }

@@ -7,7 +7,12 @@ const TOAST_MS = 3600;
 
 /** `kind`: "info" or "error". Errors are announced at once by screen readers. */
 export function toast(text, kind = "info") {
-  const node = el("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : "status" }, icon(kind === "error" ? "warning" : "bell"), el("span", {}, text));
+  const node = el(
+    "div",
+    { class: `toast ${kind}`, role: kind === "error" ? "alert" : "status" },
+    icon(kind === "error" ? "warning" : "bell"),
+    el("span", {}, text),
+  );
   const shelf = byId("toasts");
   shelf.append(node);
   // shown anew each time, so that it lies above a dialog that was opened meanwhile
@@ -31,7 +36,13 @@ export function dialog(className, label, ...children) {
 
 export function showAlert(title, text) {
   const close = el("button", { type: "button", class: "primary", onclick: () => node.close() }, t("OK"));
-  const node = dialog("modal alert", title, el("h2", {}, title), el("p", {}, text), el("div", { class: "row-end" }, close));
+  const node = dialog(
+    "modal alert",
+    title,
+    el("h2", {}, title),
+    el("p", {}, text),
+    el("div", { class: "row-end" }, close),
+  );
   close.focus();
 }
 
@@ -44,7 +55,13 @@ export function ask(title, text, action) {
     };
     const no = el("button", { type: "button", class: "quiet", onclick: finish(false) }, t("Cancel"));
     const yes = el("button", { type: "button", class: "primary danger", onclick: finish(true) }, action);
-    const node = dialog("modal", title, el("h2", {}, title), el("p", {}, text), el("div", { class: "row-end" }, no, yes));
+    const node = dialog(
+      "modal",
+      title,
+      el("h2", {}, title),
+      el("p", {}, text),
+      el("div", { class: "row-end" }, no, yes),
+    );
     node.addEventListener("close", () => resolve(false));
     no.focus();
   });
@@ -58,7 +75,11 @@ export function formDialog(title, fields, action, submit, ...extra) {
   const form = el("form", { class: "form" });
   const save = el("button", { type: "submit", class: "primary" }, action);
   const cancel = el("button", { type: "button", class: "quiet", onclick: () => node.close() }, t("Cancel"));
-  append(form, [fields.map(field), extra.map((make) => make(form)), el("div", { class: "row-end" }, cancel, save)]);
+  append(form, [
+    fields.map(field),
+    extra.map((make) => make(form)),
+    el("div", { class: "row-end" }, cancel, save),
+  ]);
   form.onsubmit = async (event) => {
     event.preventDefault();
     save.disabled = true;
@@ -74,10 +95,27 @@ export function formDialog(title, fields, action, submit, ...extra) {
 
 function field({ name, label, options, ...rest }) {
   const id = `field-${name}`;
-  if (!options) return el("label", { class: "field", for: id }, el("span", {}, label), el("input", { id, name, autocomplete: "off", ...rest }));
+  if (!options)
+    return el(
+      "label",
+      { class: "field", for: id },
+      el("span", {}, label),
+      el("input", { id, name, autocomplete: "off", ...rest }),
+    );
   const choices = options.map(([value, text], index) =>
-    el("label", { class: "choice" }, el("input", { type: "radio", name, value, checked: index === 0 }), el("span", {}, text)));
-  return el("fieldset", { class: "field" }, el("legend", {}, label), el("div", { class: "segmented" }, choices));
+    el(
+      "label",
+      { class: "choice" },
+      el("input", { type: "radio", name, value, checked: index === 0 }),
+      el("span", {}, text),
+    ),
+  );
+  return el(
+    "fieldset",
+    { class: "field" },
+    el("legend", {}, label),
+    el("div", { class: "segmented" }, choices),
+  );
 }
 
 export function enlarge(url, label) {
@@ -101,7 +139,8 @@ export function toggleMenu(button, panel, show = panel.hidden) {
 export function closeMenus(event) {
   if (!openMenu) return;
   const { button, panel } = openMenu;
-  if (event?.type === "pointerdown" && (panel.contains(event.target) || button.contains(event.target))) return;
+  if (event?.type === "pointerdown" && (panel.contains(event.target) || button.contains(event.target)))
+    return;
   toggleMenu(button, panel, false);
   if (event?.type === "keydown") button.focus();
 }

@@ -62,17 +62,36 @@ async function start() {
 }
 
 function reason(error) {
-  if (error === "BOT_PRECHECKOUT_TIMEOUT") return t("The bot did not confirm the order within {n} seconds. Nothing was charged.", { n: SECONDS });
+  if (error === "BOT_PRECHECKOUT_TIMEOUT")
+    return t("The bot did not confirm the order within {n} seconds. Nothing was charged.", { n: SECONDS });
   if (error === "BOT_PRECHECKOUT_FAILED") return t("The bot declined the order. Nothing was charged.");
   return error || t("The payment did not go through. Nothing was charged.");
 }
 
 function topUp(missing) {
-  const amounts = [...new Set([100, 500, 2500, Math.max(50, missing)])].filter((one) => one >= missing).slice(0, 3).sort((a, b) => a - b);
-  return el("div", { class: "presets", role: "group", "aria-label": t("Top up") }, el("span", { class: "muted" }, t("Top up")), amounts.map((amount) => el("button", { type: "button", class: "pill", onclick: async () => {
-    const done = await changeUser({ stars: user(sheet.userId).stars + amount }, sheet.userId);
-    if (done) toast(t("{n} ⭐ added to the balance", { n: number(amount) }));
-  } }, `+${number(amount)} ⭐`)));
+  const amounts = [...new Set([100, 500, 2500, Math.max(50, missing)])]
+    .filter((one) => one >= missing)
+    .slice(0, 3)
+    .sort((a, b) => a - b);
+  return el(
+    "div",
+    { class: "presets", role: "group", "aria-label": t("Top up") },
+    el("span", { class: "muted" }, t("Top up")),
+    amounts.map((amount) =>
+      el(
+        "button",
+        {
+          type: "button",
+          class: "pill",
+          onclick: async () => {
+            const done = await changeUser({ stars: user(sheet.userId).stars + amount }, sheet.userId);
+            if (done) toast(t("{n} ⭐ added to the balance", { n: number(amount) }));
+          },
+        },
+        `+${number(amount)} ⭐`,
+      ),
+    ),
+  );
 }
 
 function offer({ invoice, userId }) {
@@ -82,22 +101,45 @@ function offer({ invoice, userId }) {
   const price = money(invoice.total_amount, invoice.currency);
   return [
     el("div", { class: stars ? "sheet-art stars" : "sheet-art card" }, icon(stars ? "star" : "card")),
-    el("h2", {}, invoice.title), el("p", { class: "muted" }, invoice.description),
-    el("dl", { class: "facts" },
+    el("h2", {}, invoice.title),
+    el("p", { class: "muted" }, invoice.description),
+    el(
+      "dl",
+      { class: "facts" },
       el("div", {}, el("dt", {}, t("Seller")), el("dd", {}, botName())),
-      el("div", {}, el("dt", {}, stars ? t("Your balance") : t("Pay with")), el("dd", {}, stars ? money(balance, "XTR") : t("Test card 4242"))),
-      el("div", { class: "total" }, el("dt", {}, t("To pay")), el("dd", {}, price))),
-    missing ? el("p", { class: "hint" }, t("{n} ⭐ are missing. Top up, it is play money:", { n: number(missing) })) : null,
+      el(
+        "div",
+        {},
+        el("dt", {}, stars ? t("Your balance") : t("Pay with")),
+        el("dd", {}, stars ? money(balance, "XTR") : t("Test card 4242")),
+      ),
+      el("div", { class: "total" }, el("dt", {}, t("To pay")), el("dd", {}, price)),
+    ),
+    missing
+      ? el("p", { class: "hint" }, t("{n} ⭐ are missing. Top up, it is play money:", { n: number(missing) }))
+      : null,
     stars ? topUp(missing) : null,
-    el("button", { type: "button", class: "primary wide", disabled: missing > 0, onclick: start }, t("Pay {amount}", { amount: price })),
+    el(
+      "button",
+      { type: "button", class: "primary wide", disabled: missing > 0, onclick: start },
+      t("Pay {amount}", { amount: price }),
+    ),
     el("button", { type: "button", class: "quiet wide", onclick: cancel }, t("Cancel")),
   ];
 }
 
 function running() {
-  const ring = el("div", { class: "ring", role: "progressbar", "aria-label": t("Waiting for the bot") }, icon("star"));
+  const ring = el(
+    "div",
+    { class: "ring", role: "progressbar", "aria-label": t("Waiting for the bot") },
+    icon("star"),
+  );
   setVars(ring, { seconds: `${SECONDS}s` });
-  return [ring, el("h2", {}, t("Waiting for the bot")), el("p", { class: "muted" }, t("It has {n} seconds to confirm the order.", { n: SECONDS }))];
+  return [
+    ring,
+    el("h2", {}, t("Waiting for the bot")),
+    el("p", { class: "muted" }, t("It has {n} seconds to confirm the order.", { n: SECONDS })),
+  ];
 }
 
 function paid({ invoice }) {
@@ -106,22 +148,44 @@ function paid({ invoice }) {
     setVars(ray, { turn: `${index * 30}deg` });
     return ray;
   });
-  return [el("div", { class: "success" }, rays, icon("check")), el("h2", {}, t("Paid")),
-    el("p", { class: "muted", role: "status" }, `${invoice.title}, ${money(invoice.total_amount, invoice.currency)}`)];
+  return [
+    el("div", { class: "success" }, rays, icon("check")),
+    el("h2", {}, t("Paid")),
+    el(
+      "p",
+      { class: "muted", role: "status" },
+      `${invoice.title}, ${money(invoice.total_amount, invoice.currency)}`,
+    ),
+  ];
 }
 
 function failed({ error, node }) {
-  return [el("div", { class: "sheet-art failed" }, icon("close")), el("h2", {}, t("Not paid")), el("p", { class: "muted", role: "alert" }, reason(error)),
-    el("button", { type: "button", class: "primary wide", onclick: () => node.close() }, t("Close"))];
+  return [
+    el("div", { class: "sheet-art failed" }, icon("close")),
+    el("h2", {}, t("Not paid")),
+    el("p", { class: "muted", role: "alert" }, reason(error)),
+    el("button", { type: "button", class: "primary wide", onclick: () => node.close() }, t("Close")),
+  ];
 }
 
 function draw() {
   if (!sheet) return;
   const stages = { offer, running, paid, failed };
   const current = sheet;
-  const signature = JSON.stringify([current.stage, current.error, user(current.userId)?.stars, currentLanguage()]);
+  const signature = JSON.stringify([
+    current.stage,
+    current.error,
+    user(current.userId)?.stars,
+    currentLanguage(),
+  ]);
   current.close.hidden = current.stage === "running";
-  reconcile(current.body, [{ key: "stage", signature, build: () => el("div", { class: `stage ${current.stage}` }, stages[current.stage](current)) }]);
+  reconcile(current.body, [
+    {
+      key: "stage",
+      signature,
+      build: () => el("div", { class: `stage ${current.stage}` }, stages[current.stage](current)),
+    },
+  ]);
 }
 
 subscribe(draw);

@@ -17,43 +17,125 @@ export async function askReset(all) {
   const one = user();
   if (!one) return;
   const title = all ? t("Start everything anew?") : t("Start {name}'s chat anew?", { name: one.first_name });
-  const text = all ? t("All chats, updates and faults go. People stay.") : t("The messages of this chat go. The bot's own database keeps what it knows.");
+  const text = all
+    ? t("All chats, updates and faults go. People stay.")
+    : t("The messages of this chat go. The bot's own database keeps what it knows.");
   if (!(await ask(title, text, t("Start anew")))) return;
   if (await (all ? resetAll() : resetChat())) await refresh();
 }
 
 function head(one) {
   const facts = [one.username ? `@${one.username}` : "", `id ${one.id}`].filter(Boolean).join(" · ");
-  return el("div", { class: "profile" }, avatar(fullName(one), one.id, "large"), el("h3", {}, fullName(one)), el("p", { class: "muted" }, facts));
+  return el(
+    "div",
+    { class: "profile" },
+    avatar(fullName(one), one.id, "large"),
+    el("h3", {}, fullName(one)),
+    el("p", { class: "muted" }, facts),
+  );
 }
 
 function language(one) {
-  const choices = [["ru", "Русский"], ["en", "English"]];
-  return el("div", { class: "setting" }, el("div", {}, el("b", {}, t("Language")), el("small", {}, "language_code")),
-    el("div", { class: "segmented", role: "group", "aria-label": t("Language") }, choices.map(([code, name]) =>
-      el("button", { type: "button", "aria-pressed": String(one.language_code === code), "data-focus": `language-${code}`, lang: code, onclick: () => changeUser({ language_code: code }) }, name))));
+  const choices = [
+    ["ru", "Русский"],
+    ["en", "English"],
+  ];
+  return el(
+    "div",
+    { class: "setting" },
+    el("div", {}, el("b", {}, t("Language")), el("small", {}, "language_code")),
+    el(
+      "div",
+      { class: "segmented", role: "group", "aria-label": t("Language") },
+      choices.map(([code, name]) =>
+        el(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(one.language_code === code),
+            "data-focus": `language-${code}`,
+            lang: code,
+            onclick: () => changeUser({ language_code: code }),
+          },
+          name,
+        ),
+      ),
+    ),
+  );
 }
 
 function stars(one) {
-  const add = (amount) => el("button", { type: "button", class: "pill", "data-focus": `stars-${amount}`, onclick: () => changeUser({ stars: one.stars + amount }) }, `+${number(amount)}`);
-  const none = el("button", { type: "button", class: "pill", onclick: () => changeUser({ stars: 0 }) }, t("None"));
-  return el("div", { class: "setting" }, el("div", {}, el("b", {}, t("Stars")), el("small", {}, t("The bot has {amount}", { amount: money(store.bot.stars ?? 0, "XTR") }))),
-    el("div", { class: "purse" }, el("strong", {}, money(one.stars, "XTR")), el("div", { class: "presets" }, add(100), add(500), none)));
+  const add = (amount) =>
+    el(
+      "button",
+      {
+        type: "button",
+        class: "pill",
+        "data-focus": `stars-${amount}`,
+        onclick: () => changeUser({ stars: one.stars + amount }),
+      },
+      `+${number(amount)}`,
+    );
+  const none = el(
+    "button",
+    { type: "button", class: "pill", onclick: () => changeUser({ stars: 0 }) },
+    t("None"),
+  );
+  return el(
+    "div",
+    { class: "setting" },
+    el(
+      "div",
+      {},
+      el("b", {}, t("Stars")),
+      el("small", {}, t("The bot has {amount}", { amount: money(store.bot.stars ?? 0, "XTR") })),
+    ),
+    el(
+      "div",
+      { class: "purse" },
+      el("strong", {}, money(one.stars, "XTR")),
+      el("div", { class: "presets" }, add(100), add(500), none),
+    ),
+  );
 }
 
 /** The chat without the page's own fields, as the Bot API would show it. */
 function exportChat(one) {
-  const transcript = { user: one, messages: chat(one.id).map((message) => message.raw), updates: store.updates.filter((update) => update.user_id === one.id) };
-  const url = URL.createObjectURL(new Blob([JSON.stringify(transcript, null, 2)], { type: "application/json" }));
+  const transcript = {
+    user: one,
+    messages: chat(one.id).map((message) => message.raw),
+    updates: store.updates.filter((update) => update.user_id === one.id),
+  };
+  const url = URL.createObjectURL(
+    new Blob([JSON.stringify(transcript, null, 2)], { type: "application/json" }),
+  );
   el("a", { href: url, download: `chat-${one.id}.json` }).click();
   setTimeout(() => URL.revokeObjectURL(url), 1000);
 }
 
 function doings(one) {
-  return el("div", { class: "doings" },
-    el("button", { type: "button", class: "quiet wide", onclick: () => exportChat(one) }, icon("download"), t("Save the chat as JSON")),
-    el("button", { type: "button", class: "quiet wide", onclick: () => askReset(false) }, icon("reset"), t("Start this chat anew")),
-    el("button", { type: "button", class: "quiet wide danger", onclick: () => askReset(true) }, icon("reset"), t("Start everything anew")));
+  return el(
+    "div",
+    { class: "doings" },
+    el(
+      "button",
+      { type: "button", class: "quiet wide", onclick: () => exportChat(one) },
+      icon("download"),
+      t("Save the chat as JSON"),
+    ),
+    el(
+      "button",
+      { type: "button", class: "quiet wide", onclick: () => askReset(false) },
+      icon("reset"),
+      t("Start this chat anew"),
+    ),
+    el(
+      "button",
+      { type: "button", class: "quiet wide danger", onclick: () => askReset(true) },
+      icon("reset"),
+      t("Start everything anew"),
+    ),
+  );
 }
 
 export function drawPerson() {
@@ -63,9 +145,27 @@ export function drawPerson() {
     ["head", [fullName(one), one.username], () => head(one)],
     ["language", [one.language_code], () => language(one)],
     ["stars", [one.stars, store.bot.stars], () => stars(one)],
-    ["premium", [one.premium], () => toggle("Telegram Premium", "is_premium", one.premium, (premium) => changeUser({ premium }))],
-    ["blocked", [one.blocked], () => toggle(t("Bot blocked"), t("The bot gets my_chat_member and 403"), one.blocked, (blocked) => changeUser({ blocked }))],
+    [
+      "premium",
+      [one.premium],
+      () => toggle("Telegram Premium", "is_premium", one.premium, (premium) => changeUser({ premium })),
+    ],
+    [
+      "blocked",
+      [one.blocked],
+      () =>
+        toggle(t("Bot blocked"), t("The bot gets my_chat_member and 403"), one.blocked, (blocked) =>
+          changeUser({ blocked }),
+        ),
+    ],
     ["doings", [chat().length], () => doings(one)],
   ];
-  return reconcile(byId("panel-person"), items.map(([key, seen, build]) => ({ key: `${one.id}-${key}`, signature: JSON.stringify([seen, currentLanguage()]), build })));
+  return reconcile(
+    byId("panel-person"),
+    items.map(([key, seen, build]) => ({
+      key: `${one.id}-${key}`,
+      signature: JSON.stringify([seen, currentLanguage()]),
+      build,
+    })),
+  );
 }

@@ -23,13 +23,22 @@ export function link(href, className, ...children) {
     if (openLink(href)) event.preventDefault();
     event.stopPropagation();
   };
-  return el("a", { class: className, href, target: "_blank", rel: "noopener noreferrer", title: href, onclick }, children);
+  return el(
+    "a",
+    { class: className, href, target: "_blank", rel: "noopener noreferrer", title: href, onclick },
+    children,
+  );
 }
 
 function spoiler(children) {
-  const node = el("span", { class: "spoiler", role: "button", tabIndex: 0, "aria-label": t("Hidden text, press to show") }, children);
+  const node = el(
+    "span",
+    { class: "spoiler", role: "button", tabIndex: 0, "aria-label": t("Hidden text, press to show") },
+    children,
+  );
   const show = (event) => {
-    if (node.classList.contains("shown") || (event.type === "keydown" && !["Enter", " "].includes(event.key))) return;
+    if (node.classList.contains("shown") || (event.type === "keydown" && !["Enter", " "].includes(event.key)))
+      return;
     event.preventDefault();
     event.stopPropagation();
     node.classList.add("shown");
@@ -45,7 +54,8 @@ function wrap(style, span, child, send) {
   if (TAGS[style]) return el(TAGS[style], {}, child);
   if (style === "spoiler") return spoiler(child);
   if (style === "pre") return el("pre", { "data-language": span.language || null }, el("code", {}, child));
-  if (style === "blockquote" || style === "expandable_blockquote") return el("blockquote", { class: style }, child);
+  if (style === "blockquote" || style === "expandable_blockquote")
+    return el("blockquote", { class: style }, child);
   if (style === "bot_command") {
     const onclick = (event) => {
       event.stopPropagation();
@@ -53,7 +63,8 @@ function wrap(style, span, child, send) {
     };
     return el("button", { type: "button", class: "command", onclick }, child);
   }
-  if (style === "hashtag" || style === "cashtag" || style === "text_mention") return el("span", { class: "tag" }, child);
+  if (style === "hashtag" || style === "cashtag" || style === "text_mention")
+    return el("span", { class: "tag" }, child);
   const href = address(style, span);
   return href ? link(href, "link", child) : child;
 }
@@ -74,7 +85,7 @@ function build(span, styles, send) {
 export function renderSpans(spans, send, depth = 0) {
   const out = [];
   let afterBlock = false;
-  for (let at = 0; at < spans.length; ) {
+  for (let at = 0; at < spans.length;) {
     const block = ORDER.find((style) => spans[at].styles.includes(style));
     if (!block || depth > 3) {
       // a block ends its own line: the line break after it would show as an empty one
@@ -86,7 +97,9 @@ export function renderSpans(spans, send, depth = 0) {
     }
     let end = at + 1;
     while (end < spans.length && spans[end].styles.includes(block) && block !== "pre") end += 1;
-    const group = spans.slice(at, end).map((span) => ({ ...span, styles: span.styles.filter((one) => one !== block) }));
+    const group = spans
+      .slice(at, end)
+      .map((span) => ({ ...span, styles: span.styles.filter((one) => one !== block) }));
     const child = block === "pre" ? spans[at].text : renderSpans(group, send, depth + 1);
     out.push(wrap(block, spans[at], child, send));
     afterBlock = block !== "spoiler";

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,16 +11,9 @@ from typing import Any
 from astral_core.app import App, build
 from astral_core.config import Settings, load_settings
 from astral_core.host.state import Plugin
-
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
-
-
-def free_port() -> int:
-    """A TCP port that is free on loopback now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from astral_playground.testkit.ports import free_port
 
 
 def module_plugin(name: str, module: str) -> Plugin:

@@ -1,0 +1,7 @@
+"""`python -m astral_core.cli`."""
+
+from __future__ import annotations
+
+from astral_core.cli import main
+
+main()

@@ -1,0 +1,3 @@
+"""The plugin's side towards Telegram."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Alembic versions of the analytics tables."""
+
+from __future__ import annotations

@@ -1,0 +1,52 @@
+"""The analytics plugin: telemetry into rows, figures for admins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import delete, select
+
+from astral_analytics.handlers.stats import routes
+from astral_analytics.recorder import record
+from astral_analytics.tables import events, metadata
+from astral_core import Declared, PluginContext, Schema, TelemetrySubscriber, hookimpl
+
+
+@hookimpl
+def astral_schema() -> Schema:
+    """Declare the table."""
+    return Schema(metadata, "astral_analytics.migrations")
+
+
+@hookimpl
+def astral_routes(ctx: PluginContext) -> Iterable[Declared]:
+    """Declare /stats."""
+    del ctx
+    return routes
+
+
+@hookimpl
+def astral_events(ctx: PluginContext) -> Iterable[TelemetrySubscriber]:
+    """Subscribe to telemetry; the other plugins' events come with it."""
+    del ctx
+    return [TelemetrySubscriber(record)]
+
+
+@hookimpl
+async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
+    """What the user did, as names and times."""
+    query = select(events.c.at, events.c.plugin, events.c.route).where(events.c.user_id == user_id)
+    async with ctx.work() as work:
+        rows = (await work.session.execute(query.order_by(events.c.id))).all()
+    records = [{"at": row.at.isoformat(), "plugin": row.plugin, "route": row.route} for row in rows]
+    return {"events.json": json.dumps(records, ensure_ascii=False, indent=1).encode()} if records else {}
+
+
+@hookimpl
+async def astral_delete_user(ctx: PluginContext, user_id: int, reason: str) -> int:
+    """Delete the user's rows."""
+    del reason
+    async with ctx.work() as work:
+        result = await work.session.execute(delete(events).where(events.c.user_id == user_id))
+    return int(result.rowcount)
