@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from telegram.error import NetworkError
+from telegram.error import InvalidToken, NetworkError
 
 from astral_core import core_plugin
 from astral_core.bot import home
@@ -30,14 +30,22 @@ from astral_core.cpu import Cpu
 from astral_core.db import migrate
 from astral_core.db.engine import Database, open_database
 from astral_core.declare import Handled
-from astral_core.errors import ConfigError, MigrationError, PluginLoadError
+from astral_core.errors import (
+    ConfigError,
+    DatabaseError,
+    MigrationError,
+    PluginLoadError,
+    TelegramRefused,
+    TelegramThrottled,
+    TelegramUnavailable,
+)
 from astral_core.host.host import Host, enforce_policy, load
 from astral_core.host.services import Services
 from astral_core.host.state import Plugin, State
 from astral_core.inbox import outbox, retention
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.replica import Ownership
-from astral_core.inbox.store import Store
+from astral_core.inbox.store import InboxRow, Store
 from astral_core.inbox.worker import Worker
 from astral_core.jobs import run_jobs
 from astral_core.observe.metrics import Metrics
@@ -134,13 +142,19 @@ class App:
 
     def _background(self, work: Any, name: str) -> None:
         task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_log_failure)
+        task.add_done_callback(self._background_ended)
 
         async def cancel() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
         self._stack.push_async_callback(cancel)
+
+    def _background_ended(self, task: asyncio.Task[Any]) -> None:
+        """A bot that lost one of its parts must not look alive: it ends, and its supervisor starts it anew."""
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("%s failed; this process ends", task.get_name(), exc_info=task.exception())
+            self.lost.set()
 
     async def _migrate(self) -> None:
         chains = self.host.chains()
@@ -168,34 +182,34 @@ class App:
 
     async def _begin_to_handle(self) -> None:
         """Initialize python-telegram-bot, however long Telegram is away, then let the lanes run."""
-        await self._initialize()
+        try:
+            await _until_reachable(self.application.initialize)
+        except InvalidToken:
+            log.critical("Telegram does not know this token. Fix: take ASTRAL_TELEGRAM__TOKEN from @BotFather.")
+            self.lost.set()
+            return
         self._stack.push_async_callback(self._shutdown_application)
-        self.store.dispatch = self.lanes.dispatch
         for delivery in await outbox.load_unsent(self.database):
             self.lanes.deliver(delivery)
-        after = 0
-        while rows := await self.store.load(None, after, 1000):
-            self.lanes.dispatch(rows)
-            after = rows[-1].seq
+        await self._take_pending()
         self.lanes.start()
         self._stack.push_async_callback(self.lanes.stop, GRACE)
         self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
-        await self._open_the_way_in()
+        await _until_reachable(self._open_the_way_in)
         self._serving = True
         log.info("ready: @%s, plugins: %s", self.application.bot.username, ", ".join(p.id for p in self.host.alive))
         await announce_commands(self.transport, self.services)
 
-    async def _initialize(self) -> None:
-        pause = 0.5
-        while True:
-            try:
-                await self.application.initialize()
-            except NetworkError as error:
-                log.warning("Telegram is not reachable (%s), trying again in %.1f s", error, pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 30.0)
-            else:
-                return
+    async def _take_pending(self) -> None:
+        """Take what is pending in the database and what is stored meanwhile, every row once."""
+        meanwhile: list[InboxRow] = []
+        self.store.dispatch = meanwhile.extend
+        taken = 0
+        while rows := await self.store.load(None, taken, 1000):
+            self.lanes.dispatch(rows)
+            taken = rows[-1].seq
+        self.store.dispatch = self.lanes.dispatch
+        self.lanes.dispatch([row for row in meanwhile if row.seq > taken])
 
     async def _open_the_way_in(self) -> None:
         wanted = EVERYTHING if self.host.registry.raws else UPDATES
@@ -226,7 +240,10 @@ class App:
 
     async def _purge(self) -> None:
         while True:
-            await retention.purge(self.store, self.settings.inbox.keep_done_hours)
+            try:
+                await retention.purge(self.store, self.settings.inbox.keep_done_hours)
+            except DatabaseError as error:
+                log.warning("done rows could not be deleted, trying again in an hour: %s", error)
             await asyncio.sleep(3600)
 
     async def _points(self) -> dict[str, bool]:
@@ -253,9 +270,20 @@ async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
         log.exception("plugin %r failed while it was closed", plugin.id)
 
 
-def _log_failure(task: asyncio.Task[Any]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.critical("background task %s failed", task.get_name(), exc_info=task.exception())
+async def _until_reachable(call: Callable[[], Awaitable[None]]) -> None:
+    """Repeat `call` while Telegram is away. A refusal is the caller's."""
+    pause = 0.5
+    while True:
+        try:
+            await call()
+        except (InvalidToken, TelegramRefused):
+            raise
+        except (NetworkError, TelegramUnavailable, TelegramThrottled) as error:
+            log.warning("Telegram is not reachable (%s), trying again in %.1f s", error, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+        else:
+            return
 
 
 def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None) -> App:

@@ -168,6 +168,8 @@ class BotRunner:
         run = await self._speaking_run(row)
         if row.kind == "pre_checkout_query":
             return self._decline(row, text)
+        if row.kind == "job":
+            return []
         self._end_spinner(run, row)
         run.effects.text("core", run.chat_id, text, None)
         return run.effects.contents

@@ -189,12 +189,13 @@ class Context(_Base):
         """Show the one message of `slot`: edited in place, or sent anew where it cannot be edited.
 
         After a command it is sent anew (`fresh`), since the old one may be far up; so it is where another message
-        than the slot's was pressed.
+        than the slot's was pressed. With `fresh=False` only a message above the pressed one is left alone: a
+        photo's buttons then change the text below it.
         """
         run = self.run
         pressed = self._pressed() if run.callback_id else None
         new = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
-        where = Slot(name=slot, pressed=pressed, fresh=new)
+        where = Slot(name=slot, pressed=pressed, fresh=new, below=fresh is False)
         return run.effects.show(run.plugin, run.chat_id, str(text), photo, buttons, where)
 
     def answer(self, text: str = "", *, alert: bool = False) -> None:

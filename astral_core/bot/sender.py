@@ -88,7 +88,8 @@ class MessageSender:
         photo = effect.attachment is not None
         held = None if slot.fresh else await self._held(chat_id, slot.name)
         if held is not None and slot.pressed is not None and slot.pressed != held.message_id:
-            held = None  # another message was pressed: the slot moves down to where the user is
+            # Another message was pressed: the slot moves down to where the user is.
+            held = held if slot.below and held.message_id > slot.pressed else None
         if held is not None:
             if held.photo == photo:
                 try:

@@ -14,11 +14,15 @@ class Ref(msgspec.Struct, frozen=True):
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """Where `show` puts its message: `pressed` is the message under the user's finger, if any."""
+    """Where `show` puts its message: `pressed` is the message under the user's finger, if any.
+
+    `below`: the slot's message is edited also where another one was pressed, if it stands below that one.
+    """
 
     name: str
     pressed: int | None = None
     fresh: bool = False
+    below: bool = False
 
 
 class Effect(msgspec.Struct, kw_only=True):

@@ -24,7 +24,7 @@ from astral_natal.lexicon import (
     text_body,
 )
 from astral_natal.model import SIGNS, Aspect, Chart, Houses, Ingress, Point, sign_of
-from astral_natal.ranking import balance, prominence, ranked_aspects
+from astral_natal.ranking import balance, prominence, ranked_aspects, whole_percents
 
 MESSAGE_LIMIT = 4096
 """Telegram's limit of a message, in UTF-16 code units."""
@@ -107,7 +107,7 @@ class Reading:
 def _cut(text: str, limit: int) -> Iterator[str]:
     """Escaped pieces of a plain text, at most `limit` units each, cut between words where there are any."""
     piece = ""
-    for word in re.findall(r"\s*\S+", text):
+    for word in re.findall(r"\s{0,2}\S+", text):
         # Escaping makes at most five units of a character ("&amp;"), so a fifth of the limit always fits.
         for start in range(0, len(word), limit // 5):
             part = escape(word[start : start + limit // 5], quote=False)
@@ -256,7 +256,10 @@ def _group(
     """The heading line of a group of shares with what is said about its strong and weak members."""
     if not shares:
         return
-    title = ", ".join(f"{texts[f'{group}.{name}.name']} {round(share * 100)}%" for name, share in shares.items())
+    percents = whole_percents(shares.values())
+    title = ", ".join(
+        f"{texts[f'{group}.{name}.name']} {percent}%" for name, percent in zip(shares, percents, strict=True)
+    )
     told = [texts[f"{group}.{name}.high"] for name, share in shares.items() if share >= high]
     told += [texts[f"{group}.{name}.low"] for name, share in shares.items() if share <= low]
     yield Paragraph(group, capitalized(title), "\n".join(told) or texts[f"{group}.balanced"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from astral_natal.lexicon import BODIES, NATURES, text_body
@@ -101,3 +101,13 @@ def _weighted_signs(chart: Chart) -> Iterator[tuple[int, int]]:
             yield point.sign, _BALANCE_WEIGHTS[point.id]
     if chart.houses is not None:
         yield sign_of(chart.houses.ascendant), _ASCENDANT_BALANCE_WEIGHT
+
+
+def whole_percents(shares: Iterable[float]) -> list[int]:
+    """Shares that sum to 1 as whole percents that sum to 100 (largest remainders are rounded up)."""
+    exact = [share * 100 for share in shares]
+    percents = [int(value) for value in exact]
+    by_remainder = sorted(range(len(exact)), key=lambda index: percents[index] - exact[index])
+    for index in by_remainder[: 100 - sum(percents)]:
+        percents[index] += 1
+    return percents

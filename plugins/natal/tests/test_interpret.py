@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 from astral_natal.aspects import find_aspects
 from astral_natal.houses import house_of
 from astral_natal.interpret import (
-    Chapter,
-    Paragraph,
     Reading,
     big_three,
     placement,
@@ -39,7 +37,7 @@ from astral_natal.model import (
     normalize,
     sign_of,
 )
-from astral_natal.ranking import angularity, aspect_score, balance, prominence, ranked_aspects
+from astral_natal.ranking import angularity, aspect_score, balance, prominence, ranked_aspects, whole_percents
 
 CHAPTERS = ["character", "feelings", "mind", "love", "work", "growth", "balance", "aspects"]
 MOSCOW_1990 = {
@@ -261,6 +259,15 @@ def test_balance_leaves_out_what_is_open(moscow: Chart, timeless: Chart) -> None
         assert sum(shares.values()) == pytest.approx(1)
 
 
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=4))
+def test_percents_sum_to_a_hundred(parts: list[int]) -> None:
+    """What the title shows adds up, and no percent is off by more than its rounding."""
+    shares = [part / sum(parts) for part in parts]
+    percents = whole_percents(shares)
+    assert sum(percents) == 100
+    assert all(abs(percent - share * 100) < 1 for percent, share in zip(percents, shares, strict=True))
+
+
 @languages
 def test_balance_of_nothing_is_silent(language: str) -> None:
     """If every planet changes sign, the chapter on balance is left out instead of dividing by zero."""
@@ -367,47 +374,6 @@ def test_a_heading_stays_with_its_first_paragraph(chart: Chart, limit: int) -> N
     for message in reading(chart, "ru").messages(limit):
         assert utf16_units(message) <= limit
         assert not message.endswith("</u></b>")
-
-
-def reading_of(*paragraphs: Paragraph, closing: str = "") -> Reading:
-    """A reading as another provider may give it."""
-    return Reading((Chapter("one", "A & B", paragraphs),), closing)
-
-
-def test_html_is_escaped() -> None:
-    """Foreign texts cannot bring markup of their own."""
-    messages = reading_of(Paragraph("x", "<b>1</b>", 'a < b & "c"'), closing="<i>").messages()
-    assert messages == [
-        '<b><u>A &amp; B</u></b>\n\n<b>&lt;b&gt;1&lt;/b&gt;</b>\na &lt; b &amp; "c"\n\n<i>&lt;i&gt;</i>'
-    ]
-
-
-@given(
-    text=st.text(st.sampled_from("ab& <😀\n"), min_size=1, max_size=3000),
-    title=st.text(min_size=1, max_size=400),
-    closing=st.text(st.sampled_from("z& 😀"), max_size=600),
-    limit=st.integers(256, 900),
-)
-@settings(max_examples=150, deadline=None)
-def test_overlong_foreign_paragraphs_lose_nothing(text: str, title: str, closing: str, limit: int) -> None:
-    """A paragraph longer than a message goes on in the next one; no word is lost, no entity is cut."""
-    title = title.encode("utf-16", "ignore").decode("utf-16")
-    messages = reading_of(Paragraph("x", title, text), closing=closing).messages(limit)
-    assert all(utf16_units(message) <= limit for message in messages)
-    visible = "".join(plain(message) for message in messages)
-    assert re.sub(r"\s", "", visible) == re.sub(r"\s", "", f"A & B{title}{text}{closing}")
-
-
-def test_a_limit_too_small_is_refused() -> None:
-    """Below 256 units there is no sensible message: the error says what to give."""
-    with pytest.raises(ValueError, match="at least 256"):
-        reading_of(Paragraph("x", "t", "t")).messages(255)
-
-
-def test_utf16_units_count_as_telegram_does() -> None:
-    """A letter is one unit, an emoji beyond the basic plane two."""
-    assert utf16_units("Луна") == 4
-    assert utf16_units("🌙") == 2
 
 
 @languages

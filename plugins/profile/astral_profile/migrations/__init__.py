@@ -1,0 +1,3 @@
+"""Alembic versions of the profile tables."""
+
+from __future__ import annotations
