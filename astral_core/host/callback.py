@@ -17,10 +17,10 @@ from uuid import UUID
 from astral_core.errors import CallbackDataError
 
 LIMIT = 64
-_NAME = re.compile(r"^[a-z][a-z0-9_.]{0,31}$")
-_ARGUMENT = re.compile(r"^\{([a-z][a-z0-9_]*):(int|slug|uuid)\}$")
-_SLUG = re.compile(r"^[a-z0-9][a-z0-9_.-]{0,23}$")
-_INT = re.compile(r"^-?[0-9]{1,19}$")
+_NAME = re.compile(r"[a-z][a-z0-9_.]{0,31}")
+_ARGUMENT = re.compile(r"\{([a-z][a-z0-9_]*):(int|slug|uuid)\}")
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,23}")
+_INT = re.compile(r"-?[0-9]{1,19}")
 
 
 def _int_out(value: Any) -> str:
@@ -30,19 +30,19 @@ def _int_out(value: Any) -> str:
 
 
 def _int_in(text: str) -> int:
-    if not _INT.match(text):
-        raise CallbackDataError("not an integer")
+    if not _INT.fullmatch(text) or not -(2**63) <= int(text) < 2**63:
+        raise CallbackDataError("not an integer of 64 bits")
     return int(text)
 
 
 def _slug_out(value: Any) -> str:
-    if not isinstance(value, str) or not _SLUG.match(value):
+    if not isinstance(value, str) or not _SLUG.fullmatch(value):
         raise CallbackDataError(f"{value!r} is not a slug: 1-24 of a-z 0-9 _ . -")
     return str(value)
 
 
 def _slug_in(text: str) -> str:
-    if not _SLUG.match(text):
+    if not _SLUG.fullmatch(text):
         raise CallbackDataError("not a slug")
     return text
 
@@ -100,13 +100,13 @@ class Codec:
 def compile_pattern(plugin: str, pattern: str) -> Codec:
     """Check a declared pattern and prove its size; CallbackDataError says what is wrong."""
     name, *rest = pattern.split("/")
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise CallbackDataError(
             f"callback pattern {pattern!r}: the name must be 1-32 of a-z 0-9 _ . and begin with a-z"
         )
     arguments = []
     for part in rest:
-        match = _ARGUMENT.match(part)
+        match = _ARGUMENT.fullmatch(part)
         if not match:
             raise CallbackDataError(
                 f"callback pattern {pattern!r}: {part!r} is not {{name:type}} with a type of {', '.join(TYPES)}"

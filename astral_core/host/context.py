@@ -79,6 +79,19 @@ class PluginContext:
         found = self.services.providers.get(api)
         return cast("T", found[1]) if found else None
 
+    def collect(self, hook: str) -> list[tuple[str, Any]]:
+        """(plugin, result) of a hook that this plugin brings: one plugin at a time, each with its own context.
+
+        A plugin whose implementation fails is named in the log and left out. Only for sync hooks.
+        """
+        results = []
+        for plugin, call in self.services.implementations(hook):
+            try:
+                results.append((plugin, call()))
+            except Exception:
+                self.log.exception("%s of plugin %r failed and is left out", hook, plugin)
+        return results
+
     def work(self) -> Work:
         """A unit of work for code outside of handlers: `async with ctx.work() as work: ...` commits at the end."""
         return Work(self.services.database, self.services.store, self.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -52,6 +52,10 @@ class Host:
             )
         return self.services
 
+    def implementations(self, hook: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """(plugin, call) for each living plugin that implements `hook`, each with its own context."""
+        return self.runner.bound(hook, {plugin.id: self.contexts[plugin.id] for plugin in self.alive})
+
     def chains(self) -> list[Chain]:
         """The migrations of the core and of every living plugin with tables."""
         own = [Chain(p.id, p.declared.schema.migrations) for p in self.alive if p.declared.schema]
@@ -64,7 +68,8 @@ class Host:
     def owner_of(self, filename: str) -> str | None:
         """The plugin whose package holds the source file `filename`."""
         for plugin in self.plugins:
-            if f"/{plugin.package}/" in filename.replace("\\", "/"):
+            path = filename.replace("\\", "/")
+            if f"/{plugin.package}/" in path or path.endswith(f"/{plugin.package}.py"):
                 return plugin.id
         return None
 
@@ -80,13 +85,12 @@ def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None 
     everything = [own, *found]
     manager = new_manager()
     host = Host(settings, everything, manager, HookRunner(manager, [plugin.id for plugin in everything]))
-    for phase in (_import, _register, _configure, _declare):
+    for phase in (_import, _specify, _register, _configure, _declare):
         for plugin in host.alive:
             _guard(plugin, phase, host)
         quarantine_dependents(host.plugins)
     enforce_policy(host)
     host.registry = build_registry(host.alive, settings.commands, settings.web.webhooks)
-    _check_user_data(host)
     return host
 
 
@@ -128,12 +132,16 @@ def _import(plugin: Plugin, host: Host) -> None:
         import_plugin(plugin)
 
 
+def _specify(plugin: Plugin, host: Host) -> None:
+    """All hooks are known before the first implementation is checked, whoever brings them."""
+    if plugin.module is not None and has_hookspecs(plugin.module):
+        host.manager.add_hookspecs(plugin.module)
+
+
 def _register(plugin: Plugin, host: Host) -> None:
     module = plugin.module
     if module is None:
         raise PluginLoadError(plugin.id, "has no module.")
-    if has_hookspecs(module):
-        host.manager.add_hookspecs(module)
     check_plugin(host.manager, plugin.id, module)
     try:
         host.manager.register(module, name=plugin.id)
@@ -163,6 +171,7 @@ def _declare(plugin: Plugin, host: Host) -> None:
     declared.jobs = _collect(host, plugin, "astral_jobs", ctx)
     if declared.schema is not None:
         _check_tables(plugin, declared.schema, host.plugins)
+        _check_user_data(plugin, declared.schema, host)
     build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own
 
 
@@ -194,16 +203,14 @@ def _check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> 
                 )
 
 
-def _check_user_data(host: Host) -> None:
-    for plugin in host.alive:
-        schema = plugin.declared.schema
-        if plugin.id == "core" or schema is None or not _refers_to_users(schema):
-            continue
-        for hook in ("astral_export_user", "astral_delete_user"):
-            if not host.runner.implements(hook, plugin.id):
-                raise DeclarationError(
-                    plugin.id, "its tables refer to users.", f"implement {hook}: people may ask for it."
-                )
+def _check_user_data(plugin: Plugin, schema: Schema, host: Host) -> None:
+    if plugin.id == "core" or not _refers_to_users(schema):
+        return
+    for hook in ("astral_export_user", "astral_delete_user"):
+        if not host.runner.implements(hook, plugin.id):
+            raise DeclarationError(
+                plugin.id, "its tables refer to users.", f"implement {hook}: people may ask for it."
+            )
 
 
 def _refers_to_users(schema: Schema) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiohttp import web
+
 from astral_core.declare import (
     CallbackRoute,
     Command,
@@ -50,7 +52,7 @@ class Bound:
 
 @dataclass
 class Registry:
-    """All routes of the bot. Built by `build_registry`; read-only afterwards."""
+    """All routes of the bot. Built by `build_registry`; read-only afterwards but for `withdraw`."""
 
     commands: dict[str, Bound] = field(default_factory=dict)
     callbacks: dict[str, Bound] = field(default_factory=dict)
@@ -80,6 +82,24 @@ class Registry:
                 "?", f"the route {route.name!r} is not registered.", "return its Routes collector from astral_routes."
             ) from None
 
+    def withdraw(self, plugin: str) -> None:
+        """Take out all routes of `plugin`: it failed after everything was built."""
+        for table in (self.commands, self.callbacks, self.questions, self.steps):
+            for key in [key for key, bound in table.items() if bound.plugin == plugin]:
+                del table[key]
+        for single in (self.deep_links, self.pre_checkouts, self.payments, self.refunds):
+            single.pop(plugin, None)
+        for name in [name for name, (bound, _) in self.jobs.items() if bound.plugin == plugin]:
+            del self.jobs[name]
+        for bounds in self.subscribers.values():
+            bounds[:] = [bound for bound in bounds if bound.plugin != plugin]
+        if self.text is not None and self.text.plugin == plugin:
+            self.text = None
+        self.raws[:] = [pair for pair in self.raws if pair[0] != plugin]
+        self.menu[:] = [pair for pair in self.menu if pair[0] != plugin]
+        self.middleware[:] = [pair for pair in self.middleware if pair[0] != plugin]
+        self.telemetry[:] = [pair for pair in self.telemetry if pair[0] != plugin]
+
     def is_auto_answered(self, data: str) -> bool:
         """Whether a press with this callback data is answered at once, before its handler."""
         bound = self.callbacks.get(data.partition("/")[0])
@@ -98,9 +118,12 @@ class _Builder:
 
     def claim(self, what: str, name: str, plugin: Plugin, way_out: str = "rename one of them") -> bool:
         """Take `name` for `plugin`; False and a conflict where another plugin has it."""
-        other = self.providers.setdefault((what, name), plugin)
-        if other is plugin:
+        other = self.providers.get((what, name))
+        if other is None:
+            self.providers[what, name] = plugin
             return True
+        if other is plugin:
+            raise DeclarationError(plugin.id, f"declares the {what} {name!r} twice.")
         self.conflicts.append(f"{what} {name!r} is declared by {other.provider} and by {plugin.provider}; {way_out}")
         return False
 
@@ -125,9 +148,17 @@ def build_registry(plugins: Iterable[Plugin], renames: dict[str, str], webhooks:
     registry.menu.sort(key=lambda pair: pair[1].order)
     registry.middleware.sort(key=lambda pair: pair[1].order)
     for plugin_id, entry in registry.menu:
-        if entry.route not in registry.keys:
-            raise DeclarationError(plugin_id, f"menu item {entry.text!r} names a route that no plugin declares.")
+        _check_menu_item(registry, plugin_id, entry)
     return registry
+
+
+def _check_menu_item(registry: Registry, plugin: str, item: MenuItem) -> None:
+    key = registry.keys.get(item.route)
+    if key is None:
+        raise DeclarationError(plugin, f"menu item {item.text!r} names a route that no plugin declares.")
+    codec = registry.callbacks[key].codec
+    if not item.text.strip() or codec is None or codec.arguments:
+        raise DeclarationError(plugin, f"menu item {item.text!r} needs a text and a route without arguments.")
 
 
 def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
@@ -139,7 +170,7 @@ def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
         case QuestionRoute() | StepRoute():
             _add_named(builder, plugin, declared)
         case Text():
-            if builder.claim("the catch-all text", "*", plugin, "a bot has one: disable a plugin in [host]"):
+            if builder.claim("catch-all text", "*", plugin, "a bot has one: disable a plugin in [host]"):
                 builder.registry.text = Bound(plugin.id, "text", "text", declared.handler)
         case DeepLink():
             _add_single(builder.registry.deep_links, plugin, "deep_link", declared.handler)
@@ -202,6 +233,7 @@ def _add_event(builder: _Builder, plugin: Plugin, item: Any) -> None:
     elif isinstance(item, Subscriber):
         handler_name = getattr(item.handler, "__name__", "handler")
         bound = Bound(plugin.id, f"{item.event.name}>{handler_name}", "event", item.handler, event=item.event)
+        builder.claim(f"subscriber of plugin {plugin.id!r}", bound.name, plugin)  # its rows are found by this name
         builder.registry.subscribers.setdefault(item.event.name, []).append(bound)
     elif isinstance(item, type) and issubclass(item, Event):
         if not item.name.startswith(f"{plugin.id}."):
@@ -231,4 +263,15 @@ def _add_web(builder: _Builder, plugin: Plugin, route: WebRoute | Webhook) -> No
             return
     elif not route.path.startswith("/"):
         raise DeclarationError(plugin.id, f"the web path {route.path!r} must begin with a slash.")
+    else:
+        builder.claim("web route", f"{route.method.upper()} {route.path} of {plugin.id}", plugin)
+        _try_web(plugin, route)
     builder.registry.web.append((plugin.id, route))
+
+
+def _try_web(plugin: Plugin, route: WebRoute) -> None:
+    """Let aiohttp look at a route on its own, so that a bad pattern fails here and not the whole server."""
+    try:
+        web.UrlDispatcher().add_route(route.method, f"/plugins/{plugin.id}{route.path}", route.handler)
+    except (ValueError, TypeError, AssertionError) as error:
+        raise DeclarationError(plugin.id, f"the web route {route.method} {route.path!r} is wrong: {error}.") from error

@@ -2,13 +2,14 @@
 
 The core never calls `pm.hook.x()`: pluggy would hand the same arguments to all implementations, stop at the first
 exception, and knows nothing of coroutines. Walking `get_hookimpls()` gives each plugin its own `ctx`, and a failure
-gets a name. Sync or async is part of a hook's specification; pluggy does not check it, so `check_colours` does.
+gets a name. Sync or async is part of a hook's specification; pluggy does not check it, so `check_plugin` does.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -39,13 +40,13 @@ def colour(function: Callable[..., Any]) -> str:
 
 def has_hookspecs(module: ModuleType) -> bool:
     """Whether the module brings hooks of its own for other plugins."""
-    return any(hasattr(value, SPEC_MARK) for value in vars(module).values() if callable(value))
+    return any(isinstance(_mark(value, SPEC_MARK), dict) for value in vars(module).values())
 
 
 def check_plugin(manager: pluggy.PluginManager, name: str, module: ModuleType) -> None:
     """Raise HookError for the first implementation that no hook fits: unknown name, wrong colour, a wrapper."""
     for attribute, function in inspect.getmembers(module, callable):
-        options = getattr(function, IMPL_MARK, None)
+        options = _mark(function, IMPL_MARK)
         if options is None:
             continue
         if options.get("wrapper") or options.get("hookwrapper"):
@@ -65,6 +66,12 @@ def check_plugin(manager: pluggy.PluginManager, name: str, module: ModuleType) -
             raise HookError(
                 name, f"{_place(function)}: {attribute} is {colour(function)}, the hook is {colour(spec)}."
             )
+
+
+def _mark(value: object, name: str) -> dict[str, Any] | None:
+    """What pluggy's marker left; objects such as `sqlalchemy.func` answer to any attribute, and are none."""
+    found = getattr(value, name, None) if inspect.isroutine(value) else None
+    return found if isinstance(found, dict) else None
 
 
 def _spec_of(manager: pluggy.PluginManager, hook: str) -> Callable[..., Any] | None:
@@ -105,6 +112,12 @@ class HookRunner:
     def implements(self, hook: str, plugin: str) -> bool:
         """Whether `plugin` implements `hook`."""
         return any(name == plugin for name, _ in self.implementations(hook))
+
+    def bound(self, hook: str, contexts: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """(plugin, call) of plugins in `contexts`, so that the caller guards each call by itself."""
+        for name, function in self.implementations(hook):
+            if name in contexts:
+                yield name, partial(function, {"ctx": contexts[name]})
 
     def each(self, hook: str, contexts: Mapping[str, Any], **arguments: Any) -> Iterator[tuple[str, Any]]:
         """Call all implementations of plugins in `contexts`, each with its own `ctx`; errors go to the caller."""

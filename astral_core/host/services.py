@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Services:
-    """The running parts. `providers` maps public types to (plugin, instance)."""
+    """The running parts. `providers` maps public types to (plugin, instance).
+
+    `implementations(hook)` gives (plugin, call) for each living plugin that implements a plugin's own hook.
+    """
 
     settings: Settings
     database: Database
@@ -32,6 +35,7 @@ class Services:
     plugin_settings: Mapping[str, Any]
     telemetry: Callable[[Handled], None]
     providers: dict[type[Any], tuple[str, Any]] = field(default_factory=dict)
+    implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()
     _http: aiohttp.ClientSession | None = None
 
     @property

@@ -1,0 +1,91 @@
+"""Money that goes back: what is asked for, what came of it, and the product that is taken back with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from astral_core import PluginContext, Work, now
+from astral_payments.api import OrderRevoked
+from astral_payments.tables import PAID, REFUNDED, entitlements, orders, payments, refunds
+
+REFUND_FINAL = frozenset({"succeeded", "canceled", "failed"})
+
+
+def inserting(session: AsyncSession, table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT, for the engine of `session`."""
+    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return make(table)
+
+
+async def lock_payment(session: AsyncSession, payment_id: int) -> Any:
+    """The payment's row, locked until the commit; None where there is none."""
+    return (await session.execute(select(payments).where(payments.c.id == payment_id).with_for_update())).first()
+
+
+async def lock_order(session: AsyncSession, order_id: Any) -> Any:
+    """The order's row, locked; None where there is none. Lock the payment first."""
+    if order_id is None:
+        return None
+    return (await session.execute(select(orders).where(orders.c.id == order_id).with_for_update())).first()
+
+
+async def record_refund(session: AsyncSession, payment: Any, reason: str, actor: int | None = None) -> int | None:
+    """Write down that the whole payment is to go back; its refund's id, None where it was asked for before."""
+    statement = (
+        inserting(session, refunds)
+        .values(
+            payment_id=payment.id,
+            idempotence_key=f"refund-{payment.id}",
+            amount_minor=payment.amount_minor - payment.refunded_minor,
+            status="requested",
+            reason=reason,
+            actor=actor,
+            attempts=0,
+            next_try_at=now(),
+            created_at=now(),
+        )
+        .on_conflict_do_nothing(index_elements=["payment_id"])
+        .returning(refunds.c.id)
+    )
+    found: int | None = (await session.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def note_refunded(plugin: PluginContext, work: Work, payment: Any, order: Any, total: int) -> bool:
+    """`total` minor units of the locked `payment` have gone back in all; True where that is news.
+
+    When all of the money that paid `order` is back, the product is taken back in the same transaction. The money
+    of a second payment leaves the first one's product alone.
+    """
+    if total <= payment.refunded_minor:
+        return False
+    session = work.session
+    await session.execute(update(payments).where(payments.c.id == payment.id).values(refunded_minor=total))
+    paid_by_it = order is not None and order.status == PAID and order.paid_payment_id == payment.id
+    if total < payment.amount_minor or not paid_by_it:
+        return True
+    await session.execute(update(orders).where(orders.c.id == order.id).values(status=REFUNDED))
+    revoked = await session.execute(
+        update(entitlements)
+        .where(entitlements.c.payment_id == payment.id, entitlements.c.revoked_at.is_(None))
+        .values(revoked_at=now(), revoke_reason="refunded")
+    )
+    if revoked.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+        event = OrderRevoked(order_id=str(order.id), user_id=order.user_id, product=order.product)
+        plugin.emit(work, event, order.user_id)
+    return True
+
+
+async def close_refund(session: AsyncSession, payment_id: int, status: str, **values: Any) -> None:
+    """Set the state of the payment's refund, if one was asked for and is not finished."""
+    await session.execute(
+        update(refunds)
+        .where(refunds.c.payment_id == payment_id, refunds.c.status.not_in(REFUND_FINAL))
+        .values(status=status, **values)
+    )
+
+

@@ -1,0 +1,197 @@
+"""`settle`: the one place where what a provider says becomes what we believe.
+
+Notification, return page, button, poll, successful payment in Telegram: all of them end here. It is safe to call
+again and again and from everywhere at once: rows are locked, and whether a product is granted is decided by a
+unique index.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Self
+
+from sqlalchemy import text, update
+
+from astral_core import PluginContext, Work, now
+from astral_payments.api import OrderPaid
+from astral_payments.handlers.after import pay_back, tell
+from astral_payments.lanes import lane_of
+from astral_payments.machine import CANCELED, SUCCEEDED, TRANSITIONS, Cause, advance, is_old_news
+from astral_payments.orders import snapshot_price
+from astral_payments.refunding import (
+    close_refund,
+    inserting,
+    lock_order,
+    lock_payment,
+    note_refunded,
+    record_refund,
+)
+from astral_payments.tables import EXPIRED, OPEN, PAID, entitlements, orders, payments
+from astral_payments.yookassa_objects import RemotePayment
+
+QUIET_REASONS = frozenset({"expired_on_confirmation", "expired_on_capture"})
+"""Payments that nobody tried to pay: a message about them an hour later would only disturb."""
+
+
+class Outcome(Enum):
+    """What `settle` did."""
+
+    GRANTED = "granted"
+    REFUNDING = "refunding"
+    MOVED = "moved"
+    SAME = "same"
+    MISMATCH = "mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """A payment in the provider's own words, read from the provider and not from a notification."""
+
+    ref: str
+    payment_id: str  # of ours, from the payment's metadata
+    status: str
+    amount_minor: int
+    currency: str
+    account_id: str
+    mode: str
+    refunded_minor: int = 0
+    reason: str | None = None
+    confirmation_url: str | None = None
+
+    @classmethod
+    def of_yookassa(cls, found: RemotePayment) -> Self:
+        """The payment as YooKassa's API told it."""
+        return cls(
+            ref=found.id,
+            payment_id=found.metadata.get("payment_id", ""),
+            status=found.status,
+            amount_minor=found.amount_minor,
+            currency=found.currency,
+            account_id=found.account_id,
+            mode="test" if found.test else "live",
+            refunded_minor=found.refunded_minor,
+            reason=found.cancellation_reason,
+            confirmation_url=found.confirmation_url,
+        )
+
+
+async def settle(plugin: PluginContext, work: Work, payment_id: int, remote: Remote, cause: Cause) -> Outcome:
+    """Bring the payment to what `remote` says, with all that follows, in the transaction of `work`.
+
+    Nothing is granted where amount, currency, shop, mode or our number in the metadata differ: that is logged as an
+    error and left to a person.
+    """
+    session = work.session
+    payment = await lock_payment(session, payment_id)
+    problem = "there is no such payment" if payment is None else mismatch(payment, remote)
+    if problem:
+        plugin.log.error("payment %s is NOT settled (%s): %s", payment_id, remote.ref, problem)
+        return Outcome.MISMATCH
+    order = await lock_order(session, payment.order_id)
+    outcome = Outcome.SAME
+    if not is_old_news(payment.status, remote.status):
+        outcome = await _move(plugin, work, payment, order, remote, cause)
+    elif payment.provider_ref is None or payment.confirmation_url is None:
+        await session.execute(update(payments).where(payments.c.id == payment.id).values(**_learned(payment, remote)))
+    if remote.refunded_minor > payment.refunded_minor:
+        await _refunded(plugin, work, payment, remote.refunded_minor)
+    return outcome
+
+
+def mismatch(payment: Any, remote: Remote) -> str:
+    """What contradicts between our row and the provider's; empty where all is right."""
+    expected = {
+        "amount": (payment.amount_minor, remote.amount_minor),
+        "currency": (payment.currency, remote.currency),
+        "shop": (payment.account_id, remote.account_id),
+        "mode": (payment.mode, remote.mode),
+        "metadata.payment_id": (str(payment.id), remote.payment_id),
+        "id": (payment.provider_ref or remote.ref, remote.ref),
+    }
+    wrong = [f"{name} is {theirs!r}, expected {ours!r}" for name, (ours, theirs) in expected.items() if ours != theirs]
+    if remote.status not in TRANSITIONS:
+        wrong.append(f"status {remote.status!r} is unknown")
+    elif not is_old_news(payment.status, remote.status) and remote.status not in TRANSITIONS[payment.status]:
+        wrong.append(f"status {remote.status!r} cannot follow {payment.status!r}")
+    return "; ".join(wrong)
+
+
+def _learned(payment: Any, remote: Remote) -> dict[str, Any]:
+    return {
+        "provider_ref": remote.ref,
+        "confirmation_url": remote.confirmation_url or payment.confirmation_url,
+    }
+
+
+async def _move(plugin: PluginContext, work: Work, payment: Any, order: Any, remote: Remote, cause: Cause) -> Outcome:
+    reason = {"reason": remote.reason[:64]} if remote.reason else {}
+    await advance(work.session, payment, remote.status, cause, **_learned(payment, remote), **reason)
+    plugin.log.info("payment %d: %s -> %s (%s)", payment.id, payment.status, remote.status, cause)
+    if remote.status == SUCCEEDED:
+        return await _money_came(plugin, work, payment, order)
+    if remote.status == CANCELED and remote.reason not in QUIET_REASONS:
+        _tell(plugin, work, payment, "canceled")
+    return Outcome.MOVED
+
+
+async def _money_came(plugin: PluginContext, work: Work, payment: Any, order: Any) -> Outcome:
+    """Grant what was paid for; money that nothing is open for goes back."""
+    reason = _not_this_order(payment, order)
+    if not reason and await _grant(work, payment, order):
+        paid = {"status": PAID, "paid_payment_id": payment.id, "paid_at": now()}
+        await work.session.execute(update(orders).where(orders.c.id == order.id).values(**paid))
+        event = OrderPaid(order_id=str(order.id), user_id=order.user_id, product=order.product)
+        _tell(plugin, work, payment, "paid")
+        plugin.emit(work, event, order.user_id)
+        return Outcome.GRANTED
+    reason = reason or "duplicate"
+    plugin.log.warning("payment %d is returned to its payer: %s", payment.id, reason)
+    refund_id = await record_refund(work.session, payment, reason)
+    if refund_id is not None:
+        plugin.defer(work, pay_back, lane_of(payment.id), f"{refund_id}:0", refund_id=refund_id)
+    return Outcome.REFUNDING
+
+
+def _not_this_order(payment: Any, order: Any) -> str:
+    if order is None:
+        return "no_order"
+    if payment.user_id != order.user_id:
+        return "other_user"
+    if snapshot_price(order, payment.currency) != payment.amount_minor:
+        return "other_price"
+    # Money that comes late wins over expiry; an order that was paid or given back takes none.
+    return "" if order.status in (OPEN, EXPIRED) else "duplicate"
+
+
+async def _grant(work: Work, payment: Any, order: Any) -> bool:
+    """Whether the product is granted by this payment: False where the user owns it already."""
+    values = {
+        "user_id": order.user_id,
+        "product": order.product,
+        "order_id": order.id,
+        "payment_id": payment.id,
+        "granted_at": now(),
+    }
+    granted = (
+        inserting(work.session, entitlements)
+        .values(**values)
+        .on_conflict_do_nothing(
+            index_elements=["user_id", "product"], index_where=text("revoked_at IS NULL")
+        )
+        .returning(entitlements.c.id)
+    )
+    return (await work.session.execute(granted)).scalar_one_or_none() is not None
+
+
+async def _refunded(plugin: PluginContext, work: Work, payment: Any, total: int) -> None:
+    """The provider tells of returned money, also of what was returned by hand in the cabinet."""
+    current = await lock_payment(work.session, payment.id)
+    order = await lock_order(work.session, payment.order_id)
+    if await note_refunded(plugin, work, current, order, total) and total >= payment.amount_minor:
+        await close_refund(work.session, payment.id, "succeeded", next_try_at=None)
+        _tell(plugin, work, payment, "refunded")
+
+
+def _tell(plugin: PluginContext, work: Work, payment: Any, what: str) -> None:
+    plugin.defer(work, tell, payment.user_id, f"{payment.id}:{what}", payment_id=payment.id, what=what)
