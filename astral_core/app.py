@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from telegram.error import InvalidToken, NetworkError
+from telegram.error import InvalidToken, NetworkError, RetryAfter
 
 from astral_core import core_plugin
 from astral_core.bot import home
@@ -33,12 +33,14 @@ from astral_core.declare import Handled
 from astral_core.errors import (
     ConfigError,
     DatabaseError,
+    HookError,
     MigrationError,
     PluginLoadError,
     TelegramRefused,
     TelegramThrottled,
     TelegramUnavailable,
 )
+from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host, enforce_policy, load
 from astral_core.host.services import Services
 from astral_core.host.state import Plugin, State
@@ -169,16 +171,30 @@ class App:
         self.host.services = self.services
         self.services.providers[Privacy] = ("core", Privacy(self.host))
         for plugin in self.host.alive:
-            generator = self.host.runner.call("astral_lifespan", plugin.id, ctx=self.host.contexts[plugin.id])
+            if not plugin.alive:
+                continue  # it needs one whose lifespan failed a moment ago
             try:
-                if generator is not None:
-                    async with asyncio.timeout(LIFESPAN_TIMEOUT):
-                        await anext(generator)
-                    self._stack.push_async_callback(_end_lifespan, plugin, generator)
-                plugin.state = State.ACTIVE
-            except Exception as error:  # noqa: BLE001  # one plugin's failure does not stop the others
+                await self._start_plugin(plugin)
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # one failure does not stop the others
                 plugin.fail("lifespan", error)
+                quarantine_dependents(self.host.plugins)
+        for plugin in self.host.plugins:
+            if not plugin.alive:
+                self.host.registry.withdraw(plugin.id)
         enforce_policy(self.host)
+
+    async def _start_plugin(self, plugin: Plugin) -> None:
+        generator = self.host.runner.call("astral_lifespan", plugin.id, ctx=self.host.contexts[plugin.id])
+        if generator is not None:
+            try:
+                async with asyncio.timeout(LIFESPAN_TIMEOUT):
+                    await anext(generator)
+            except TimeoutError:
+                raise PluginLoadError(plugin.id, f"astral_lifespan took more than {LIFESPAN_TIMEOUT:g} s.") from None
+            except StopAsyncIteration:
+                raise HookError(plugin.id, "astral_lifespan ended without its one `yield`.") from None
+            self._stack.push_async_callback(_end_lifespan, plugin, generator)
+        plugin.state = State.ACTIVE
 
     async def _begin_to_handle(self) -> None:
         """Initialize python-telegram-bot, however long Telegram is away, then let the lanes run."""
@@ -204,12 +220,14 @@ class App:
         """Take what is pending in the database and what is stored meanwhile, every row once."""
         meanwhile: list[InboxRow] = []
         self.store.dispatch = meanwhile.extend
-        taken = 0
-        while rows := await self.store.load(None, taken, 1000):
+        taken: set[int] = set()  # not the last seq alone: transactions may commit in another order than they count
+        last = 0
+        while rows := await self.store.load(None, last, 1000):
             self.lanes.dispatch(rows)
-            taken = rows[-1].seq
+            taken.update(row.seq for row in rows)
+            last = rows[-1].seq
         self.store.dispatch = self.lanes.dispatch
-        self.lanes.dispatch([row for row in meanwhile if row.seq > taken])
+        self.lanes.dispatch([row for row in meanwhile if row.seq not in taken])
 
     async def _open_the_way_in(self) -> None:
         wanted = EVERYTHING if self.host.registry.raws else UPDATES
@@ -263,6 +281,7 @@ class App:
 
 
 async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
+    plugin.state = State.LOADED  # its web routes answer 503 from here on
     try:
         async with asyncio.timeout(LIFESPAN_TIMEOUT):
             await anext(generator, None)
@@ -278,7 +297,7 @@ async def _until_reachable(call: Callable[[], Awaitable[None]]) -> None:
             await call()
         except (InvalidToken, TelegramRefused):
             raise
-        except (NetworkError, TelegramUnavailable, TelegramThrottled) as error:
+        except (NetworkError, RetryAfter, TelegramUnavailable, TelegramThrottled) as error:
             log.warning("Telegram is not reachable (%s), trying again in %.1f s", error, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
@@ -297,6 +316,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     services = Services(
         settings, database, store, host.registry, Cpu(), host.catalogs(), host.plugin_settings, telemetry.handled
     )
+    services.implementations = host.implementations
     people = People(database)
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token)
@@ -304,8 +324,8 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     application = build_application(settings, transport, router)
     worker = Worker(
         database, store, BotRunner(application, services, people, transport),
-        MessageSender(transport, database, settings.bot_id), settings.bot_id, settings.inbox.handler_timeout,
-        handled=telemetry.handled,
+        MessageSender(transport, database, settings.bot_id, people.users.drop), settings.bot_id,
+        settings.inbox.handler_timeout, handled=telemetry.handled,
     )  # fmt: skip
     ingest = Ingest(store, people, host.registry, metrics, f"tg:{settings.bot_id}")
     return App(

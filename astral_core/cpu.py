@@ -9,9 +9,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.process import parent_process
+from multiprocessing.process import BaseProcess, parent_process
 from typing import Any, TypeVar
 
 from astral_core.errors import AstralError
@@ -39,23 +39,26 @@ class Cpu:
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """The result of `function(*args)`, computed in a worker.
 
-        Raises what the function raised, CpuBusy where the queue is full, TimeoutError after the time-out, and
-        BrokenProcessPool where a worker died (the pool is rebuilt for the next job).
+        Raises what the function raised, CpuBusy where the queue is full, TimeoutError after the time-out (a job
+        that runs then is killed), and BrokenProcessPool where a worker died (the next job gets a new pool).
         """
         if self._waiting >= self._queue:
             raise CpuBusy(f"{self._waiting} jobs wait for the process pool; try again in a minute")
         self._waiting += 1
         pool = self._started()
+        job: Future[T] | None = None
         try:
             async with asyncio.timeout(self._timeout):
-                return await asyncio.get_running_loop().run_in_executor(pool, function, *args)
+                job = pool.submit(function, *args)
+                return await asyncio.wrap_future(job)
         except BrokenProcessPool:
-            log.warning(
-                "a worker of the process pool died while it ran %s", getattr(function, "__qualname__", function)
-            )
-            if self._pool is pool:
-                self._pool = None
-                pool.shutdown(wait=False, cancel_futures=True)
+            log.warning("a worker of the process pool died while it ran %s", _name(function))
+            self._discard(pool)
+            raise
+        except TimeoutError:
+            if job is not None and job.running():  # it may never end: nobody else would get this worker again
+                log.warning("%s ran too long; its worker is ended", _name(function))
+                self._discard(pool)
             raise
         finally:
             self._waiting -= 1
@@ -67,11 +70,35 @@ class Cpu:
             )
         return self._pool
 
-    async def close(self) -> None:
-        """End the workers; jobs that have not begun are cancelled."""
-        if self._pool is not None:
-            pool, self._pool = self._pool, None
-            await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+    def _discard(self, pool: ProcessPoolExecutor) -> None:
+        """Kill the workers of `pool`: the executor's own SIGTERM means nothing to them."""
+        if self._pool is pool:
+            self._pool = None
+            workers = _workers(pool)
+            pool.shutdown(wait=False)
+            for worker in workers:
+                worker.kill()
+
+    async def close(self, grace: float = 5.0) -> None:
+        """End the workers; jobs that have not begun are cancelled, running ones have `grace` seconds."""
+        if self._pool is None:
+            return
+        pool, self._pool = self._pool, None
+        workers = _workers(pool)
+        closing = asyncio.create_task(asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True))
+        _, late = await asyncio.wait({closing}, timeout=grace)
+        if late:
+            for worker in workers:
+                worker.kill()
+        await closing
+
+
+def _workers(pool: ProcessPoolExecutor) -> list[BaseProcess]:
+    return list((pool._processes or {}).values())  # noqa: SLF001  # `kill_workers` came with Python 3.14
+
+
+def _name(function: Callable[..., Any]) -> str:
+    return str(getattr(function, "__qualname__", function))
 
 
 def _start_worker() -> None:

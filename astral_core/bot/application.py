@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 from telegram import Update
-from telegram.ext import Application, ApplicationBuilder, ContextTypes
+from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 
-from astral_core.bot.context import Context
+from astral_core.bot.context import Context, plain
 from astral_core.bot.people import People, User
 from astral_core.bot.router import Router, enter, run_chain
 from astral_core.bot.run import Run, current_run
@@ -36,6 +36,9 @@ class AstralApplication(Application[Any, Context, dict[Any, Any], dict[Any, Any]
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        return "<AstralApplication>"  # the library's own shows the token
+
     async def process_error(self, update: object, error: Exception, job: Any = None, coroutine: Any = None) -> bool:
         """Let error handlers of other code see `error`, then raise it out of `process_update`."""
         if self.error_handlers:
@@ -45,20 +48,32 @@ class AstralApplication(Application[Any, Context, dict[Any, Any], dict[Any, Any]
         return False
 
 
+class AstralBot(ExtBot[None]):
+    """python-telegram-bot's bot, without its token in the repr."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<AstralBot>"
+
+
 def build_application(settings: Settings, transport: Transport, router: Router) -> BotApplication:
     """An Application without updater, job queue or persistence; the inbox feeds it."""
     token = settings.telegram.token
     if token is None:
         raise HandlerError("telegram.token is missing")
     base = settings.telegram.api_url.rstrip("/")
+    bot = AstralBot(
+        token.get_secret_value(),
+        base_url=f"{base}/bot",
+        base_file_url=f"{base}/file/bot",
+        request=AiohttpRequest(transport),
+        get_updates_request=AiohttpRequest(transport, read_timeout=60),
+    )
     application: BotApplication = (
         ApplicationBuilder()
         .application_class(AstralApplication)
-        .token(token.get_secret_value())
-        .base_url(f"{base}/bot")
-        .base_file_url(f"{base}/file/bot")
-        .request(AiohttpRequest(transport))
-        .get_updates_request(AiohttpRequest(transport, read_timeout=60))
+        .bot(bot)
         .updater(None)
         .job_queue(None)
         .context_types(ContextTypes(context=Context))
@@ -76,7 +91,6 @@ class BotRunner:
         self._services = services
         self._people = people
         self._transport = transport
-        self._middleware = [entry for _, entry in services.registry.middleware]
 
     async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
         """Run the handler of `row`; HandlerFailed is unwrapped, so that the worker sees the handler's own error."""
@@ -108,6 +122,8 @@ class BotRunner:
             late = asyncio.create_task(self._answer_late(run, update.callback_query.id))
         try:
             await self._application.process_update(update)
+            if run.route == "?":  # python-telegram-bot logs a context that it cannot build, and goes on
+                raise HandlerError("the update did not reach the router.")
         finally:
             if late is not None:
                 late.cancel()
@@ -133,7 +149,7 @@ class BotRunner:
             else:
                 await bound.handler(*args, context, **kwargs)
 
-        await run_chain(self._middleware, None, context, call)
+        await run_chain(self._services.registry.middleware, None, context, call)
         if run.asked is not None or run.question_ended:
             await context.save_question()
 
@@ -171,7 +187,7 @@ class BotRunner:
         if row.kind == "job":
             return []
         self._end_spinner(run, row)
-        run.effects.text("core", run.chat_id, text, None)
+        run.effects.text("core", run.chat_id, str(text), None)  # ctx.t gives Markup
         return run.effects.contents
 
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
@@ -209,7 +225,7 @@ class BotRunner:
     @staticmethod
     def _decline(row: InboxRow, text: str) -> list[Content]:
         query = msgspec.json.decode(row.payload)["pre_checkout_query"]
-        params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": text}
+        params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": plain(text)}
         return [Content(effect=Effect(method="answerPreCheckoutQuery", params=params))]
 
 

@@ -6,13 +6,14 @@ Limits are the Bot API's: text 4096 and caption 1024 UTF-16 units after entities
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
-from html.parser import HTMLParser
 
 from astral_core.bot.buttons import Button
 from astral_core.errors import EffectError
 
-TEXT_LIMIT, CAPTION_LIMIT, ANSWER_LIMIT = 4096, 1024, 200
+TEXT_LIMIT, CAPTION_LIMIT, ANSWER_LIMIT, DATA_LIMIT = 4096, 1024, 200, 64
 TAGS = frozenset(
     (
         "b",
@@ -35,26 +36,12 @@ TAGS = frozenset(
 )
 
 
-class _Visible(HTMLParser):
-    """Collects what the reader sees, and checks that the tags nest."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.text: list[str] = []
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        del attrs
-        if tag not in TAGS:
-            raise EffectError(f"<{tag}> is not one of Telegram's tags. Fix: escape text with ctx.t(..., name=value).")
-        self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            raise EffectError(f"</{tag}> closes nothing. Fix: nest the tags.")
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
+# One tag as Telegram reads it: a name and attributes. Everything else that begins with "<" it refuses.
+_TAG = re.compile(
+    r"""<(?:(?P<close>/)\s*(?P<closed>[a-z-]+)\s*|(?P<opened>[a-z-]+)(?:\s+[a-z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))?)*\s*)>""",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+|#x[0-9a-f]+);", re.IGNORECASE)
 
 
 def utf16(text: str) -> int:
@@ -64,21 +51,40 @@ def utf16(text: str) -> int:
 
 def check_html(text: str, limit: int) -> str:
     """`text` itself; EffectError where it is empty, too long or badly tagged."""
-    if "<" in text or "&" in text:
-        parser = _Visible()
-        parser.feed(text)
-        parser.close()
-        if parser.open:
-            raise EffectError(f"<{parser.open[-1]}> is never closed.")
-        visible = "".join(parser.text)
-    else:
-        visible = text
+    visible = _ENTITY.sub(lambda found: html.unescape(found[0]), _without_tags(text))
     length = utf16(visible.strip())
     if length > limit:
         raise EffectError(f"the text has {length} UTF-16 units, Telegram allows {limit}. Fix: split it.")
     if not length and limit == TEXT_LIMIT:
         raise EffectError("the text is empty.")
     return text
+
+
+def _without_tags(text: str) -> str:
+    """What the reader sees, entities not yet resolved; EffectError where a tag is unknown or does not nest."""
+    if "<" not in text:
+        return text
+    opened: list[str] = []
+
+    def tag(found: re.Match[str]) -> str:
+        name = (found["closed"] or found["opened"]).lower()
+        if name not in TAGS:
+            raise EffectError(
+                f"<{name}> is not one of Telegram's tags. Fix: escape text with ctx.t(..., name=value)."
+            )
+        if not found["close"]:
+            opened.append(name)
+        elif not opened or opened.pop() != name:
+            raise EffectError(f"</{name}> closes nothing. Fix: nest the tags.")
+        return ""
+
+    visible = _TAG.sub(tag, text)
+    if opened:
+        raise EffectError(f"<{opened[-1]}> is never closed.")
+    if "<" in visible:
+        place = visible[visible.index("<") :][:20]
+        raise EffectError(f"{place!r} begins with a bare '<'. Fix: escape text with ctx.t(..., name=value).")
+    return visible
 
 
 def check_buttons(rows: Sequence[Sequence[Button]], *, invoice: bool = False) -> None:
@@ -92,3 +98,7 @@ def check_buttons(rows: Sequence[Sequence[Button]], *, invoice: bool = False) ->
             raise EffectError("a pay button must be the first button of an invoice.")
         if not button.pay and (button.data is None) == (button.url is None):
             raise EffectError(f"button {button.text!r} must have exactly one action.")
+        if button.data is not None and not 1 <= len(button.data.encode()) <= DATA_LIMIT:
+            raise EffectError(
+                f"button {button.text!r} carries {len(button.data.encode())} bytes, not 1-{DATA_LIMIT}."
+            )

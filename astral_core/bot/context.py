@@ -116,7 +116,9 @@ class Context(_Base):
         """Give this user's next message to `route`; `kwargs` are kept in the database."""
         if args:
             raise HandlerError(f"arguments of the question {route.name!r} go by keyword.")
-        self.run.asked = Question(self.run.services.registry.key_of(route), dict(kwargs))
+        # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
+        stored = msgspec.json.decode(msgspec.json.encode(kwargs))
+        self.run.asked = Question(self.run.services.registry.key_of(route), stored)
 
     def end_question(self) -> None:
         """Ask nothing any more: the user went elsewhere."""

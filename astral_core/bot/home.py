@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Executable
 from sqlalchemy import update as sql_update
 from telegram import Update
 
@@ -131,5 +132,5 @@ def translated(ctx: Context, plugin: str, text: str) -> str:
     return ctx.run.services.catalogs[plugin].for_language(ctx.language).gettext(text)
 
 
-def _choose(user_id: int, code: str) -> object:
+def _choose(user_id: int, code: str) -> Executable:
     return sql_update(core_users).where(core_users.c.id == user_id).values(language=code)

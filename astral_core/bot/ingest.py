@@ -47,11 +47,11 @@ class Ingest:
             )
         )  # fmt: skip
         if stored is None:
-            self.metrics.duplicates.inc()
-            return None
+            self.metrics.duplicates.inc()  # the answer to the first delivery may have been lost: answer again
+        else:
+            self.metrics.received.labels(envelope.kind).inc()
         if changed and envelope.sender:
             self.people.users.drop(envelope.sender.id)
-        self.metrics.received.labels(envelope.kind).inc()
         if envelope.callback_id and self.registry.is_auto_answered(envelope.callback_data or ""):
             return envelope.callback_id
         return None

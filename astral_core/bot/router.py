@@ -6,7 +6,7 @@ bot's catch-all text, the fall-back. Nothing runs twice: python-telegram-bot see
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,6 @@ class Router(BaseHandler[Update, Context, object]):
         self._fallback = fallback
         self._expired = expired
         self._username = username
-        self._middleware = [entry for _, entry in registry.middleware]
 
     @staticmethod
     async def _unused(update: Update, context: Context) -> None:
@@ -73,7 +72,7 @@ class Router(BaseHandler[Update, Context, object]):
         context.args = match.words
         enter(run, bound)
         call = self._call(match, update, application, context)
-        await run_chain(self._middleware, update, context, call)
+        await run_chain(self._registry.middleware, update, context, call)
         if match.clears_question or run.question_ended or run.asked is not None:
             await context.save_question()
 
@@ -165,9 +164,14 @@ class Router(BaseHandler[Update, Context, object]):
             run.answer = "manual" if bound.answer == "manual" else "auto"
             return Match(self._expired)
 
-    def _by_payload(self, table: dict[str, Bound], payload: str) -> Match | None:
-        bound = table.get(payload.partition(":")[0])
-        return Match(bound) if bound else None
+    @staticmethod
+    def _by_payload(table: dict[str, Bound], payload: str) -> Match:
+        """The owner of a payment. Without one the row becomes a dead letter: money is never dropped in silence."""
+        owner = payload.partition(":")[0]
+        bound = table.get(owner)
+        if bound is None:
+            raise HandlerError(f"no plugin takes payments of {owner!r}. Fix: enable it, then astral inbox retry.")
+        return Match(bound)
 
     def _raw(self, update: Update, run: Run) -> Match | None:
         del run
@@ -191,13 +195,16 @@ def enter(run: Run, bound: Bound) -> None:
 
 
 async def run_chain(
-    middleware: list[Middleware], update: Update | None, context: Context, call: Callable[[], Awaitable[None]]
+    middleware: Sequence[tuple[str, Middleware]],
+    update: Update | None,
+    context: Context,
+    call: Callable[[], Awaitable[None]],
 ) -> None:
-    """Run `call` inside `middleware`, the first one outermost."""
+    """Run `call` inside `middleware` (plugin id, entry), the first one outermost."""
     if not middleware:
         await call()
         return
-    first, *rest = middleware
+    (_, first), *rest = middleware
 
     async def call_next() -> None:
         await run_chain(rest, update, context, call)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -12,8 +13,11 @@ from astral_core.db.tables import core_files, core_slots
 from astral_core.errors import TelegramRefused
 from astral_core.inbox.effect import Content, Effect, Ref, Sent, SlotState
 
-# Answers that mean: what was wanted is so already. Bot API wording, matched without case.
-_ALREADY = ("message is not modified", "message to delete not found", "query is too old", "query id is invalid")
+# Answers that mean: what was wanted is so already, or comes too late to matter. Matched without case.
+_ALREADY = (
+    "message is not modified", "message to delete not found", "message can't be deleted", "query is too old",
+    "query id is invalid",
+)  # fmt: skip
 _GONE = (
     "message to edit not found",
     "message can't be edited",
@@ -23,9 +27,16 @@ _GONE = (
 
 
 class MessageSender:
-    """Sends one effect at a time through the transport."""
+    """Sends one effect at a time through the transport.
 
-    def __init__(self, transport: Transport, database: Database, bot_id: int) -> None:
+    `blocked(user id)` is told of people who blocked the bot, so that caches forget them: their next update is
+    then stored with their user, which unblocks them in the database.
+    """
+
+    def __init__(
+        self, transport: Transport, database: Database, bot_id: int, blocked: Callable[[int], None] | None = None
+    ) -> None:
+        self._blocked = blocked
         self._transport = transport
         self._database = database
         self._bot_id = bot_id
@@ -42,6 +53,8 @@ class MessageSender:
             if any(text in description for text in _ALREADY):
                 return Sent()
             if error.code == 403 and effect.chat_id is not None:
+                if self._blocked:
+                    self._blocked(effect.chat_id)
                 return Sent(blocked=effect.chat_id)
             return Sent(refused=str(error))
 
@@ -61,15 +74,21 @@ class MessageSender:
     async def _call(
         self, effect: Effect, params: dict[str, Any], data: bytes | None, method: str | None = None
     ) -> Sent:
-        files = None
-        file_id = await self._known_file(effect.cache) if effect.cache and data is not None else None
-        if effect.attachment and data is not None:
-            if file_id is not None:
-                params = {**params, effect.attachment: file_id}
+        method = method or effect.method
+        if not effect.attachment or data is None:
+            return self._result(effect, await self._transport.call(method, params))
+        file_id = await self._known_file(effect.cache) if effect.cache else None
+        if file_id is not None:
+            try:
+                result = await self._transport.call(method, {**params, effect.attachment: file_id})
+            except TelegramRefused as error:
+                if error.code != 400:
+                    raise
+                # Telegram does not know the file any more: it is uploaded again, and its new id kept.
             else:
-                files = {effect.attachment: (effect.filename, data)}
-        result = await self._transport.call(method or effect.method, params, files)
-        return self._result(effect, result)
+                return self._result(effect, result)
+        files = {effect.attachment: (effect.filename, data)}
+        return self._result(effect, await self._transport.call(method, params, files))
 
     @staticmethod
     def _result(effect: Effect, result: Any) -> Sent:

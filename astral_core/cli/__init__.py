@@ -13,13 +13,14 @@ import click
 from astral_core._version import __version__
 from astral_core.errors import AstralError
 
+# Name: module, object, and the line that `astral --help` shows without importing either.
 _COMMANDS = {
-    "run": ("astral_core.cli.run", "run"),
-    "plugins": ("astral_core.cli.plugins", "plugins"),
-    "routes": ("astral_core.cli.plugins", "routes"),
-    "inbox": ("astral_core.cli.inbox", "inbox"),
-    "outbox": ("astral_core.cli.inbox", "outbox"),
-    "db": ("astral_core.cli.database", "db"),
+    "run": ("astral_core.cli.run", "run", "Serve the bot."),
+    "plugins": ("astral_core.cli.plugins", "plugins", "Installed plugins."),
+    "routes": ("astral_core.cli.plugins", "routes", "Every command, button and web route, with its plugin."),
+    "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),
+    "outbox": ("astral_core.cli.inbox", "outbox", "Messages that wait or were refused."),
+    "db": ("astral_core.cli.database", "db", "The database's schema."),
 }
 
 
@@ -29,18 +30,30 @@ class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names, plugins' ones last."""
         del ctx
-        return [*_COMMANDS, *sorted(entry.name for entry in entry_points(group="astral.plugins"))]
+        return [*_COMMANDS, *_plugin_names()]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them: a broken plugin breaks no help."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, _, line) in _COMMANDS.items()])
+        with formatter.section("Commands of plugins, where they bring some"):
+            formatter.write_dl([(name, f"astral {name} --help") for name in _plugin_names()])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import what was asked for."""
         del ctx
         if cmd_name in _COMMANDS:
-            module, name = _COMMANDS[cmd_name]
+            module, name, _ = _COMMANDS[cmd_name]
             command: click.Command = getattr(importlib.import_module(module), name)
             return command
         from astral_core.cli.plugins import plugin_command  # loads the host
 
         return plugin_command(cmd_name)
+
+
+def _plugin_names() -> list[str]:
+    return sorted({entry.name for entry in entry_points(group="astral.plugins")})
 
 
 @click.group(cls=_Commands)

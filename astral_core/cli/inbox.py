@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 import click
 from sqlalchemy import delete, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.tables import DEAD, DEAD_EFFECT, PENDING, UNSENT, core_inbox, core_outbox
+from astral_core.errors import DatabaseError
 
 T = TypeVar("T")
 STATES = {0: "pending", 1: "done", 2: "dead"}
@@ -44,7 +46,7 @@ def list_(as_json: bool, dead: bool, limit: int) -> None:  # click passes flags 
 @click.argument("what")
 def show(what: str) -> None:
     """One row, by its number or by an error id; the payload included."""
-    where = core_inbox.c.seq == int(what) if what.isdigit() else core_inbox.c.error_id == what
+    where = core_inbox.c.seq == int(what) if what.isdecimal() else core_inbox.c.error_id == what.upper()
     found = _rows(select(core_inbox).where(where))
     if not found:
         raise click.ClickException(f"there is no row {what!r}. `astral inbox list` shows what there is.")
@@ -144,6 +146,11 @@ def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
         database = open_database(load_settings().database.url.get_secret_value(), pool_size=2)
         try:
             return await work(database)
+        except (SQLAlchemyError, OSError) as error:
+            raise DatabaseError(
+                f"the database cannot be read or written ({type(error).__name__}). "
+                "Fix: look at ASTRAL_DATABASE__URL, and run `astral db upgrade` where the bot never ran."
+            ) from error
         finally:
             await database.dispose()
 

@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import click
+import pluggy
 
 from astral_core import core_plugin
 from astral_core.config import Host, load_settings
-from astral_core.errors import AstralError, PluginLoadError
+from astral_core.errors import AstralError, HookError, PluginLoadError
 from astral_core.host.discover import discover, import_plugin
 from astral_core.host.host import load
 from astral_core.host.runner import HookRunner, new_manager
@@ -69,11 +70,15 @@ def plugin_command(name: str) -> click.Command | None:
     for plugin in discover(Host(disabled=())):
         if plugin.id != name:
             continue
-        import_plugin(plugin)
+        if plugin.alive:
+            import_plugin(plugin)
         if plugin.module is None:
             raise PluginLoadError(name, f"{plugin.phase}: {plugin.reason}.")
         manager = new_manager()
-        manager.register(plugin.module, name=name)
+        try:
+            manager.register(plugin.module, name=name)
+        except pluggy.PluginValidationError as error:
+            raise HookError(name, str(error)) from error
         command = HookRunner(manager, [name]).call("astral_cli", name)
         return command if isinstance(command, click.Command) else None
     return None

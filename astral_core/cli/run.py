@@ -6,11 +6,13 @@ import asyncio
 import logging
 import os
 import signal
+from pathlib import Path
 
 import click
 
 from astral_core.app import App, build
 from astral_core.config import Settings, load_settings
+from astral_core.host.discover import discover, from_file
 from astral_core.observe.logs import configure_logging
 
 log = logging.getLogger("astral")
@@ -18,12 +20,16 @@ log = logging.getLogger("astral")
 
 @click.command()
 @click.option("--polling", is_flag=True, help="Fetch updates instead of receiving them; needs no public address.")
+@click.option(
+    "--plugin", "files", multiple=True, type=click.Path(path_type=Path), help="A plugin in one file; may be repeated."
+)
 @click.option("--verbose", is_flag=True, help="Log debugging details.")
-def run(polling: bool, verbose: bool) -> None:  # click passes flags so
+def run(polling: bool, files: tuple[Path, ...], verbose: bool) -> None:  # click passes flags so
     """Serve the bot."""
     settings = load_settings()
     configure_logging(_secrets(settings), as_json=settings.log_json, level=logging.DEBUG if verbose else logging.INFO)
-    app = build(settings, polling=polling)
+    plugins = [*discover(settings.host), *(from_file(path) for path in files)]
+    app = build(settings, polling=polling, plugins=plugins)
     raise SystemExit(asyncio.run(serve(app)))
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import CompoundSelect, Select
@@ -24,6 +25,11 @@ from astral_core.errors import ConfigError
 URGENT = "astral_urgent"  # execution option: this statement goes before other writers
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
 _WRITING = "astral_writing"  # connection info: BEGIN IMMEDIATE was sent and the lock is held
+
+# PostgreSQL's classes of errors that a second try may pass (its manual, appendix A): connection, rollback
+# (deadlock, serialization), resources, operator intervention, system.
+_PASSING = ("08", "40", "53", "57", "58", "55P03")  # 55P03 is lock_not_available
+_SQLITE_ERROR = 1  # SQLite's result code of a wrong statement; all others come from files, locks and memory
 
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
@@ -61,6 +67,7 @@ def open_database(url: str, pool_size: int = 16) -> Database:
         parsed,
         pool_size=pool_size,
         max_overflow=0,
+        hide_parameters=True,  # what people tell a bot has no place in logs
         pool_timeout=30,
         connect_args={
             "server_settings": {
@@ -72,9 +79,31 @@ def open_database(url: str, pool_size: int = 16) -> Database:
             }
         },
     )
+    event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
     event.listen(engine.sync_engine, "checkin", _forget)
     return Database(engine, None)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether `error` is the database's condition, which may pass, and no mistake of the caller."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    if isinstance(error, OperationalError):
+        return code is None or code & 0xFF != _SQLITE_ERROR
+    return error.connection_invalidated or str(getattr(error.orig, "sqlstate", "")).startswith(_PASSING)
+
+
+def _connect(dialect: Any, record: ConnectionPoolEntry, arguments: Any, parameters: Any) -> Any:
+    """Connect, with one kind of error for a server that is away: the driver lets several of the system's out."""
+    del record
+    try:
+        return dialect.connect(*arguments, **parameters)
+    except OSError as error:
+        raise OperationalError("connect", None, error) from error
 
 
 def _parse(url: str) -> URL:
@@ -97,13 +126,19 @@ def _parse(url: str) -> URL:
 def _sqlite(url: URL, pool_size: int) -> Database:
     if not url.database or url.database == ":memory:":
         raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": 5})
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args={"timeout": 5}
+    )
     lock = WriteLock()
 
     def first_write(
         connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool
     ) -> None:
-        if _is_read(context) or connection.info.get(_WRITING):
+        if _is_read(context) or statement.startswith("PRAGMA"):
+            return
+        if connection.info.get(_WRITING):
+            if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
+                cursor.execute("BEGIN IMMEDIATE")  # it committed and goes on: the lock is still its own
             return
         await_only(lock.acquire(urgent=bool(connection.get_execution_options().get(URGENT))))
         try:

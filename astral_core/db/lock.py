@@ -36,7 +36,7 @@ class WriteLock:
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.release()  # the lock was handed over in the moment of the cancellation: pass it on
-            else:
+            elif turn in queue:  # else `release` has passed over it already
                 queue.remove(turn)
             raise
 

@@ -19,6 +19,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.db.engine import Database
 from astral_core.errors import MigrationError
@@ -83,12 +84,26 @@ async def upgrade(database: Database, chains: Iterable[Chain]) -> list[Status]:
         if not database.is_sqlite:
             guard = await guard.execution_options(isolation_level="AUTOCOMMIT")
             await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-        for chain in chains:
-            async with database.engine.begin() as connection:
-                await connection.run_sync(_upgrade, chain)
-        if not database.is_sqlite:
-            await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        try:
+            for chain in chains:
+                await _upgrade_one(database, chain)
+        finally:
+            if not database.is_sqlite:  # the pool would keep the connection and with it the lock
+                await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
     return await status(database, chains)
+
+
+async def _upgrade_one(database: Database, chain: Chain) -> None:
+    async with database.engine.connect() as connection:
+        if database.is_sqlite:  # batch mode copies and drops tables: that must not cascade to the rows that refer
+            await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        try:
+            await connection.run_sync(_upgrade, chain)
+            await connection.commit()
+        finally:
+            await connection.rollback()
+            if database.is_sqlite:
+                await connection.exec_driver_sql("PRAGMA foreign_keys=ON")
 
 
 def _status(connection: Connection, chain: Chain) -> Status:
@@ -113,9 +128,25 @@ def _upgrade(connection: Connection, chain: Chain) -> None:
                 connection=connection, version_table=chain.version_table, render_as_batch=True, transactional_ddl=True
             )
             environment.run_migrations()
+        if connection.dialect.name == "sqlite":
+            _check_references(connection, chain)
     except CommandError as error:
         raise MigrationError(
             f"plugin {chain.plugin!r}: the database is at revision {before.current!r}, which its migrations do not "
             f"know ({error}). Fix: install the plugin version that made this schema, or a newer one."
         ) from error
+    except SQLAlchemyError as error:
+        raise MigrationError(
+            f"plugin {chain.plugin!r}: its migrations from {before.current!r} to {before.head!r} failed, nothing of "
+            f"them was kept: {error}"
+        ) from error
     log.info("migrated %s from %s to %s", chain.plugin, before.current, before.head)
+
+
+def _check_references(connection: Connection, chain: Chain) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchone()
+    if broken is not None:
+        raise MigrationError(
+            f"plugin {chain.plugin!r}: after its migrations a row of {broken[0]!r} refers to a missing row of "
+            f"{broken[2]!r}; nothing was kept. Fix: let the migration delete or mend such rows."
+        )

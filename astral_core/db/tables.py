@@ -59,6 +59,11 @@ def plugin_metadata(plugin: str) -> MetaData:
     return MetaData(naming_convention=NAMING, info={"plugin": plugin})
 
 
+def storable(text: str, width: int) -> str:
+    """`text` cut to `width` characters and free of what PostgreSQL cannot hold: NUL and lone surrogates."""
+    return text[:width].encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
+
+
 def now() -> datetime:
     """The time in UTC, aware."""
     return datetime.now(UTC)

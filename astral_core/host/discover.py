@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import graphlib
 import importlib
+import importlib.util
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -37,9 +41,29 @@ def discover(settings: Host, found: Iterable[EntryPoint] | None = None) -> list[
 def import_plugin(plugin: Plugin) -> None:
     """Import the plugin's module; a failure is noted on the plugin, never raised."""
     try:
-        plugin.module = importlib.import_module(plugin.module_name)
+        plugin.module = _load_file(plugin) if plugin.path else importlib.import_module(plugin.module_name)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may do anything while it is imported
         plugin.fail("import", error)
+
+
+def from_file(path: Path) -> Plugin:
+    """A plugin in one file: its id is the file's name."""
+    plugin = Plugin(path.stem, str(path), "", f"astral_file_{path.stem}", path=path)
+    if not _ID.match(plugin.id) or plugin.id in RESERVED:
+        plugin.set_aside(State.FAILED, "discovery", f"the file name {path.name!r} must be 2-16 of a-z 0-9, then .py")
+    elif not path.is_file():
+        plugin.set_aside(State.FAILED, "discovery", f"there is no file {path}")
+    return plugin
+
+
+def _load_file(plugin: Plugin) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(plugin.module_name, str(plugin.path))
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{plugin.path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[plugin.module_name] = module  # so that pickle and inspect find it
+    spec.loader.exec_module(module)
+    return module
 
 
 def quarantine_dependents(plugins: Sequence[Plugin]) -> None:

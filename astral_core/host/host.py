@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -90,8 +91,17 @@ def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None 
             _guard(plugin, phase, host)
         quarantine_dependents(host.plugins)
     enforce_policy(host)
+    _warn_of_strangers(host)
     host.registry = build_registry(host.alive, settings.commands, settings.web.webhooks)
     return host
+
+
+def _warn_of_strangers(host: Host) -> None:
+    """Settings of plugins that are not there are most often a misspelt name."""
+    known = [plugin.id for plugin in host.plugins]
+    for name in sorted(set(host.settings.plugins) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        log.warning("[plugins.%s] is for no installed plugin.%s", name, f" Did you mean {near[0]!r}?" if near else "")
 
 
 def enforce_policy(host: Host) -> None:

@@ -31,6 +31,7 @@ from astral_core.declare import (
 )
 from astral_core.errors import CallbackDataError, ConflictError, DeclarationError
 from astral_core.host.callback import Codec, compile_pattern
+from astral_core.host.handlers import check_handler
 from astral_core.host.state import Plugin
 
 
@@ -156,9 +157,9 @@ def _check_menu_item(registry: Registry, plugin: str, item: MenuItem) -> None:
     key = registry.keys.get(item.route)
     if key is None:
         raise DeclarationError(plugin, f"menu item {item.text!r} names a route that no plugin declares.")
-    codec = registry.callbacks[key].codec
-    if not item.text.strip() or codec is None or codec.arguments:
-        raise DeclarationError(plugin, f"menu item {item.text!r} needs a text and a route without arguments.")
+    bound = registry.callbacks.get(key)
+    if not item.text.strip() or bound is None or bound.codec is None or bound.codec.arguments:
+        raise DeclarationError(plugin, f"menu item {item.text!r} needs a text and a button route without arguments.")
 
 
 def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
@@ -170,6 +171,7 @@ def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
         case QuestionRoute() | StepRoute():
             _add_named(builder, plugin, declared)
         case Text():
+            check_handler(plugin.id, "catch-all text", declared.handler, ("update", "ctx"))
             if builder.claim("catch-all text", "*", plugin, "a bot has one: disable a plugin in [host]"):
                 builder.registry.text = Bound(plugin.id, "text", "text", declared.handler)
         case DeepLink():
@@ -190,6 +192,7 @@ def _add_command(builder: _Builder, plugin: Plugin, command: Command) -> None:
     name = builder.renames.get(f"{plugin.id}.{command.name}", command.name)
     if not (1 <= len(name) <= 32 and name.replace("_", "a").isalnum() and name.isascii() and name == name.lower()):
         raise DeclarationError(plugin.id, f"command {name!r} must be 1-32 of a-z 0-9 _.")
+    check_handler(plugin.id, f"command {name!r}", command.handler, ("update", "ctx"))
     way_out = f'set [commands] "{plugin.id}.{command.name}" = "{plugin.id}_{command.name}" in astral.toml'
     if builder.claim("command", name, plugin, way_out):
         builder.registry.commands[name] = Bound(
@@ -203,6 +206,8 @@ def _add_callback(builder: _Builder, plugin: Plugin, route: CallbackRoute[Any]) 
         codec = compile_pattern(plugin.id, route.pattern)
     except CallbackDataError as error:
         raise DeclarationError(plugin.id, f"{error}.") from error
+    names = [name for name, _ in codec.arguments]
+    check_handler(plugin.id, f"callback {route.pattern!r}", route.handler, ("update", "ctx"), names)
     if codec.key in builder.registry.callbacks:
         raise DeclarationError(plugin.id, f"two callback routes are called {route.name!r}.")
     builder.registry.callbacks[codec.key] = Bound(
@@ -215,6 +220,8 @@ def _add_named(builder: _Builder, plugin: Plugin, route: QuestionRoute[Any] | St
     kind = "question" if isinstance(route, QuestionRoute) else "step"
     table = builder.registry.questions if kind == "question" else builder.registry.steps
     key = f"{plugin.id}.{route.name}"
+    positional = ("update", "ctx") if kind == "question" else ("ctx",)
+    check_handler(plugin.id, f"{kind} {route.name!r}", route.handler, positional, None)
     if key in table:
         raise DeclarationError(plugin.id, f"two {kind} routes are called {route.name!r}.")
     table[key] = Bound(plugin.id, route.name, kind, route.handler)
@@ -224,13 +231,16 @@ def _add_named(builder: _Builder, plugin: Plugin, route: QuestionRoute[Any] | St
 def _add_single(table: dict[str, Bound], plugin: Plugin, kind: str, handler: Callable[..., Any]) -> None:
     if plugin.id in table:
         raise DeclarationError(plugin.id, f"two {kind} routes; a plugin has one.")
+    check_handler(plugin.id, kind, handler, ("update", "ctx"), ("rest",) if kind == "deep_link" else ())
     table[plugin.id] = Bound(plugin.id, kind, kind, handler)
 
 
 def _add_event(builder: _Builder, plugin: Plugin, item: Any) -> None:
     if isinstance(item, TelemetrySubscriber):
+        check_handler(plugin.id, "telemetry subscriber", item.handler, ("ctx", "batch"))
         builder.registry.telemetry.append((plugin.id, item))
     elif isinstance(item, Subscriber):
+        check_handler(plugin.id, f"subscriber to {item.event.name!r}", item.handler, ("event", "ctx"))
         handler_name = getattr(item.handler, "__name__", "handler")
         bound = Bound(plugin.id, f"{item.event.name}>{handler_name}", "event", item.handler, event=item.event)
         builder.claim(f"subscriber of plugin {plugin.id!r}", bound.name, plugin)  # its rows are found by this name
@@ -247,11 +257,13 @@ def _add_event(builder: _Builder, plugin: Plugin, item: Any) -> None:
 def _add_job(builder: _Builder, plugin: Plugin, job: Job) -> None:
     if not job.name.startswith(f"{plugin.id}.") or job.every <= 0:
         raise DeclarationError(plugin.id, f"job {job.name!r} must be called {plugin.id}.<what> and run every > 0 s.")
+    check_handler(plugin.id, f"job {job.name!r}", job.handler, ("ctx",))
     if builder.claim("job", job.name, plugin):
         builder.registry.jobs[job.name] = (Bound(plugin.id, job.name, "job", job.handler), job.every)
 
 
 def _add_web(builder: _Builder, plugin: Plugin, route: WebRoute | Webhook) -> None:
+    check_handler(plugin.id, f"web route {route.path!r}", route.handler, ("request", "ctx"))
     if isinstance(route, Webhook):
         if route.path not in builder.webhooks:
             raise DeclarationError(
@@ -272,6 +284,6 @@ def _add_web(builder: _Builder, plugin: Plugin, route: WebRoute | Webhook) -> No
 def _try_web(plugin: Plugin, route: WebRoute) -> None:
     """Let aiohttp look at a route on its own, so that a bad pattern fails here and not the whole server."""
     try:
-        web.UrlDispatcher().add_route(route.method, f"/plugins/{plugin.id}{route.path}", route.handler)
+        web.UrlDispatcher().add_route(route.method, f"/plugins/{plugin.id}{route.path}", web.Request.json)
     except (ValueError, TypeError, AssertionError) as error:
-        raise DeclarationError(plugin.id, f"the web route {route.method} {route.path!r} is wrong: {error}.") from error
+        raise DeclarationError(plugin.id, f"web route {route.method} {route.path!r} is wrong: {error}.") from error

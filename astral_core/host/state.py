@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -48,6 +49,7 @@ class Plugin:
     reason: str = ""
     error: BaseException | None = None
     module: ModuleType | None = None
+    path: Path | None = None  # a plugin in one file, without a package
     declared: Declarations = field(default_factory=Declarations)
 
     @property

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from astral_core.db.tables import storable
 from astral_core.errors import InboxError
 
 UNREADABLE = "unreadable"
@@ -36,10 +37,10 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
         """The user's columns, cut to their widths and free of NUL, which PostgreSQL cannot hold."""
         return {
             "id": self.id,
-            "first_name": _clean(self.first_name, 256),
-            "last_name": _clean(self.last_name, 256),
-            "username": _clean(self.username, 64),
-            "language_code": _clean(self.language_code, 16),
+            "first_name": storable(self.first_name, 256),
+            "last_name": _optional(self.last_name, 256),
+            "username": _optional(self.username, 64),
+            "language_code": _optional(self.language_code, 16),
         }
 
 
@@ -81,7 +82,7 @@ class UnreadableUpdate(InboxError):
     def __init__(self, reason: str, body: bytes) -> None:
         super().__init__(reason)
         self.ext_id = "sha256:" + hashlib.sha256(body).hexdigest()
-        self.payload = body[:65536].decode("utf-8", "replace").replace("\x00", "\ufffd")
+        self.payload = storable(body[:65536].decode("utf-8", "replace"), 65536)
 
 
 def open_envelope(body: bytes) -> Envelope:
@@ -101,7 +102,7 @@ def open_envelope(body: bytes) -> Envelope:
     return Envelope(
         ext_id=str(update_id),
         lane=_lane(part, sender, update_id),
-        kind=kind[:32],
+        kind=storable(kind, 32),
         express=kind in EXPRESS,
         payload=text,
         sender=sender if sender is not None and not sender.is_bot else None,
@@ -118,8 +119,8 @@ def _lane(part: _Part, sender: Sender | None, update_id: int) -> int:
     return sender.id if sender is not None else update_id
 
 
-def _clean(text: str | None, width: int) -> str | None:
-    return text.replace("\x00", "\ufffd")[:width] if text is not None else None
+def _optional(text: str | None, width: int) -> str | None:
+    return storable(text, width) if text is not None else None
 
 
 def as_json(value: Any) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +24,7 @@ from astral_core.db.tables import (
     core_slots,
     core_users,
     now,
+    storable,
 )
 from astral_core.inbox.effect import Content, Effect, Sent
 
@@ -68,11 +69,22 @@ def _outbox_values(seq: int, n: int, lane: int, effect: Effect, blob: int | None
     }
 
 
-async def load_unsent(database: Database) -> list[Delivery]:
-    """The deliveries that an earlier process left, in order."""
+async def unsent_seqs(database: Database) -> list[int]:
+    """The inbox rows whose messages are not all sent, in the order of their commits."""
+    query = select(core_outbox.c.seq).where(core_outbox.c.state == UNSENT).group_by(core_outbox.c.seq)
+    async with database.engine.connect() as connection:
+        return list((await connection.execute(query.order_by(func.min(core_outbox.c.id)))).scalars())
+
+
+async def load_unsent(database: Database, seqs: Sequence[int] | None = None) -> list[Delivery]:
+    """The deliveries that an earlier process left, in order: all of them, or those of the inbox rows `seqs`."""
+    waiting = select(core_outbox.c.seq).where(core_outbox.c.state == UNSENT)
+    if seqs is not None:
+        waiting = waiting.where(core_outbox.c.seq.in_(seqs))
     query = (
         select(core_outbox, core_blobs.c.data)
         .outerjoin(core_blobs, core_blobs.c.id == core_outbox.c.blob_id)
+        .where(core_outbox.c.seq.in_(waiting.scalar_subquery()))
         .order_by(core_outbox.c.id)
     )
     async with database.engine.connect() as connection:
@@ -82,8 +94,6 @@ async def load_unsent(database: Database) -> list[Delivery]:
         grouped[item.seq].append(item)
     deliveries = []
     for seq, items in grouped.items():
-        if not any(item.state == UNSENT for item in items):
-            continue
         contents = {
             item.n: Content(effect=msgspec.json.decode(item.effect, type=Effect), data=item.data) for item in items
         }
@@ -115,7 +125,7 @@ async def mark_sent(connection: AsyncConnection, delivery: Delivery, numbers: Se
     for n in numbers:
         sent = delivery.results[n]
         state = DEAD_EFFECT if sent.refused else SENT
-        dead = {"error": sent.refused, "error_id": error_id} if sent.refused else {}
+        dead = {"error": storable(sent.refused, 4000), "error_id": error_id} if sent.refused else {}
         await connection.execute(
             update(core_outbox)
             .where(core_outbox.c.seq == delivery.seq, core_outbox.c.n == n)
@@ -131,8 +141,8 @@ async def mark_sent(connection: AsyncConnection, delivery: Delivery, numbers: Se
 async def record_dead(connection: AsyncConnection, delivery: Delivery, numbers: Sequence[int], error_id: str) -> None:
     """Write down refused effects of a delivery that was not recorded, so that an owner finds them."""
     for n in numbers:
-        sent = delivery.results[n]
+        error = storable(delivery.results[n].refused or "", 4000)
         values = _outbox_values(delivery.seq, n, delivery.lane, delivery.contents[n].effect, None)
         await connection.execute(
-            insert(core_outbox).values(**values, state=DEAD_EFFECT, error=sent.refused, error_id=error_id)
+            insert(core_outbox).values(**values, state=DEAD_EFFECT, error=error, error_id=error_id)
         )

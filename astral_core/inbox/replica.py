@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
@@ -81,7 +81,7 @@ class Ownership:
         if self._connection is not None and self.owned:
             try:
                 await self._connection.execute(text("SELECT 1"))
-            except DBAPIError:
+            except (SQLAlchemyError, OSError):
                 self.owned = False
         return self.owned
 

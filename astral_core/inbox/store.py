@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.engine import URGENT, Database
-from astral_core.db.tables import DEAD, DONE, PENDING, core_inbox, core_users, now
+from astral_core.db.engine import URGENT, Database, may_pass
+from astral_core.db.tables import DEAD, DONE, PENDING, core_inbox, core_users, now, storable
 from astral_core.errors import DatabaseError, IngestRefused
 
 log = logging.getLogger("astral.inbox")
@@ -91,17 +91,28 @@ class Store:
     _queue: list[_Ticket] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
+    _stopped: bool = False
+    _handing: set[int] = field(default_factory=set)  # inserted here, not handed out yet: `load` leaves them out
 
     def start(self) -> None:
         """Begin to commit."""
+        self._stopped = False
         self._task = asyncio.create_task(self._flush_forever(), name="astral-inbox-flusher")
 
     async def stop(self) -> None:
-        """Commit what is queued, then end."""
-        if self._task:
+        """Commit what is queued, then end; whoever comes later gets a DatabaseError."""
+        if self._task is None:
+            return
+        try:
             await self.write(_nothing)
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        except DatabaseError as error:
+            log.warning("the last commit before the end failed: %s", error)
+        self._stopped = True
+        task, self._task = self._task, None
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        _fail(self._queue, DatabaseError("the inbox is stopped"))
+        self._queue.clear()
 
     async def ingest(self, row: NewRow) -> InboxRow | None:
         """Store `row` durably; None for a duplicate. IngestRefused where the sender shall come back later."""
@@ -113,10 +124,12 @@ class Store:
         return stored
 
     async def write(self, work: Write) -> Any:
-        """Run a small write of the core's own in the next commit."""
+        """Run a small write of the core's own in the next commit; a second time where another one spoilt that."""
         return await self._submit(work)
 
     def _submit(self, work: NewRow | Write) -> asyncio.Future[Any]:
+        if self._stopped:
+            raise DatabaseError("the inbox is stopped")
         ticket = _Ticket(work, asyncio.get_running_loop().create_future())
         self._queue.append(ticket)
         self._wake.set()
@@ -128,45 +141,90 @@ class Store:
             batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
             if not self._queue:
                 self._wake.clear()
-            await self._flush(batch)
+            try:
+                await self._flush(batch)
+            finally:
+                _fail(batch, DatabaseError("the inbox was stopped before the commit"))  # whoever still waits
 
     async def _flush(self, batch: Sequence[_Ticket]) -> None:
-        rows = [ticket for ticket in batch if isinstance(ticket.work, NewRow)]
+        error = await self._commit(batch)
+        if error is None:
+            return
+        log.warning("a commit of %d operations failed: %s", len(batch), type(error).__name__)
+        if len(batch) > 1 and not may_pass(error):  # one of them is bad: the others must not suffer
+            for ticket in batch:
+                if error is None or not may_pass(error):
+                    error = await self._commit([ticket])
+                if error is not None:
+                    _fail([ticket], error)
+            return
+        _fail(batch, error)
+
+    async def _commit(self, batch: Sequence[_Ticket]) -> Exception | None:
+        """Commit `batch`, hand its rows out and tell those who wait; or return why it failed."""
+        rows = [ticket.work for ticket in batch if isinstance(ticket.work, NewRow)]
+        stored: list[InboxRow | None] = []
+        results: list[Any] = []
         try:
             async with self.database.engine.connect() as connection:
                 await connection.execution_options(**{URGENT: True})
-                stored = await insert_rows(connection, [t.work for t in rows if isinstance(t.work, NewRow)])
-                results = {id(ticket): row for ticket, row in zip(rows, stored, strict=True)}
+                stored = await self.insert(connection, rows)
+                inserted = iter(stored)
                 for ticket in batch:
-                    if not isinstance(ticket.work, NewRow):
-                        results[id(ticket)] = await ticket.work(connection)
+                    work = ticket.work
+                    results.append(next(inserted) if isinstance(work, NewRow) else await work(connection))
                 await connection.commit()
         except Exception as error:  # noqa: BLE001  # whatever it was, everybody who waits must learn of it
-            log.warning("a commit of %d operations failed: %s", len(batch), type(error).__name__)
-            for ticket in batch:
-                _fail(ticket.result, error)
-            return
+            self.give_up(stored)
+            return error
         if self.committed:
             self.committed(len(batch))
-        self.accept([row for row in stored if row is not None])
-        for ticket in batch:
+        self.accept(stored)
+        for ticket, result in zip(batch, results, strict=True):
             if not ticket.result.done():
-                ticket.result.set_result(results[id(ticket)])
+                ticket.result.set_result(result)
+        return None
 
-    def accept(self, rows: Sequence[InboxRow]) -> None:
-        """Take committed `rows` into the count and hand them out, in the order of their seq."""
+    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> list[InboxRow | None]:
+        """Insert `rows` in the caller's transaction, which must end with `accept` or `give_up`."""
+        stored = await insert_rows(connection, rows)
+        self._handing.update(row.seq for row in stored if row is not None)
+        return stored
+
+    def accept(self, stored: Iterable[InboxRow | None]) -> None:
+        """Take committed rows into the count and hand them out, in the order of their seq."""
+        rows = [row for row in stored if row is not None]
+        self.give_up(rows)
         self.pending += len(rows)
         if self.dispatch and rows:
             self.dispatch(sorted(rows, key=lambda row: row.seq))
 
+    def give_up(self, stored: Iterable[InboxRow | None]) -> None:
+        """Forget inserted rows whose commit failed. Should it have succeeded unseen, `Lanes.adopt` finds them."""
+        self._handing.difference_update(row.seq for row in stored if row is not None)
+
     async def load(self, lane: int | None, after: int, limit: int) -> list[InboxRow]:
-        """Pending rows in order, of one lane or of all."""
+        """Pending rows in order, of one lane or of all, without those that will be handed out in a moment."""
         query = select(core_inbox).where(core_inbox.c.state == PENDING, core_inbox.c.seq > after)
         if lane is not None:
             query = query.where(core_inbox.c.lane == lane, core_inbox.c.express.is_(False))
         async with self.database.engine.connect() as connection:
-            result = await connection.execute(query.order_by(core_inbox.c.seq).limit(limit))
-            return [_row(record) for record in result]
+            result = await connection.execute(query.order_by(core_inbox.c.seq).limit(limit + len(self._handing)))
+            records = result.all()
+        return [_row(record) for record in records if record.seq not in self._handing][:limit]
+
+    async def load_seqs(self, seqs: Sequence[int]) -> list[InboxRow]:
+        """Those of `seqs` that are pending, in order."""
+        query = select(core_inbox).where(core_inbox.c.state == PENDING, core_inbox.c.seq.in_(seqs))
+        async with self.database.engine.connect() as connection:
+            return [_row(record) for record in await connection.execute(query.order_by(core_inbox.c.seq))]
+
+    async def pending_keys(self) -> list[tuple[int, int]]:
+        """(seq, lane) of every pending row, in order, without those that will be handed out in a moment."""
+        query = select(core_inbox.c.seq, core_inbox.c.lane).where(core_inbox.c.state == PENDING)
+        async with self.database.engine.connect() as connection:
+            records = (await connection.execute(query.order_by(core_inbox.c.seq))).all()
+        return [(record.seq, record.lane) for record in records if record.seq not in self._handing]
 
     async def count_pending(self) -> int:
         """How many rows are pending."""
@@ -180,11 +238,12 @@ async def _nothing(connection: AsyncConnection) -> None:
     del connection
 
 
-def _fail(result: asyncio.Future[Any], error: Exception) -> None:
-    if not result.done():
-        wrapped = DatabaseError(f"the commit failed: {type(error).__name__}")
-        wrapped.__cause__ = error
-        result.set_exception(wrapped)
+def _fail(tickets: Iterable[_Ticket], error: Exception) -> None:
+    for ticket in tickets:
+        if not ticket.result.done():
+            wrapped = DatabaseError(f"the commit failed: {type(error).__name__}")
+            wrapped.__cause__ = None if isinstance(error, DatabaseError) else error
+            ticket.result.set_exception(wrapped)
 
 
 def _row(record: Any) -> InboxRow:
@@ -255,17 +314,10 @@ def mark_dead(seq: int, error_id: str, error: str) -> Any:
     return (
         update(core_inbox)
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
-        .values(state=DEAD, done_at=now(), error_id=error_id, error=error[:4000])
+        .values(state=DEAD, done_at=now(), error_id=error_id, error=storable(error, 4000))
     )
 
 
 def mark_attempt(seq: int, attempts: int) -> Any:
     """The statement that counts a failed attempt."""
     return update(core_inbox).where(core_inbox.c.seq == seq).values(attempts=attempts)
-
-
-def forget_done(before: datetime, seqs: Iterable[int]) -> Any:
-    """The statement that deletes rows done `before`, among `seqs`."""
-    return delete(core_inbox).where(
-        core_inbox.c.seq.in_(list(seqs)), core_inbox.c.state == DONE, core_inbox.c.done_at < before
-    )

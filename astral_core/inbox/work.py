@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
@@ -9,9 +11,11 @@ from typing import Any, Self
 from astral_core.db.engine import Database
 from astral_core.db.session import Session
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.store import InboxRow, NewRow, Store, insert_rows
+from astral_core.inbox.store import InboxRow, NewRow, Store
 
 INTERNAL = "internal"
+KEY_WIDTH = 255
+log = logging.getLogger("astral.inbox")
 
 
 class Work:
@@ -43,9 +47,9 @@ class Work:
 
     def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any]) -> None:
         """Add a durable internal row, unique by `kind` and `key`."""
-        self.rows.append(
-            NewRow(source=f"{INTERNAL}:{kind}", ext_id=key[:255], lane=lane, kind=kind, payload=as_json(body))
-        )
+        if len(key) > KEY_WIDTH:  # a cut key would be the key of another row, too
+            key = key[: KEY_WIDTH - 65] + ":" + hashlib.sha256(key.encode()).hexdigest()
+        self.rows.append(NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body)))
 
     async def release_reads(self) -> None:
         """Give the connection back where nothing was written: what follows takes long and needs none."""
@@ -55,15 +59,22 @@ class Work:
     async def commit(self) -> list[InboxRow]:
         """Commit everything, hand the new rows to their lanes, run the after-commit callbacks."""
         stored: list[InboxRow] = []
-        if self.rows:
-            connection = await self.session.connection()
-            stored = [row for row in await insert_rows(connection, self.rows) if row is not None]
-        if self._session is not None:
-            await self._session.commit()
+        try:
+            if self.rows:
+                connection = await self.session.connection()
+                stored = [row for row in await self._store.insert(connection, self.rows) if row is not None]
+            if self._session is not None:
+                await self._session.commit()
+        except BaseException:
+            self._store.give_up(stored)
+            raise
         self.rows.clear()
         self._store.accept(stored)
         for callback in self.after_commit:
-            callback()
+            try:
+                callback()
+            except Exception:  # the commit stands: its messages must go out, and nothing may run again
+                log.exception("plugin %r: its after-commit callback failed", self.plugin)
         self.after_commit.clear()
         return stored
 

@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.engine import Database
+from astral_core.db.engine import Database, may_pass
 from astral_core.db.tables import now
 from astral_core.declare import Handled
-from astral_core.errors import DatabaseError, Fenced, Refuse, TelegramThrottled, TelegramUnavailable
+from astral_core.errors import DatabaseError, Fenced, HandlerFailed, Refuse, TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import outbox
 from astral_core.inbox.effect import Content, Sender, Sent
 from astral_core.inbox.lanes import Lane
@@ -28,6 +26,7 @@ from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.store import InboxRow, Store, mark_attempt, mark_dead, mark_done
 from astral_core.inbox.work import Work
 from astral_core.observe.errorid import new_error_id
+from astral_core.observe.logs import scope
 
 log = logging.getLogger("astral.inbox")
 
@@ -68,16 +67,12 @@ def is_infrastructure(error: BaseException) -> bool:
     """Whether `error` is our database, our connection to Telegram or our process pool, not a bug."""
     from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need
 
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    if isinstance(error, OperationalError):  # SQLite says "no such table" with the same class
-        text = str(error.orig).lower()
-        return not text.startswith(("no such", "near ", "table ", "ambiguous"))
-    kinds = (
-        InterfaceError, PoolTimeout, DatabaseError, TelegramUnavailable, TelegramThrottled, BrokenProcessPool,
-        ConnectionError,
-    )  # fmt: skip
-    return isinstance(error, kinds)
+    from astral_core.cpu import CpuBusy  # the same
+
+    if isinstance(error, DatabaseError):  # raised out of another error where that was not the database's condition
+        return error.__cause__ is None or may_pass(error.__cause__)
+    kinds = (TelegramUnavailable, TelegramThrottled, BrokenProcessPool, CpuBusy, ConnectionError)
+    return isinstance(error, kinds) or may_pass(error)
 
 
 @dataclass
@@ -94,6 +89,7 @@ class Worker:
 
     async def step(self, lane: Lane) -> float:
         """Do one thing; return the seconds to wait before the next."""
+        scope.set(None)  # a log line of this row must not name the last one's plugin
         if lane.deliveries:
             return await self._deliver(lane, lane.deliveries[0])
         return await self._run(lane, lane.rows[0])
@@ -108,13 +104,25 @@ class Worker:
             delivery = await self._commit(row, work, outcome)
         except Refuse as refusal:
             await work.close()
-            contents = await self.runner.refusal(row, refusal.text)
+            contents = await self._words(self.runner.refusal(row, refusal.text), row)
             delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False)
             self._tell(row, outcome, "refused", started)
         except Fenced:
             log.warning("row %d was ended by somebody else; its effects here are rolled back", row.seq)
-            lane.rows.remove(row)
+            await work.close()
+            left = await outbox.load_unsent(self.database, [row.seq])  # a commit of ours whose answer was lost
+            self._ended(lane, row)
+            lane.deliveries.extend(left)
             return 0
+        except asyncio.CancelledError as error:
+            await work.close()
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not we are cancelled: the handler awaited something that was. That is a failure of its own.
+            failure = HandlerFailed("the handler awaited a cancelled task or future")
+            failure.__cause__ = error
+            return await self._failed(lane, row, outcome, failure, started)
         except Exception as error:  # noqa: BLE001  # a handler may raise anything; nothing of it is swallowed
             await work.close()
             return await self._failed(lane, row, outcome, error, started)
@@ -172,17 +180,34 @@ class Worker:
         error_id = new_error_id()
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
-        contents = await self.runner.apology(row, error_id)
+        contents = await self._words(self.runner.apology(row, error_id), row)
 
-        async def bury(connection: AsyncConnection) -> None:
-            await connection.execute(mark_dead(row.seq, error_id, f"{where}: {type(error).__name__}: {error}"))
+        async def bury(connection: AsyncConnection) -> bool:
+            dead = mark_dead(row.seq, error_id, f"{where}: {type(error).__name__}: {error}")
+            if (await connection.execute(dead)).rowcount != 1:
+                return False
             await outbox.record(connection, row.seq, row.lane, contents)
+            return True
 
-        await self.store.write(bury)
+        buried = await self.store.write(bury)
         self._ended(lane, row)
         lane.failures = 0
+        if not buried:
+            log.warning("row %d was ended by somebody else; it is not buried", row.seq)
+            return
         lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
         self._tell(row, outcome, "dead", started, error_id)
+
+    @staticmethod
+    async def _words(words: Awaitable[list[Content]], row: InboxRow) -> list[Content]:
+        """What to tell the user; nothing where a bug prevents it, because the lane must go on."""
+        try:
+            return await words
+        except Exception as error:
+            if is_infrastructure(error):
+                raise
+            log.exception("row %d: the user could not be told what happened", row.seq)
+            return []
 
     def _tell(
         self, row: InboxRow, outcome: Outcome, result: str, started: float, error_id: str | None = None
@@ -220,6 +245,11 @@ class Worker:
                 if time.monotonic() - delivery.started < LONG_LIFE:
                     return min(0.25 * float(2**delivery.tries), 15.0)
                 sent = Sent(refused=f"gave up: {error}")
+            except Exception as error:
+                if is_infrastructure(error):
+                    raise
+                log.exception("row %d: message %d could not be sent", delivery.seq, n)
+                sent = Sent(refused=f"{type(error).__name__}: {error}")
             delivery.results[n] = sent
             delivery.unmarked.append(n)
         if delivery.recorded or delivery.next is None:

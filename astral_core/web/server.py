@@ -11,6 +11,7 @@ from astral_core.config import Web
 from astral_core.declare import Webhook, WebRoute
 from astral_core.errors import ConfigError
 from astral_core.host.host import Host
+from astral_core.host.state import State
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
 from astral_core.web.health import Health
@@ -40,8 +41,11 @@ def _for_plugin(
     host: Host, plugin: str, route: WebRoute | Webhook
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     ctx = host.contexts[plugin]
+    states = {item.id: item for item in host.plugins}
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        if states[plugin].state is not State.ACTIVE:  # not started yet, or its lifespan failed
+            return web.Response(status=503, headers={"Retry-After": "5"})
         scope.set({"plugin": plugin, "route": route.path})
         return await route.handler(request, ctx)
 

@@ -33,7 +33,7 @@ class TelegramWebhook:
         if not self._is_telegram(request):
             self.metrics.rejected.labels("secret").inc()
             return web.Response(status=403)
-        if not self.accepting:
+        if self._is_closed():
             return _later(2)
         try:
             async with asyncio.timeout(BODY_TIMEOUT):
@@ -41,6 +41,8 @@ class TelegramWebhook:
         except TimeoutError:
             self.metrics.rejected.labels("slow").inc()
             return web.Response(status=408)
+        if self._is_closed():
+            return _later(2)  # the bot was stopped while the body came in
         try:
             answered = await self.ingest.take(body)
         except IngestRefused as refused:
@@ -53,6 +55,9 @@ class TelegramWebhook:
             # Telegram runs a method that stands in the answer: the button's spinner stops without another request.
             return web.json_response({"method": "answerCallbackQuery", "callback_query_id": answered})
         return web.Response()
+
+    def _is_closed(self) -> bool:
+        return not self.accepting
 
     def _is_telegram(self, request: web.Request) -> bool:
         given = request.headers.get(HEADER, "").encode("utf-8", "surrogateescape")

@@ -25,6 +25,7 @@ THEMES = ("night", "paper")
 """The themes that a user may choose; the first is the one to begin with."""
 
 _DAY_SECONDS = 86400
+_ONE_LINE = 64  # characters that stand in one line of the footer at full size
 
 
 def request_of(birth: Birth, system: HouseSystem = HouseSystem.PLACIDUS) -> ChartRequest | Ambiguous | Nonexistent:
@@ -105,7 +106,9 @@ def subtitle(birth: Birth, language: str) -> tuple[str, ...]:
         moment = resolve(birth)
         if isinstance(moment, Moment):
             when = f"{when} ({offset_label(moment.offset_seconds)})"
-    return tuple(filter(None, (when, place_name(birth.place, language))))
+    lines = tuple(filter(None, (when, place_name(birth.place, language))))
+    joined = " · ".join(lines)
+    return (joined,) if len(joined) <= _ONE_LINE else lines
 
 
 def offset_label(offset_seconds: float) -> str:

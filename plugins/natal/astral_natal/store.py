@@ -17,9 +17,7 @@ from astral_natal.tables import natal_charts, natal_readings
 
 @dataclass(frozen=True, slots=True)
 class StoredChart:
-    """A user's chart; `theme` is the one in which the user looked at it last.
-
-    """
+    """A user's chart; `theme` is the one in which the user looked at it last."""
 
     id: int
     user_id: int
@@ -110,7 +108,7 @@ async def keep_reading(
     values = {"key": key, "language": language, "messages": _json(messages)}
     if order_id is not None:
         waiting = update(natal_readings).where(natal_readings.c.order_id == order_id)
-        if (await session.execute(waiting.values(**values))).rowcount:
+        if await session.scalar(waiting.values(**values).returning(natal_readings.c.id)) is not None:
             return
     await session.execute(insert(natal_readings).values(user_id=user_id, order_id=order_id, **values))
 
@@ -145,7 +143,8 @@ async def purge(session: Session, user_id: int) -> int:
     """Delete all that is stored of a user; return the number of rows."""
     rows = 0
     for table in (natal_readings, natal_charts):
-        rows += int((await session.execute(delete(table).where(table.c.user_id == user_id))).rowcount)
+        gone = await session.execute(delete(table).where(table.c.user_id == user_id).returning(table.c.id))
+        rows += len(gone.all())
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -12,6 +13,7 @@ from astral_core import PluginContext, Work, now
 from astral_payments.api import OrderRevoked
 from astral_payments.tables import PAID, REFUNDED, entitlements, orders, payments, refunds
 
+FIRST_TRY = timedelta(seconds=30)
 REFUND_FINAL = frozenset({"succeeded", "canceled", "failed"})
 
 
@@ -45,7 +47,7 @@ async def record_refund(session: AsyncSession, payment: Any, reason: str, actor:
             reason=reason,
             actor=actor,
             attempts=0,
-            next_try_at=now(),
+            next_try_at=now() + FIRST_TRY,  # the step asks at once; this is for when it is lost
             created_at=now(),
         )
         .on_conflict_do_nothing(index_elements=["payment_id"])
@@ -87,5 +89,3 @@ async def close_refund(session: AsyncSession, payment_id: int, status: str, **va
         .where(refunds.c.payment_id == payment_id, refunds.c.status.not_in(REFUND_FINAL))
         .values(status=status, **values)
     )
-
-

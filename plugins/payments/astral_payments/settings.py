@@ -29,4 +29,6 @@ class PaymentsSettings(BaseModel):
     @property
     def test_mode(self) -> bool:
         """Whether the YooKassa key is a test shop's."""
-        return self.yookassa_secret_key is not None and self.yookassa_secret_key.get_secret_value().startswith("test_")
+        return self.yookassa_secret_key is not None and self.yookassa_secret_key.get_secret_value().startswith(
+            "test_"
+        )

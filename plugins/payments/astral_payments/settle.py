@@ -109,7 +109,9 @@ def mismatch(payment: Any, remote: Remote) -> str:
         "metadata.payment_id": (str(payment.id), remote.payment_id),
         "id": (payment.provider_ref or remote.ref, remote.ref),
     }
-    wrong = [f"{name} is {theirs!r}, expected {ours!r}" for name, (ours, theirs) in expected.items() if ours != theirs]
+    wrong = [
+        f"{name} is {theirs!r}, expected {ours!r}" for name, (ours, theirs) in expected.items() if ours != theirs
+    ]
     if remote.status not in TRANSITIONS:
         wrong.append(f"status {remote.status!r} is unknown")
     elif not is_old_news(payment.status, remote.status) and remote.status not in TRANSITIONS[payment.status]:
@@ -176,9 +178,7 @@ async def _grant(work: Work, payment: Any, order: Any) -> bool:
     granted = (
         inserting(work.session, entitlements)
         .values(**values)
-        .on_conflict_do_nothing(
-            index_elements=["user_id", "product"], index_where=text("revoked_at IS NULL")
-        )
+        .on_conflict_do_nothing(index_elements=["user_id", "product"], index_where=text("revoked_at IS NULL"))
         .returning(entitlements.c.id)
     )
     return (await work.session.execute(granted)).scalar_one_or_none() is not None

@@ -32,10 +32,14 @@ PEOPLE = ({"first_name": "Анна", "language_code": "ru"}, {"first_name": "Ben
     show_default=True,
     help="Folder of the bot's database; emptied at every start, as the emulated Telegram is new too.",
 )
-def main(port: int, bot_port: int, data: Path) -> None:
+@click.option(
+    "--plugin", "files", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A plugin in one file for the bot; may be repeated.",
+)  # fmt: skip
+def main(port: int, bot_port: int, data: Path, files: tuple[Path, ...]) -> None:
     """A bot in the browser: no token, no account, no network."""
     try:
-        asyncio.run(play(port, bot_port or free_port(), data))
+        asyncio.run(play(port, bot_port or free_port(), data, files))
     except OSError as error:
         click.echo(
             f"The playground cannot listen on 127.0.0.1:{port} ({error.strerror}). Stop the program that uses the "
@@ -47,12 +51,13 @@ def main(port: int, bot_port: int, data: Path) -> None:
         click.echo("\nBye.", err=True)
 
 
-async def play(port: int, bot_port: int, data: Path) -> None:
+async def play(port: int, bot_port: int, data: Path, files: tuple[Path, ...] = ()) -> None:
     """Serve until a signal."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     telegram = TelegramEmulator(port=port)
+    telegram.world.bot.first_name = "Astral Bot"
     add_page(telegram.app)
     shop = Shop()
     yookassa = YooKassaEmulator(shops=(shop,), notification_url=f"http://127.0.0.1:{bot_port}/webhook/yookassa")
@@ -61,9 +66,10 @@ async def play(port: int, bot_port: int, data: Path) -> None:
             telegram.user(**person, stars=500)
         await asyncio.to_thread(_empty, data)
         environment = bot_environment(telegram, yookassa, shop, bot_port, data)
-        supervisor = Supervisor(
-            [sys.executable, "-m", "astral_core.cli", "run"], environment, telegram.world.set_bot_up
-        )
+        command = [sys.executable, "-m", "astral_core.cli", "run"]
+        for path in files:
+            command += ["--plugin", str(path.resolve())]
+        supervisor = Supervisor(command, environment, telegram.world.set_bot_up)
         running = asyncio.create_task(supervisor.run())
         click.echo(f"\n  Astral Bot is in your browser:  {telegram.url}/\n\n  Ctrl-C ends it.\n")
         await stopping.wait()

@@ -38,7 +38,7 @@ def offset_label(seconds: float) -> str:
 
 
 def moment_of(birth: Birth) -> Moment:
-    """Return the moment of a birth, for a repeated hour not asked about the first, for a skipped one what followed."""
+    """Return the moment of a birth: the first where two are possible, what the clock showed instead where none is."""
     found = resolve(birth)
     match found:
         case Ambiguous():

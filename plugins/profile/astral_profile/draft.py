@@ -28,7 +28,6 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
     rev: int
     step: Step = "date"
-    profile_id: int | None = None
     editing: bool = False
     date: dt.date | None = None
     time: dt.time | None = None
@@ -59,12 +58,11 @@ def new_draft() -> Draft:
     return Draft(rev=secrets.randbits(40))
 
 
-def draft_of(profile_id: int, birth: Birth) -> Draft:
+def draft_of(birth: Birth) -> Draft:
     """Return a complete draft of a saved profile, to be changed."""
     return Draft(
         rev=secrets.randbits(40),
         step="edit",
-        profile_id=profile_id,
         editing=True,
         date=birth.date,
         time=birth.time,

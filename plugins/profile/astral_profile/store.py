@@ -35,7 +35,7 @@ async def load_draft(session: Session, user_id: int) -> Draft | None:
         return None
     try:
         return msgspec.json.decode(data, type=Draft)
-    except (msgspec.ValidationError, ValueError):
+    except msgspec.DecodeError:
         # The message of the error may quote the data, and so it stays out of the log.
         log.warning("the draft of user %d is not readable by this version; it is asked for anew", user_id)
         return None
@@ -44,8 +44,8 @@ async def load_draft(session: Session, user_id: int) -> Draft | None:
 async def save_draft(session: Session, user_id: int, draft: Draft) -> None:
     """Keep the user's unfinished questionnaire."""
     values = {"data": msgspec.json.encode(draft).decode(), "updated_at": now()}
-    changed = await session.execute(update(drafts).where(drafts.c.user_id == user_id).values(**values))
-    if not changed.rowcount:
+    changed = update(drafts).where(drafts.c.user_id == user_id).values(**values).returning(drafts.c.user_id)
+    if await session.scalar(changed) is None:
         await session.execute(insert(drafts).values(user_id=user_id, **values))
 
 
@@ -56,8 +56,8 @@ async def drop_draft(session: Session, user_id: int) -> None:
 
 async def drop_old_drafts(session: Session, before: dt.datetime) -> int:
     """Forget what nobody has gone on with since; return how many there were."""
-    result = await session.execute(delete(drafts).where(drafts.c.updated_at < before))
-    return int(result.rowcount)
+    old = delete(drafts).where(drafts.c.updated_at < before).returning(drafts.c.user_id)
+    return len((await session.execute(old)).all())
 
 
 async def save_profile(session: Session, user_id: int, profile_id: int | None, birth: Birth) -> int:
@@ -65,11 +65,10 @@ async def save_profile(session: Session, user_id: int, profile_id: int | None, b
     values = {**_columns(birth), "updated_at": now()}
     if profile_id is not None:
         own = (profiles.c.id == profile_id, profiles.c.user_id == user_id)
-        changed = await session.execute(update(profiles).where(*own).values(**values))
-        if changed.rowcount:
-            return profile_id
-    result = await session.execute(insert(profiles).values(user_id=user_id, **values).returning(profiles.c.id))
-    return int(result.scalar_one())
+        await session.execute(update(profiles).where(*own).values(**values))
+        return profile_id
+    added = insert(profiles).values(user_id=user_id, **values).returning(profiles.c.id)
+    return int((await session.execute(added)).scalar_one())
 
 
 async def export(session: Session, user_id: int) -> dict[str, Any]:
@@ -84,7 +83,8 @@ async def purge(session: Session, user_id: int) -> int:
     """Delete everything kept about a user; return the number of rows."""
     count = 0
     for table in (drafts, profiles):
-        count += (await session.execute(delete(table).where(table.c.user_id == user_id))).rowcount
+        gone = delete(table).where(table.c.user_id == user_id).returning(table.c.user_id)
+        count += len((await session.execute(gone)).all())
     return count
 
 

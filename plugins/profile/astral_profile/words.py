@@ -74,13 +74,22 @@ def clock_words(t: Translate, birth: Birth) -> Markup:
 
 def birth_lines(t: Translate, birth: Birth, language: str) -> list[Markup]:
     """Return the lines of a card that tell a whole birth."""
-    time = t("time unknown") if birth.time is None else t("{time}", time=time_words(birth.time, language))
-    return [
-        t("📅 {date}", date=date_words(birth.date, language)),
-        t("🕑 {time}", time=time),
-        t("📍 {place}", place=place_lines(birth.place, language)),
-        t("🌐 {clock}", clock=clock_words(t, birth)),
-    ]
+    lines = told_lines(t, birth.date, birth.time, birth.place, language, time_told=True)
+    return [*lines, Markup("🌐 {}").format(clock_words(t, birth))]
+
+
+def told_lines(
+    t: Translate, date: dt.date | None, time: dt.time | None, place: Place | None, language: str, *, time_told: bool
+) -> list[Markup]:
+    """Return one line for each answer given so far."""
+    lines = []
+    if date is not None:
+        lines.append(Markup("📅 {}").format(date_words(date, language)))
+    if time_told:
+        lines.append(Markup("🕑 {}").format(t("time unknown") if time is None else time_words(time, language)))
+    if place is not None:
+        lines.append(Markup("📍 {}").format(place_lines(place, language)))
+    return lines
 
 
 def _format(day: dt.date, pattern: str, language: str) -> str:

@@ -1,3 +1,3 @@
-"""Alembic versions of the core's tables."""
+"""Alembic versions of the natal plugin's tables."""
 
 from __future__ import annotations

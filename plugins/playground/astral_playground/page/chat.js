@@ -189,7 +189,7 @@ function drawEmpty() {
 let shownUser = 0;
 let nearEnd = true;
 
-export function scrollToEnd(smooth = false) {
+function scrollToEnd(smooth = false) {
   const view = byId("scroll");
   view.scrollTo({ top: view.scrollHeight, behavior: smooth ? "smooth" : "instant" });
 }

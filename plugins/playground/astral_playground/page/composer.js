@@ -112,7 +112,7 @@ function pick(accept, kind) {
   picker.click();
 }
 
-export function askLocation() {
+function askLocation() {
   const [, latitude, longitude] = CITIES[0];
   const fields = [
     {
@@ -170,7 +170,7 @@ export function askLocation() {
   );
 }
 
-export function askContact() {
+function askContact() {
   const fields = [
     { name: "phone", label: t("Phone number"), type: "tel", required: true, value: "+79990000000" },
   ];

@@ -14,9 +14,9 @@ const TABS = ["timeline", "message", "trouble", "person"];
 const WIDE_PX = 1180;
 let tab = "timeline";
 
-export const inspectorOpen = () => document.body.dataset.inspector === "open";
+const inspectorOpen = () => document.body.dataset.inspector === "open";
 
-export function showInspector(open) {
+function showInspector(open) {
   document.body.dataset.inspector = open ? "open" : "closed";
   byId("inspector").inert = !open;
   byId("toggle-inspector").setAttribute("aria-expanded", String(open));
@@ -24,7 +24,7 @@ export function showInspector(open) {
   if (open && innerWidth < WIDE_PX) byId(`tab-${tab}`).focus();
 }
 
-export function showTab(name) {
+function showTab(name) {
   tab = name;
   for (const one of TABS) {
     const chosen = one === tab;
@@ -35,13 +35,15 @@ export function showTab(name) {
   changed();
 }
 
+/** Choose a message, or let it go by choosing it again. Where there is room, the inspector opens by itself. */
 export function inspectMessage(one) {
-  store.selected =
-    store.selected === one.message_id && inspectorOpen() && tab === "message" ? 0 : one.message_id;
+  const narrow = innerWidth < WIDE_PX;
+  const shown = narrow || (inspectorOpen() && tab === "message");
+  store.selected = shown && store.selected === one.message_id ? 0 : one.message_id;
   changed();
   if (!store.selected) return;
   showTab("message");
-  if (!inspectorOpen() && innerWidth >= WIDE_PX) showInspector(true);
+  if (!inspectorOpen() && !narrow) showInspector(true);
 }
 
 /** The updates in which a message took part: it was sent by one, or its button was pressed, or a call made it. */

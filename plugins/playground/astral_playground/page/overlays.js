@@ -136,7 +136,7 @@ export function toggleMenu(button, panel, show = panel.hidden) {
   if (show) panel.querySelector("button, input")?.focus();
 }
 
-export function closeMenus(event) {
+function closeMenus(event) {
   if (!openMenu) return;
   const { button, panel } = openMenu;
   if (event?.type === "pointerdown" && (panel.contains(event.target) || button.contains(event.target)))

@@ -17,7 +17,6 @@ export const store = {
   selected: 0, // message_id shown in the inspector
   pressed: new Set(), // "user:message:data" of buttons that wait for the bot's answer
   typing: {}, // user id -> { action, until }
-  checkouts: {}, // "user:message_id" or "user:slug" -> the last checkout event
   read: {}, // user id -> the last message_id seen
   reply: 0, // message_id the next message answers
 };
@@ -43,7 +42,6 @@ export const user = (id = store.userId) => store.users.find((one) => one.id === 
 export const chat = (id = store.userId) => store.chats[id] ?? [];
 export const message = (id, userId = store.userId) => chat(userId).find((one) => one.message_id === id);
 export const pressKey = (userId, messageId, data) => `${userId}:${messageId}:${data}`;
-export const checkoutKey = (event) => `${event.user_id}:${event.slug ?? event.message_id}`;
 
 export function localized(texts, language) {
   return texts?.[language] || texts?.[""] || "";
@@ -118,9 +116,6 @@ const reducers = {
     store.typing[userId] = { action, until: Date.now() + TYPING_MS };
     setTimeout(changed, TYPING_MS + 20);
   },
-  checkout(event) {
-    store.checkouts[checkoutKey(event)] = event;
-  },
   balance(event) {
     const one = user(event.user_id);
     if (one) one.stars = event.stars;
@@ -135,7 +130,6 @@ const reducers = {
   update(update) {
     upsert(store.updates, "update_id", update, LIMIT);
   },
-  call() {}, // calls arrive again inside their update
   faults({ faults, switches }) {
     store.faults = faults;
     store.switches = switches;

@@ -197,7 +197,7 @@ function card(update) {
   return node;
 }
 
-export function percentile(values, share) {
+function percentile(values, share) {
   if (!values.length) return null;
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)];

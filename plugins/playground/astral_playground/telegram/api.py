@@ -68,7 +68,7 @@ async def _before(world: World, fault: Fault) -> None:
 def _chat_id(world: World, params: Params) -> int | None:
     """The chat that the call refers to, directly or by the query that it answers."""
     chat_id = params.text("chat_id") or params.text("user_id")
-    if re.fullmatch(r"-?\d{1,18}", chat_id):
+    if re.fullmatch(r"-?[0-9]{1,18}", chat_id):
         return int(chat_id)
     query = world.queries.get(params.text("callback_query_id"))
     checkout = world.checkouts.get(params.text("pre_checkout_query_id"))

@@ -41,7 +41,7 @@ def _announce(world: World, user: User, invoice: Invoice, state: str, error: str
     world.emit("checkout", user_id=user.id, invoice=invoice, state=state, error=error, deadline=deadline)
     message = world.find(user.id, invoice.message_id or 0)
     if message is not None:
-        world.emit("edit", message=message)
+        world.emit("invoice", message=message)
 
 
 async def pay(world: World, user: User, invoice: Invoice) -> Outcome:

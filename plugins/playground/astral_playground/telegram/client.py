@@ -11,7 +11,7 @@ from .params import Upload
 from .records import CallbackQuery, Message, User
 from .state import World
 
-TIMEOUT = 10.0  # s of real time that a wait may take
+TIMEOUT = 30.0  # s of real time that a wait may take
 _SHOWN = 5
 
 Predicate = Callable[[Message], bool]
@@ -50,20 +50,17 @@ class EmulatedUser:
     def last(self) -> Message:
         """The newest message of the bot; LookupError when there is none."""
         for message in reversed(self.messages):
-            if message.sender != "user":
+            if message.sender == "bot":
                 return message
         raise LookupError(f"the bot has not written to {self.user.first_name} yet")
 
     def _on_event(self, name: str, data: dict[str, Any]) -> None:
         if name in {"message", "edit"}:
             message = data["message"]
-            if message.chat_id != self.user.id or message.sender == "user":
-                return
-            self._fresh.append(message)
+            if message.chat_id == self.user.id and message.sender == "bot":
+                self._fresh.append(message)
         elif name == "toast" and data["user_id"] == self.user.id:
             self.toasts.append(data["text"])
-        elif name not in {"answered", "delete", "checkout", "balance"}:
-            return
         self._changed.set()
 
     # Acts
@@ -169,7 +166,7 @@ class EmulatedUser:
             ) from None
 
     async def wait_until(self, condition: Callable[[], bool], *, timeout: float = TIMEOUT) -> None:  # noqa: ASYNC109 - as above
-        """Return once `condition()` holds; it is asked at every event of the chat."""
+        """Return once `condition()` holds; it is asked whenever anything happens in the world."""
         try:
             async with asyncio.timeout(timeout):
                 while True:

@@ -99,7 +99,10 @@ class WebhookDelivery:
             self._queues.clear()
             self._loaded.clear()
             self._gone_since = None
-        if name in {"webhook", "reset", "switches"}:
+        if name == "retry":
+            for queue in self._queues.values():
+                queue.wake_at = 0.0
+        if name in {"webhook", "reset", "switches", "retry"}:
             self._wake.set()
 
     async def _run(self) -> None:

@@ -123,6 +123,10 @@ class TelegramEmulator:
         self.world.emit("faults")
         return fault
 
+    def retry(self) -> None:
+        """Deliver at once what waits for its next try, as after a restart of the bot."""
+        self.world.emit("retry")
+
     def switch(self, **switches: Any) -> None:
         """Set switches of the delivery: duplicate_every, drop_response_every, delay, reorder, paused."""
         unknown = switches.keys() - self.world.switches.to_dict().keys()

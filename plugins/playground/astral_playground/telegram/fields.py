@@ -27,7 +27,7 @@ class Fields:
             raise PageError(415, "the body must be JSON with Content-Type: application/json")
         try:
             body = json.loads(await request.text())
-        except (ValueError, RecursionError):
+        except (ValueError, LookupError, RecursionError):  # LookupError: an unknown charset
             raise PageError(400, "the body is no JSON") from None
         if not isinstance(body, dict):
             raise PageError(400, "the body must be a JSON object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.web_request import FileField
@@ -42,6 +43,7 @@ def routes(world: World, stream: Stream) -> list[web.RouteDef]:
         web.delete("/api/faults", api.clear_faults),
         web.delete("/api/faults/{id}", api.remove_fault),
         web.post("/api/switches", api.switch),
+        web.post("/api/retry", api.retry),
         web.post("/api/trace", api.trace),
         web.post("/api/reset", api.reset),
     ]
@@ -63,6 +65,7 @@ class _PageApi:
         return self._world.user(_number(request))
 
     async def state(self, _request: web.Request) -> web.Response:
+        self._stream.watch()
         return self._state()
 
     def _state(self) -> web.Response:
@@ -83,8 +86,8 @@ class _PageApi:
         if file.kind == "photo":
             return web.Response(body=file.data, content_type=file.mime_type, headers=headers)
         disposition = web.Response(body=file.data, content_type="application/octet-stream", headers=headers)
-        name = "".join(char for char in file.file_name if char.isascii() and (char.isalnum() or char in "._-"))
-        disposition.headers["Content-Disposition"] = f'attachment; filename="{name or "file"}"'
+        name = quote(file.file_name, safe="")  # RFC 6266, 8187
+        disposition.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
         return disposition
 
     async def add_user(self, request: web.Request) -> web.Response:
@@ -231,6 +234,11 @@ class _PageApi:
             setattr(switches, name, value)
         self._world.emit("switches")
         return web.json_response(switches.to_dict())
+
+    async def retry(self, request: web.Request) -> web.Response:
+        (await Fields.read(request)).nothing_else()
+        self._world.emit("retry")
+        return web.json_response({"pending": len(self._world.updates.pending)}, status=202)
 
     async def trace(self, request: web.Request) -> web.Response:
         fields = await Fields.read(request)

@@ -139,7 +139,7 @@ async def _read_params(request: web.Request) -> Params:
 async def _add_json(request: web.Request, params: Params) -> None:
     try:
         body = await request.json()
-    except (ValueError, RecursionError):
+    except (ValueError, LookupError, RecursionError):  # LookupError: an unknown charset
         raise ApiError(400, "Bad Request: can't parse the request's body as JSON") from None
     if not isinstance(body, dict):
         raise ApiError(400, "Bad Request: an Object is expected as the request's body")
@@ -149,7 +149,7 @@ async def _add_json(request: web.Request, params: Params) -> None:
 async def _add_form(request: web.Request, params: Params) -> None:
     try:
         form = await request.post()
-    except ValueError:
+    except (ValueError, LookupError, AssertionError):  # what aiohttp raises for broken parts
         raise ApiError(400, "Bad Request: can't parse the request's body as a form") from None
     for name, value in form.items():
         if isinstance(value, FileField):

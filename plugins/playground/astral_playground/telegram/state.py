@@ -187,7 +187,7 @@ class World:
         """The chat that a call names, if the bot may use it; ApiError in Telegram's words otherwise."""
         if not chat_id:
             raise bad_request("Chat_id is empty")
-        user = self.users.get(int(chat_id)) if re.fullmatch(r"\d{1,18}", chat_id) else None
+        user = self.users.get(int(chat_id)) if re.fullmatch(r"[0-9]{1,18}", chat_id) else None
         if user is None or not user.started:
             raise bad_request("Chat not found")
         if write and user.blocked:

@@ -40,6 +40,7 @@ class Stream:
         self._next = 1
         self._waiting: set[asyncio.Event] = set()
         self._closed = False
+        self._watched = False
         self.life = secrets.token_hex(4)
         world.listen(self._on_event)
 
@@ -48,7 +49,13 @@ class Stream:
         """The id of the newest event."""
         return f"{self.life}-{self._next - 1}"
 
+    def watch(self) -> None:
+        """Somebody looks: keep events from now on. Before that they would cost time for nobody."""
+        self._watched = True
+
     def _on_event(self, name: str, data: dict[str, Any]) -> None:
+        if not self._watched:
+            return
         view = _event_view(self._world, name, data)
         if view is None:
             return
@@ -78,6 +85,7 @@ class Stream:
             }
         )
         await response.prepare(request)
+        self.watch()
         after = self._place(request.headers.get("Last-Event-ID") or request.query.get("after", ""))
         if after is None:
             after = self._next - 1
@@ -117,12 +125,13 @@ class Stream:
         return int(number) if first - 1 <= int(number) < self._next else None
 
 
-_NAMES = {"switches": "faults"}
+# Events of the world that are the same thing to the page.
+_NAMES = {"switches": "faults", "invoice": "edit"}
 
 
 def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any] | None:  # noqa: C901 - one table
     match name:
-        case "message" | "edit":
+        case "message" | "edit" | "invoice":
             message = data["message"]
             return {"user_id": message.chat_id, "message": views.message_view(world, message)}
         case "pressed" | "answered":
@@ -155,7 +164,7 @@ def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any]
         case "trace":
             own = data["event"]
             return own if isinstance(own, dict) else {"event": own}
-        case "webhook":
+        case "webhook" | "retry":
             return None
         case _:
             return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -65,6 +66,7 @@ class UpdateLog:
         self.allowed: list[str] | None = None
         self.pending: dict[int, Update] = {}
         self.history: deque[Update] = deque(maxlen=_HISTORY)
+        self._first_expiry = math.inf
         self._wakers: list[Callable[[], None]] = []
 
     def on_add(self, waker: Callable[[], None]) -> None:
@@ -107,6 +109,7 @@ class UpdateLog:
         )
         self._next_id += 1
         self.pending[update.update_id] = update
+        self._first_expiry = min(self._first_expiry, update.expires_at)
         self.history.append(update)
         self.changed(update)
         for waker in list(self._wakers):
@@ -127,9 +130,12 @@ class UpdateLog:
     def expire(self, but: AbstractSet[int] = frozenset()) -> None:
         """Drop what is too old to be delivered, except for the updates with ids in `but`."""
         now = self._clock.time()
+        if now <= self._first_expiry:
+            return
         for update in [update for update in self.pending.values() if update.expires_at < now]:
             if update.update_id not in but:
                 self.forget(update, "expired")
+        self._first_expiry = min((update.expires_at for update in self.pending.values()), default=math.inf)
 
     def drop_all(self) -> None:
         """Forget every pending update (drop_pending_updates)."""

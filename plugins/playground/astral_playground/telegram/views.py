@@ -12,6 +12,7 @@ from .state import World
 from .updates import Update
 
 _SIMPLE_KINDS = ("location", "contact")
+_SHOWN_CALLS = 50  # of an update; a broadcast after one command would otherwise be told again and again
 
 
 def user_view(world: World, user: User) -> dict[str, Any]:
@@ -208,7 +209,7 @@ def update_view(update: Update) -> dict[str, Any]:
         "summary": update.summary,
         "state": update.state,
         "deliveries": [asdict(delivery) for delivery in update.deliveries],
-        "calls": [call_view(call, whole=False) for call in update.calls],
+        "calls": [call_view(call, whole=False) for call in update.calls[-_SHOWN_CALLS:]],
         "raw": update.to_dict(),
     }
 

@@ -164,3 +164,17 @@ async def test_newest_message_is_in_view(page: Page, emulator: Any, make: Any) -
     await expect(page.locator('[data-id="1"]')).to_be_in_viewport()
     await page.locator("#to-end").click()
     await expect(page.locator('[data-id="41"]')).to_be_in_viewport()
+
+
+async def test_choosing_a_message_on_a_phone(open_page: Any, emulator: Any, make: Any) -> None:
+    """A tap marks the message, the inspector then opens at it, a second tap lets it go."""
+    emulator.say(make["message"](7, "привет"))
+    page: Page = await open_page(f"http://127.0.0.1:{emulator.port}", width=390, height=844)
+    text = page.locator('[data-id="7"] .text')
+    await text.click()
+    await expect(page.locator(".chosen")).to_have_count(1)
+    await page.locator("#toggle-inspector").click()
+    await expect(page.locator("#panel-message pre")).to_contain_text('"message_id": 7')
+    await page.keyboard.press("Escape")
+    await text.click()
+    await expect(page.locator(".chosen")).to_have_count(0)

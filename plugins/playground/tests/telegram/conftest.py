@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 import telegram
 from aiohttp import web
-from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 from telegram.request import HTTPXRequest
+
+from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 
 
 def make_png(width: int, height: int) -> bytes:
@@ -59,7 +60,9 @@ def new_bot() -> Callable[[TelegramEmulator], telegram.Bot]:
 
     def make(emulator: TelegramEmulator, token: str | None = None) -> telegram.Bot:
         def request() -> HTTPXRequest:
-            return HTTPXRequest(read_timeout=20, httpx_kwargs={"trust_env": False})
+            return HTTPXRequest(
+                read_timeout=30, connect_timeout=30, pool_timeout=30, httpx_kwargs={"trust_env": False}
+            )
 
         return telegram.Bot(
             token or emulator.token,
@@ -151,9 +154,9 @@ class Receiver:
         finally:
             self.running -= 1
 
-    async def got(self, count: int, timeout: float = 10) -> list[dict[str, Any]]:
+    async def got(self, count: int) -> list[dict[str, Any]]:
         """Wait until `count` updates have come."""
-        async with asyncio.timeout(timeout), self.changed:
+        async with asyncio.timeout(30), self.changed:
             await self.changed.wait_for(lambda: len(self.updates) >= count)
         return self.updates
 
@@ -188,9 +191,9 @@ async def receiver() -> AsyncIterator[Receiver]:
 def settle() -> Callable[[Callable[[], bool]], Any]:
     """Waits until a condition holds, giving the loop its turns."""
 
-    async def wait(condition: Callable[[], bool], timeout: float = 10) -> None:
-        async with asyncio.timeout(timeout):
-            while not condition():
+    async def wait(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():  # noqa: ASYNC110 - any condition, not one that announces itself
                 await asyncio.sleep(0.002)
 
     return wait

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import telegram
 from aiohttp import web
-from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
+
+from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 
 Settle = Callable[..., Any]
 
@@ -22,26 +23,22 @@ def status(code: int, **headers: str) -> Callable[[], web.Response]:
 
 
 @pytest.fixture
-async def hooked(tg: TelegramEmulator, bot: telegram.Bot, receiver: Any) -> AsyncIterator[TelegramEmulator]:
+async def hooked(tg: TelegramEmulator, bot: telegram.Bot, receiver: Any) -> TelegramEmulator:
     """An emulator that delivers to `receiver`."""
     await bot.set_webhook(receiver.url, secret_token="s3cret", max_connections=10)
-    yield tg
+    return tg
 
 
 @pytest.fixture
-async def frozen_hook(
-    frozen: TelegramEmulator, frozen_bot: telegram.Bot, receiver: Any
-) -> AsyncIterator[TelegramEmulator]:
+async def frozen_hook(frozen: TelegramEmulator, frozen_bot: telegram.Bot, receiver: Any) -> TelegramEmulator:
     """The same with time that stands still."""
     await frozen_bot.set_webhook(receiver.url)
-    yield frozen
+    return frozen
 
 
-async def sleeping(clock: ManualClock, seconds: float) -> None:
+async def sleeping(clock: ManualClock, seconds: float, settle: Settle) -> None:
     """Wait until somebody sleeps for so long."""
-    async with asyncio.timeout(10):
-        while not any(abs(left - seconds) < 0.01 for left in clock.sleepers()):
-            await asyncio.sleep(0.002)
+    await settle(lambda: any(abs(left - seconds) < 0.01 for left in clock.sleepers()))
 
 
 async def failed(tg: TelegramEmulator, tries: int, settle: Settle) -> None:
@@ -150,7 +147,7 @@ async def test_retries(
     await anna.send("b")
     await receiver.got(2)
     for count, pause in enumerate((2, 4, 8, 16, 32), start=3):
-        await sleeping(clock, pause)
+        await sleeping(clock, pause, settle)
         clock.advance(pause - 0.1)
         await asyncio.sleep(0.01)
         assert len(receiver.updates) == count - 1
@@ -181,19 +178,21 @@ async def test_pauses_are_bounded(
         await receiver.got(count)
 
 
-async def test_retry_after_is_honoured(frozen_hook: TelegramEmulator, receiver: Any, clock: ManualClock) -> None:
+async def test_retry_after_is_honoured(
+    frozen_hook: TelegramEmulator, receiver: Any, clock: ManualClock, settle: Settle
+) -> None:
     """Retry-After replaces the pause."""
     receiver.answers = [status(503, **{"Retry-After": "7"}), status(503, **{"Retry-After": "soon"})]
     anna = frozen_hook.user("Анна")
     await anna.send("a")
     await receiver.got(1)
-    await sleeping(clock, 7)
+    await sleeping(clock, 7, settle)
     clock.advance(6.5)
     await asyncio.sleep(0.02)
     assert len(receiver.updates) == 1
     clock.advance(0.5)
     await receiver.got(2)
-    await sleeping(clock, 2)
+    await sleeping(clock, 2, settle)
     clock.advance(2)
     await receiver.got(3)
 
@@ -248,7 +247,7 @@ async def test_time_out(
     anna = frozen_hook.user("Анна")
     await anna.send("a")
     await receiver.got(1)
-    await sleeping(clock, 60)
+    await sleeping(clock, 60, settle)
     clock.advance(60)
     await receiver.got(2)
     assert (await frozen_bot.get_webhook_info()).last_error_message == "Read timeout expired"
@@ -296,7 +295,7 @@ async def test_method_in_the_answer(hooked: TelegramEmulator, receiver: Any, set
     def answer() -> web.Response:
         if form:
             return web.Response(
-                text="method=sendMessage&chat_id=%s&text=Hi" % anna.id,
+                text=f"method=sendMessage&chat_id={anna.id}&text=Hi",
                 content_type="application/x-www-form-urlencoded",
             )
         return web.json_response(body)
@@ -374,12 +373,12 @@ async def test_lost_answers(hooked: TelegramEmulator, receiver: Any, settle: Set
     assert receiver.texts == list("aabb")
 
 
-async def test_delay(frozen_hook: TelegramEmulator, receiver: Any, clock: ManualClock) -> None:
+async def test_delay(frozen_hook: TelegramEmulator, receiver: Any, clock: ManualClock, settle: Settle) -> None:
     """Each delivery starts `delay` seconds late."""
     frozen_hook.switch(delay=3)
     anna = frozen_hook.user("Анна")
     await anna.send("a")
-    await sleeping(clock, 3)
+    await sleeping(clock, 3, settle)
     assert receiver.updates == []
     clock.advance(3)
     await receiver.got(1)
@@ -449,3 +448,13 @@ async def test_at_most_twice_the_connections_are_loaded(
     hold.set()
     await receiver.got(5)
     assert receiver.texts[1:3] in (["a1", "b"], ["b", "a1"])
+
+
+async def test_deliver_now(frozen_hook: TelegramEmulator, receiver: Any, clock: ManualClock, settle: Settle) -> None:
+    """`retry` does not wait for the pause to end, as a person does not after a restart of the bot."""
+    receiver.answers = [status(503, **{"Retry-After": "600"})]
+    anna = frozen_hook.user("Анна")
+    await anna.send("a")
+    await failed(frozen_hook, 1, settle)
+    frozen_hook.retry()
+    await receiver.got(2)

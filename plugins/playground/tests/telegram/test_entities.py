@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from astral_playground.telegram.entities import Entity, checked_link, detect, from_json, spans, trim, utf16_length
 from astral_playground.telegram.errors import ApiError
 from astral_playground.telegram.texts import message_caption, message_text
-from hypothesis import given
-from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
 

@@ -6,10 +6,11 @@ import html as std_html
 from typing import Any
 
 import pytest
-from astral_playground.telegram import html
-from astral_playground.telegram.scanner import MarkupError
 from hypothesis import given
 from hypothesis import strategies as st
+
+from astral_playground.telegram import html
+from astral_playground.telegram.scanner import MarkupError
 
 SIMPLE = {
     "b": "bold",
@@ -187,7 +188,7 @@ def test_hostile_markup(markup: str) -> None:
     except MarkupError:
         return
     size = len(text.encode("utf-16-le")) // 2
-    assert all(0 <= e.offset and e.length > 0 and e.end <= size for e in entities)
+    assert all(e.offset >= 0 and e.length > 0 and e.end <= size for e in entities)
 
 
 def test_deep_nesting_is_no_recursion() -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from astral_playground.telegram import markdown
-from astral_playground.telegram.scanner import MarkupError
 from hypothesis import given
 from hypothesis import strategies as st
 from telegram.helpers import escape_markdown
+
+from astral_playground.telegram import markdown
+from astral_playground.telegram.scanner import MarkupError
 
 
 def parsed(markup: str) -> tuple[str, list[dict[str, Any]]]:
@@ -143,4 +144,4 @@ def test_hostile_markup(markup: str) -> None:
     except MarkupError:
         return
     size = len(text.encode("utf-16-le")) // 2
-    assert all(0 <= e.offset and e.length > 0 and e.end <= size for e in entities)
+    assert all(e.offset >= 0 and e.length > 0 and e.end <= size for e in entities)

@@ -9,9 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 import telegram
+from telegram.error import BadRequest, Forbidden, NetworkError
+
 from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 from astral_playground.telegram.faults import Faults
-from telegram.error import BadRequest, Forbidden, NetworkError
 
 
 async def test_429(tg: TelegramEmulator, call: Callable[..., Any], anna: EmulatedUser) -> None:

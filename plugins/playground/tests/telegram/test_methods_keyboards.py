@@ -9,10 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
 from telegram.error import BadRequest
+
+from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 
 Call = Callable[..., Any]
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import aiohttp
 import pytest
 import telegram
+from telegram.error import BadRequest
+
 from astral_playground.telegram import EmulatedUser, TelegramEmulator
 from astral_playground.telegram.files import image_size
-from telegram.error import BadRequest
 
 Png = Callable[[int, int], bytes]
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, InvalidToken
+
+from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 
 
 async def test_get_me_is_a_bot(bot: telegram.Bot) -> None:

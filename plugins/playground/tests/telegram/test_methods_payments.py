@@ -9,11 +9,12 @@ from typing import Any
 import aiohttp
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, ManualClock, PageError, TelegramEmulator
 from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
 from telegram import LabeledPrice
 from telegram.error import BadRequest
+
+from astral_playground.telegram import EmulatedUser, ManualClock, PageError, TelegramEmulator
 
 Call = Callable[..., Any]
 

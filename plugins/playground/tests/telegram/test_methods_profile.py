@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, TelegramEmulator
 from telegram.error import BadRequest
+
+from astral_playground.telegram import EmulatedUser, TelegramEmulator
 
 
 async def test_commands_by_language(tg: TelegramEmulator, bot: telegram.Bot, anna: EmulatedUser) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import aiohttp
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 from telegram.error import BadRequest, Conflict
+
+from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 
 
 async def test_offset_confirms(bot: telegram.Bot, anna: EmulatedUser) -> None:
@@ -28,13 +29,13 @@ async def test_offset_confirms(bot: telegram.Bot, anna: EmulatedUser) -> None:
     assert rest[0].update_id == first[-1].update_id + 1
 
 
-async def test_long_poll_ends_at_an_update(tg: TelegramEmulator, bot: telegram.Bot) -> None:
+async def test_long_poll_ends_at_an_update(
+    tg: TelegramEmulator, bot: telegram.Bot, settle: Callable[..., Any]
+) -> None:
     """A waiting getUpdates returns as soon as something happens."""
     anna = tg.user("Анна")
     waiting = asyncio.create_task(bot.get_updates(timeout=50))
-    async with asyncio.timeout(10):
-        while not tg.world.poll.open:
-            await asyncio.sleep(0.002)
+    await settle(lambda: tg.world.poll.open)
     assert not waiting.done()
     await anna.send("привет")
     assert (await waiting)[0].message is not None
@@ -59,7 +60,7 @@ async def test_second_poll_ends_the_first(
         first = asyncio.create_task(bot.get_updates(timeout=50))
         await settle(lambda: tg.world.poll.open)
         second = asyncio.create_task(other.get_updates(timeout=50))
-        with pytest.raises(Conflict, match="(?i)terminated by other getupdates request"):
+        with pytest.raises(Conflict, match=r"(?i)terminated by other getupdates request"):
             await first
         await settle(lambda: tg.world.poll.open)
         await anna.send("x")
@@ -73,9 +74,9 @@ async def test_no_polling_beside_a_webhook(
     waiting = asyncio.create_task(bot.get_updates(timeout=50))
     await settle(lambda: tg.world.poll.open)
     await bot.set_webhook(receiver.url)
-    with pytest.raises(Conflict, match="(?i)terminated by setwebhook request"):
+    with pytest.raises(Conflict, match=r"(?i)terminated by setwebhook request"):
         await waiting
-    with pytest.raises(Conflict, match="(?i)can't use getupdates method while webhook is active"):
+    with pytest.raises(Conflict, match=r"(?i)can't use getupdates method while webhook is active"):
         await bot.get_updates()
     assert await bot.delete_webhook()
     assert await bot.get_updates() == ()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, TelegramEmulator
 from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
+
+from astral_playground.telegram import EmulatedUser, TelegramEmulator
 
 
 class Page:
@@ -34,9 +35,9 @@ class Page:
 
 
 @pytest.fixture
-async def page(tg: TelegramEmulator, http: aiohttp.ClientSession) -> AsyncIterator[Page]:
+def page(tg: TelegramEmulator, http: aiohttp.ClientSession) -> Page:
     """The page of `tg`."""
-    yield Page(tg, http)
+    return Page(tg, http)
 
 
 async def test_state_of_a_chat(
@@ -65,7 +66,7 @@ async def test_state_of_a_chat(
     assert document["document"]["file_name"] == "карта.pdf"
     assert text["raw"]["message_id"] == text["message_id"] == sent.message_id
     assert state["updates"][0]["type"] == "message"
-    assert [call["method"] for call in state["updates"][0]["calls"]][0] == "sendMessage"
+    assert state["updates"][0]["calls"][0]["method"] == "sendMessage"
     assert state["switches"]["duplicate_every"] == 0
 
 
@@ -86,7 +87,7 @@ async def test_files(
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
     async with http.get(tg.url + document["document"]["url"]) as answer:
         assert answer.content_type == "application/octet-stream"
-        assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
+        assert answer.headers["Content-Disposition"].startswith("attachment; filename*=UTF-8''a")
         assert "X" not in answer.headers
         assert await answer.read() == b"<script>"
     async with http.get(f"{tg.url}/api/files/nothing") as answer:
@@ -164,15 +165,16 @@ async def test_press(page: Page, tg: TelegramEmulator, bot: telegram.Bot, anna: 
     assert (await page.post(path, {"data": "1"}))[1]["field"] == "message_id"
 
 
-async def test_pay_and_cancel(page: Page, tg: TelegramEmulator, bot: telegram.Bot, anna: EmulatedUser) -> None:
+async def test_pay_and_cancel(
+    page: Page, tg: TelegramEmulator, bot: telegram.Bot, anna: EmulatedUser, settle: Callable[..., Any]
+) -> None:
     """Paying answers when it is over; the message shows its state; a poor person gets 409."""
     price = [telegram.LabeledPrice("x", 60)]
     sent = await bot.send_invoice(anna.id, "Титул", "Что", "p:1", "XTR", price, provider_token="")
     body = {"message_id": sent.message_id}
     assert (await page.post(f"users/{anna.id}/cancel", body)) == (200, {"status": "cancelled"})
     paying = asyncio.create_task(page.post(f"users/{anna.id}/pay", body))
-    while not tg.world.checkouts:
-        await asyncio.sleep(0.002)
+    await settle(lambda: bool(tg.world.checkouts))
     invoice = (await page.get("state"))["chats"][str(anna.id)][-1]["invoice"]
     assert (invoice["state"], invoice["paid"], invoice["total_amount"]) == ("checkout", False, 60)
     await bot.answer_pre_checkout_query(next(iter(tg.world.checkouts)), ok=True)

@@ -10,10 +10,11 @@ from typing import Any
 import aiohttp
 import pytest
 import telegram
-from astral_playground.telegram import EmulatedUser, TelegramEmulator
-from astral_playground.telegram.stream import KEEP
 from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
+
+from astral_playground.telegram import EmulatedUser, TelegramEmulator
+from astral_playground.telegram.stream import KEEP
 
 
 class Listener:
@@ -103,7 +104,7 @@ async def test_a_dialogue(
         "expired": False,
     }
     assert found["edit"]["message"]["spans"] == [{"text": "y", "styles": []}]
-    assert found["call"]["method"] == "deleteMessage"
+    assert found["call"]["method"] == "editMessageText"
     assert "params" not in found["call"]
     numbers = [int(event_id.partition("-")[2]) for event_id, _, _ in page.events]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))

@@ -1,0 +1,79 @@
+"""What the payments plugin adds where it is there: a price, a right, an event. No chart needs any of it.
+
+The plugin is imported inside the functions: natal works where it is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from astral_core import Context, Event, Subscriber
+
+if TYPE_CHECKING:
+    from astral_payments.api import OrderPaid, Product
+
+FULL_READING = "natal.full"
+BUY_ROUTE = "payments:buy"
+
+
+def is_installed() -> bool:
+    """Whether the payments plugin is installed; it may still be switched off."""
+    return find_spec("astral_payments") is not None
+
+
+def products() -> list[Product]:
+    """What this plugin sells."""
+    from astral_payments.api import Price, Product
+
+    return [
+        Product(
+            code=FULL_READING,
+            title={"en": "Full natal chart reading", "ru": "Полный разбор натальной карты"},
+            description={
+                "en": "Character, feelings, mind, love, work and growth. Edit your birth data, and it is renewed "
+                "at no cost.",
+                "ru": "Характер, чувства, ум, любовь, дело и рост. Уточните данные о рождении, и разбор обновится "
+                "бесплатно.",
+            },
+            prices=(Price("XTR", 150), Price("RUB", 19900)),
+        )
+    ]
+
+
+def subscribers(deliver: Callable[[OrderPaid, Context], Awaitable[None]]) -> Iterable[Subscriber[Any]]:
+    """Let `deliver` learn of paid orders, where somebody can take payments."""
+    if not is_installed():
+        return []
+    from astral_payments.api import OrderPaid
+
+    event: type[Event] = OrderPaid
+    return [Subscriber(event, deliver)]
+
+
+async def owns_reading(ctx: Context, user_id: int) -> bool:
+    """Whether the user has paid for the full reading."""
+    if not is_installed():
+        return False
+    from astral_payments.api import PaymentsApi
+
+    api = ctx.api(PaymentsApi)  # type: ignore[type-abstract]  # a Protocol names the service
+    return api is not None and await api.has(ctx.session, user_id, FULL_READING)
+
+
+def reading_price(ctx: Context) -> str | None:
+    """Return the price as a button shows it, None where the reading cannot be bought."""
+    if not is_installed():
+        return None
+    from astral_payments.api import PaymentsApi
+
+    api = ctx.api(PaymentsApi)  # type: ignore[type-abstract]  # a Protocol names the service
+    product = api.product(FULL_READING) if api is not None and ctx.has_route(BUY_ROUTE) else None
+    if product is None:
+        return None
+    # Stars first: a person pays with them here and now, wherever they live.
+    if stars := product.price("XTR"):
+        return f"{stars.amount} ⭐"
+    roubles = product.price("RUB")
+    return f"{roubles.amount / 100:.2f} ₽".replace(".00", "") if roubles else None

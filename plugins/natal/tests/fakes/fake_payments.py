@@ -1,0 +1,47 @@
+"""A payments plugin that gives away what the test says, and tells so as often as the test says."""
+
+from __future__ import annotations
+
+from astral_core import Routes, hookimpl
+from astral_natal.plugin import astral_products
+from astral_payments.api import OrderPaid, PaymentsApi
+
+routes = Routes()
+OWNERS: set[int] = set()
+
+
+class Shop:
+    async def has(self, session, user_id, product):
+        return product == "natal.full" and user_id in OWNERS
+
+    def product(self, code):
+        return next((product for product in astral_products() if product.code == code), None)
+
+
+@routes.callback("buy/{code:slug}")
+async def buy(update, ctx, code):
+    ctx.reply(f"invoice for {code}")
+
+
+@routes.command("paid")
+async def paid(update, ctx):
+    """/paid <order> [product]"""
+    OWNERS.add(ctx.user.id)
+    order, product = [*ctx.args, "natal.full"][:2]
+    ctx.emit(OrderPaid(order_id=order, user_id=ctx.user.id, product=product))
+
+
+@hookimpl
+def astral_routes():
+    return routes
+
+
+@hookimpl
+def astral_events():
+    return [OrderPaid]
+
+
+@hookimpl
+async def astral_lifespan(ctx):
+    ctx.provide(PaymentsApi, Shop())
+    yield

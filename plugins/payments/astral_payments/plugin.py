@@ -1,0 +1,73 @@
+"""The hooks of the payments plugin, and the hook that it brings."""
+# mypy: disable-error-code="empty-body"
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+
+from astral_core import Event, Job, PluginContext, Routes, Schema, Webhook, WebRoute, hookimpl, hookspec
+from astral_payments import privacy
+from astral_payments.api import OrderPaid, OrderRevoked, Product
+from astral_payments.handlers import admin, buy, fetch, pages, routes, stars
+from astral_payments.settings import PaymentsSettings
+from astral_payments.shop import open_shop
+from astral_payments.tables import metadata
+from astral_payments.web import web_routes
+
+ROUTE_MODULES = (admin, buy, fetch, pages, stars)  # importing them fills `routes`
+
+
+@hookspec
+def astral_products(ctx: PluginContext) -> Iterable[Product]:
+    """Offer products.
+
+    When: once, when the payments plugin starts, maybe before your own astral_lifespan. Returns: `Product`s whose
+    codes begin with your plugin's id. Example:
+    `return [Product("natal.full", {"en": "Full reading"}, {"en": "All planets"}, (Price("XTR", 150),))]`.
+    """
+
+
+@hookimpl
+def astral_config() -> type[PaymentsSettings]:
+    return PaymentsSettings
+
+
+@hookimpl
+def astral_schema() -> Schema:
+    return Schema(metadata, "astral_payments.migrations")
+
+
+@hookimpl
+def astral_routes() -> Routes:
+    return routes
+
+
+@hookimpl
+def astral_web() -> list[WebRoute | Webhook]:
+    return web_routes()
+
+
+@hookimpl
+def astral_events() -> list[type[Event]]:
+    return [OrderPaid, OrderRevoked]
+
+
+@hookimpl
+def astral_jobs() -> list[Job]:
+    return [Job("payments.reconcile", fetch.RECONCILE_EVERY, fetch.reconcile)]
+
+
+@hookimpl
+async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
+    await open_shop(ctx)
+    yield
+
+
+@hookimpl
+async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
+    return await privacy.export_user(ctx, user_id)
+
+
+@hookimpl
+async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
+    return await privacy.delete_user(ctx, user_id)

@@ -1,0 +1,220 @@
+"""A bot that sells, with both emulators over real HTTP: people buy, pay, and try what must not work."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import types
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+import aiohttp
+import pytest
+from sqlalchemy import Select, func, select
+
+from astral_core import Context, Event, Routes, Subscriber, hookimpl
+from astral_core.db.tables import core_inbox
+from astral_core.inbox.envelope import as_json
+from astral_core.inbox.store import NewRow
+from astral_core.jobs import lane_of
+from astral_payments.api import OrderPaid, OrderRevoked, Price, Product
+from astral_payments.tables import entitlements, payments
+from astral_playground.telegram.client import EmulatedUser
+from astral_playground.telegram.emulator import TelegramEmulator
+from astral_playground.testkit.bot import BotKit, module_plugin
+from astral_playground.yookassa import NotificationSettings, Shop, VirtualClock, YooKassaEmulator
+
+SECRET = "test_very-secret-key"
+GOOD_CARD, POOR_CARD = "5555555555554444", "5555555555554600"
+
+
+@dataclass
+class Seller:
+    """A running bot with its shop, and the questions that tests ask."""
+
+    kit: BotKit
+    yookassa: YooKassaEmulator
+    session: aiohttp.ClientSession
+    paid: list[OrderPaid]
+    revoked: list[OrderRevoked]
+    prices: list[Price]
+
+    def buyer(self, name: str = "Anna", **fields: Any) -> EmulatedUser:
+        """A person with 1000 stars who speaks English."""
+        return self.kit.user(name, **{"language_code": "en", "stars": 1000, **fields})
+
+    async def rows(self, query: Select[Any]) -> list[Any]:
+        """The rows of a query in the bot's database."""
+        async with self.kit.running.database.engine.connect() as connection:
+            return list((await connection.execute(query)).all())
+
+    async def count(self, table: Any) -> int:
+        """How many rows a table has."""
+        found: int = (await self.rows(select(func.count()).select_from(table)))[0][0]
+        return found
+
+    async def execute(self, statement: Any) -> None:
+        """Change the database behind the bot's back: time passes, an owner interferes."""
+        async with self.kit.running.database.engine.connect() as connection:
+            await connection.execute(statement)
+            await connection.commit()
+
+    async def quiet(self) -> None:
+        """Wait until the bot has nothing to do."""
+        await self.yookassa.idle()
+        async with asyncio.timeout(15):
+            while True:
+                pending = select(func.count()).select_from(core_inbox).where(core_inbox.c.state == 0)
+                if (await self.rows(pending))[0][0] == 0:
+                    return
+                await asyncio.sleep(0.02)  # the bot's other end: no event tells a stranger that it is idle
+
+    async def job(self) -> None:
+        """Run the reconciliation now."""
+        name = "payments.reconcile"
+        row = NewRow("internal:job", f"{name}:test-{id(object())}-{self._runs}", lane_of(name), "job", as_json({"job": name}))
+        self._runs += 1
+        await self.kit.running.store.ingest(row)
+        await self.quiet()
+
+    _runs: int = 0
+
+    async def link(self, anna: EmulatedUser) -> str:
+        """Press «buy» and «bank card»; the address of the pay page."""
+        await anna.send("/shop")
+        await anna.wait_for("Shop")
+        await anna.press("Buy")
+        await anna.wait_for("How do you want to pay?")
+        await anna.press("payments:pay/sky.full/yookassa")
+        message = await anna.wait_for("The button opens")
+        url: str = message.button_rows[0][0]["url"]
+        return url
+
+    async def invoice(self, anna: EmulatedUser) -> Any:
+        """Press «buy» and «Stars»; the invoice's message."""
+        await anna.send("/shop")
+        await anna.wait_for("Shop")
+        await anna.press("Buy")
+        await anna.wait_for("How do you want to pay?")
+        await anna.press("payments:pay/sky.full/stars")
+        return await anna.wait_for(lambda message: message.invoice is not None)
+
+    async def pay(self, url: str, card: str = GOOD_CARD) -> str:
+        """Pay in a browser with a test card; where the browser is sent afterwards."""
+        async with self.session.post(url, data={"preset": card}, allow_redirects=False) as answer:
+            assert answer.status == 302, await answer.text()
+            return answer.headers["Location"]
+
+    async def notify(self, body: Any, **options: Any) -> int:
+        """POST anything to the webhook; the answer's status."""
+        sent = {"data": body} if isinstance(body, (bytes, str)) else {"json": body}
+        async with self.session.post(f"{self.kit.url}/webhook/yookassa", **sent, **options) as answer:
+            return answer.status
+
+    async def granted(self) -> int:
+        """How many live entitlements there are."""
+        return len(await self.rows(select(entitlements.c.id).where(entitlements.c.revoked_at.is_(None))))
+
+    async def newest(self) -> Any:
+        """The newest payment's row."""
+        return (await self.rows(select(payments).order_by(payments.c.id.desc()).limit(1)))[0]
+
+    async def states(self, table: Any) -> list[str]:
+        """The states of all rows of a table, sorted."""
+        column = table.c.state if "state" in table.c else table.c.status
+        return sorted(row[0] for row in await self.rows(select(column)))
+
+
+def seller_module(paid: list[OrderPaid], revoked: list[OrderRevoked], prices: list[Price]) -> types.ModuleType:
+    """A plugin that sells one product, as plugins of other people do."""
+    module = types.ModuleType("astral_test_sky")
+    module.__spec__ = ModuleSpec("astral_test_sky", None)
+    routes = Routes()
+
+    @routes.command("shop")
+    async def shop(update: Any, ctx: Context) -> None:
+        ctx.show("Shop", [[ctx.button("Buy", "payments:buy", code="sky.full")]])
+
+    @routes.callback("full")
+    async def full(update: Any, ctx: Context) -> None:
+        ctx.show("All of the sky")
+
+    async def delivered(event: OrderPaid, ctx: Context) -> None:
+        paid.append(event)
+
+    async def taken_back(event: OrderRevoked, ctx: Context) -> None:
+        revoked.append(event)
+
+    def astral_products(ctx: Any) -> list[Product]:
+        return [
+            Product(
+                "sky.full",
+                {"en": "The whole sky", "ru": "Всё небо"},
+                {"en": "Every star by name", "ru": "Каждая звезда по имени"},
+                tuple(prices),
+                opens="sky:full",
+            ),
+            Product("sky.broken", {"ru": "Без английского"}, {"en": "No title"}, tuple(prices)),
+        ]
+
+    def astral_routes() -> Routes:
+        return routes
+
+    def astral_events() -> list[type[Event] | Subscriber[Any]]:
+        return [Subscriber(OrderPaid, delivered), Subscriber(OrderRevoked, taken_back)]
+
+    module.astral_products = hookimpl(astral_products, optionalhook=True)  # type: ignore[attr-defined]
+    module.astral_routes = hookimpl(astral_routes)  # type: ignore[attr-defined]
+    module.astral_events = hookimpl(astral_events)  # type: ignore[attr-defined]
+    return module
+
+
+@contextlib.asynccontextmanager
+async def selling(
+    database_url: str, prices: Sequence[Price] = (Price("XTR", 150), Price("RUB", 19900)), **settings: Any
+) -> AsyncIterator[Seller]:
+    """A bot that sells, with an emulated YooKassa that notifies it."""
+    shop = [Shop(secret_key=SECRET)]
+    paid: list[OrderPaid] = []
+    revoked: list[OrderRevoked] = []
+    sold = list(prices)
+    sys.modules["astral_test_sky"] = seller_module(paid, revoked, sold)
+    async with YooKassaEmulator(shops=shop, clock=VirtualClock()) as yookassa, aiohttp.ClientSession() as session:
+        section = {
+            "yookassa_shop_id": "100500",
+            "yookassa_secret_key": SECRET,
+            "yookassa_api_url": yookassa.api_url,
+            **settings,
+        }
+        plugins = [module_plugin("payments", "astral_payments.plugin"), module_plugin("sky", "astral_test_sky")]
+        overrides = {"plugins": {"payments": {k: v for k, v in section.items() if v is not None}}, "admins": (4242,)}
+        async with TelegramEmulator() as telegram:
+            kit = BotKit(telegram, database_url, plugins, overrides)
+            await kit.start()
+            yookassa.notifier.settings = NotificationSettings(url=f"{kit.url}/webhook/yookassa")
+            try:
+                yield Seller(kit, yookassa, session, paid, revoked, sold)
+            finally:
+                await kit.stop()
+
+
+@pytest.fixture
+async def seller(database_url: str) -> AsyncIterator[Seller]:
+    """A bot that sells for stars and roubles, on both engines."""
+    async with selling(database_url) as running:
+        yield running
+
+
+@pytest.fixture
+def sell(sqlite_url: str) -> Callable[..., contextlib.AbstractAsyncContextManager[Seller]]:
+    """Makes a bot that sells with other prices or settings: `async with sell(prices=...) as seller`."""
+
+    def make(**changes: Any) -> contextlib.AbstractAsyncContextManager[Seller]:
+        return selling(sqlite_url, **changes)
+
+    return make
+
+

@@ -1,0 +1,171 @@
+"""The main road: from /start to the full reading, by Stars and by card, over real HTTP and a real database."""
+
+from __future__ import annotations
+
+import re
+
+import aiohttp
+
+
+def photos(user):
+    """The pictures that the bot has sent to a user."""
+    return [message for message in user.messages if message.sender == "bot" and "photo" in message.content]
+
+
+def reading(user):
+    """The messages of the full reading."""
+    return [message for message in user.messages if message.sender == "bot" and len(message.text) > 1500]
+
+
+async def fill_profile(user, place_button: str = "Москва, Россия", confirm: str = "✓ Верно") -> None:
+    """Answer the wizard: 15.06.1990, 14:30, Moscow."""
+    await user.wait_for(lambda message: "15.06.1990" in message.text)
+    await user.send("15.06.1990")
+    await user.wait_for(lambda message: "14:30" in message.text)
+    await user.send("14:30")
+    await user.wait_for(lambda message: "55." in message.text or "51." in message.text)
+    await user.send("Москва")
+    card = await user.wait_for(lambda message: any(place_button in button for button in message.buttons))
+    await user.press(next(button for button in card.buttons if place_button in button))
+    await user.wait_for(lambda message: confirm in message.buttons)
+    await user.press(confirm)
+
+
+async def pay_by_card(url: str, card: str = "5555555555554444") -> int:
+    """Open YooKassa's pay page as a browser would and pay with a test card; the last page's status."""
+    async with aiohttp.ClientSession() as browser:
+        async with browser.get(url) as page:
+            body = await page.text()
+            assert "199,00" in body or "199.00" in body
+        async with browser.post(url, data={"preset": card}) as paid:
+            return paid.status
+
+
+async def buy(user, full: str) -> None:
+    """Press the reading's button under the chart."""
+    chart = photos(user)[-1]
+    button = next(text for text in chart.buttons if full in text)
+    await user.press(button, message=chart)
+
+
+async def open_invoice(user) -> None:
+    """Choose Stars where the bot asks how to pay."""
+    offer = await user.wait_for(lambda message: message.invoice is not None or "⭐" in "".join(message.buttons))
+    if offer.invoice is None:
+        await user.press(next(button for button in offer.buttons if "⭐" in button))
+        await user.wait_for(lambda message: message.invoice is not None)
+
+
+async def test_from_start_to_the_full_reading(house):
+    """One person gets a chart and buys its reading with Stars, another one by card: each pays once, gets it once."""
+    anna = house.telegram.user("Анна", language_code="ru", stars=1000)
+    await house.start_profile(anna)
+    await fill_profile(anna)
+    chart = await anna.wait_for(lambda message: "photo" in message.content, timeout=30)
+    assert "Солнце в Близнецах" in chart.text
+    assert "Асцендент в Весах" in chart.text
+
+    await buy(anna, "Полный разбор")
+    offer = await anna.wait_for(
+        lambda message: message.invoice is not None or any("⭐" in b for b in message.buttons)
+    )
+    if offer.invoice is None:
+        await anna.press(next(button for button in offer.buttons if "⭐" in button))
+        await anna.wait_for(lambda message: message.invoice is not None)
+    before = anna.stars
+    outcome = await anna.pay()
+    assert outcome.status == "paid"
+    assert before - anna.stars == 150
+    await anna.wait_for(lambda message: len(message.text) > 1500, timeout=30)
+
+    ben = house.telegram.user("Ben", language_code="en")
+    await house.start_profile(ben, "My profile")
+    await fill_profile(ben, "Moscow, Russia", "✓ Yes, that is right")
+    chart = await ben.wait_for(lambda message: "photo" in message.content, timeout=30)
+    assert "Sun in Gemini" in chart.text
+    await buy(ben, "Full reading")
+    offer = await ben.wait_for(lambda message: any("199" in button for button in message.buttons))
+    await ben.press(next(button for button in offer.buttons if "199" in button))
+    link = await ben.wait_for(lambda message: _pay_link(message) is not None)
+    assert await pay_by_card(_pay_link(link)) == 200
+    await ben.wait_for(lambda message: len(message.text) > 1500, timeout=30)
+
+    assert await house.scalar("SELECT count(*) FROM payments WHERE status = 'succeeded'") == 2
+    assert await house.scalar("SELECT count(*) FROM payments_entitlements WHERE revoked_at IS NULL") == 2
+    assert len(photos(anna)) == 1
+    assert len(photos(ben)) == 1
+    rows = await house.rows("SELECT plugin, route, ms, outcome FROM analytics_events WHERE kind = 'callback'")
+    lines = re.findall(r"callback (\w+):(\S+) ok in", house.bot.text())
+    assert lines
+    assert all(row.plugin and row.route and row.ms >= 0 and row.outcome for row in rows)
+
+
+def _pay_link(message) -> str | None:
+    for row in message.button_rows:
+        for button in row:
+            if "/checkout/" in button.get("url", ""):
+                return button["url"]
+    return None
+
+
+async def test_kill_9_in_the_middle_of_the_wizard_loses_nothing(house):
+    """The bot dies after the date was typed; after its restart the next answer goes on from there, once."""
+    anna = house.telegram.user("Анна", language_code="ru")
+    await house.start_profile(anna)
+    await anna.wait_for(lambda message: "15.06.1990" in message.text)
+    await anna.send("15.06.1990")
+    await anna.wait_for(lambda message: "14:30" in message.text)
+    await house.bot.kill()
+    await anna.send("14:30")
+    await house.bot.start()
+    await anna.wait_for(lambda message: "55." in message.text, timeout=30)
+    cards = [message for message in anna.messages if message.sender == "bot" and not message.deleted]
+    assert len(cards) == 1, anna.transcript()
+
+
+async def test_kill_9_between_payment_and_reading_gives_one_reading(house):
+    """The bot dies at once after the Stars were taken; restarted, it grants once and delivers once."""
+    anna = house.telegram.user("Анна", language_code="ru", stars=1000)
+    await house.start_profile(anna)
+    await fill_profile(anna)
+    await anna.wait_for(lambda message: "photo" in message.content, timeout=30)
+    await buy(anna, "Полный разбор")
+    offer = await anna.wait_for(
+        lambda message: message.invoice is not None or any("⭐" in b for b in message.buttons)
+    )
+    if offer.invoice is None:
+        await anna.press(next(button for button in offer.buttons if "⭐" in button))
+        await anna.wait_for(lambda message: message.invoice is not None)
+    outcome = await anna.pay()
+    assert outcome.status == "paid"
+    await house.bot.kill()
+    await house.bot.start()
+    await anna.wait_for(lambda message: len(message.text) > 1500, timeout=30)
+    await anna.send("/payments")
+    await anna.wait_for(lambda message: "150" in message.text and message is not None)
+    assert await house.scalar("SELECT count(*) FROM payments WHERE status = 'succeeded'") == 1
+    assert await house.scalar("SELECT count(*) FROM payments_entitlements") == 1
+    texts = [message.text for message in reading(anna)]
+    assert len(texts) == len(set(texts)), "a part of the reading came twice"
+
+
+async def test_an_update_posted_before_the_bot_reached_telegram_is_not_lost(house):
+    """While getMe fails, a post is acknowledged only because it is stored, and answered when Telegram is back."""
+    anna = house.telegram.user("Анна", language_code="ru")
+    await anna.send("/start")
+    await anna.wait_for(lambda message: message.sender == "bot")
+    await house.bot.stop()
+    house.telegram.fail("getMe", "500", times=3)
+    await anna.send("/help")
+    await house.bot.start()
+    await anna.wait_for("/profile", timeout=30)
+
+
+async def test_sigterm_drains_and_ends_with_zero(house):
+    """SIGTERM ends the process with 0 and leaves nothing pending."""
+    anna = house.telegram.user("Анна", language_code="ru")
+    await anna.send("/start")
+    await anna.wait_for(lambda message: message.sender == "bot")
+    assert await house.bot.stop() == 0
+    assert await house.scalar("SELECT count(*) FROM core_inbox WHERE state = 0") == 0
+    await house.bot.start()

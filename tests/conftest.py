@@ -1,0 +1,73 @@
+"""Fixtures for all tests of the core: plugins made of functions, settings of this test alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from astral_core import PluginContext, hookimpl
+from astral_core.config import Settings, load_settings
+from astral_core.host.state import Plugin
+
+TOKEN = "424242:unit-test-token-of-nobody-at-all"
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads the settings of the machine that it runs on."""
+    for name in [name for name in os.environ if name.startswith("ASTRAL_")]:
+        if not name.startswith("ASTRAL_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ASTRAL_CONFIG", str(tmp_path / "astral.toml"))
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings with a token and a database of the test's own; keywords go on top."""
+
+    def make(**overrides: Any) -> Settings:
+        base: dict[str, Any] = {
+            "telegram": {"token": TOKEN},
+            "database": {"url": f"sqlite+aiosqlite:///{tmp_path / 'unit.db'}"},
+        }
+        return load_settings(**{**base, **overrides})
+
+    return make
+
+
+@pytest.fixture
+def make_plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plugin]:
+    """`make_plugin("weather", routes, hooks=[astral_menu])`: a plugin whose module consists of these functions.
+
+    `declared` are iterables that astral_routes returns; `hooks` are functions marked with @hookimpl or @hookspec.
+    """
+
+    def make(
+        plugin_id: str,
+        *declared: Iterable[Any],
+        hooks: Iterable[Callable[..., Any]] = (),
+        requires: tuple[str, ...] = (),
+        **attributes: Any,
+    ) -> Plugin:
+        module = ModuleType(f"astral_{plugin_id}_under_test")
+        module.__spec__ = ModuleSpec(module.__name__, None)
+
+        if declared:
+
+            @hookimpl
+            def astral_routes(ctx: PluginContext) -> list[Any]:
+                return [item for routes in declared for item in routes]
+
+            attributes["astral_routes"] = astral_routes
+        vars(module).update({hook.__name__: hook for hook in hooks}, **attributes)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        return Plugin(plugin_id, f"astral-{plugin_id}", "1.0", module.__name__, requires)
+
+    return make

@@ -1,0 +1,209 @@
+"""An inbox without Telegram: the real store, lanes and worker on a real database, a handler and a sender of the test."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, Table, Text, func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from astral_core.db.engine import Database, open_database
+from astral_core.db.migrate import CORE, upgrade
+from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
+from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox import outbox
+from astral_core.inbox import worker as worker_module
+from astral_core.inbox.effect import Content, Effect, Sent
+from astral_core.inbox.lanes import Lanes
+from astral_core.inbox.store import InboxRow, NewRow, Store
+from astral_core.inbox.work import Work
+from astral_core.inbox.worker import Outcome, Worker
+
+notes = Table(
+    "weather_notes", plugin_metadata("weather"), Column("id", Integer, primary_key=True), Column("note", Text)
+)
+Handler = Callable[[InboxRow, Work, Outcome], Awaitable[None]]
+
+
+async def _make_schema(url: str) -> None:
+    database = open_database(url)
+    try:
+        await upgrade(database, [CORE])
+        async with database.engine.begin() as connection:
+            await connection.run_sync(notes.metadata.create_all)
+    finally:
+        await database.dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file; its last connection is closed, so that nothing of it stands in a WAL beside it."""
+    path = tmp_path_factory.mktemp("template") / "astral.db"
+    asyncio.run(_make_schema(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Any) -> Iterator[str]:
+    """A migrated database to copy."""
+    name = postgres_server.create_database()
+    asyncio.run(_make_schema(postgres_server.url(name)))
+    yield name
+    postgres_server.drop_database(name)
+
+
+def message(text: str, chat: int, data: bytes | None = None) -> Content:
+    """One message to be sent."""
+    effect = Effect(method="sendMessage", params={"chat_id": chat, "text": text}, plugin="weather")
+    return Content(effect=effect, data=data)
+
+
+async def _does_nothing(row: InboxRow, work: Work, outcome: Outcome) -> None:
+    """The handler of tests that look elsewhere."""
+
+
+@dataclass
+class FakeRunner:
+    """Runs `handler` for every row and notes what ran."""
+
+    handler: Handler = _does_nothing
+    seen: list[str] = field(default_factory=list)
+
+    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+        """Run the test's handler."""
+        outcome.plugin, outcome.route, outcome.kind = "weather", "now", "message"
+        work.plugin = "weather"
+        self.seen.append(row.ext_id)
+        await self.handler(row, work, outcome)
+
+    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+        """The refusal as a message."""
+        return [message(text, row.lane)]
+
+    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+        """The apology as a message."""
+        return [message(f"sorry {error_id}", row.lane)]
+
+
+@dataclass
+class FakeSender:
+    """Notes what is sent; `fail` is asked first and may raise."""
+
+    sent: list[str] = field(default_factory=list)
+    files: list[bytes] = field(default_factory=list)
+    fail: Callable[[str], Sent | None] = lambda text: None
+
+    async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+        """Send a message of the test."""
+        text = content.effect.params["text"]
+        answer = self.fail(text)
+        await asyncio.sleep(0)
+        if answer is not None:
+            return answer
+        self.sent.append(text)
+        if content.data is not None:
+            self.files.append(content.data)
+        return Sent(message_id=len(self.sent))
+
+
+@dataclass
+class Bench:
+    """One process's inbox. `crash` throws its memory away and begins again on the same database."""
+
+    database: Database
+    runner: FakeRunner = field(default_factory=FakeRunner)
+    sender: FakeSender = field(default_factory=FakeSender)
+    max_lane: int = 1000
+    max_pending: int = 20_000
+    workers: int = 8
+    told: list[Any] = field(default_factory=list)
+    notes: Table = notes
+    message: Callable[..., Content] = message
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.build()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine."""
+        return self.database.engine
+
+    def build(self) -> None:
+        """New parts, as after the start of a process."""
+        self.store = Store(self.database, self.max_pending)
+        self.worker = Worker(
+            self.database, self.store, self.runner, self.sender, 42, handler_timeout=5.0, handled=self.told.append
+        )
+        self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane)
+
+    async def start(self) -> None:
+        """Load what is there, begin to commit and to handle."""
+        self.store.start()
+        await self.store.count_pending()
+        for delivery in await outbox.load_unsent(self.database):
+            self.lanes.deliver(delivery)
+        self.lanes.dispatch(await self.store.load(None, 0, 100_000))
+        self.store.dispatch = self.lanes.dispatch
+        self.lanes.start()
+
+    async def stop(self, grace: float = 5.0) -> None:
+        """Drain."""
+        await self.lanes.stop(grace)
+        await self.store.stop()
+
+    async def crash(self) -> None:
+        """Lose everything that is in memory."""
+        await self.stop(grace=0.0)
+        self.build()
+
+    def row(self, lane: int = 7, ext_id: str | None = None, **fields: Any) -> NewRow:
+        """An update."""
+        number = next(self._numbers)
+        return NewRow("tg:42", ext_id or str(number), lane, fields.pop("kind", "message"), "{}", **fields)
+
+    async def ingest(self, lane: int = 7, ext_id: str | None = None, **fields: Any) -> InboxRow | None:
+        """Store an update."""
+        return await self.store.ingest(self.row(lane, ext_id, **fields))
+
+    async def settle(self) -> None:
+        """Wait until nothing is to be done any more."""
+        while len(self.lanes) or self.lanes._express:
+            await asyncio.sleep(0.005)
+
+    async def add_note(self, work: Work, text: str) -> None:
+        """A business write."""
+        await work.session.execute(notes.insert().values(note=text))
+
+    async def all_notes(self) -> list[str]:
+        """The business data, in order."""
+        async with self.engine.connect() as connection:
+            return list((await connection.execute(select(notes.c.note).order_by(notes.c.id))).scalars())
+
+    async def states(self) -> dict[str, int]:
+        """ext_id to state of every inbox row."""
+        async with self.engine.connect() as connection:
+            rows = await connection.execute(select(core_inbox.c.ext_id, core_inbox.c.state))
+            return {row.ext_id: row.state for row in rows}
+
+    async def count(self, table: Table = core_outbox) -> int:
+        """How many rows `table` has."""
+        async with self.engine.connect() as connection:
+            return int((await connection.execute(select(func.count()).select_from(table))).scalar_one())
+
+
+@pytest.fixture
+async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
+    """An inbox on both engines; the pauses after failures are taken out."""
+    monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
+    monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.01)
+    made = Bench(open_database(database_url))
+    yield made
+    await made.stop(grace=0.0)
+    await made.database.dispose()

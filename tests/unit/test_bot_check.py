@@ -1,0 +1,157 @@
+"""Outgoing messages are checked in the handler that makes them, by Telegram's own limits and grammar."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from astral_core import Button, Ref
+from astral_core.bot.buttons import keyboard
+from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html, utf16
+from astral_core.bot.effects import DOCUMENT_LIMIT, PHOTO_LIMIT, Effects
+from astral_core.errors import EffectError
+from astral_core.i18n import fill
+
+
+def test_length_is_counted_in_utf16_units_after_entities() -> None:
+    """An emoji beyond the first plane is two units; tags and escapes are not counted as they are written."""
+    assert utf16("🌙") == 2
+    fits = "🌙" * (TEXT_LIMIT // 2)
+    assert check_html(fits, TEXT_LIMIT) == fits
+    with pytest.raises(EffectError, match="4098 UTF-16 units, Telegram allows 4096"):
+        check_html(fits + "🌙", TEXT_LIMIT)
+    tagged = "<b>" + "&lt;" * TEXT_LIMIT + "</b>"
+    assert check_html(tagged, TEXT_LIMIT) == tagged
+
+
+def test_a_text_is_not_empty_but_a_caption_may_be() -> None:
+    """Telegram refuses messages without text; pictures need none."""
+    for empty in ("", "  \n", "<b> </b>"):
+        with pytest.raises(EffectError, match="the text is empty"):
+            check_html(empty, TEXT_LIMIT)
+    assert check_html("", CAPTION_LIMIT) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b>a <i>b</i></b>",
+        '<a href="https://example.org/?a=1&amp;b=2">here</a>',
+        "<a href='https://example.org/?a>b'>here</a>",
+        '<span class="tg-spoiler">x</span> <tg-spoiler>y</tg-spoiler>',
+        '<pre><code class="language-python">x</code></pre>',
+        "<blockquote expandable>long</blockquote>",
+        "<B>loud</B >",
+        "AT&T & others &copy;",
+        "a > b",
+    ],
+)
+def test_what_telegram_takes_is_taken(text: str) -> None:
+    """The known tags with their attributes, bare ampersands and closing angles."""
+    assert check_html(text, TEXT_LIMIT) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("<h1>x</h1>", "<h1"),
+        ("<p>x</p>", "<p>"),
+        ("a<br/>b", "bare '<'"),
+        ("a < b", "bare '<'"),
+        ("I <3 you", "bare '<'"),
+        ("<!-- x -->", "bare '<'"),
+        ("<b", "bare '<'"),
+        ("<b>x", "<b> is never closed"),
+        ("<b><i>x</b></i>", "</b> closes nothing"),
+        ("x</b>", "</b> closes nothing"),
+    ],
+)
+def test_what_telegram_refuses_fails_in_the_handler(text: str, complaint: str) -> None:
+    """Unknown tags, tags that do not nest and a bare '<' are errors with the way out."""
+    with pytest.raises(EffectError) as caught:
+        check_html(text, TEXT_LIMIT)
+    assert complaint in str(caught.value)
+
+
+@given(st.text(min_size=1, max_size=60).filter(lambda text: text.strip()))
+def test_whatever_a_user_writes_is_safe_once_filled_in(text: str) -> None:
+    """Values of ctx.t are escaped, so that no name can break a message or add a tag to it."""
+    filled = fill("<b>{name}</b>", {"name": text})
+    assert check_html(filled, TEXT_LIMIT) == filled
+
+
+def test_keyboards_keep_telegrams_limits() -> None:
+    """At most 8 in a row and 100 in all, each with a text, one action and at most 64 bytes."""
+    good = Button("ok", data="m:x")
+    check_buttons([[good] * 8] * 12)
+    for rows in (
+        [[good] * 9],
+        [[good] * 8] * 13,
+        [[Button("", data="m:x")]],
+        [[Button("x")]],
+        [[Button("x", data="m:x", url="https://example.org")]],
+        [[Button("x", data="ё" * 33)]],
+        [[Button("x", data="")]],
+        [[Button("pay", pay=True)]],
+    ):
+        with pytest.raises(EffectError):
+            check_buttons(rows)
+
+
+def test_a_pay_button_is_the_first_of_an_invoice() -> None:
+    """Anywhere else Telegram refuses the message."""
+    pay, other = Button("pay", pay=True), Button("more", url="https://example.org")
+    check_buttons([[pay], [other]], invoice=True)
+    with pytest.raises(EffectError, match="first button of an invoice"):
+        check_buttons([[other], [pay]], invoice=True)
+
+
+def test_keyboards_are_written_as_the_bot_api_wants_them() -> None:
+    """Empty rows are left out; every button carries exactly its action."""
+    buttons = [[Button("a", data="m:a"), Button("b", url="https://b.example")], [], [Button("c", pay=True)]]
+    assert keyboard(buttons) == {
+        "inline_keyboard": [
+            [{"text": "a", "callback_data": "m:a"}, {"text": "b", "url": "https://b.example"}],
+            [{"text": "c", "pay": True}],
+        ]
+    }
+
+
+def test_files_are_checked_by_size() -> None:
+    """An empty file and one beyond the limit fail where they are made."""
+    effects = Effects()
+    for method, field, limit in (("sendPhoto", "photo", PHOTO_LIMIT), ("sendDocument", "document", DOCUMENT_LIMIT)):
+        for content in (b"", bytes(limit + 1)):
+            with pytest.raises(EffectError, match="Telegram takes 1 to"):
+                effects.file("moon", 1, method, field, content, "", None)
+    with pytest.raises(EffectError, match="Telegram takes 1 to"):
+        effects.show("moon", 1, "text", b"", None, None)  # type: ignore[arg-type]
+    assert effects.contents == []
+
+
+def test_references_count_the_effects_of_a_handler() -> None:
+    """A reference names the message that an earlier effect will have sent."""
+    effects = Effects()
+    first = effects.text("moon", 1, "one", None)
+    second = effects.text("moon", 1, "two", None, silent=True)
+    effects.edit_text("moon", 1, first, "three", None)
+    assert (first, second) == (Ref(0), Ref(1))
+    assert effects.contents[1].effect.params["disable_notification"] is True
+    assert effects.contents[2].effect.message == first
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"payload": "sun:1"},
+        {"payload": "moon:" + "x" * 124},
+        {"payload": ""},
+        {"payload": "moon:1", "currency": "XTR", "prices": [1, 2]},
+        {"payload": "moon:1", "currency": "XTR", "prices": [1], "provider_token": "t"},
+    ],
+)
+def test_invoices_that_would_go_astray_are_refused(params: dict[str, object]) -> None:
+    """The payload leads the payment back to its plugin; Stars have one price and no provider."""
+    with pytest.raises(EffectError):
+        Effects().invoice("moon", 1, params, None)

@@ -1,0 +1,381 @@
+"""Loading: a plugin that is broken in any phase is named with phase and reason, and the others serve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy
+from pydantic import BaseModel
+
+from astral_core import (
+    Command,
+    Context,
+    Event,
+    Job,
+    MenuItem,
+    Routes,
+    Schema,
+    Update,
+    WebRoute,
+    core_plugin,
+    core_users,
+    hookimpl,
+    hookspec,
+    plugin_metadata,
+)
+from astral_core.config import Settings
+from astral_core.errors import DeclarationError, PluginLoadError
+from astral_core.host.host import Host, load
+from astral_core.host.state import Plugin, State
+
+MakePlugin = Callable[..., Plugin]
+MakeSettings = Callable[..., Settings]
+
+
+async def handler(update: Update, ctx: Context) -> None:
+    """Does nothing."""
+
+
+def loaded(make_settings: MakeSettings, *plugins: Plugin, **overrides: Any) -> Host:
+    """The host after loading the core and these plugins."""
+    return load(make_settings(**overrides), core_plugin, list(plugins))
+
+
+def a_good_one(make_plugin: MakePlugin) -> Plugin:
+    """A plugin without fault."""
+    return make_plugin("good", [Command("good", handler)])
+
+
+def check_failed(host: Host, phase: str, reason: str) -> None:
+    """The plugin `bad` stopped in `phase` because of `reason`, and the good one takes part."""
+    bad, good = (next(p for p in host.plugins if p.id == name) for name in ("bad", "good"))
+    assert (bad.state, bad.phase) == (State.FAILED, phase)
+    assert reason in bad.reason
+    assert good.alive
+    assert "good" in host.registry.commands
+    assert "bad" not in {bound.plugin for bound in host.registry.commands.values()}
+
+
+@hookimpl
+async def astral_routes(ctx: Any) -> list[Any]:
+    """A hook of the wrong colour."""
+    return []
+
+
+def sync_lifespan() -> Any:
+    """A lifespan that is no async generator."""
+
+    @hookimpl
+    async def astral_lifespan(ctx: Any) -> None:
+        """Without a yield."""
+
+    return astral_lifespan
+
+
+def unknown_hook() -> Any:
+    """A misspelt hook."""
+
+    @hookimpl
+    def astral_rutes(ctx: Any) -> list[Any]:
+        return []
+
+    return astral_rutes
+
+
+def wrong_arguments() -> Any:
+    """A hook with an argument that nobody passes."""
+
+    @hookimpl
+    def astral_menu(ctx: Any, moon: str) -> list[Any]:
+        return []
+
+    return astral_menu
+
+
+def wrapper() -> Any:
+    """A hook wrapper."""
+
+    @hookimpl(wrapper=True)
+    def astral_menu(ctx: Any) -> Any:
+        return (yield)
+
+    return astral_menu
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        (lambda: astral_routes, "astral_routes is async, the hook is sync"),
+        (sync_lifespan, "astral_lifespan is async, the hook is async generator"),
+        (unknown_hook, "there is no hook 'astral_rutes'"),
+        (wrong_arguments, "moon"),
+        (wrapper, "hook wrappers are not allowed"),
+    ],
+)
+def test_a_wrong_hook_is_named_with_its_place(
+    hook: Callable[[], Any], reason: str, make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """Colour, name, arguments and wrappers are checked before anything runs."""
+    host = loaded(make_settings, make_plugin("bad", hooks=[hook()]), a_good_one(make_plugin))
+    check_failed(host, "register", reason)
+    if reason != "moon":
+        assert f"{__file__}:" in host.plugins[1].reason
+
+
+def test_an_import_error_is_named(make_settings: MakeSettings, make_plugin: MakePlugin) -> None:
+    """A module that is not there stops its plugin in the phase import."""
+    bad = Plugin("bad", "astral-bad", "1", "there_is_no_such_module_at_all")
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "import", "ModuleNotFoundError")
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("no key"), SystemExit(3)])
+def test_a_hook_that_raises_stops_its_plugin_alone(
+    raised: BaseException, make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """Also SystemExit, which a plugin may raise by calling sys.exit."""
+
+    def failing(ctx: Any) -> list[Any]:
+        raise raised
+
+    failing.__name__ = "astral_routes"
+    bad = make_plugin("bad", hooks=[hookimpl(failing)])
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", type(raised).__name__)
+
+
+def test_a_misspelt_setting_names_the_nearest_one(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """`colour` written `color` is told, in the phase configure."""
+
+    class BadSettings(BaseModel):
+        colour: str = "blue"
+
+    @hookimpl
+    def astral_config() -> type[BaseModel]:
+        return BadSettings
+
+    bad = make_plugin("bad", hooks=[astral_config])
+    host = loaded(make_settings, bad, a_good_one(make_plugin), plugins={"bad": {"color": "red"}})
+    check_failed(host, "configure", "has no setting 'color'. Did you mean 'colour'?")
+
+
+def test_a_wrong_value_is_told_without_showing_it(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """The value may be a secret in the wrong field."""
+
+    class BadSettings(BaseModel):
+        size: int = 1
+
+    @hookimpl
+    def astral_config() -> type[BaseModel]:
+        return BadSettings
+
+    bad = make_plugin("bad", hooks=[astral_config])
+    host = loaded(make_settings, bad, a_good_one(make_plugin), plugins={"bad": {"size": "my-secret-value"}})
+    check_failed(host, "configure", "size: ")
+    assert "my-secret-value" not in host.plugins[1].reason
+
+
+def test_settings_of_nobody_are_warned_of(
+    make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A section for a plugin that is not installed is most often a misspelt name: the nearest one is named."""
+    loaded(make_settings, a_good_one(make_plugin), plugins={"god": {"size": 1}})
+    assert "[plugins.god] is for no installed plugin. Did you mean 'good'?" in caplog.text
+
+
+class Wrong(Event):
+    """An event that carries another plugin's name."""
+
+    name = "moon.full"
+
+
+def bad_event() -> Any:
+    """Declares it."""
+
+    @hookimpl
+    def astral_events(ctx: Any) -> list[Any]:
+        return [Wrong]
+
+    return astral_events
+
+
+def bad_job() -> Any:
+    """A job that runs never."""
+
+    @hookimpl
+    def astral_jobs(ctx: Any) -> list[Any]:
+        return [Job("bad.daily", 0, handler)]  # type: ignore[arg-type]
+
+    return astral_jobs
+
+
+def bad_web(path: str) -> Callable[[], Any]:
+    """An HTTP route of this path."""
+
+    async def now(request: Any, ctx: Any) -> Any:
+        return None
+
+    def make() -> Any:
+        @hookimpl
+        def astral_web(ctx: Any) -> list[Any]:
+            return [WebRoute("GET", path, now)]
+
+        return astral_web
+
+    return make
+
+
+def bad_menu(item: Callable[[], Any]) -> Callable[[], Any]:
+    """A menu with this item."""
+
+    def make() -> Any:
+        @hookimpl
+        def astral_menu(ctx: Any) -> list[Any]:
+            return [item()]
+
+        return astral_menu
+
+    return make
+
+
+def not_iterable() -> Any:
+    """Returns a number."""
+
+    @hookimpl
+    def astral_menu(ctx: Any) -> Any:
+        return 3
+
+    return astral_menu
+
+
+def stranger() -> Any:
+    """A route of nobody."""
+    return Routes().callback("x")(handler)
+
+
+@pytest.mark.parametrize(
+    ("hook", "reason"),
+    [
+        (bad_event, "event 'moon.full' must be called bad.<what>"),
+        (bad_job, "every > 0 s"),
+        (bad_web("now"), "must begin with a slash"),
+        (bad_web("/{"), "is wrong"),
+        (bad_menu(lambda: MenuItem("Open", stranger())), "names a route that no plugin declares"),
+        (not_iterable, "not an iterable of declarations"),
+    ],
+)
+def test_a_bad_declaration_stops_its_plugin_alone(
+    hook: Callable[[], Any], reason: str, make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """What is wrong in itself is told when it is declared, not when somebody presses."""
+    bad = make_plugin("bad", hooks=[hook()])
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", reason)
+
+
+def schema_hook(tables: sqlalchemy.MetaData) -> Any:
+    """Declares these tables."""
+
+    @hookimpl
+    def astral_schema() -> Schema:
+        return Schema(tables, "astral_core.db.migrations")
+
+    return astral_schema
+
+
+def test_tables_outside_the_prefix_are_refused(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """A plugin's tables are called by its id: `badly` does not begin with `bad_`."""
+    tables = plugin_metadata("bad")
+    sqlalchemy.Table("badly", tables, sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True))
+    bad = make_plugin("bad", hooks=[schema_hook(tables)])
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "'badly' must be called bad or bad_")
+
+
+def test_a_key_into_another_plugins_table_needs_the_requirement(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """Without Requires-Dist the order of migrations would be chance."""
+    tables = plugin_metadata("bad")
+    target = sqlalchemy.Table("good", plugin_metadata("good"), sqlalchemy.Column("id", sqlalchemy.Integer))
+    key = sqlalchemy.Column("good_id", sqlalchemy.ForeignKey(target.c.id))
+    sqlalchemy.Table("bad", tables, sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True), key)
+    bad = make_plugin("bad", hooks=[schema_hook(tables)])
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "bad.good_id refers to 'good'")
+
+
+def test_tables_about_people_demand_both_privacy_hooks_of_their_plugin(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """Who stores people's data can give it out and delete it; else that plugin alone is set aside."""
+    tables = plugin_metadata("bad")
+    person = sqlalchemy.Column("who", sqlalchemy.ForeignKey(core_users.c.id), primary_key=True)
+    sqlalchemy.Table("bad", tables, person)
+    bad = make_plugin("bad", hooks=[schema_hook(tables)])
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "implement astral_export_user")
+
+
+def test_objects_that_answer_to_every_attribute_are_no_hooks(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """`from sqlalchemy import func` beside the hooks is harmless: func.anything exists."""
+    plugin = make_plugin("good", [Command("good", handler)], func=sqlalchemy.func)
+    assert loaded(make_settings, plugin).plugins[1].alive
+
+
+def test_an_implementer_of_anothers_hook_is_checked_whatever_the_order(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """The wrong implementation is to blame, not the plugin that brings the hook and comes later."""
+
+    @hookimpl(optionalhook=True)
+    async def good_tides(ctx: Any) -> None:
+        """Async where the hook is sync."""
+
+    implementer = make_plugin("bad", hooks=[good_tides])
+
+    @hookspec
+    def good_tides(ctx: Any) -> None:
+        """The hook itself."""
+
+    bringer = make_plugin("good", [Command("good", handler)], hooks=[good_tides])
+    check_failed(loaded(make_settings, implementer, bringer), "register", "good_tides is async, the hook is sync")
+
+
+@pytest.mark.parametrize("policy", [{"required": ("bad",)}, {"on_error": "stop"}])
+def test_a_required_plugin_or_the_policy_stop_stops_the_start(
+    policy: dict[str, Any], make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """The start ends with the plugin, its phase, the reason and what to do."""
+    bad = make_plugin("bad", hooks=[unknown_hook()])
+    with pytest.raises(PluginLoadError, match=r"'bad': failed in phase register: .*astral_rutes.* Fix: mend it"):
+        loaded(make_settings, bad, a_good_one(make_plugin), host=policy)
+
+
+def test_dependents_of_a_broken_plugin_are_quarantined(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """A plugin that needs a broken one does not run half."""
+    bad = make_plugin("bad", hooks=[unknown_hook()])
+    host = loaded(make_settings, bad, make_plugin("moon", [Command("moon", handler)], requires=("astral-bad",)))
+    moon = host.plugins[2]
+    assert moon.state is State.QUARANTINED
+    assert "needs 'bad', which is failed" in moon.reason
+    assert "moon" not in host.registry.commands
+
+
+def test_every_plugin_that_is_set_aside_is_logged(
+    make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The owner finds who, where and why in the log."""
+    loaded(make_settings, make_plugin("bad", hooks=[unknown_hook()]))
+    assert "plugin 'bad' (astral-bad 1.0) is failed in phase register: HookError" in caplog.text
+
+
+def test_services_before_the_start_are_refused_in_words(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """Registration hooks are pure: what runs is not there yet."""
+    host = loaded(make_settings, a_good_one(make_plugin))
+    with pytest.raises(PluginLoadError, match="not running yet"):
+        _ = host.contexts["good"].http
+
+
+def test_a_declaration_error_shows_the_plugin_and_the_fix() -> None:
+    """Who, what and how to fix it stand in every such message."""
+    error = DeclarationError("moon", "event 'x' is wrong.", "call it moon.x")
+    assert str(error) == "plugin 'moon': event 'x' is wrong. Fix: call it moon.x"

@@ -1,0 +1,240 @@
+"""The registry: every clash is told at once with both providers, and handlers are checked when declared."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from astral_core import Command, Context, Event, Routes, Subscriber, Update, Webhook, WebRoute, core_plugin
+from astral_core.config import Settings
+from astral_core.errors import ConflictError, DeclarationError
+from astral_core.host.handlers import check_handler
+from astral_core.host.host import load
+from astral_core.host.registry import Registry, build_registry
+from astral_core.host.state import Plugin
+
+MakePlugin = Callable[..., Plugin]
+MakeSettings = Callable[..., Settings]
+
+
+async def handler(update: Update, ctx: Context) -> None:
+    """Does nothing."""
+
+
+async def page(request: Any, ctx: Any) -> Any:
+    """An HTTP route's handler."""
+
+
+class Full(Event):
+    """An event of the plugin `moon`."""
+
+    name = "moon.full"
+
+
+async def on_full(event: Full, ctx: Context) -> None:
+    """A subscriber."""
+
+
+def plugin(plugin_id: str, **declared: list[Any]) -> Plugin:
+    """A plugin with these declarations."""
+    made = Plugin(plugin_id, f"astral-{plugin_id}", "1.0", f"astral_{plugin_id}.plugin")
+    for name, items in declared.items():
+        setattr(made.declared, name, items)
+    return made
+
+
+def build(*plugins: Plugin, renames: dict[str, str] | None = None) -> Registry:
+    """The registry of these plugins; the webhook path /hook is allowed."""
+    return build_registry(plugins, renames or {}, ("/hook",))
+
+
+def catch_all() -> Routes:
+    """Routes with a catch-all text."""
+    routes = Routes()
+    routes.text()(handler)
+    return routes
+
+
+def test_all_conflicts_are_told_together_with_both_providers() -> None:
+    """An owner mends everything in one go instead of one clash a restart."""
+    one = plugin("moon", routes=[Command("start", handler), *catch_all()], web=[Webhook("/hook", page)])
+    two = plugin("sun", routes=[Command("start", handler), *catch_all()], web=[Webhook("/hook", page)])
+    with pytest.raises(ConflictError) as caught:
+        build(one, two)
+    assert len(caught.value.conflicts) == 3
+    text = str(caught.value)
+    for line in ("command 'start'", "catch-all text", "webhook '/hook'"):
+        assert line in text
+    assert text.count("'moon' (astral-moon 1.0)") == text.count("'sun' (astral-sun 1.0)") == 3
+    assert '[commands] "sun.start" = "sun_start"' in text
+
+
+def test_the_line_that_the_conflict_names_solves_it(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """A renamed command clashes no more, and is found under its new name."""
+    plugins = [make_plugin("moon", [Command("tide", handler)]), make_plugin("sun", [Command("tide", handler)])]
+    with pytest.raises(ConflictError):
+        load(make_settings(), core_plugin, plugins)
+    fresh = [make_plugin("moon", [Command("tide", handler)]), make_plugin("sun", [Command("tide", handler)])]
+    registry = load(make_settings(commands={"sun.tide": "sun_tide"}), core_plugin, fresh).registry
+    assert registry.commands["tide"].plugin == "moon"
+    assert registry.commands["sun_tide"].plugin == "sun"
+
+
+def test_a_clash_with_the_core_is_a_clash_too(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """Nobody takes /start away from the core in silence."""
+    with pytest.raises(ConflictError, match=r"'core' .*'moon'"):
+        load(make_settings(), core_plugin, [make_plugin("moon", [Command("start", handler)])])
+
+
+@pytest.mark.parametrize("name", ["", "Start", "a-b", "команда", "x" * 33, "a b"])
+def test_commands_that_telegram_refuses_are_refused(name: str) -> None:
+    """1-32 of a-z 0-9 _, also after a rename."""
+    with pytest.raises(DeclarationError, match="must be 1-32"):
+        build(plugin("moon", routes=[Command(name, handler)]))
+    with pytest.raises(DeclarationError, match="must be 1-32"):
+        build(plugin("moon", routes=[Command("moon", handler)]), renames={"moon.moon": name})
+
+
+def two_of(kind: str) -> list[Any]:
+    """Two routes of a kind with one name."""
+    routes = Routes()
+    makers: dict[str, Callable[[], Callable[[Any], Any]]] = {
+        "command": lambda: routes.command("x"),
+        "callback": lambda: routes.callback("x"),
+        "question": lambda: routes.question("x"),
+        "deep_link": routes.deep_link,
+        "payment": routes.payment,
+        "text": routes.text,
+    }
+    for _ in range(2):
+        makers[kind]()(several)
+    return list(routes)
+
+
+async def several(update: Update, ctx: Context, rest: str = "") -> None:
+    """Fits every kind."""
+
+
+@pytest.mark.parametrize("kind", ["command", "callback", "question", "deep_link", "payment", "text"])
+def test_one_plugin_declares_nothing_twice(kind: str) -> None:
+    """A second route of the same name would replace the first without a word."""
+    with pytest.raises(DeclarationError, match=r"'moon'.*tw"):
+        build(plugin("moon", routes=two_of(kind)))
+
+
+def test_web_routes_and_subscribers_are_unique_within_their_plugin() -> None:
+    """aiohttp would stop the whole server for the first; rows of events are found by the second's name."""
+    with pytest.raises(DeclarationError, match="declares the web route 'GET /now of moon' twice"):
+        build(plugin("moon", web=[WebRoute("GET", "/now", page), WebRoute("get", "/now", page)]))
+    with pytest.raises(DeclarationError, match="twice"):
+        build(plugin("moon", events=[Full, Subscriber(Full, on_full), Subscriber(Full, on_full)]))
+
+
+def test_an_absolute_webhook_needs_the_owners_leave() -> None:
+    """A plugin cannot claim any path of the server, and the error names the setting."""
+    with pytest.raises(DeclarationError, match=r"\[web\] webhooks"):
+        build(plugin("moon", web=[Webhook("/metrics", page)]))
+
+
+def test_things_that_are_no_declarations_are_told() -> None:
+    """A forgotten decorator returns a function instead of a route."""
+    for name in ("routes", "events"):
+        with pytest.raises(DeclarationError, match="returned"):
+            build(plugin("moon", **{name: [handler]}))
+
+
+def test_stacked_decorators_give_one_handler_many_ways_in() -> None:
+    """A command and two buttons may share a handler; each has its own route."""
+    routes = Routes()
+
+    @routes.command("moon", description="The moon")
+    @routes.callback("moon.open")
+    @routes.callback("moon.again")
+    async def moon(update: Update, ctx: Context) -> None:
+        """Shown by all three."""
+
+    registry = build(plugin("moon", routes=list(routes)))
+    assert set(registry.callbacks) == {"moon:moon.open", "moon:moon.again"}
+    assert registry.commands["moon"].description == "The moon"
+    assert registry.key_of(moon) == "moon:moon.open"
+
+
+def not_async(update: Update, ctx: Context) -> None:
+    """A handler whose author forgot `async`."""
+
+
+async def too_few(update: Update) -> None:
+    """Takes no ctx."""
+
+
+async def other_name(update: Update, ctx: Context, number: int) -> None:
+    """Takes an argument of another name."""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "complaint"),
+    [
+        (not_async, "must be `async def`"),
+        (too_few, "too many positional"),
+        (other_name, "number"),
+        (3, "no function"),
+    ],
+)
+def test_a_handler_that_could_never_run_is_refused_at_the_start(wrong: Any, complaint: str) -> None:
+    """Its author learns of it at once, not its first user."""
+    routes = Routes()
+    routes.callback("again/{n:int}")(wrong)
+    with pytest.raises(DeclarationError, match=complaint):
+        build(plugin("moon", routes=list(routes)))
+
+
+def test_partials_callable_objects_and_defaults_are_handlers() -> None:
+    """Whatever can be awaited with the arguments is accepted."""
+
+    class Callable_:  # noqa: N801  # a name that is not typing's
+        async def __call__(self, update: Update, ctx: Context) -> None:
+            """Handle."""
+
+    async def with_more(extra: int, update: Update, ctx: Context, n: int = 1) -> None:
+        """For a partial."""
+
+    check_handler("moon", "command", Callable_(), ("update", "ctx"))
+    check_handler("moon", "command", functools.partial(with_more, 1), ("update", "ctx"), ["n"])
+
+
+def test_a_menu_item_leads_somewhere_without_arguments() -> None:
+    """The menu makes its buttons itself and has no values to give."""
+    from astral_core import MenuItem
+
+    routes = Routes()
+    route: Any = routes.callback("again/{number:int}")(other_name)
+    for item in (MenuItem("Again", route), MenuItem(" ", route)):
+        with pytest.raises(DeclarationError, match="menu item"):
+            build(plugin("moon", routes=list(routes), menu=[item]))
+
+
+def test_withdrawing_a_plugin_takes_all_its_ways_in() -> None:
+    """A plugin whose lifespan failed answers no command, button, job or event, and wraps nobody's handlers."""
+    routes = Routes()
+    for declare in (routes.command("tide"), routes.callback("tide"), routes.question("when"), routes.payment()):
+        declare(handler)
+    registry = build(
+        plugin("moon", routes=[*routes, *catch_all()], events=[Full, Subscriber(Full, on_full)]),
+        plugin("sun", routes=[Command("sun", handler)]),
+    )
+    registry.withdraw("moon")
+    assert set(registry.commands) == {"sun"}
+    assert not registry.callbacks
+    assert not registry.questions
+    assert not registry.payments
+    assert registry.text is None
+    assert registry.subscribers["moon.full"] == []
+
+
+def test_a_route_of_nobody_says_what_is_missing() -> None:
+    """A collector that astral_routes does not return is the usual mistake."""
+    with pytest.raises(DeclarationError, match="return its Routes collector from astral_routes"):
+        build().key_of(Routes().callback("x")(handler))
