@@ -193,15 +193,15 @@ class BotRunner:
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
         """One apology in the user's language, with the id that the owner finds the traceback by."""
         run = await self._speaking_run(row)
-        text = self._services.catalogs["core"].for_language(run.language).gettext
+        gettext = self._services.catalogs["core"].for_language(run.language).gettext
         if row.kind == "pre_checkout_query":
             return self._decline(
-                row, text("Something went wrong on our side. You were not charged. Please try again.")
+                row, gettext("Something went wrong on our side. You were not charged. Please try again.")
             )
         if row.kind not in ("message", "callback_query") or run.chat_id <= 0:
             return []
         self._end_spinner(run, row)
-        apology = text(
+        apology = gettext(
             "Something went wrong on our side, and I could not finish that. Nothing you sent is lost.\n\n"
             "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
         )

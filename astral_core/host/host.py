@@ -13,7 +13,7 @@ import pluggy
 from pydantic import BaseModel
 
 from astral_core.config import Settings, plugin_settings
-from astral_core.db.migrate import CORE, Chain
+from astral_core.db.migrate import Chain
 from astral_core.declare import Schema
 from astral_core.errors import ConflictError, DeclarationError, HookError, PluginLoadError
 from astral_core.host.context import PluginContext
@@ -59,8 +59,7 @@ class Host:
 
     def chains(self) -> list[Chain]:
         """The migrations of the core and of every living plugin with tables."""
-        own = [Chain(p.id, p.declared.schema.migrations) for p in self.alive if p.declared.schema]
-        return [CORE, *own]
+        return [Chain(p.id, p.declared.schema.migrations) for p in self.alive if p.declared.schema]
 
     def catalogs(self) -> dict[str, Catalogs]:
         """The texts of the core and of every living plugin."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from astral_playground.testkit.bot import module_plugin
 
 from astral_core.cpu import Cpu
 from astral_core.host.state import Plugin
+from astral_playground.testkit.bot import module_plugin
 
 STARTED = Cpu._started
 
@@ -28,7 +28,7 @@ def warm_pool() -> Iterator[Cpu]:
 @pytest.fixture
 def profiles(monkeypatch: pytest.MonkeyPatch, warm_pool: Cpu) -> ModuleType:
     """The obedient profile plugin: `BIRTHS` by user id, `birth(...)`; /complete tells that it is complete."""
-    monkeypatch.setattr(Cpu, "_started", lambda self: STARTED(warm_pool))
+    monkeypatch.setattr(Cpu, "_started", lambda _: STARTED(warm_pool))
     monkeypatch.syspath_prepend(Path(__file__).parent / "fakes")
     module = importlib.import_module("fake_profile")
     module.BIRTHS.clear()
@@ -54,8 +54,6 @@ def with_profiles(profiles: ModuleType) -> Callable[[], list[Plugin]]:
 
 
 @pytest.fixture
-def with_payments(
-    with_profiles: Callable[[], list[Plugin]], payments: ModuleType
-) -> Callable[[], list[Plugin]]:
+def with_payments(with_profiles: Callable[[], list[Plugin]], payments: ModuleType) -> Callable[[], list[Plugin]]:
     """The plugins of a bot that sells readings."""
     return lambda: [*with_profiles(), module_plugin("payments", payments.__name__)]

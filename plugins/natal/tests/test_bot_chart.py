@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-from astral_playground.testkit.bot import bot_kit
 
 from astral_core import now
 from astral_natal import plugin
+from astral_playground.testkit.bot import bot_kit
 
 PLANETS = list("☉☽☿♀♂♃♄♅♆♇")
 TIMEOUT = 60.0  # the first picture starts a process and reads the ephemeris, beside whatever else the machine does
@@ -151,7 +151,7 @@ async def test_the_theme_is_switched_and_remembered(anna):
 
 
 async def test_a_completed_profile_is_drawn_at_once_and_a_changed_one_anew(anna, profiles):
-    """The event of the profile brings the chart; another birth brings another chart, and the old buttons still work."""
+    """The event of the profile brings the chart; another birth another chart; the old buttons still work."""
     await anna.send("/complete")
     first = await anna.wait_for(is_photo, timeout=TIMEOUT)
     assert "Асцендент в Весах" in first.text

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from astral_playground.testkit.bot import bot_kit
 from sqlalchemy import func, select
 
 from astral_natal.tables import natal_readings
+from astral_playground.testkit.bot import bot_kit
 
 TIMEOUT = 60.0
 LAST = "Моя карта"
@@ -51,7 +51,7 @@ async def anna(database_url, profiles, payments, with_payments):
 async def test_a_paid_order_brings_the_reading_once(anna):
     """All chapters in messages that Telegram takes; the same event again brings nothing."""
     await anna.send("/paid order-1")
-    await anna.wait_for("Спасибо")
+    await anna.wait_for("Вот ваш полный разбор")
     last = await anna.wait_for(is_last, timeout=TIMEOUT)
     texts = [message.text for message in anna.messages if message.sender == "bot"]
     whole = "\n".join(texts)

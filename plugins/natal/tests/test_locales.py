@@ -17,9 +17,7 @@ PLACEHOLDER = re.compile(r"\{\w+\}|</?\w+>")
 
 def source_texts() -> set[str]:
     """All texts that the code marks for translation."""
-    found = extract_from_dir(
-        SOURCE, keywords={"t": None, "N_": None, "nt": (1, 2)}, method_map=[("**.py", "python")]
-    )
+    found = extract_from_dir(SOURCE, keywords={"t": None, "N_": None, "nt": (1, 2)}, method_map=[("**.py", "python")])
     return {text for _, _, text, _, _ in found if isinstance(text, str)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import pickle
 import subprocess
@@ -72,7 +73,7 @@ async def test_drawing_leaves_the_process_and_the_loop_goes_on(cpu):
         await beating
         assert pid != os.getpid()
         assert png.startswith(b"\x89PNG")
-        gaps = [after - before for before, after in zip(beats, beats[1:], strict=False)]
+        gaps = [after - before for before, after in itertools.pairwise(beats)]
         ratios.append(max(gaps) / (beats[-1] - beats[0]))
     # Drawn on the loop itself, one gap would be nearly all of the time; the best of three bears a noisy machine.
     assert min(ratios) < 0.5

@@ -75,7 +75,9 @@ class Seller:
     async def job(self) -> None:
         """Run the reconciliation now."""
         name = "payments.reconcile"
-        row = NewRow("internal:job", f"{name}:test-{id(object())}-{self._runs}", lane_of(name), "job", as_json({"job": name}))
+        row = NewRow(
+            "internal:job", f"{name}:test-{id(object())}-{self._runs}", lane_of(name), "job", as_json({"job": name})
+        )
         self._runs += 1
         await self.kit.running.store.ingest(row)
         await self.quiet()
@@ -216,5 +218,3 @@ def sell(sqlite_url: str) -> Callable[..., contextlib.AbstractAsyncContextManage
         return selling(sqlite_url, **changes)
 
     return make
-
-

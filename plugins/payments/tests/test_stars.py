@@ -197,7 +197,7 @@ async def test_a_lost_refund_answer_is_asked_again(seller: Any) -> None:
     admin, anna = seller.buyer("Owner", id=4242), seller.buyer()
     await anna.pay(await seller.invoice(anna))
     await anna.wait_for("Thank you!")
-    seller.kit.telegram.fail("refundStarPayment", "timeout", times=1)
+    seller.kit.telegram.fail("refundStarPayment", "timeout", times=1, delay=0.1)
     await admin.send(f"/refund {(await seller.newest()).id}")
     await admin.wait_for("on its way back")
     await seller.quiet()

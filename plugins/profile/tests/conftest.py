@@ -18,7 +18,6 @@ from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 from astral_profile.api import ProfileCompleted
 from astral_profile.tables import drafts, profiles
 
-
 WAIT = 60.0  # s of real time, the bound of a test that would hang
 
 
@@ -60,7 +59,7 @@ class Talk:
         await self.saw(expect)
 
     async def saw(self, expect: Any) -> None:
-        """Wait for a card; the first search of a process loads the gazetteer, which takes its time on a busy machine."""
+        """Wait for a card. The first search of a process loads the gazetteer, which takes its time."""
         await self.person.wait_for(expect, timeout=WAIT)
 
     def data(self, button: str) -> str:

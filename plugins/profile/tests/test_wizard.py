@@ -259,6 +259,7 @@ async def test_double_taps_are_harmless(talk: Any, completed: list[Any]) -> None
     await talk.person.press("✓ Yes, that’s right")
     await talk.person.press("✓ Yes, that’s right")
     await talk.saw("My profile")
+    await talk.settled()
     assert len(await talk.rows()) == 1
     assert len(completed) == 1
     assert len(talk.from_bot) == 1

@@ -63,7 +63,7 @@ async def deliver(event: OrderPaid, ctx: Context) -> None:
         return
     key, messages = found
     await store.keep_reading(ctx.session, event.user_id, key, ctx.language, messages, event.order_id)
-    ctx.reply(ctx.t("Thank you! 💫 Here is your full reading. It stays yours: open it below your chart at any time."))
+    ctx.reply(ctx.t("Here is your full reading 💫 It stays yours: open it below your chart at any time."))
     _send(ctx, messages)
 
 
@@ -103,7 +103,7 @@ def _send(ctx: Context, messages: list[str]) -> None:
 def _ask_for_birth(ctx: Context) -> None:
     ctx.show(
         ctx.t(
-            "Thank you! 💫 Your full reading is paid for and waits for you. Tell me when and where you were born, "
+            "Your full reading is paid for and waits for you 💫 Tell me when and where you were born, "
             "and it will be here together with your chart."
         ),
         [[ctx.button(ctx.t("Let us begin"), "profile:begin")], [menu_button(ctx)]],

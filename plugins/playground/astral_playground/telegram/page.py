@@ -6,14 +6,13 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from . import actions, checkout, views
 from .errors import PageError
 from .faults import KINDS
 from .fields import Fields
-from .files import MAX_UPLOAD
-from .params import Upload
+from .forms import FormError, read_form
+from .params import Params
 from .records import Invoice, User
 from .state import World
 from .stream import Stream
@@ -124,16 +123,15 @@ class _PageApi:
         return self._sent(actions.send_text(self._world, user, text, reply_to))
 
     async def _send_file(self, request: web.Request, user: User) -> actions.Sent:
-        form = await request.post()
-        caption = form.get("caption", "")
+        form = Params()
+        try:
+            await read_form(request, form)
+        except FormError as error:
+            raise PageError(400, str(error), "document") from None
         for kind in ("photo", "document"):
-            part = form.get(kind)
-            if isinstance(part, FileField):
-                data = part.file.read()
-                if len(data) > MAX_UPLOAD:
-                    raise PageError(413, f"the file is larger than {MAX_UPLOAD >> 20} MB", kind)
-                upload = Upload(data, part.filename or kind, part.content_type)
-                return actions.send_file(self._world, user, kind, upload, str(caption))
+            upload = form.files.get(kind)
+            if upload is not None:
+                return actions.send_file(self._world, user, kind, upload, form.text("caption"))
         raise PageError(400, "send a file in the field photo or document", "document")
 
     def _sent(self, sent: actions.Sent) -> web.Response:

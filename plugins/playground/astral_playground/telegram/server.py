@@ -8,13 +8,12 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_request import FileField
 
 from . import api, page
 from .delivery import WebhookDelivery
 from .errors import ApiError, DroppedConnection, PageError
-from .files import MAX_UPLOAD
-from .params import Params, Upload
+from .forms import FileTooLarge, FormError, read_form
+from .params import Params
 from .security import guard
 from .state import World, looks_real
 from .stream import Stream
@@ -132,7 +131,12 @@ async def _read_params(request: web.Request) -> Params:
         if request.content_type == "application/json":
             await _add_json(request, params)
         else:
-            await _add_form(request, params)
+            try:
+                await read_form(request, params)
+            except FileTooLarge:
+                raise ApiError(413, "Request Entity Too Large") from None
+            except FormError:
+                raise ApiError(400, "Bad Request: can't parse the request's body as a form") from None
     return params
 
 
@@ -144,23 +148,6 @@ async def _add_json(request: web.Request, params: Params) -> None:
     if not isinstance(body, dict):
         raise ApiError(400, "Bad Request: an Object is expected as the request's body")
     params.add_json(body)
-
-
-async def _add_form(request: web.Request, params: Params) -> None:
-    try:
-        form = await request.post()
-    except (ValueError, LookupError, AssertionError):  # what aiohttp raises for broken parts
-        raise ApiError(400, "Bad Request: can't parse the request's body as a form") from None
-    for name, value in form.items():
-        if isinstance(value, FileField):
-            data = value.file.read()
-            if len(data) > MAX_UPLOAD:
-                raise ApiError(413, "Request Entity Too Large")
-            params.files[name] = Upload(data, value.filename or name, value.content_type)
-        elif isinstance(value, str):
-            params.values[name] = value
-        else:
-            params.values[name] = bytes(value).decode(errors="replace")
 
 
 async def _download(request: web.Request) -> web.StreamResponse:

@@ -129,12 +129,13 @@ class Emulator:
     def bodies(self, path: str) -> list[Any]:
         return [body for _, asked, body in self.asked if asked == path]
 
-    async def asked_times(self, path: str, count: int) -> list[Any]:
-        """The bodies sent to `path`, once there are `count` of them."""
-        while len(self.bodies(path)) < count:
-            self.news.clear()
-            await self.news.wait()
-        return self.bodies(path)
+    async def was_asked(self, path: str, expected: list[Any]) -> None:
+        """The page sent just these bodies to `path`; those under way are waited for."""
+        async with asyncio.timeout(10):
+            while len(self.bodies(path)) < len(expected):
+                self.news.clear()
+                await self.news.wait()
+        assert self.bodies(path) == expected
 
     async def _state(self, _request: web.Request) -> web.Response:
         self.states_read += 1

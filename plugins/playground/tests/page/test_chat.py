@@ -77,7 +77,7 @@ async def test_writing(page: Page, emulator: Any) -> None:
     await field.fill("   ")
     await expect(page.locator("#send")).to_be_disabled()
     await field.press("Enter")
-    assert emulator.bodies("/api/users/1001/messages") == [{"text": "раз\nдва"}]
+    await emulator.was_asked("/api/users/1001/messages", [{"text": "раз\nдва"}])
 
 
 async def test_arrow_up_recalls(page: Page, emulator: Any, make: Any) -> None:
@@ -144,7 +144,7 @@ async def test_button_waits_for_its_answer(page: Page, emulator: Any, make: Any)
     answer = {"user_id": 1001, "message_id": 1, "data": "natal:open", "callback_query_id": "5"}
     emulator.emit("answered", {**answer, "text": "", "alert": False, "url": ""})
     await expect(key.locator(".spinner")).to_have_count(0)
-    assert emulator.bodies("/api/users/1001/press") == [{"message_id": 1, "data": "natal:open"}]
+    await emulator.was_asked("/api/users/1001/press", [{"message_id": 1, "data": "natal:open"}])
 
 
 async def test_button_that_is_gone(page: Page, emulator: Any, make: Any, open_page: Any) -> None:
@@ -243,7 +243,7 @@ async def test_starters_and_commands(page: Page, emulator: Any) -> None:
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
     await expect(page.locator("#commands")).to_be_hidden()
-    assert [body["text"] for body in emulator.bodies("/api/users/1001/messages")] == ["/chart", "/profile"]
+    await emulator.was_asked("/api/users/1001/messages", [{"text": "/chart"}, {"text": "/profile"}])
 
 
 async def test_reply_keyboard(page: Page, emulator: Any, make: Any) -> None:
@@ -257,8 +257,8 @@ async def test_reply_keyboard(page: Page, emulator: Any, make: Any) -> None:
     await page.locator("dialog .pill", has_text="Новосибирск").click()
     await page.locator("dialog button[type=submit]").click()
     await expect(page.locator("dialog")).to_have_count(0)
-    assert emulator.bodies("/api/users/1001/messages") == [{"text": "Да"}]
-    assert emulator.bodies("/api/users/1001/location") == [{"latitude": 55.0302, "longitude": 82.9204}]
+    await emulator.was_asked("/api/users/1001/messages", [{"text": "Да"}])
+    await emulator.was_asked("/api/users/1001/location", [{"latitude": 55.0302, "longitude": 82.9204}])
     emulator.emit("user", make["person"](1001, "Анна"))
     await expect(page.locator("#reply-keyboard")).to_be_hidden()
 
@@ -275,7 +275,7 @@ async def test_replying(page: Page, emulator: Any, make: Any) -> None:
     await page.locator("#input").fill("ещё")
     await page.keyboard.press("Enter")
     await expect(page.locator("#input")).to_have_value("")
-    assert emulator.bodies("/api/users/1001/messages") == [{"text": "да", "reply_to": 5}, {"text": "ещё"}]
+    await emulator.was_asked("/api/users/1001/messages", [{"text": "да", "reply_to": 5}, {"text": "ещё"}])
 
 
 async def test_sending_a_file(page: Page, emulator: Any) -> None:
@@ -286,7 +286,7 @@ async def test_sending_a_file(page: Page, emulator: Any) -> None:
     picker = await chooser.value
     async with page.expect_response("**/messages"):
         await picker.set_files({"name": "a.png", "mimeType": "image/png", "buffer": b"\x89PNG"})
-    assert emulator.bodies("/api/users/1001/messages") == [{"photo": "a.png"}]
+    await emulator.was_asked("/api/users/1001/messages", [{"photo": "a.png"}])
 
 
 async def test_new_person(page: Page, emulator: Any, make: Any) -> None:
@@ -299,7 +299,7 @@ async def test_new_person(page: Page, emulator: Any, make: Any) -> None:
     emulator.emit("user", created)
     await page.locator("dialog button[type=submit]").click()
     await expect(page.locator("#people [aria-current]")).to_contain_text("Zoe")
-    assert emulator.bodies("/api/users") == [{"first_name": "Zoe", "language_code": "en", "stars": 500}]
+    await emulator.was_asked("/api/users", [{"first_name": "Zoe", "language_code": "en", "stars": 500}])
     await expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
@@ -323,7 +323,7 @@ async def test_deep_link(open_page: Any, emulator: Any, wanted: str) -> None:
     await expect(page).to_have_url(re.compile(r"\?user=1002$"))
     await page.reload()
     await expect(page.locator("#people [aria-current]")).to_contain_text("Борис")
-    assert emulator.bodies("/api/users/1002/messages") == [{"text": "/start promo"}]
+    await emulator.was_asked("/api/users/1002/messages", [{"text": "/start promo"}])
 
 
 async def test_start_link_in_a_message(page: Page, emulator: Any, make: Any) -> None:
@@ -332,7 +332,7 @@ async def test_start_link_in_a_message(page: Page, emulator: Any, make: Any) -> 
     emulator.arrive(make["message"](1, spans=[link]))
     async with page.expect_response("**/messages"):
         await bubble(page, 1).locator("a").click()
-    assert emulator.bodies("/api/users/1001/messages") == [{"text": "/start gift"}]
+    await emulator.was_asked("/api/users/1001/messages", [{"text": "/start gift"}])
     assert len(page.context.pages) == 1
 
 
@@ -379,7 +379,7 @@ async def test_blocked_bot(page: Page, emulator: Any, make: Any) -> None:
     await expect(page.locator("#input")).to_be_hidden()
     async with page.expect_response("**/api/users/1001"):
         await page.locator("#unblock").click()
-    assert emulator.bodies("/api/users/1001") == [{"blocked": False}]
+    await emulator.was_asked("/api/users/1001", [{"blocked": False}])
 
 
 async def test_a_deletion_moves_nothing(page: Page, emulator: Any, make: Any) -> None:

@@ -47,8 +47,8 @@ async def test_paying(sheet: Any, page: Page, emulator: Any) -> None:
     await expect(sheet.locator(".success")).to_be_visible()
     await expect(sheet.locator("[role=status]")).to_contain_text("Разбор карты, ⭐ 50")
     await expect(page.locator("dialog")).to_have_count(0)
-    assert emulator.bodies("/api/users/1001/pay") == [{"message_id": 7}]
-    assert emulator.bodies("/api/users/1001/cancel") == []
+    await emulator.was_asked("/api/users/1001/pay", [{"message_id": 7}])
+    await emulator.was_asked("/api/users/1001/cancel", [])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ async def test_failures_have_reasons(sheet: Any, page: Page, emulator: Any, erro
     await expect(page.locator(".toast")).to_have_count(0)
     await sheet.locator(".primary").click()
     await expect(page.locator("dialog")).to_have_count(0)
-    assert emulator.bodies("/api/users/1001/cancel") == []
+    await emulator.was_asked("/api/users/1001/cancel", [])
 
 
 async def test_refusal_of_the_emulator(sheet: Any, emulator: Any, open_page: Any) -> None:
@@ -104,7 +104,7 @@ async def test_cancelling(sheet: Any, page: Page, emulator: Any, way: str) -> No
         else:
             await page.keyboard.press("Escape")
     await expect(page.locator("dialog")).to_have_count(0)
-    assert emulator.bodies("/api/users/1001/cancel") == [{"message_id": 7}]
+    await emulator.was_asked("/api/users/1001/cancel", [{"message_id": 7}])
 
 
 async def test_topping_up(sheet: Any, emulator: Any, make: Any) -> None:
@@ -116,7 +116,7 @@ async def test_topping_up(sheet: Any, emulator: Any, make: Any) -> None:
     await sheet.locator(".pill", has_text="+100").click()
     emulator.emit("user", make["person"](1001, "Анна", stars=120))
     await expect(sheet.locator(".primary")).to_be_enabled()
-    assert emulator.bodies("/api/users/1001") == [{"stars": 120}]
+    await emulator.was_asked("/api/users/1001", [{"stars": 120}])
 
 
 async def test_invoice_link(page: Page, emulator: Any, make: Any) -> None:
@@ -132,7 +132,7 @@ async def test_invoice_link(page: Page, emulator: Any, make: Any) -> None:
     await expect(sheet.locator("dd").nth(1)).to_have_text("Тестовая карта 4242")
     await sheet.locator(".primary").click()
     await expect(page.locator("dialog")).to_have_count(0)
-    assert emulator.bodies("/api/users/1001/pay") == [{"slug": "abc"}]
+    await emulator.was_asked("/api/users/1001/pay", [{"slug": "abc"}])
 
 
 async def test_paid_invoice_says_so(page: Page, emulator: Any, make: Any) -> None:

@@ -133,6 +133,31 @@ async def test_broken_bodies(
     assert len(anna.messages) == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "field", "status"),
+    [("/bot{token}/sendDocument", "document", 413), ("/api/users/1001/messages", "document", 400)],
+)
+async def test_too_large_files(
+    tg: TelegramEmulator,
+    anna: EmulatedUser,
+    http: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    field: str,
+    status: int,
+) -> None:
+    """What is larger than Telegram takes is refused, for bots with Telegram's 413."""
+    monkeypatch.setattr("astral_playground.telegram.forms.MAX_UPLOAD", 1000)
+    for size, expected in ((1001, {status}), (1000, {200, 201})):
+        form = aiohttp.FormData({"chat_id": str(anna.id)})
+        form.add_field(field, b"x" * size, filename="a.bin")
+        async with http.post(tg.url + path.format(token=tg.token), data=form) as answer:
+            body = await answer.json()
+        assert answer.status in expected
+        if status == 413 and size > 1000:
+            assert body == {"ok": False, "error_code": 413, "description": "Request Entity Too Large"}
+
+
 async def test_half_surrogates_are_refused(
     tg: TelegramEmulator, anna: EmulatedUser, http: aiohttp.ClientSession
 ) -> None:

@@ -14,6 +14,7 @@ from telegram import InlineKeyboardButton as Button
 from telegram import InlineKeyboardMarkup as Keyboard
 
 from astral_playground.telegram import EmulatedUser, TelegramEmulator
+from astral_playground.telegram.server import STREAM
 from astral_playground.telegram.stream import KEEP
 
 
@@ -229,3 +230,14 @@ async def test_what_cannot_be_resumed(
     await anna.send("дальше")
     await page.until("message")
     assert "reset" not in page.names[1:]
+
+
+async def test_nobody_looks(tg: TelegramEmulator, anna: EmulatedUser, http: aiohttp.ClientSession) -> None:
+    """Until a page has asked for the state or the stream, events are not made: tests without a page stay fast."""
+    stream = tg.app[STREAM]
+    await anna.send("1")
+    before = stream.last_id
+    async with http.get(f"{tg.url}/api/state") as answer:
+        assert (await answer.json())["seq"] == before
+    await anna.send("2")
+    assert stream.last_id != before

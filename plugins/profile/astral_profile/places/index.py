@@ -28,6 +28,7 @@ _TOWN_KM = 100.0
 _BORDER_KM = 20.0
 _SUBURB_KM = 25.0
 _TWIN_KM = 12.0
+_CITY_DENSITY = 15_000.0  # people per km²
 _MAX_QUERY = 100
 _EARTH_KM = 6371.0
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
@@ -163,7 +164,7 @@ def search(text: str, language: str, limit: int = 6) -> list[Hit]:
 
 
 def place_at(latitude: float, longitude: float, language: str) -> Place:
-    """Return the place at given degrees: the zone there, and the nearest town's name and country.
+    """Return the place at given degrees: the zone there, and name and country of the nearest town or of the city.
 
     Farther than 100 km from any town of the gazetteer the name and the country are empty.
 
@@ -184,11 +185,18 @@ def place_at(latitude: float, longitude: float, language: str) -> Place:
             near.append((distance + (0 if row.zone in zones else _BORDER_KM), number, row))
     if not near:
         return replace(point, zone=zones[0])
-    town = min(near)[2]
+    # A district of a big city is named after the city: people say Berlin, not Mitte.
+    around = [row for distance, _, row in near if distance <= _built_up_km(row.population)]
+    town = max(around, key=lambda row: row.population, default=min(near)[2])
     # Zones may overlap where two times are in use (Urumqi): then the town's own decides.
     zone = town.zone if town.zone in zones else zones[0]
     name = town.label(russian=language.lower().startswith("ru"))
     return Place(name, town.country, latitude, longitude, zone, town.population)
+
+
+def _built_up_km(population: int) -> float:
+    """Return the radius of the disc that a town fills at the density of a big city."""
+    return math.sqrt(population / (math.pi * _CITY_DENSITY))
 
 
 def _scored(index: _Index, form: str) -> tuple[str, dict[int, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import Any
 from urllib.parse import urlsplit
@@ -80,11 +79,11 @@ def _fetched(world: World, update: Update) -> None:
 
 
 @method("setWebhook")
-async def set_webhook(world: World, params: Params) -> bool:
+def set_webhook(world: World, params: Params) -> bool:
     """Have updates sent to `url`; an empty one takes the webhook away."""
     url = params.text("url")
     if not url:
-        return await delete_webhook(world, params)
+        return delete_webhook(world, params)
     now = world.clock.time()
     if now < world.next_set_webhook:
         raise too_many_requests(1)
@@ -114,7 +113,6 @@ async def set_webhook(world: World, params: Params) -> bool:
         world.poll.interrupt(_conflict("terminated by setWebhook request"))
         world.emit("webhook")
         world.emit("bot")
-    await asyncio.sleep(0)
     return True
 
 
@@ -135,7 +133,7 @@ def _checked_url(url: str) -> str:
 
 
 @method("deleteWebhook")
-async def delete_webhook(world: World, params: Params) -> bool:
+def delete_webhook(world: World, params: Params) -> bool:
     """Take the webhook away; updates wait for getUpdates."""
     if params.flag("drop_pending_updates"):
         world.updates.drop_all()
@@ -143,7 +141,6 @@ async def delete_webhook(world: World, params: Params) -> bool:
         world.webhook = Webhook()
         world.emit("webhook")
         world.emit("bot")
-    await asyncio.sleep(0)
     return True
 
 

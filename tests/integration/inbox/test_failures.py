@@ -1,0 +1,334 @@
+"""What happens when a handler, the database, Telegram or the process pool fails."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from astral_core.cpu import CpuBusy
+from astral_core.db.tables import DEAD, DONE, PENDING, core_inbox
+from astral_core.errors import (
+    DatabaseError,
+    MigrationError,
+    SessionClosed,
+    TelegramThrottled,
+    TelegramUnavailable,
+)
+from astral_core.inbox.lanes import Lane
+from astral_core.inbox.worker import is_infrastructure
+
+
+async def one_row(bench: Any, **fields: Any) -> Lane:
+    """A lane with one stored row, to be stepped by the test itself."""
+    bench.store.start()
+    row = await bench.ingest(**fields)
+    return Lane(row.lane, [row], busy=True)
+
+
+async def finish(bench: Any, lane: Lane) -> list[float]:
+    """Step until nothing is left; the pauses that the steps asked for."""
+    pauses = []
+    while not lane.idle:
+        pauses.append(await bench.worker.step(lane))
+    return pauses
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (TelegramUnavailable("sendMessage", "no answer"), True),
+        (TelegramThrottled("sendMessage", "slow down", 3.0), True),
+        (BrokenProcessPool(), True),
+        (CpuBusy("full"), True),
+        (ConnectionResetError(), True),
+        (PoolTimeout(), True),
+        (OperationalError("connect", None, ConnectionRefusedError()), True),
+        (DatabaseError("the commit failed"), True),
+        (SessionClosed("used late"), True),
+        (ValueError("a bug"), False),
+        (TimeoutError(), False),
+        (FileNotFoundError(), False),
+    ],
+)
+def test_what_counts_as_infrastructure(error: Exception, expected: bool) -> None:
+    """Our database, our way to Telegram and our process pool; never a plugin's own mistake."""
+    assert is_infrastructure(error) is expected
+
+
+def test_a_database_error_is_what_caused_it() -> None:
+    """A wrapped mistake stays a mistake: it is not repeated for a quarter of an hour."""
+    for made in (SessionClosed("x"), MigrationError("x"), DatabaseError("x")):
+        made.__cause__ = ValueError("a bug")
+        assert not is_infrastructure(made)
+    wrapped = DatabaseError("x")
+    wrapped.__cause__ = PoolTimeout()
+    assert is_infrastructure(wrapped)
+
+
+@pytest.mark.parametrize("statement", ["SELECT * FROM nowhere", "SELEC 1", "INSERT INTO core_users (id) VALUES (1)"])
+async def test_wrong_statements_are_bugs(bench, statement: str) -> None:
+    """Both engines: a missing table, a typing error and a broken constraint are the caller's mistakes."""
+    with pytest.raises(DBAPIError) as caught:
+        async with bench.engine.connect() as connection:
+            await connection.execute(text(statement))
+    assert not is_infrastructure(caught.value)
+
+
+async def test_a_bug_is_tried_once_more_then_buried_with_one_apology(bench, caplog) -> None:
+    """Two runs, no writes, a dead row with its error id, one message, one traceback; then the lane goes on."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if row.ext_id == "1":
+            await bench.add_note(work, "never")
+            raise ValueError("bad\x00\ud800 input")
+        await bench.add_note(work, "fine")
+
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    await bench.ingest(ext_id="2")
+    await bench.settle()
+    assert bench.runner.seen == ["1", "1", "2"]
+    assert await bench.all_notes() == ["fine"]
+    assert await bench.states() == {"1": DEAD, "2": DONE}
+    async with bench.engine.connect() as connection:
+        dead = (await connection.execute(select(core_inbox).where(core_inbox.c.state == DEAD))).one()
+    assert bench.sender.sent == [f"sorry {dead.error_id}"]
+    assert dead.payload == "{}"
+    assert dead.error.startswith("plugin 'weather', route 'now': ValueError: bad")
+    assert dead.attempts == 1
+    assert caplog.text.count(dead.error_id) == 1
+    assert [told.outcome for told in bench.told] == ["retry", "dead", "ok"]
+    assert bench.told[1].error_id == dead.error_id
+    assert (bench.store.pending, await bench.count()) == (0, 0)
+
+
+async def test_a_bug_that_passes_the_second_time_is_forgotten(bench) -> None:
+    """The second try may succeed; its writes happen once."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await bench.add_note(work, "once")
+        if not row.attempts:
+            raise KeyError("first time")
+
+    bench.runner.handler = handler
+    await finish(bench, await one_row(bench, ext_id="1"))
+    assert await bench.all_notes() == ["once"]
+    assert await bench.states() == {"1": DONE}
+
+
+async def test_infrastructure_is_tried_again_with_growing_pauses(bench) -> None:
+    """No attempt is counted, pauses grow to 15 s, nothing is buried while the update is young."""
+    failures = 9
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if len(bench.runner.seen) <= failures:
+            raise TelegramUnavailable("getFile", "no answer")
+        await bench.add_note(work, "at last")
+
+    bench.runner.handler = handler
+    lane = await one_row(bench, ext_id="1")
+    pauses = await finish(bench, lane)
+    assert pauses[:failures] == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0, 15.0]
+    assert await bench.all_notes() == ["at last"]
+    assert await bench.states() == {"1": DONE}
+    assert lane.failures == 0
+
+
+async def test_throttling_waits_as_long_as_telegram_says(bench) -> None:
+    """A 429 names its own pause: for a handler's call and for a message."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if len(bench.runner.seen) == 1:
+            raise TelegramThrottled("getFile", "slow", 2.5)
+        outcome.contents = [bench.message("hello", 7)]
+
+    throttled = []
+
+    def fail(words: str) -> None:
+        if not throttled:
+            throttled.append(words)
+            raise TelegramThrottled("sendMessage", "slow", 3.5)
+
+    bench.runner.handler, bench.sender.fail = handler, fail
+    assert await finish(bench, await one_row(bench)) == [2.5, 0, 3.5, 0]
+    assert bench.sender.sent == ["hello"]
+
+
+@pytest.mark.parametrize(("kind", "age", "state"), [("callback_query", 151, DEAD), ("message", 151, PENDING), ("message", 901, DEAD)])
+async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(bench, kind: str, age: int, state: int) -> None:
+    """A button press lives 150 s, a message 15 minutes; then the row is dead and the user told."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        raise TelegramUnavailable("getFile", "no answer")
+
+    bench.runner.handler = handler
+    lane = await one_row(bench, ext_id="1", kind=kind)
+    lane.rows[0] = replace(lane.rows[0], received_at=lane.rows[0].received_at - timedelta(seconds=age))
+    await bench.worker.step(lane)
+    assert await bench.states() == {"1": state}
+    assert bool(lane.deliveries) is (state == DEAD)
+
+
+async def test_a_handler_that_takes_too_long_is_a_bug(bench) -> None:
+    """The handler is cancelled, its writes roll back, its connection goes back to the pool."""
+    bench.worker.handler_timeout = 0.05
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await bench.add_note(work, "never")
+        await asyncio.sleep(60)
+
+    bench.runner.handler = handler
+    await finish(bench, await one_row(bench, ext_id="1"))
+    assert await bench.states() == {"1": DEAD}
+    assert await bench.all_notes() == []
+    assert bench.engine.pool.checkedout() == 0
+
+
+async def test_a_handler_that_awaits_something_cancelled_does_not_end_the_worker(bench) -> None:
+    """A CancelledError that was not meant for the worker is a failure of the handler; the one worker lives on."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if row.ext_id == "1":
+            future = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+        await bench.add_note(work, row.ext_id)
+
+    bench.runner.handler = handler
+    bench.workers = 1
+    bench.build()
+    await bench.start()
+    await bench.ingest(lane=1, ext_id="1")
+    await bench.ingest(lane=2, ext_id="2")
+    await bench.settle()
+    assert await bench.states() == {"1": DEAD, "2": DONE}
+
+
+async def test_an_apology_or_refusal_that_fails_does_not_block_the_lane(bench, caplog) -> None:
+    """A bug in the words themselves costs the words, not the lane."""
+    from astral_core.errors import Refuse
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if row.ext_id == "refused":
+            raise Refuse("no")
+        if row.ext_id == "broken":
+            raise ValueError("a bug")
+        await bench.add_note(work, "fine")
+
+    async def broken(*_: Any) -> list[Any]:
+        raise KeyError("a bug in the texts")
+
+    bench.runner.handler, bench.runner.refusal, bench.runner.apology = handler, broken, broken
+    await bench.start()
+    for ext_id in ("refused", "broken", "fine"):
+        await bench.ingest(ext_id=ext_id)
+    await bench.settle()
+    assert await bench.states() == {"refused": DONE, "broken": DEAD, "fine": DONE}
+    assert caplog.text.count("could not be told") == 2
+
+
+async def test_telegram_away_keeps_the_message_and_its_order(bench) -> None:
+    """An unreachable Telegram pauses the lane; nothing is skipped, nothing runs before the message is out."""
+    away = [True] * 3
+
+    def fail(words: str) -> None:
+        if away:
+            away.pop()
+            raise TelegramUnavailable("sendMessage", "no answer")
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents = [bench.message(row.ext_id, 7)]
+
+    bench.runner.handler, bench.sender.fail = handler, fail
+    lane = await one_row(bench, ext_id="1")
+    lane.rows.append(await bench.ingest(ext_id="2"))
+    assert await finish(bench, lane) == [0, 0.5, 1.0, 2.0, 0, 0, 0]
+    assert bench.sender.sent == ["1", "2"]
+
+
+async def test_a_sender_that_breaks_on_one_message_goes_on_with_the_next(bench, caplog) -> None:
+    """A bug in the sending of one message makes that message dead, with its traceback; the lane goes on."""
+
+    def fail(words: str) -> None:
+        if words == "odd":
+            raise KeyError("a bug in the sender")
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents = [bench.message("odd", 7), bench.message("fine", 7)]
+
+    bench.runner.handler, bench.sender.fail = handler, fail
+    await finish(bench, await one_row(bench, ext_id="1"))
+    assert bench.sender.sent == ["fine"]
+    assert await bench.states() == {"1": DONE}
+    assert "a bug in the sender" in caplog.text
+    assert await bench.count() == 1
+
+
+async def test_a_row_ended_elsewhere_is_not_buried(bench) -> None:
+    """A failing handler whose row somebody else ended neither changes the row nor apologises."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        async with bench.engine.begin() as connection:
+            await connection.execute(update(core_inbox).values(state=DONE))
+        raise ValueError("a bug")
+
+    bench.runner.handler = handler
+    await finish(bench, await one_row(bench, ext_id="1"))
+    assert await bench.states() == {"1": DONE}
+    assert bench.sender.sent == []
+    assert bench.store.pending == 0
+
+
+async def test_an_express_row_with_a_bug_is_buried_at_once(bench) -> None:
+    """It has 10 s: a second try would come too late."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        raise ValueError("a bug")
+
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1", kind="pre_checkout_query", express=True)
+    await bench.settle()
+    assert bench.runner.seen == ["1"]
+    assert await bench.states() == {"1": DEAD}
+
+
+@pytest.mark.postgres
+async def test_deadlocks_and_cut_connections_are_infrastructure(postgres_url: str) -> None:
+    """What PostgreSQL does to a transaction for reasons of its own may pass with the next try."""
+    from astral_core.db.engine import open_database
+
+    database = open_database(postgres_url)
+    try:
+        async with database.engine.connect() as connection:
+            with pytest.raises(DBAPIError) as caught:
+                await connection.execute(text("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'deadlock_detected'; END $$"))
+        assert is_infrastructure(caught.value)
+        async with database.engine.connect() as connection:
+            with pytest.raises(DBAPIError) as cut:
+                await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        assert is_infrastructure(cut.value)
+    finally:
+        await database.dispose()
+
+
+@pytest.mark.parametrize("url", ["postgresql://nobody@127.0.0.1:1/x", "postgresql://nobody@/x?host=/nowhere/at/all"])
+async def test_a_server_that_is_away_is_infrastructure(url: str) -> None:
+    """No server at the address: one kind of error, whatever the system says."""
+    from astral_core.db.engine import open_database
+
+    database = open_database(url)
+    with pytest.raises(OperationalError) as caught:
+        async with database.engine.connect():
+            pass
+    await database.dispose()
+    assert is_infrastructure(caught.value)

@@ -1,0 +1,225 @@
+"""What survives when the process's memory is gone: new lanes and a new worker on the same database."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sqlalchemy import insert, update
+
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_blobs, core_inbox, core_outbox
+from astral_core.inbox import outbox
+from astral_core.inbox.effect import Sent
+from astral_core.inbox.lanes import Lane
+
+
+async def answer(bench: Any, row: Any, work: Any, outcome: Any) -> None:
+    """Write a note (kind "writes") and answer twice, the second time with a file."""
+    if row.kind == "writes":
+        await bench.add_note(work, row.ext_id)
+    outcome.contents = [
+        bench.message(f"{row.ext_id}a", row.lane),
+        bench.message(f"{row.ext_id}b", row.lane, data=f"file of {row.ext_id}".encode()),
+    ]
+
+
+def use(bench: Any) -> None:
+    """Let the runner `answer`."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await answer(bench, row, work, outcome)
+
+    bench.runner.handler = handler
+
+
+async def test_messages_of_a_handler_that_wrote_survive_a_crash_before_sending(bench) -> None:
+    """Committed, not yet sent: the next process sends them once, with their files, and runs nothing again."""
+    use(bench)
+    bench.store.start()
+    row = await bench.ingest(ext_id="1", kind="writes")
+    await bench.worker.step(Lane(row.lane, [row], busy=True))
+    await bench.crash()
+    assert bench.sender.sent == []
+    await bench.start()
+    await bench.settle()
+    assert bench.sender.sent == ["1a", "1b"]
+    assert bench.sender.files == [b"file of 1"]
+    assert bench.runner.seen == ["1"]
+    assert await bench.all_notes() == ["1"]
+    assert (await bench.count(), await bench.count(core_blobs), bench.store.pending) == (0, 0, 0)
+    await bench.crash()
+    await bench.start()
+    await bench.settle()
+    assert bench.sender.sent == ["1a", "1b"]
+
+
+async def test_a_crash_between_two_messages_sends_only_the_second(bench) -> None:
+    """What was marked as sent is not sent again; the later message knows the earlier one's result."""
+    use(bench)
+    bench.store.start()
+    row = await bench.ingest(ext_id="1", kind="writes")
+    lane = Lane(row.lane, [row], busy=True)
+    await bench.worker.step(lane)
+    await bench.worker.step(lane)
+    await bench.crash()
+    (delivery,) = await outbox.load_unsent(bench.database)
+    assert (delivery.results[0].message_id, delivery.next) == (1, 1)
+    await bench.start()
+    await bench.settle()
+    assert bench.sender.sent == ["1a", "1b"]
+
+
+async def test_a_handler_that_wrote_nothing_runs_again_after_a_crash(bench) -> None:
+    """Its inbox row is the only record: a crash before the mark runs it again."""
+    use(bench)
+    bench.store.start()
+    row = await bench.ingest(ext_id="1", kind="reads")
+    lane = Lane(row.lane, [row], busy=True)
+    await bench.worker.step(lane)
+    await bench.crash()
+    await bench.start()
+    await bench.settle()
+    assert bench.runner.seen == ["1", "1"]
+    assert bench.sender.sent == ["1a", "1b"]
+    assert await bench.states() == {"1": DONE}
+
+
+async def test_unsent_messages_go_before_the_lanes_next_update(bench) -> None:
+    """The order of a chat holds across a restart: first what was said, then what comes next."""
+    use(bench)
+    bench.store.start()
+    first = await bench.ingest(ext_id="1", kind="writes")
+    await bench.ingest(ext_id="2", kind="reads")
+    await bench.worker.step(Lane(first.lane, [first], busy=True))
+    await bench.crash()
+    await bench.start()
+    await bench.settle()
+    assert bench.sender.sent == ["1a", "1b", "2a", "2b"]
+
+
+async def test_pending_rows_run_in_order_after_a_restart(bench) -> None:
+    """Nothing that was acknowledged is lost, and the count of pending rows is right again."""
+    use(bench)
+    bench.store.start()
+    for number in range(40):
+        await bench.ingest(lane=number % 4, ext_id=str(number), kind="writes")
+    await bench.crash()
+    await bench.start()
+    await bench.settle()
+    notes = [int(note) for note in await bench.all_notes()]
+    assert sorted(notes) == list(range(40))
+    for lane in range(4):
+        mine = [number for number in notes if number % 4 == lane]
+        assert mine == sorted(mine)
+    assert bench.store.pending == 0
+
+
+async def test_stopping_in_the_middle_of_a_handler_leaves_its_row_pending(bench) -> None:
+    """At the end of the grace the handler is cancelled: nothing of it is committed, and it runs again later."""
+    begun = asyncio.Event()
+    patient = True
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await bench.add_note(work, row.ext_id)
+        begun.set()
+        if patient:
+            await asyncio.sleep(60)
+
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    await begun.wait()
+    await bench.crash()
+    assert await bench.all_notes() == []
+    assert await bench.states() == {"1": PENDING}
+    assert bench.engine.pool.checkedout() == 0
+    assert bench.database.lock is None or not bench.database.lock.held
+    patient = False
+    await bench.start()
+    await bench.settle()
+    assert await bench.all_notes() == ["1"]
+
+
+async def test_stopping_lets_a_running_handler_finish(bench) -> None:
+    """Within the grace a handler that has begun ends as if nothing had happened; its messages wait for the next start."""
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        begun.set()
+        await go.wait()
+        await answer(bench, row, work, outcome)
+
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1", kind="writes")
+    await begun.wait()
+    stopping = asyncio.create_task(bench.lanes.stop(5.0))
+    await asyncio.sleep(0)
+    go.set()
+    await stopping
+    assert await bench.all_notes() == ["1"]
+    await bench.crash()
+    await bench.start()
+    await bench.settle()
+    assert bench.sender.sent == ["1a", "1b"]
+
+
+async def test_dead_and_sent_messages_are_not_loaded(bench) -> None:
+    """A restart reads what is unsent, not the whole history of refused messages with their files."""
+    use(bench)
+    bench.sender.fail = lambda words: Sent(refused="400 no") if words.startswith("1") else None
+    await bench.start()
+    await bench.ingest(ext_id="1", kind="writes")
+    await bench.settle()
+    assert await bench.count() == 2
+    assert await outbox.load_unsent(bench.database) == []
+    async with bench.engine.begin() as connection:
+        values = {"n": 0, "lane": 7, "plugin": "x", "effect": '{"method":"m","params":{}}', "attempts": 0}
+        await connection.execute(
+            insert(core_outbox),
+            [{**values, "seq": 1000 + n, "state": DEAD_EFFECT if n % 2 else 0} for n in range(600)],
+        )
+    deliveries = await outbox.load_unsent(bench.database)
+    assert [delivery.seq for delivery in deliveries] == list(range(1000, 1600, 2))
+
+
+async def test_rows_that_nobody_holds_are_adopted(bench) -> None:
+    """A row made pending again, one of a lost commit and unsent messages are found; what is held is not doubled."""
+    use(bench)
+    await bench.start()
+    await bench.ingest(ext_id="dead", kind="writes")
+    await bench.settle()
+    async with bench.engine.begin() as connection:
+        await connection.execute(update(core_inbox).values(state=DEAD, payload="{}"))
+    await bench.lanes.adopt()
+    await bench.settle()
+    assert bench.runner.seen == ["dead"]
+    async with bench.engine.begin() as connection:
+        await connection.execute(update(core_inbox).values(state=PENDING))
+        stored = await bench.store.insert(connection, [bench.row(lane=8, ext_id="lost", kind="writes")])
+        effect = bench.message("left over", 9).effect
+        await connection.execute(insert(core_outbox).values(**outbox._outbox_values(999, 0, 9, effect, None)))
+    bench.store.give_up(stored)
+    await asyncio.gather(bench.lanes.adopt(), bench.ingest(lane=9, ext_id="new", kind="writes"))
+    await bench.lanes.adopt()
+    await bench.settle()
+    assert sorted(bench.runner.seen) == ["dead", "dead", "lost", "new"]
+    assert sorted(bench.sender.sent) == sorted(["deada", "deadb"] * 2 + ["losta", "lostb", "newa", "newb", "left over"])
+    assert bench.store.pending == 0
+
+
+async def test_adopting_while_everything_runs_doubles_nothing(bench) -> None:
+    """Under load the search finds nothing, because everything is held by somebody."""
+    use(bench)
+    bench.max_lane = 3
+    bench.build()
+    await bench.start()
+    feeding = [asyncio.create_task(bench.ingest(lane=n % 3, ext_id=str(n), kind="writes")) for n in range(60)]
+    for _ in range(15):
+        await bench.lanes.adopt()
+        await asyncio.sleep(0)
+    await asyncio.gather(*feeding)
+    await bench.settle()
+    assert sorted(bench.runner.seen, key=int) == [str(n) for n in range(60)]
+    assert len(bench.sender.sent) == len(set(bench.sender.sent)) == 120
+    assert bench.store.pending == 0

@@ -1,0 +1,287 @@
+"""Which handler gets an update: order, commands, deep links, questions, foreign handlers, admins."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from telegram.ext import MessageHandler, filters
+
+from astral_core import Context, Middleware, Routes, Update, hookimpl
+from astral_core.host.state import Plugin
+from astral_playground.testkit.bot import bot_kit
+
+MakePlugin = Callable[..., Plugin]
+Post = Callable[..., Awaitable[tuple[int, Any]]]
+MakeUpdate = Callable[..., dict[str, Any]]
+Until = Callable[..., Awaitable[Any]]
+
+routes = Routes()
+
+
+@routes.command("echo", description="Say it again")
+async def echo(update: Update, ctx: Context) -> None:
+    """Tell the arguments."""
+    ctx.reply("echo: " + "|".join(ctx.args or []))
+
+
+@routes.command("secret", admin=True, description="For admins")
+async def secret(update: Update, ctx: Context) -> None:
+    """Admins only."""
+    ctx.reply("for admins")
+
+
+@routes.deep_link()
+async def link(update: Update, ctx: Context, rest: str) -> None:
+    """A deep link."""
+    ctx.reply(f"link: {rest}")
+
+
+@routes.command("ask")
+async def ask(update: Update, ctx: Context) -> None:
+    """Ask a question with arguments of several types."""
+    ctx.ask(answer, n=3, word="moon", many=(1, 2), key=UUID(int=5))
+    ctx.reply("when?")
+
+
+@routes.question("when")
+async def answer(update: Update, ctx: Context, n: int, word: str, many: list[int], key: str) -> None:
+    """Tell what came, with the types that it came in."""
+    text = update.effective_message.text if update.effective_message else None
+    ctx.reply(f"answer: {text} {n} {word} {many!r} {key!r}")
+    if text == "again":
+        ctx.ask(answer, n=n + 1, word=word, many=many, key=key)
+
+
+@routes.command("buttons")
+@routes.callback("buttons")
+async def buttons(update: Update, ctx: Context) -> None:
+    """A command and a button share this handler."""
+    ctx.reply("choose", [[ctx.button("Open 7", open_, n=7)], [ctx.button("Menu again", "weather:buttons")]])
+
+
+@routes.callback("open/{n:int}")
+async def open_(update: Update, ctx: Context, n: int) -> None:
+    """A button with an argument."""
+    ctx.reply(f"opened {n}")
+
+
+async def foreign(update: Update, context: Context) -> None:
+    """An existing python-telegram-bot handler."""
+    context.reply("foreign")
+
+
+foreign_routes = Routes()
+foreign_routes.raw(MessageHandler(filters.Regex("^(foreign|/echo)"), foreign))  # type: ignore[arg-type]
+text_routes = Routes()
+
+
+@text_routes.text()
+async def catch_all(update: Update, ctx: Context) -> None:
+    """The catch-all."""
+    ctx.reply("caught")
+
+
+async def test_an_update_goes_to_exactly_one_route_in_the_written_order(
+    database_url: str, make_plugin: MakePlugin
+) -> None:
+    """Command before question before foreign handler before catch-all; nothing runs twice."""
+    plugin = make_plugin("weather", routes, foreign_routes, text_routes)
+    async with bot_kit(database_url, plugins=[plugin]) as kit:
+        anna = kit.user("Anna")
+        for said, heard in [
+            ("/echo one  two", "echo: one|two"),
+            ("foreign talk", "foreign"),
+            ("anything", "caught"),
+            ("/unknown", "caught"),
+            ("/ask", "when?"),
+            ("foreign answer", "answer: foreign answer 3 moon [1, 2] '00000000-0000-0000-0000-000000000005'"),
+            ("foreign again", "foreign"),
+        ]:
+            before = len(kit.telegram.calls_of("sendMessage"))
+            await anna.send(said)
+            assert (await anna.wait_for()).text == heard
+            assert len(kit.telegram.calls_of("sendMessage")) == before + 1
+
+
+async def test_commands_are_found_by_name_case_and_addressee(
+    sqlite_url: str, make_plugin: MakePlugin, post: Post, make_update: MakeUpdate, until: Until
+) -> None:
+    """/ECHO and /echo@ThisBot are ours, in groups too; /echo@another_bot is somebody else's."""
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        name = kit.running.application.bot.username
+        for said in ("/ECHO x", f"/echo@{name} x", f"/echo@{name.upper()} x"):
+            await anna.send(said)
+            assert (await anna.wait_for()).text == "echo: x"
+        group = {"id": -100500, "type": "supergroup", "title": "Friends"}
+        for said in ("/echo@another_bot x", "just talk", "/unknown"):
+            await post(kit, make_update(said, anna.id, group))
+        await post(kit, make_update(f"/echo@{name} in group", anna.id, group))
+        call = await until(lambda: [c for c in kit.telegram.calls_of("sendMessage") if c.chat_id == -100500])
+        assert len(call) == 1
+        assert "in|group" in str(call[0].params)
+
+
+async def test_deep_links_go_to_their_plugin(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """/start weather-xyz is the plugin's; /start with anything else greets."""
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/start weather-moon-1")
+        assert (await anna.wait_for()).text == "link: moon-1"
+        await anna.send("/start nobody-1")
+        assert "Hello, Anna" in (await anna.wait_for()).text
+
+
+async def test_a_question_survives_a_restart_with_the_same_arguments(
+    database_url: str, make_plugin: MakePlugin
+) -> None:
+    """What was asked stands in the database; its arguments have the same types before and after a restart."""
+    async with bot_kit(database_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/ask")
+        await anna.wait_for("when?")
+        await anna.send("again")
+        first = await anna.wait_for()
+        await kit.restart()
+        await anna.send("again")
+        second = await anna.wait_for()
+        assert second.text == first.text.replace(" 3 ", " 4 ")
+        await anna.send("/echo")
+        await anna.wait_for("echo:")
+        await anna.send("late answer")
+        assert "answer" not in (await anna.wait_for()).text
+
+
+async def test_a_question_belongs_to_one_person_in_one_chat(
+    sqlite_url: str, make_plugin: MakePlugin, until: Until
+) -> None:
+    """Another person's next message is no answer."""
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna, boris = kit.user("Anna"), kit.user("Boris")
+        await anna.send("/ask")
+        await anna.wait_for("when?")
+        await boris.send("hello")
+        assert "answer" not in (await boris.wait_for()).text
+        await anna.send("hello")
+        assert "answer: hello" in (await anna.wait_for()).text
+
+
+async def test_admin_commands_do_not_exist_for_others(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """Others get the fall-back, and do not read of them in /help or in Telegram's menu."""
+    plugin = make_plugin("weather", routes)
+    async with bot_kit(sqlite_url, plugins=[plugin], admins=(1001,)) as kit:
+        admin, anna = kit.user("Admin", id=1001), kit.user("Anna", id=1002)
+        await admin.send("/secret")
+        assert (await admin.wait_for()).text == "for admins"
+        await anna.send("/secret")
+        assert "for admins" not in (await anna.wait_for()).text
+        await anna.send("/help")
+        shown = await anna.wait_for()
+        assert "/echo — Say it again" in shown.text
+        assert "/secret" not in shown.text
+        await admin.send("/help")
+        assert "/secret" in (await admin.wait_for()).text
+        assert "secret" not in str([call.params for call in kit.telegram.calls_of("setMyCommands")])
+
+
+async def test_buttons_carry_typed_arguments_and_share_handlers_with_commands(
+    sqlite_url: str, make_plugin: MakePlugin
+) -> None:
+    """One handler behind a command and a button; `plugin:name` names a route as well as the function does."""
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/buttons")
+        await anna.wait_for("choose")
+        await anna.press("Menu again")
+        await anna.wait_for("choose")
+        await anna.press("Open 7")
+        assert (await anna.wait_for()).text == "opened 7"
+
+
+async def test_forged_and_outdated_buttons_say_that_they_expired(
+    sqlite_url: str, make_plugin: MakePlugin, post: Post, make_update: MakeUpdate
+) -> None:
+    """Whatever data comes, the user reads a sentence, and no row dies."""
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/buttons")
+        message = await anna.wait_for("choose")
+        for number, data in enumerate(
+            [
+                "weather:open/x",
+                "weather:open",
+                "weather:open/1/2",
+                "gone:open/1",
+                "",
+                "///",
+                "weather:open/" + "9" * 40,
+            ]
+        ):
+            sender = make_update(user=anna.id)["message"]
+            query = {"id": str(number), "from": sender["from"], "chat_instance": "1", "data": data}
+            query["message"] = {**sender, "message_id": message.message_id}
+            anna._fresh.clear()
+            status, _ = await post(kit, {"update_id": 70_000 + number, "callback_query": query})
+            assert status == 200
+            await anna.wait_for("That button has expired")
+        assert 'outcome="dead"' not in kit.running.metrics.render().decode()
+
+
+async def test_middleware_wraps_every_handler_in_its_order(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """Lower order is further out, whatever plugin it is from; one may answer instead of the handler."""
+    seen: list[str] = []
+
+    def layer(name: str) -> Any:
+        async def call(update: Update | None, ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
+            seen.append(f"{name} in")
+            if update and update.effective_message and update.effective_message.text == "stop":
+                ctx.reply("stopped")
+                return
+            await call_next()
+            seen.append(f"{name} out")
+
+        return call
+
+    @hookimpl
+    def astral_middleware(ctx: Any) -> list[Middleware]:
+        return [Middleware(layer("inner"), order=20), Middleware(layer("outer"), order=10)]
+
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes, hooks=[astral_middleware])]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/echo")
+        await anna.wait_for("echo")
+        assert seen == ["outer in", "inner in", "inner out", "outer out"]
+        await anna.send("stop")
+        assert (await anna.wait_for()).text == "stopped"
+
+
+async def test_a_payment_that_no_plugin_takes_is_kept_as_a_dead_letter(
+    sqlite_url: str,
+    make_plugin: MakePlugin,
+    post: Post,
+    make_update: MakeUpdate,
+    until: Until,
+    astral: Callable[..., Awaitable[Any]],
+) -> None:
+    """Money is a fact: without its plugin the row keeps its payload, and can be retried when the plugin is back."""
+    async with bot_kit(sqlite_url, plugins=[]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/start")
+        await anna.wait_for("Hello")
+        paid = {
+            "currency": "XTR",
+            "total_amount": 50,
+            "invoice_payload": "shop:order-1",
+            "telegram_payment_charge_id": "c1",
+            "provider_payment_charge_id": "p1",
+        }
+        update = make_update(user=anna.id, successful_payment=paid)
+        del update["message"]["text"]
+        await post(kit, update)
+        await anna.wait_for("Something went wrong")
+        listed = await astral(kit, "inbox", "list", "--dead")
+        assert "no plugin takes payments of 'shop'" in listed.output
+        shown = await astral(kit, "inbox", "show", "2")
+        assert "order-1" in shown.output
