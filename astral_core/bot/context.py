@@ -80,12 +80,12 @@ class Context(_Base):
 
     # --- texts
 
-    def t(self, text: str, **values: Any) -> Markup:
+    def t(self, text: str, /, **values: Any) -> Markup:
         """`text` in the user's language, with `values` escaped for HTML."""
         catalog = self.run.services.catalogs[self.run.plugin].for_language(self.language)
         return _markup(fill(catalog.gettext(text), values))
 
-    def nt(self, singular: str, plural: str, n: int, **values: Any) -> Markup:
+    def nt(self, singular: str, plural: str, n: int, /, **values: Any) -> Markup:
         """The form that `n` demands; `{n}` is filled in."""
         catalog = self.run.services.catalogs[self.run.plugin].for_language(self.language)
         return _markup(fill(catalog.ngettext(singular, plural, n), {"n": n, **values}))

@@ -53,11 +53,11 @@ class PluginContext:
             raise ConfigError(f"plugin {self.id!r} asks for {model.__name__}. Fix: return it from astral_config.")
         return found
 
-    def t(self, language: str, text: str, **values: Any) -> str:
+    def t(self, language: str, text: str, /, **values: Any) -> str:
         """`text` in `language`; values are escaped for HTML."""
         return fill(self.services.catalogs[self.id].for_language(language).gettext(text), values)
 
-    def nt(self, language: str, singular: str, plural: str, n: int, **values: Any) -> str:
+    def nt(self, language: str, singular: str, plural: str, n: int, /, **values: Any) -> str:
         """The form of a text that `n` demands in `language`; `{n}` is filled in."""
         catalog = self.services.catalogs[self.id].for_language(language)
         return fill(catalog.ngettext(singular, plural, n), {"n": n, **values})

@@ -94,8 +94,9 @@ async def test_an_update_goes_to_exactly_one_route_in_the_written_order(
             ("/echo one  two", "echo: one|two"),
             ("foreign talk", "foreign"),
             ("anything", "caught"),
-            ("/unknown", "caught"),
+            ("/unknown", "I did not quite get that. Here is what I can do:"),
             ("/ask", "when?"),
+            ("/unknown", "I did not quite get that. Here is what I can do:"),
             ("foreign answer", "answer: foreign answer 3 moon [1, 2] '00000000-0000-0000-0000-000000000005'"),
             ("foreign again", "foreign"),
         ]:
@@ -111,6 +112,8 @@ async def test_commands_are_found_by_name_case_and_addressee(
     """/ECHO and /echo@ThisBot are ours, in groups too; /echo@another_bot is somebody else's."""
     async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
         anna = kit.user("Anna")
+        await anna.send("/echo")
+        await anna.wait_for("echo:")
         name = kit.running.application.bot.username
         for said in ("/ECHO x", f"/echo@{name} x", f"/echo@{name.upper()} x"):
             await anna.send(said)

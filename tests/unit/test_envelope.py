@@ -69,7 +69,7 @@ def test_anything_shaped_like_an_update_is_an_envelope_or_unreadable(
     envelope = open_any(json.dumps(fields).encode())
     if envelope is not None:
         assert envelope.ext_id == str(number)
-        assert json.loads(envelope.payload) == json.loads(json.dumps(fields)) or number != number
+        assert json.loads(envelope.payload) == json.loads(json.dumps(fields))
 
 
 @pytest.mark.parametrize(

@@ -48,5 +48,5 @@ async def astral_delete_user(ctx: PluginContext, user_id: int, reason: str) -> i
     """Delete the user's rows."""
     del reason
     async with ctx.work() as work:
-        result = await work.session.execute(delete(events).where(events.c.user_id == user_id))
-    return int(result.rowcount)
+        deleted = await work.session.scalars(delete(events).where(events.c.user_id == user_id).returning(events.c.id))
+        return len(deleted.all())

@@ -5,18 +5,24 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from astral_natal.compute import compute_chart
 from astral_natal.encode import encode_chart
 from astral_natal.errors import NatalError
-from astral_natal.model import NODES, Aspect, Chart, ChartRequest, HouseSystem, sign_position
+from astral_natal.model import NODES, SIGNS, Aspect, Chart, ChartRequest, Houses, HouseSystem, sign_position
 from astral_natal.service import THEMES, offset_label, request_of, subtitle
 from astral_natal.worker import PictureWords, draw
 from astral_profile.api import Ambiguous, Birth, Moment, Nonexistent, Place, place_at, place_label, resolve, search
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from astral_natal.render.labels import Labels
 
 _TIME_FORMS = ("%H:%M", "%H:%M:%S")
 
@@ -34,7 +40,12 @@ def natal() -> None:
 @click.option("--tz", help="IANA time zone of the place, such as Europe/Moscow; else that of the coordinates.")
 @click.option("--place", help="A place's name: looked up where there are no coordinates, else its label.")
 @click.option("--fold", type=click.IntRange(0, 1), help="Which of two equal times when clocks were put back.")
-@click.option("--houses", type=click.Choice([system.value for system in HouseSystem]), default="placidus")
+@click.option(
+    "--houses",
+    type=click.Choice([system.value for system in HouseSystem]),
+    default="placidus",
+    help="How the houses are cut.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For machines: longitudes in degrees.")
 @click.option("--png", type=click.Path(dir_okay=False, path_type=Path), help="Write the picture to this file.")
 @click.option("--lang", type=click.Choice(["en", "ru"]), default="en", help="Language of table and picture.")
@@ -159,40 +170,49 @@ def _print_table(birth: Birth, moment: Moment, found: Chart, language: str) -> N
 
     labels = LABELS[language]
     # Width is fixed where the output is no terminal: a pipe gets the same lines everywhere.
-    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False, emoji=False)
-    when = f"{birth.date} {birth.time:%H:%M}" if birth.time else f"{birth.date}, {labels.time_unknown}"
-    console.print(
-        f"{when} ({offset_label(moment.offset_seconds)}) · {place_label(birth.place, language)}", markup=False
-    )
+    console = Console(width=None if sys.stdout.isatty() else 100, highlight=False, emoji=False, markup=False)
+    when = f"{birth.date} {birth.time:%H:%M}" if birth.time else f"{birth.date}"
+    console.print(f"{when} ({offset_label(moment.offset_seconds)}) · {place_label(birth.place, language)}")
+    for note in _notes(found, labels):
+        console.print(note)
     points = Table(labels.body_heading, labels.sign_heading, "", "", labels.house_heading, box=None, pad_edge=False)
     for point in found.points:
         if point.id != NODES[1]:
-            mark = "℞" if point.retrograde else ""
-            points.add_row(
-                labels.bodies[point.id], *_position(point.longitude, labels.signs), mark, str(point.house or "")
-            )
+            mark, house = "℞" if point.retrograde else "", str(point.house or "")
+            points.add_row(labels.bodies[point.id], *_position(point.longitude, labels.signs), mark, house)
     console.print(points)
     if found.houses is not None:
-        console.print(f"\n{labels.houses.format(system=labels.house_systems[found.houses.system])}", markup=False)
-        console.print(_houses_table(found, labels.signs))
+        console.print("\n" + labels.houses.format(system=labels.house_systems[found.houses.system]))
+        console.print(_houses_table(found.houses, labels.signs))
     aspects = Table(box=None, pad_edge=False, show_header=False)
     for aspect in found.aspects:
         if NODES[1] not in (aspect.first, aspect.second):
-            aspects.add_row(*_aspect(aspect, labels.bodies, labels.aspects))
+            aspects.add_row(*_aspect(aspect, labels))
     console.print()
     console.print(aspects)
 
 
-def _houses_table(found: Chart, signs: tuple[str, ...]) -> Any:
+def _notes(found: Chart, labels: Labels) -> Iterator[str]:
+    """Say what is special: the unknown time and what it leaves open, or other houses than were asked for."""
+    houses = found.houses
+    if houses is None:
+        yield labels.time_unknown
+        for item in found.ingresses:
+            sign = labels.signs[SIGNS.index(item.after)]
+            yield labels.enters.format(body=labels.bodies[item.body], sign=sign, time=item.time)
+    elif houses.system != houses.requested:
+        names = labels.house_systems
+        yield labels.substituted.format(requested=names[houses.requested], system=names[houses.system])
+
+
+def _houses_table(houses: Houses, signs: tuple[str, ...]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, show_header=False)
-    houses = found.houses
-    if houses is not None:
-        for name, longitude in (("AC", houses.ascendant), ("MC", houses.midheaven)):
-            table.add_row(name, *_position(longitude, signs))
-        for number, cusp in enumerate(houses.cusps, 1):
-            table.add_row(str(number), *_position(cusp, signs))
+    for name, longitude in (("AC", houses.ascendant), ("MC", houses.midheaven)):
+        table.add_row(name, *_position(longitude, signs))
+    for number, cusp in enumerate(houses.cusps, 1):
+        table.add_row(str(number), *_position(cusp, signs))
     return table
 
 
@@ -201,6 +221,7 @@ def _position(longitude: float, signs: tuple[str, ...]) -> tuple[str, str]:
     return signs[sign], f"{degree:2d}°{minute:02d}′"
 
 
-def _aspect(aspect: Aspect, bodies: Any, kinds: Any) -> tuple[str, str, str, str]:
+def _aspect(aspect: Aspect, labels: Labels) -> tuple[str, str, str, str]:
     degree, minute = divmod(round(aspect.orb * 60), 60)
-    return bodies[aspect.first], kinds[aspect.kind], bodies[aspect.second], f"{degree}°{minute:02d}′"
+    bodies = labels.bodies
+    return bodies[aspect.first], labels.aspects[aspect.kind], bodies[aspect.second], f"{degree}°{minute:02d}′"

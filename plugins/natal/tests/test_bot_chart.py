@@ -6,9 +6,11 @@ import json
 import re
 
 import pytest
+from sqlalchemy import update
 
 from astral_core import now
 from astral_natal import plugin
+from astral_natal.tables import natal_charts
 from astral_playground.testkit.bot import bot_kit
 
 PLANETS = list("☉☽☿♀♂♃♄♅♆♇")
@@ -229,3 +231,30 @@ async def test_people_get_a_copy_and_are_forgotten(database_url, profiles, with_
         assert chart["created_at"] < now().isoformat()
         assert await plugin.astral_delete_user(ctx, anna.id, "user") == 1
         assert await plugin.astral_export_user(ctx, anna.id) == {}
+
+
+async def test_a_button_of_another_version_draws_the_chart_anew(anna):
+    """A stored chart that this version cannot read is no dead end: the tap brings a new chart."""
+    await anna.send("/chart")
+    photo = await anna.wait_for(is_photo, timeout=TIMEOUT)
+    async with anna.kit.running.host.contexts["natal"].work() as work:
+        await work.session.execute(update(natal_charts).values(chart='{"schema": 0}', key="of another version"))
+    await anna.press("☉", message=photo)
+    again = await anna.wait_for(is_photo, timeout=TIMEOUT)
+    await anna.press("☉", message=again)
+    await anna.wait_for("Солнце в Близнецах, 9-й дом")
+
+
+async def test_the_bot_speaks_english_too(sqlite_url, profiles, with_profiles):
+    """Caption, buttons and texts follow the user's language."""
+    async with bot_kit(sqlite_url, with_profiles()) as kit:
+        ann = kit.user("Ann", language_code="en")
+        profiles.BIRTHS[ann.id] = profiles.birth("1990-06-15", "14:30")
+        await ann.send("/chart")
+        photo = await ann.wait_for(is_photo, timeout=TIMEOUT)
+        assert "Ascendant in Libra" in photo.text
+        assert photo.buttons[10:] == ["Aspects", "Theme: paper", "‹ Menu"]
+        await ann.press("Aspects")
+        await ann.wait_for("And also")
+        await ann.press("MC")
+        await ann.wait_for("in Cancer")

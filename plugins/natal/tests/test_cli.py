@@ -108,7 +108,16 @@ def test_an_unknown_time_has_no_houses():
     found = json.loads(run(*asked(CHARTS["gagarin"]), "--json"))
     assert found["houses"] is None
     assert found["moon_day"]["sign_change"]
-    assert "unknown" in run("--date", "1990-06-15", *MOSCOW)
+    table = run(*asked(CHARTS["gagarin"]))
+    assert "Birth time unknown" in table
+    assert f"Moon enters Capricorn at {found['moon_day']['sign_change']}" in table
+
+
+def test_other_houses_than_asked_for_are_named():
+    """Beyond the polar circle the table says that Porphyry stands in for Placidus."""
+    table = run(*asked(CHARTS["murmansk1970"]))
+    assert "Placidus is undefined" in table
+    assert "Porphyry houses" in table
 
 
 def test_the_picture_is_written(tmp_path):

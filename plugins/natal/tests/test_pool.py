@@ -54,6 +54,21 @@ def test_importing_the_plugin_imports_nothing_heavy():
     assert (found.returncode, found.stderr) == (0, "")
 
 
+def test_the_plugin_works_where_payments_are_not_installed():
+    """Without the distribution nothing is imported from it: one subscriber, nothing owned, nothing for sale."""
+    code = (
+        "import sys; sys.modules['astral_payments'] = None\n"
+        "import asyncio\n"
+        "from astral_natal import paid, plugin\n"
+        "[subscriber] = plugin.astral_events()\n"
+        "assert subscriber.event.name == 'profile.completed'\n"
+        "assert asyncio.run(paid.owns_reading(None, 1)) is False\n"
+        "assert paid.reading_price(None) is None\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (0, "")
+
+
 async def test_drawing_leaves_the_process_and_the_loop_goes_on(cpu):
     """The picture comes from another process, and the loop's longest pause is a fraction of the time it takes."""
     await cpu.run(drawn_where)

@@ -36,7 +36,8 @@ async def export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes]:
 async def delete_user(ctx: PluginContext, user_id: int) -> int:
     """Take back what was bought and delete orders that were never paid.
 
-    Payments stay with number, amount and date: accounting law demands them. Links and reasons go.
+    Payments stay with number, amount and date: accounting law demands them. Their links and reasons
+    go; a payment that is still under way is finished first.
     """
     async with ctx.work() as work:
         session = work.session
@@ -47,7 +48,7 @@ async def delete_user(ctx: PluginContext, user_id: int) -> int:
         )
         emptied = await session.execute(
             update(payments)
-            .where(payments.c.user_id == user_id)
+            .where(payments.c.user_id == user_id, payments.c.settled_at.is_not(None))
             .values(confirmation_url=None, return_token=None, reason=None)
         )
         paid_for = select(payments.c.order_id).where(payments.c.order_id.is_not(None))

@@ -102,7 +102,7 @@ async def _body(request: web.Request) -> bytes | None:
 
 async def _keep(ctx: PluginContext, hint: dict[str, str]) -> bool:
     async with ctx.work() as work:
-        waiting = select(func.count()).select_from(events).where(events.c.state == "new")
+        waiting = select(func.count()).select_from(events).where(events.c.next_try_at.is_not(None))
         if (await work.session.execute(waiting)).scalar_one() >= MAX_NEW:
             ctx.log.error("more than %d notifications wait; new ones are refused for now", MAX_NEW)
             return False
@@ -131,13 +131,23 @@ async def _keep(ctx: PluginContext, hint: dict[str, str]) -> bool:
 
 async def came_back(request: web.Request, ctx: PluginContext) -> web.Response:
     """Where YooKassa sends the payer: the token only says which payment to show; the money is looked up."""
+    try:
+        row = await _look_up(ctx, request.match_info["token"])
+    except NOT_READY as error:
+        ctx.log.warning("the return page has no answer: %s", type(error).__name__)
+        return web.Response(status=503, headers={"Retry-After": "5"})
+    language = _language(request, ctx, row)
+    return _page(ctx, language, row)
+
+
+async def _look_up(ctx: PluginContext, token: str) -> Any:
+    """The payment of the token; one that is under way is also looked up at YooKassa."""
     async with ctx.work() as work:
-        row = await _by_token(work.session, request.match_info["token"])
+        row = await _by_token(work.session, token)
         if row is not None and not is_final(row.status) and row.provider_ref:
             key = f"return:{row.id}:{int(time.time()) // RETURN_EVERY}"
             ctx.defer(work, fetch, lane_of(row.id), key, payment_id=row.id, cause="return")
-    language = _language(request, ctx, row)
-    return _page(ctx, language, row)
+    return row
 
 
 async def _by_token(session: Any, token: str) -> Any:

@@ -28,7 +28,7 @@ from astral_playground.testkit.bot import BotKit, module_plugin
 from astral_playground.yookassa import NotificationSettings, Shop, VirtualClock, YooKassaEmulator
 
 SECRET = "test_very-secret-key"
-GOOD_CARD, POOR_CARD = "5555555555554444", "5555555555554600"
+GOOD_CARD = "5555555555554444"
 
 
 @dataclass
@@ -84,23 +84,28 @@ class Seller:
 
     _runs: int = 0
 
-    async def link(self, anna: EmulatedUser) -> str:
-        """Press «buy» and «bank card»; the address of the pay page."""
+    async def choose(self, anna: EmulatedUser) -> None:
+        """Press «buy»; the sheet with the ways to pay."""
         await anna.send("/shop")
         await anna.wait_for("Shop")
         await anna.press("Buy")
         await anna.wait_for("How do you want to pay?")
+
+    async def choose_card(self, anna: EmulatedUser) -> None:
+        """Press «buy» and «bank card»."""
+        await self.choose(anna)
         await anna.press("payments:pay/sky.full/yookassa")
+
+    async def link(self, anna: EmulatedUser) -> str:
+        """Press «buy» and «bank card»; the address of the pay page."""
+        await self.choose_card(anna)
         message = await anna.wait_for("The button opens")
         url: str = message.button_rows[0][0]["url"]
         return url
 
     async def invoice(self, anna: EmulatedUser) -> Any:
         """Press «buy» and «Stars»; the invoice's message."""
-        await anna.send("/shop")
-        await anna.wait_for("Shop")
-        await anna.press("Buy")
-        await anna.wait_for("How do you want to pay?")
+        await self.choose(anna)
         await anna.press("payments:pay/sky.full/stars")
         return await anna.wait_for(lambda message: message.invoice is not None)
 
@@ -130,7 +135,9 @@ class Seller:
         return sorted(row[0] for row in await self.rows(select(column)))
 
 
-def seller_module(paid: list[OrderPaid], revoked: list[OrderRevoked], prices: list[Price]) -> types.ModuleType:
+def seller_module(
+    paid: list[OrderPaid], revoked: list[OrderRevoked], prices: list[Price], *, failing: bool
+) -> types.ModuleType:
     """A plugin that sells one product, as plugins of other people do."""
     module = types.ModuleType("astral_test_sky")
     module.__spec__ = ModuleSpec("astral_test_sky", None)
@@ -151,6 +158,8 @@ def seller_module(paid: list[OrderPaid], revoked: list[OrderRevoked], prices: li
         revoked.append(event)
 
     def astral_products(ctx: Any) -> list[Product]:
+        if failing:
+            raise RuntimeError("no products today")
         return [
             Product(
                 "sky.full",
@@ -176,14 +185,18 @@ def seller_module(paid: list[OrderPaid], revoked: list[OrderRevoked], prices: li
 
 @contextlib.asynccontextmanager
 async def selling(
-    database_url: str, prices: Sequence[Price] = (Price("XTR", 150), Price("RUB", 19900)), **settings: Any
+    database_url: str,
+    prices: Sequence[Price] = (Price("XTR", 150), Price("RUB", 19900)),
+    *,
+    failing: bool = False,
+    **settings: Any,
 ) -> AsyncIterator[Seller]:
     """A bot that sells, with an emulated YooKassa that notifies it."""
     shop = [Shop(secret_key=SECRET)]
     paid: list[OrderPaid] = []
     revoked: list[OrderRevoked] = []
     sold = list(prices)
-    sys.modules["astral_test_sky"] = seller_module(paid, revoked, sold)
+    sys.modules["astral_test_sky"] = seller_module(paid, revoked, sold, failing=failing)
     async with YooKassaEmulator(shops=shop, clock=VirtualClock()) as yookassa, aiohttp.ClientSession() as session:
         section = {
             "yookassa_shop_id": "100500",

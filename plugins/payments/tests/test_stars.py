@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select, update
@@ -10,6 +11,7 @@ from sqlalchemy import select, update
 from astral_core import now
 from astral_payments.api import PaymentsApi, Price
 from astral_payments.handlers.stars import order_id_of
+from astral_payments.shop import shop_of
 from astral_payments.tables import entitlements, orders, payments, refunds, transitions
 from astral_playground.telegram import checkout
 
@@ -61,10 +63,7 @@ async def test_an_owned_product_is_not_sold_again(seller: Any) -> None:
 async def test_a_double_tap_makes_one_order_and_one_invoice(seller: Any) -> None:
     """Two presses at once open one order and send one invoice."""
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
+    await seller.choose(anna)
     await anna.press("payments:pay/sky.full/stars")
     await anna.press("payments:pay/sky.full/stars")
     await seller.quiet()
@@ -118,14 +117,9 @@ async def test_a_changed_price_declines_the_old_invoice(seller: Any) -> None:
     """An invoice from before a price change cannot be paid; a new one can, under a new order."""
     anna = seller.buyer()
     old = await seller.invoice(anna)
-    shop = seller.kit.running.host.contexts["payments"]
-    from astral_payments.shop import shop_of
-
-    desk = shop_of(shop)
-    product = desk.products["sky.full"]
-    desk.products["sky.full"] = type(product)(
-        product.code, product.title, product.description, (Price("XTR", 200), Price("RUB", 19900))
-    )
+    shop = shop_of(seller.kit.running.host.contexts["payments"])
+    dearer = (Price("XTR", 200), Price("RUB", 19900))
+    shop.products["sky.full"] = replace(shop.products["sky.full"], prices=dearer)
     outcome = await anna.pay(old)
     assert outcome.status == "failed"
     assert "out of date" in outcome.error

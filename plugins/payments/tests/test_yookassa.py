@@ -70,11 +70,7 @@ async def test_a_second_press_shows_the_same_link(seller: Any) -> None:
 async def test_a_double_tap_creates_one_payment(seller: Any) -> None:
     """Two presses at once: one payment at YooKassa."""
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
-    await anna.press("payments:pay/sky.full/yookassa")
+    await seller.choose_card(anna)
     await anna.press("payments:pay/sky.full/yookassa")
     await seller.quiet()
     assert len(seller.yookassa.bank.payments) == 1
@@ -109,14 +105,14 @@ async def test_duplicate_notifications_grant_once(seller: Any) -> None:
     assert await seller.count(entitlements) == 1
 
 
-def notification(payment_ref: str, payment_id: int, **changes: Any) -> dict[str, Any]:
+def notification(payment_ref: str, number: int, **changes: Any) -> dict[str, Any]:
     """A notification that says: paid."""
     subject = {
         "id": payment_ref,
         "status": "succeeded",
         "paid": True,
         "amount": {"value": "199.00", "currency": "RUB"},
-        "metadata": {"payment_id": str(payment_id)},
+        "metadata": {"payment_id": str(number)},
     } | changes
     return {"type": "notification", "event": "payment.succeeded", "object": subject}
 
@@ -158,13 +154,10 @@ async def test_a_cheap_payment_cannot_pay_an_expensive_order(seller: Any) -> Non
 async def test_a_payment_of_another_program_is_left_alone(seller: Any) -> None:
     """A payment of the same shop that this bot never made is an orphan, whatever number its metadata has."""
     bank, shop = seller.yookassa.bank, seller.yookassa.shops["100500"]
-    from astral_playground.yookassa.checks import PaymentRequest
-
     anna = seller.buyer()
     await seller.link(anna)
     ours = await seller.newest()
     template = bank.payments[ours.provider_ref]
-    del PaymentRequest
     foreign = type(template)(
         id="2d036654-000f-5000-8000-000000000777", order=777, shop=shop, amount=19900, capture=True,
         return_url="https://shop.example", confirmation_url="http://127.0.0.1/x", created_at=template.created_at,
@@ -200,7 +193,7 @@ async def test_another_shop_and_another_mode_are_refused(seller: Any) -> None:
         json.dumps(notification("x" * 65, 1)).encode(),
         json.dumps(notification("", 1)).encode(),
         json.dumps({**notification("2d03", 1), "event": 5}).encode(),
-        json.dumps({"type": "notification", "event": "refund.succeeded", "object": {"id": "a", "payment_id": "../me"}}).encode(),
+        json.dumps({**notification("2d03", 1, payment_id="../me"), "event": "refund.succeeded"}).encode(),
         b"[" * 30000,
     ],
 )  # fmt: skip
@@ -244,11 +237,7 @@ async def test_the_notification_comes_before_the_answer(seller: Any) -> None:
         ]
     )
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
-    await anna.press("payments:pay/sky.full/yookassa")
+    await seller.choose_card(anna)
     await anna.wait_for("slow to answer")
     await seller.quiet()
     row = await seller.newest()
@@ -265,11 +254,7 @@ async def test_a_lost_answer_is_asked_again_with_the_same_key(seller: Any) -> No
         [{"where": "api", "match": {"method": "POST", "path": "/payments$"}, "do": "drop_after", "times": 2}]
     )
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
-    await anna.press("payments:pay/sky.full/yookassa")
+    await seller.choose_card(anna)
     await anna.wait_for("slow to answer")
     await seller.quiet()
     for _ in range(2):
@@ -287,17 +272,11 @@ async def test_after_23_hours_a_lost_creation_is_looked_for_not_repeated(seller:
         [{"where": "api", "match": {"method": "POST", "path": "/payments$"}, "do": "drop_after"}]
     )
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
-    await anna.press("payments:pay/sky.full/yookassa")
+    await seller.choose_card(anna)
     await anna.wait_for("slow to answer")
     await seller.quiet()
     [remote] = seller.yookassa.bank.payments.values()
-    remote.created_at -= timedelta(hours=24)
-    seller.yookassa.notifier.settings = seller.yookassa.notifier.settings.model_copy(update={"url": None})
-    remote.created_at += timedelta(hours=24)
+    seller.yookassa.set_faults([{"where": "notification", "do": "lose"}])
     seller.yookassa.bank.pay(remote)
     remote.created_at -= timedelta(hours=24)
     await seller.execute(update(payments).values(created_at=now() - timedelta(hours=24), next_check_at=now()))
@@ -310,11 +289,7 @@ async def test_a_payment_that_never_was_ends_after_23_hours(seller: Any) -> None
     """Neither created nor found: the attempt is closed, nothing is created late, a new attempt is possible."""
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "drop_before"}])
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
-    await anna.press("payments:pay/sky.full/yookassa")
+    await seller.choose_card(anna)
     await anna.wait_for("slow to answer")
     await seller.quiet()
     await seller.execute(update(payments).values(created_at=now() - timedelta(hours=24), next_check_at=now()))
@@ -329,11 +304,7 @@ async def test_a_refused_creation_offers_another_way(seller: Any) -> None:
     """YooKassa says no: the buyer is told that nothing was charged, and Stars are offered."""
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "status", "http": 403}])
     anna = seller.buyer()
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
-    await anna.press("Buy")
-    await anna.wait_for("How do you want to pay?")
-    await anna.press("payments:pay/sky.full/yookassa")
+    await seller.choose_card(anna)
     await anna.wait_for("do not work right now")
     await anna.press("payments:pay/sky.full/stars")
     await anna.wait_for(lambda message: message.invoice is not None)

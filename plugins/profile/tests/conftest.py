@@ -157,8 +157,9 @@ async def talk(opened: Opened, sqlite_url: str) -> AsyncIterator[Talk]:
 
 @pytest.fixture
 async def both(opened: Opened, database_url: str) -> AsyncIterator[Talk]:
-    """A person who speaks English, on SQLite and on PostgreSQL in turn."""
+    """A person who speaks English, on SQLite and on PostgreSQL in turn; the gazetteer as for `talk`."""
     async with opened(database_url) as one:
+        one.kit.running.services.cpu.run = asyncio.to_thread
         yield one
 
 

@@ -19,7 +19,8 @@ MOSCOW = Place("Москва", "RU", 55.752, 37.6178, "Europe/Moscow")
 
 def t(source: str, **values: Any) -> Markup:
     """Source texts as they are, filled as the core fills them."""
-    return Markup(source).format(**values) if values else Markup(source)
+    text = Markup(source)  # noqa: S704  # the sources are the plugin's own
+    return text.format(**values) if values else text
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_moment_is_shown_also_where_a_question_is_open() -> None:
     """A repeated hour counts as its first passage, a skipped one as what the clock showed instead."""
     assert moment_of(Birth(dt.date(1985, 9, 29), dt.time(2, 30), MOSCOW)).offset_seconds == 14_400
     skipped = moment_of(Birth(dt.date(1981, 4, 1), dt.time(0, 30), MOSCOW))
-    assert skipped.local == dt.datetime(1981, 4, 1, 1, 30)
+    assert skipped.local.isoformat() == "1981-04-01T01:30:00"
 
 
 def test_what_a_card_shows_is_escaped() -> None:

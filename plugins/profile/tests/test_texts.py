@@ -45,6 +45,6 @@ def test_placeholders_and_tags_are_the_same() -> None:
 def test_russian_is_written_as_russian() -> None:
     """Translations have Cyrillic letters, guillemets instead of English quotes, and no doubled spaces."""
     for source, russian in _catalog().items():
-        letters = PLACEHOLDER.sub("", TAG.sub("", russian))
+        letters = PLACEHOLDER.sub("x", TAG.sub("", russian))
         assert re.search("[а-яё]", letters, re.IGNORECASE), source
         assert not re.search('[“”"]|  ', letters), source

@@ -235,16 +235,17 @@ async def test_a_command_leaves_the_wizard_but_the_draft_stays(talk: Any) -> Non
     await talk.say("16.06.1990", "Step 2 of 3")
 
 
-async def test_another_plugins_button_begins_the_wizard(talk: Any) -> None:
-    """`profile:begin` asks the first question, goes on with a draft, and shows a finished profile."""
-    await talk.say("/profile", "Step 1 of 3")
-    await talk.press("Cancel", "deleted")
-    assert talk.data("Begin") == "profile:begin"
-    begin = talk.person.last
-    await talk.press("Begin", "Step 1 of 3")
-    await talk.say("15.06.1990", "Step 2 of 3")
+async def test_another_plugins_button_begins_the_wizard(talk: Any, forge: Any) -> None:
+    """`profile:begin` asks the first question in the message that has the button, and goes on with a draft."""
     await talk.say("/start", "Hello")
-    assert begin.message_id in [message.message_id for message in talk.from_bot]
+    await forge(talk, "profile:begin")
+    assert "Step 1 of 3" in talk.card
+    await talk.say("15.06.1990", "Step 2 of 3")
+    assert len(talk.from_bot) == 1
+    await talk.say("/start", "Hello")
+    await forge(talk, "profile:begin")
+    assert "Step 2 of 3" in talk.card
+    await talk.say("14:30", "Step 3 of 3")
 
 
 async def test_double_taps_are_harmless(talk: Any, completed: list[Any]) -> None:
@@ -276,6 +277,19 @@ async def test_a_button_of_an_older_card_changes_nothing(talk: Any, forge: Any, 
     await talk.say("Moscow", "Which place")
 
 
+async def test_a_button_of_an_older_list_takes_nothing_of_the_newer(talk: Any, forge: Any) -> None:
+    """The first place of one search, pressed after another search, is not the first place of that."""
+    await _to_place(talk)
+    await talk.say("Springfield", "Which place")
+    old = talk.data(talk.buttons[0])
+    await talk.say("Moscow", "Which place")
+    await talk.settled()
+    before = await talk.drafts()
+    await forge(talk, old)
+    assert await talk.drafts() == before
+    assert talk.buttons[0] == "Moscow, Russia"
+
+
 @pytest.mark.parametrize("arguments", ["0", "7", "-1", "9223372036854775807"])
 async def test_a_forged_choice_changes_nothing(talk: Any, forge: Any, arguments: str) -> None:
     """The right number of the card with a choice that it does not offer changes nothing."""
@@ -284,9 +298,8 @@ async def test_a_forged_choice_changes_nothing(talk: Any, forge: Any, arguments:
     match = re.search(r"/(\d+)$", talk.data("Cancel"))
     assert match is not None
     await forge(talk, f"profile:pick/{match[1]}/{arguments}")
-    for wrong in ("unknown", "confirm", "other"):
-        if wrong != "other":
-            await forge(talk, f"profile:{wrong}/{match[1]}")
+    for wrong in ("unknown", "confirm"):
+        await forge(talk, f"profile:{wrong}/{match[1]}")
     assert await talk.drafts() == before
     assert await talk.rows() == []
 

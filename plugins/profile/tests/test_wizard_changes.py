@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -304,3 +306,12 @@ def test_settings_know_sensible_bounds_only() -> None:
     for wrong in ({"draft_days": 0}, {"draft_day": 3}):
         with pytest.raises(ValueError):
             ProfileSettings.model_validate(wrong)
+
+
+def test_loading_the_plugin_loads_neither_gazetteer_nor_polygons() -> None:
+    """The bot's own process imports neither rapidfuzz nor tzfpy: searching is a worker's task."""
+    code = (
+        "import sys, astral_profile.plugin; print([name for name in ('rapidfuzz', 'tzfpy') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

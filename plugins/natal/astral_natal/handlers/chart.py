@@ -16,7 +16,7 @@ from astral_profile.api import Ambiguous, Nonexistent, Profile
 @routes.command("chart", description=N_("My natal chart"))
 async def natal_chart(update: Update, ctx: Context) -> None:
     """The chart of the user's active profile, or an invitation to make one."""
-    profile = await active_profile(ctx)
+    profile = await active_profile(ctx, ctx.user.id)
     if profile is None:
         invite(ctx)
         return
@@ -26,7 +26,7 @@ async def natal_chart(update: Update, ctx: Context) -> None:
 @routes.callback("theme/{theme:slug}")
 async def change_theme(update: Update, ctx: Context, theme: str) -> None:
     """The chart in another theme, in place of the one whose button was pressed."""
-    profile = await active_profile(ctx)
+    profile = await active_profile(ctx, ctx.user.id)
     if theme not in THEMES or profile is None:
         await natal_chart(update, ctx)
         return
@@ -52,13 +52,11 @@ async def send_chart(ctx: Context, profile: Profile, theme: str | None = None) -
     if not isinstance(request, ChartRequest):
         _explain(ctx, request)
         return False
-    user_id = ctx.user.id
+    user_id = profile.user_id
     if theme is None:
         theme = await store.last_theme(ctx.session, user_id) or THEMES[0]
     owned = await paid.owns_reading(ctx, user_id)
-    words = PictureWords(
-        profile.label or ctx.user.first_name, subtitle(profile.birth, ctx.language), theme, ctx.language
-    )
+    words = PictureWords(_title(ctx, profile), subtitle(profile.birth, ctx.language), theme, ctx.language)
     drawing = await _draw(ctx, request, words)
     if drawing is None:
         return False
@@ -71,6 +69,11 @@ async def send_chart(ctx: Context, profile: Profile, theme: str | None = None) -
         cache=picture_key(key, words),
     )
     return True
+
+
+def _title(ctx: Context, profile: Profile) -> str:
+    """Whose chart it is; "" where an event came from a chat of several people."""
+    return profile.label or (ctx.user.first_name if ctx.run.user is not None else "")
 
 
 async def _draw(ctx: Context, request: ChartRequest, words: PictureWords) -> Drawing | None:

@@ -21,10 +21,10 @@ def N_(text: str) -> str:  # noqa: N802  # gettext's own name: marks a text that
     return text
 
 
-async def active_profile(ctx: Context) -> Profile | None:
-    """Return the profile that the user's charts are about, None while there is none."""
+async def active_profile(ctx: Context, user_id: int) -> Profile | None:
+    """Return the profile that a user's charts are about, None while there is none."""
     profiles = ctx.api(ProfileApi)  # type: ignore[type-abstract]  # a Protocol names the service
-    return None if profiles is None else await profiles.active(ctx.session, ctx.user.id)
+    return None if profiles is None else await profiles.active(ctx.session, user_id)
 
 
 def caption(ctx: Context, chart: Chart) -> str:

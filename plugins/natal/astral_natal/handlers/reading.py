@@ -39,7 +39,7 @@ async def full_reading(update: Update, ctx: Context, chart_id: int) -> None:
 
 async def draw_completed(event: ProfileCompleted, ctx: Context) -> None:
     """Draw the chart of a profile that was just made or changed; give the reading that was paid for before it."""
-    profile = await active_profile(ctx)
+    profile = await active_profile(ctx, event.user_id)
     if profile is None:
         return
     order = await store.waiting_order(ctx.session, event.user_id)
@@ -55,7 +55,7 @@ async def deliver(event: OrderPaid, ctx: Context) -> None:
     """Send the reading that was paid for: once a payment, however often its event comes."""
     if event.product != paid.FULL_READING or await store.is_answered(ctx.session, event.order_id):
         return
-    profile = await active_profile(ctx)
+    profile = await active_profile(ctx, event.user_id)
     found = None if profile is None else await _messages(ctx, profile)
     if found is None:
         await store.keep_waiting(ctx.session, event.user_id, event.order_id)

@@ -161,7 +161,10 @@ async def begin(ctx: Context, payment_id: int) -> None:
         ctx.log.error("payment %d was not created: %s", payment_id, error)  # noqa: TRY400  # the message says all
         await _failed(ctx, payment, order)
     else:
-        await settle(plugin, ctx.run.work, payment_id, Remote.of_yookassa(remote), "create")
+        outcome = await settle(plugin, ctx.run.work, payment_id, Remote.of_yookassa(remote), "create")
+        if outcome is Outcome.MISMATCH:  # nobody has seen the link, so nobody can pay there
+            await _failed(ctx, payment, order)
+            return
         payment, order = await payment_with_order(ctx.session, payment_id)
         if payment.status in (PENDING, WAITING) and now() - payment.created_at < LINK_LIFE:
             _show_link(ctx, payment, order)

@@ -25,7 +25,7 @@ class LongPoll:
     def interrupt(self, error: ApiError) -> None:
         """End the call that waits, if any, with `error`."""
         if self._waiting is not None and not self._waiting.done():
-            return
+            self._waiting.set_exception(error)
 
     async def wait(self, world: World, timeout: float) -> None:  # noqa: ASYNC109 - of the world's clock
         """Return at the next update or after `timeout` seconds of the world's clock."""

@@ -393,7 +393,12 @@ async def test_pause_and_reorder(hooked: TelegramEmulator, receiver: Any, settle
     await people[0].send("Анна 2")
     await asyncio.sleep(0.02)
     assert receiver.updates == []
+    hold = receiver.holds["message"] = asyncio.Event()
     hooked.switch(paused=False)
+    await receiver.got(1)
+    await asyncio.sleep(0.05)
+    assert receiver.texts == ["Вера 1"]
+    hold.set()
     await receiver.got(4)
     assert receiver.texts == ["Вера 1", "Борис 1", "Анна 1", "Анна 2"]
 

@@ -206,6 +206,16 @@ async def test_foreign_origins(
     assert tg.world.users == {}
 
 
+async def test_foreign_pictures(tg: TelegramEmulator, anna: EmulatedUser, http: aiohttp.ClientSession) -> None:
+    """Another site's page cannot call a method by an <img> either: a GET of the Bot API counts as an act."""
+    url = f"{tg.base_url}{tg.token}/sendMessage?chat_id={anna.id}&text=x"
+    async with http.get(url, headers={"Sec-Fetch-Site": "cross-site"}) as answer:
+        assert answer.status == 403
+    async with http.get(f"{tg.url}/api/state", headers={"Sec-Fetch-Site": "cross-site"}) as answer:
+        assert answer.status == 200
+    assert len(anna.messages) == 1
+
+
 async def test_own_origin(tg: TelegramEmulator, http: aiohttp.ClientSession) -> None:
     """The page itself may."""
     headers = {"Origin": tg.url, "Sec-Fetch-Site": "same-origin"}
