@@ -314,7 +314,14 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     store = Store(database, settings.inbox.max_pending, committed=metrics.batch.observe)
     telemetry = Telemetry(metrics, _telemetry_subscribers(host))
     services = Services(
-        settings, database, store, host.registry, Cpu(), host.catalogs(), host.plugin_settings, telemetry.handled
+        settings,
+        database,
+        store,
+        host.registry,
+        Cpu(settings.pool.workers, warm=settings.pool.warm),
+        host.catalogs(),
+        host.plugin_settings,
+        telemetry.handled,
     )
     services.implementations = host.implementations
     people = People(database)

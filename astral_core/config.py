@@ -88,6 +88,13 @@ class Inbox(Section):
     keep_done_hours: int = Field(default=72, ge=48, description="how long a done row is kept for dedupe")
 
 
+class Pool(Section):
+    """The processes that compute."""
+
+    workers: int | None = Field(default=None, ge=1, le=32, description="processes; one less than cores, 2 at most")
+    warm: bool = Field(default=True, description="load what workers need at start, not with the first user")
+
+
 class Host(Section):
     """Which plugins run."""
 
@@ -112,6 +119,7 @@ class Settings(BaseSettings):
     database: Database = Database()
     web: Web = Web()
     inbox: Inbox = Inbox()
+    pool: Pool = Pool()
     host: Host = Host()
     admins: Annotated[tuple[int, ...], NoDecode] = Field(default=(), description="Telegram ids of the bot's admins")
     commands: dict[str, str] = Field(default_factory=dict, description='renames: "weather.start" = "weather"')

@@ -29,11 +29,15 @@ class CpuBusy(AstralError):
 class Cpu:
     """Runs picklable functions in processes. The pool starts with the first job."""
 
-    def __init__(self, workers: int | None = None, queue: int = QUEUE, timeout: float = 25.0) -> None:
+    def __init__(
+        self, workers: int | None = None, queue: int = QUEUE, timeout: float = 25.0, *, warm: bool = True
+    ) -> None:
         self._workers = workers or max(1, min(WORKERS, (os.cpu_count() or 2) - 1))
         self._queue = queue
         self._timeout = timeout
         self._waiting = 0
+        self._warm = warm
+        self._warming: set[asyncio.Task[None]] = set()
         self._pool: ProcessPoolExecutor | None = None
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
@@ -63,6 +67,19 @@ class Cpu:
         finally:
             self._waiting -= 1
 
+    def warm(self, function: Callable[..., object], *args: Any) -> None:
+        """Run `function` in the background, so that a worker has loaded what it needs before the first user asks."""
+        if self._warm:
+            task = asyncio.create_task(self._run_quietly(function, *args), name="astral-warm")
+            self._warming.add(task)
+            task.add_done_callback(self._warming.discard)
+
+    async def _run_quietly(self, function: Callable[..., object], *args: Any) -> None:
+        try:
+            await self.run(function, *args)
+        except Exception:
+            log.exception("warming with %s failed; the first user will wait a little", _name(function))
+
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
@@ -81,6 +98,8 @@ class Cpu:
 
     async def close(self, grace: float = 5.0) -> None:
         """End the workers; jobs that have not begun are cancelled, running ones have `grace` seconds."""
+        for task in self._warming:
+            task.cancel()
         if self._pool is None:
             return
         pool, self._pool = self._pool, None

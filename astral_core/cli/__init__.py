@@ -17,7 +17,11 @@ from astral_core.errors import AstralError
 _COMMANDS = {
     "run": ("astral_core.cli.run", "run", "Serve the bot."),
     "plugins": ("astral_core.cli.plugins", "plugins", "Installed plugins."),
-    "routes": ("astral_core.cli.plugins", "routes", "Every command, button, question, step, job and web route, with its plugin."),
+    "routes": (
+        "astral_core.cli.plugins",
+        "routes",
+        "Every command, button, question, step, job and web route, with its plugin.",
+    ),
     "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),
     "outbox": ("astral_core.cli.inbox", "outbox", "Messages that wait or were refused."),
     "db": ("astral_core.cli.database", "db", "The database's schema."),

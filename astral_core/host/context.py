@@ -100,6 +100,10 @@ class PluginContext:
         """Run a picklable top-level `function` in the process pool."""
         return await self.services.cpu.run(function, *args)
 
+    def warm(self, function: Callable[..., object], *args: Any) -> None:
+        """Run `function` in the process pool in the background; stands in astral_lifespan."""
+        self.services.cpu.warm(function, *args)
+
     def defer(
         self, work: Work, step: StepRoute[P], chat_id: int, key: str | None = None, *args: P.args, **kwargs: P.kwargs
     ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
 from astral_analytics.tables import events
 from astral_core import Session, core_users, now
@@ -38,7 +38,7 @@ class Summary:
     routes: tuple[RouteFigures, ...]
 
 
-def _updates(since: datetime) -> tuple[object, object]:
+def _updates(since: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return events.c.at >= since, events.c.update_id.is_not(None)
 
 
@@ -46,7 +46,7 @@ def _routes_query(since: datetime) -> Select[tuple[str, str, int, int, float]]:
     failed = func.sum(case((events.c.outcome == "dead", 1), else_=0))
     return (
         select(events.c.plugin, events.c.route, func.count(), failed, func.avg(events.c.ms))
-        .where(*_updates(since))  # type: ignore[arg-type]  # column expressions
+        .where(*_updates(since))
         .group_by(events.c.plugin, events.c.route)
         .order_by(func.count().desc(), events.c.plugin, events.c.route)
         .limit(8)
@@ -68,11 +68,11 @@ async def summarize(session: Session, days: int) -> Summary:
         func.sum(case((events.c.outcome == "dead", 1), else_=0)),
         func.avg(events.c.ms),
         func.max(events.c.ms),
-    ).where(*_updates(since))  # type: ignore[arg-type]  # column expressions
+    ).where(*_updates(since))
     count, active, failed, mean, slowest = (await session.execute(totals)).one()
+    busiest = await session.execute(_routes_query(since))
     routes = tuple(
-        RouteFigures(plugin, route, total, int(bad or 0), float(ms or 0))
-        for plugin, route, total, bad, ms in await session.execute(_routes_query(since))
+        RouteFigures(plugin, route, total, int(bad or 0), float(ms or 0)) for plugin, route, total, bad, ms in busiest
     )
     return Summary(
         since, users, int(new_users or 0), active, int(blocked or 0), count, int(failed or 0), float(mean or 0),

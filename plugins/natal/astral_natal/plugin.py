@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from astral_core import Event, MenuItem, PluginContext, Routes, Schema, Subscriber, TelemetrySubscriber, hookimpl
-from astral_natal import handlers, paid, privacy, tables
+from astral_natal import handlers, paid, privacy, tables, worker
 from astral_natal.lexicon import LANGUAGES, lexicon
 from astral_profile.api import ProfileCompleted
 
@@ -49,8 +49,8 @@ def astral_products() -> list[Product]:
 
 @hookimpl
 async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
-    """Read the texts before the first user taps a planet: it takes a twentieth of a second a language."""
-    del ctx
+    """Load what takes long before the first user asks: the workers' ephemeris and fonts, the texts here."""
+    ctx.warm(worker.warm)
     for language in LANGUAGES:
         await asyncio.to_thread(lexicon, language)
     yield

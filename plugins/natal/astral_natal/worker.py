@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from astral_natal.compute import compute_chart
+from astral_natal import compute
 from astral_natal.model import Chart, ChartRequest
 
 
@@ -33,6 +33,15 @@ class Drawing:
     png: bytes
 
 
+def warm() -> None:
+    """Load the ephemeris, the drawing and the fonts, so that the first chart need not wait for them."""
+    from astral_natal.render.fonts import glyph_face, text_face
+
+    compute.warm()
+    text_face()
+    glyph_face()
+
+
 def draw(request: ChartRequest, words: PictureWords) -> Drawing:
     """Compute the chart and draw it, in one trip to the worker.
 
@@ -42,7 +51,7 @@ def draw(request: ChartRequest, words: PictureWords) -> Drawing:
     """
     from astral_natal.render import LABELS, THEMES, Picture, render_png
 
-    chart = compute_chart(request)
+    chart = compute.compute_chart(request)
     labels = LABELS.get(words.language, LABELS["en"])
     return Drawing(chart, render_png(Picture(chart, words.title, words.subtitle, labels, THEMES[words.theme])))
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from astral_core import Event, Job, PluginContext, Routes, Schema, Webhook, WebRoute, hookimpl, hookspec
+from astral_core import Event, Job, MenuItem, PluginContext, Routes, Schema, Webhook, WebRoute, hookimpl, hookspec
 from astral_payments import privacy
 from astral_payments.api import OrderPaid, OrderRevoked, Product
 from astral_payments.handlers import admin, buy, fetch, pages, routes, stars
+from astral_payments.handlers.after import N_
 from astral_payments.settings import PaymentsSettings
 from astral_payments.shop import open_shop
 from astral_payments.tables import metadata
@@ -45,6 +46,11 @@ def astral_routes() -> Routes:
 @hookimpl
 def astral_web() -> list[WebRoute | Webhook]:
     return web_routes()
+
+
+@hookimpl
+def astral_menu() -> list[MenuItem]:
+    return [MenuItem(N_("My payments"), pages.history, order=80)]
 
 
 @hookimpl

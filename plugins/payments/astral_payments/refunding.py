@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -36,12 +37,16 @@ async def lock_order(session: AsyncSession, order_id: Any) -> Any:
 
 
 async def record_refund(session: AsyncSession, payment: Any, reason: str, actor: int | None = None) -> int | None:
-    """Write down that the whole payment is to go back; its refund's id, None where it was asked for before."""
+    """Write down that the whole payment is to go back; its refund's id, None where one is under way or done.
+
+    A refund that failed is asked for anew, with another key: the provider would only repeat its old answer.
+    """
+    key = f"refund-{payment.id}-{uuid.uuid4().hex[:12]}"
     statement = (
         inserting(session, refunds)
         .values(
             payment_id=payment.id,
-            idempotence_key=f"refund-{payment.id}",
+            idempotence_key=key,
             amount_minor=payment.amount_minor - payment.refunded_minor,
             status="requested",
             reason=reason,
@@ -50,7 +55,21 @@ async def record_refund(session: AsyncSession, payment: Any, reason: str, actor:
             next_try_at=now() + FIRST_TRY,  # the step asks at once; this is for when it is lost
             created_at=now(),
         )
-        .on_conflict_do_nothing(index_elements=["payment_id"])
+        .on_conflict_do_update(
+            index_elements=["payment_id"],
+            set_={
+                "status": "requested",
+                "idempotence_key": key,
+                "provider_ref": None,
+                "attempts": 0,
+                "error": None,
+                "reason": reason,
+                "actor": actor,
+                "next_try_at": now() + FIRST_TRY,
+                "created_at": now(),
+            },
+            where=refunds.c.status.in_(("failed", "canceled")),
+        )
         .returning(refunds.c.id)
     )
     found: int | None = (await session.execute(statement)).scalar_one_or_none()

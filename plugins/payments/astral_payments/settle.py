@@ -151,7 +151,7 @@ async def _money_came(plugin: PluginContext, work: Work, payment: Any, order: An
     plugin.log.warning("payment %d is returned to its payer: %s", payment.id, reason)
     refund_id = await record_refund(work.session, payment, reason)
     if refund_id is not None:
-        plugin.defer(work, pay_back, lane_of(payment.id), f"{refund_id}:0", refund_id=refund_id)
+        plugin.defer(work, pay_back, lane_of(payment.id), None, refund_id=refund_id)
     return Outcome.REFUNDING
 
 

@@ -19,7 +19,7 @@ from astral_core import (
     hookimpl,
     now,
 )
-from astral_profile.api import ProfileApi, ProfileCompleted
+from astral_profile.api import ProfileApi, ProfileCompleted, search
 from astral_profile.handlers import answers, profile, wizard
 from astral_profile.settings import ProfileSettings
 from astral_profile.store import Profiles, drop_old_drafts, export, purge
@@ -77,7 +77,8 @@ async def forget_old_drafts(ctx: Context) -> None:
 
 @hookimpl
 async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
-    """Offer the profiles to the other plugins."""
+    """Offer the profiles to the other plugins, and let a worker load the gazetteer."""
+    ctx.warm(search, "London", "en", 1)  # the gazetteer takes a second to load
     ctx.provide(ProfileApi, Profiles())  # type: ignore[type-abstract]  # a Protocol is the public type
     yield
 

@@ -34,7 +34,7 @@ async def refund(update: Update, ctx: Context) -> None:
         ctx.reply(ctx.t("Payment {number} is being returned already.", number=payment.id))
         return
     plugin = ctx.plugin_context()
-    plugin.defer(ctx.run.work, pay_back, lane_of(payment.id), f"{refund_id}:0", refund_id=refund_id)
+    plugin.defer(ctx.run.work, pay_back, lane_of(payment.id), None, refund_id=refund_id)
     money = format_money(payment.amount_minor, payment.currency, ctx.language)
     ctx.reply(ctx.t("Payment {number}: {money} is on its way back.", number=payment.id, money=money))
 

@@ -148,6 +148,7 @@ async def begin(ctx: Context, payment_id: int) -> None:
         payment, order = await payment_with_order(reading.session, payment_id)
     if payment is None or order is None or payment.status not in (CREATED, UNKNOWN):
         return
+    fresh = payment.status == UNKNOWN or None  # it was promised: an edit far up in the chat would go unnoticed
     try:
         remote = await _created(ctx, shop, payment, order)
     except OutcomeUnknown as error:
@@ -167,7 +168,7 @@ async def begin(ctx: Context, payment_id: int) -> None:
             return
         payment, order = await payment_with_order(ctx.session, payment_id)
         if payment.status in (PENDING, WAITING) and now() - payment.created_at < LINK_LIFE:
-            _show_link(ctx, payment, order)
+            _show_link(ctx, payment, order, fresh=fresh)
 
 
 async def _created(ctx: Context, shop: Shop, payment: Any, order: Any) -> RemotePayment:
@@ -231,7 +232,7 @@ async def _failed(ctx: Context, payment: Any, order: Any) -> None:
     ctx.show(text, [*buttons, [_back(ctx)]], slot=SLOT)
 
 
-def _show_link(ctx: Context, payment: Any, order: Any) -> None:
+def _show_link(ctx: Context, payment: Any, order: Any, *, fresh: bool | None = None) -> None:
     money = format_money(payment.amount_minor, payment.currency, ctx.language)
     text = ctx.t(
         "<b>{title}</b> · {money}\n\nThe button opens YooKassa's secure page. When you have paid, come back here: "
@@ -243,7 +244,7 @@ def _show_link(ctx: Context, payment: Any, order: Any) -> None:
         [ctx.button(ctx.t("I have paid"), check, payment=payment.id)],
         [_back(ctx)],
     ]
-    ctx.show(text, buttons, slot=SLOT)
+    ctx.show(text, buttons, slot=SLOT, fresh=fresh)
 
 
 @routes.callback("check/{payment:int}", answer="manual")

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from astral_core import Context, PluginContext, now
 from astral_payments.errors import OutcomeUnknown, YooKassaRejected
@@ -23,7 +24,10 @@ from astral_payments.tables import YOOKASSA, events, payments, refunds
 RECONCILE_EVERY = 15.0  # s
 GAPS = (15, 30, 60, 120, 300, 600)  # s between two looks at a payment, the last one until 70 minutes
 BUSY, HOURLY = timedelta(minutes=70), timedelta(hours=25)
-EVENT_ATTEMPTS = 8
+EVENT_ATTEMPTS, FOREIGN_ATTEMPTS, UNANSWERED_ATTEMPTS = 8, 3, 48
+"""How often a notification is looked into: where YooKassa does not know a payment of ours (its replicas lag), one
+that is not ours (anybody can post ids), and where YooKassa gives no answer."""
+
 _BATCH = 200
 
 
@@ -58,6 +62,7 @@ async def event(ctx: Context, event_id: int) -> None:
     plugin, client = ctx.plugin_context(), shop_of(ctx).patient
     async with plugin.work() as reading:
         row = (await reading.session.execute(select(events).where(events.c.id == event_id))).first()
+        ours = row is not None and await _by_ref(reading.session, row.payment_ref) is not None
     if row is None or row.state != "new":
         return
     if client is None:
@@ -67,10 +72,12 @@ async def event(ctx: Context, event_id: int) -> None:
         remote = Remote.of_yookassa(await client.get_payment(row.payment_ref))
     except OutcomeUnknown as error:
         ctx.log.warning("notification %d: %s", event_id, error.cause)
+        if row.attempts >= UNANSWERED_ATTEMPTS:
+            await _close(ctx, event_id, "dead", str(error))
         return
     except YooKassaRejected as error:
-        if row.attempts + 1 >= EVENT_ATTEMPTS:
-            ctx.log.error("notification %d names a payment that cannot be read: %s", event_id, error)  # noqa: TRY400
+        ctx.log.warning("notification %d names a payment that cannot be read: %s", event_id, error)
+        if row.attempts + 1 >= (EVENT_ATTEMPTS if ours else FOREIGN_ATTEMPTS):
             await _close(ctx, event_id, "dead", str(error))
         return
     await _settle_event(ctx, plugin, event_id, remote)
@@ -91,13 +98,17 @@ async def _settle_event(ctx: Context, plugin: PluginContext, event_id: int, remo
 
 async def _local(ctx: Context, remote: Remote) -> Any:
     """Our payment: by YooKassa's id, else by our number, which the notification may bring before the answer does."""
-    by_ref = select(payments).where(payments.c.provider == YOOKASSA, payments.c.provider_ref == remote.ref)
-    found = (await ctx.session.execute(by_ref)).first()
+    found = await _by_ref(ctx.session, remote.ref)
     number = remote.payment_id
     if found is not None or not (number.isascii() and number.isdigit() and len(number) < 19):
         return found
     by_number = select(payments).where(payments.c.provider == YOOKASSA, payments.c.id == int(number))
     return (await ctx.session.execute(by_number)).first()
+
+
+async def _by_ref(session: AsyncSession, ref: str) -> Any:
+    query = select(payments).where(payments.c.provider == YOOKASSA, payments.c.provider_ref == ref)
+    return (await session.execute(query)).first()
 
 
 async def _close(ctx: Context, event_id: int, state: str, error: str | None) -> None:

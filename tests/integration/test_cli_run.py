@@ -1,0 +1,159 @@
+"""`astral run` as an owner runs it: a process of its own that drains, that may be killed, and that goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from astral_playground.telegram import TelegramEmulator
+from astral_playground.testkit.bot import free_port
+from astral_playground.testkit.process import BotProcess
+
+Until = Callable[..., Awaitable[Any]]
+
+PLUGIN = """
+import asyncio
+import time
+from pathlib import Path
+from sqlalchemy import text
+from astral_core import Routes, hookimpl
+
+routes = Routes()
+
+
+@routes.command("say")
+async def say(update, ctx):
+    ctx.reply("said " + " ".join(ctx.args))
+
+
+@routes.command("slow")
+async def slow(update, ctx):
+    Path("slow-began").touch()
+    await asyncio.sleep(float(ctx.args[0]))
+    ctx.reply("slow done")
+
+
+@routes.command("block")
+async def block(update, ctx):
+    time.sleep(0.5)
+    ctx.reply("blocked")
+
+
+@hookimpl
+def astral_routes(ctx):
+    return routes
+"""
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramEmulator]:
+    """An emulated Telegram."""
+    async with TelegramEmulator() as emulator:
+        yield emulator
+
+
+@pytest.fixture
+async def bot(telegram: TelegramEmulator, tmp_path: Path) -> AsyncIterator[BotProcess]:
+    """`astral run` with one installed plugin, not yet started."""
+    site = tmp_path / "site"
+    info = site / "astral_weather-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: astral-weather\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[astral.plugins]\nweather = astral_weather.plugin\n", encoding="utf-8")
+    package = site / "astral_weather"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    (tmp_path / "astral.toml").write_text('[host]\nenabled = ["weather"]\non_error = "stop"\n', encoding="utf-8")
+    port = free_port()
+    process = BotProcess(
+        {
+            "ASTRAL_TELEGRAM__TOKEN": telegram.token,
+            "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
+            "ASTRAL_TELEGRAM__WEBHOOK_SECRET": "a-secret-of-this-test",
+            "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "ASTRAL_WEB__PORT": str(port),
+            "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
+            "ASTRAL_CONFIG": str(tmp_path / "astral.toml"),
+            "PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        },
+        tmp_path / "bot.log",
+    )
+    yield process
+    if process.process is not None and process.process.returncode is None:
+        await process.kill()
+
+
+async def test_sigterm_drains_what_runs_and_exits_with_0(
+    telegram: TelegramEmulator, bot: BotProcess, tmp_path: Path, until: Until
+) -> None:
+    """The running handler finishes and its message goes out; a blocking one was named; no secret is in the log."""
+    await bot.start()
+    anna = telegram.user("Anna")
+    await anna.send("/block")
+    await anna.wait_for("blocked")
+    await until(lambda: "blocks the event loop" in bot.text())
+    assert "plugin 'weather' blocks the event loop" in bot.text()
+    assert "astral_weather/plugin.py:25" in bot.text()
+    await anna.send("/slow 0.7")
+    await until((tmp_path / "slow-began").exists)
+    assert await bot.stop() == 0
+    assert anna.last.text == "slow done"
+    assert "Traceback" not in bot.text()
+    assert telegram.token not in bot.text()
+    assert "a-secret-of-this-test" not in bot.text()
+
+
+async def test_after_kill_9_the_next_start_goes_on(
+    telegram: TelegramEmulator, bot: BotProcess, tmp_path: Path, until: Until
+) -> None:
+    """The update that was being handled was acknowledged, and is handled by the next process."""
+    await bot.start()
+    anna = telegram.user("Anna")
+    await anna.send("/slow 30")
+    await until((tmp_path / "slow-began").exists)
+    await anna.send("/say after")
+    await until(lambda: not telegram.world.updates.pending)
+    await bot.kill()
+    plugin = tmp_path / "site" / "astral_weather" / "plugin.py"
+    plugin.write_text(PLUGIN.replace("float(ctx.args[0])", "0"), encoding="utf-8")
+    await bot.start()
+    await until(lambda: anna.messages and anna.last.text == "said after")
+    assert [message.text for message in anna.messages if message.sender != "user"] == ["slow done", "said after"]
+    assert await bot.stop() == 0
+
+
+async def test_a_second_signal_ends_at_once(
+    telegram: TelegramEmulator, bot: BotProcess, tmp_path: Path, until: Until
+) -> None:
+    """An owner who does not want to wait need not; the row stays for the next start."""
+    await bot.start()
+    anna = telegram.user("Anna")
+    await anna.send("/slow 30")
+    await until((tmp_path / "slow-began").exists)
+    os.kill(bot.pid, signal.SIGTERM)
+    await until(lambda: "a second signal ends at once" in bot.text())
+    assert bot.process is not None
+    assert bot.process.returncode is None
+    assert await bot.stop() == 1
+
+
+async def test_a_start_that_cannot_be_is_one_sentence(bot: BotProcess, tmp_path: Path) -> None:
+    """A broken plugin under `on_error = "stop"` ends the start with exit code 1, its name and its reason."""
+    (tmp_path / "site" / "astral_weather" / "plugin.py").write_text("raise RuntimeError('no key')", encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "astral_core.cli", "run", cwd=tmp_path,
+        env={**os.environ, **bot.environment}, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    last = said.decode().strip().splitlines()[-1]
+    assert last.startswith("astral: plugin 'weather': failed in phase import: RuntimeError: no key")
+    assert "disable it in [host]" in last
