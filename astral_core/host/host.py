@@ -12,7 +12,7 @@ from typing import Any
 import pluggy
 from pydantic import BaseModel
 
-from astral_core.config import Settings, plugin_settings
+from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
 from astral_core.declare import Schema
 from astral_core.errors import ConflictError, DeclarationError, HookError, PluginLoadError
@@ -62,8 +62,9 @@ class Host:
         return [Chain(p.id, p.declared.schema.migrations) for p in self.alive if p.declared.schema]
 
     def catalogs(self) -> dict[str, Catalogs]:
-        """The texts of the core and of every living plugin."""
-        return {plugin.id: Catalogs(plugin.package) for plugin in self.alive}
+        """The texts of the core and of every living plugin, with the owner's own `locales/` on top."""
+        own = config_file().parent / "locales"
+        return {plugin.id: Catalogs(plugin.package, own) for plugin in self.alive}
 
     def owner_of(self, filename: str) -> str | None:
         """The plugin whose package holds the source file `filename`."""

@@ -130,7 +130,14 @@ class Lanes:
             lane = await self._ready.get()
             if lane is None or self._stopping:
                 return
-            self._next(lane, await self._attempt(lane))
+            delay = await self._attempt(lane)
+            while not delay and self._is_last_word(lane):
+                delay = await self._attempt(lane)
+            self._next(lane, delay)
+
+    def _is_last_word(self, lane: Lane) -> bool:
+        """Whether the bot stops while messages of a handler that has just run are still to go out."""
+        return self._stopping and bool(lane.deliveries)
 
     async def _attempt(self, lane: Lane) -> float:
         """Do one step of `lane`; whatever it raises, the worker lives on."""

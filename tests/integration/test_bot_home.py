@@ -50,6 +50,11 @@ async def answer(update: Update, ctx: Context) -> None:
     ctx.reply("answered")
 
 
+def speaks_russian(message: Any) -> bool:
+    """Whether this is the menu in Russian."""
+    return "Что я умею" in message.buttons
+
+
 @hookimpl
 def astral_menu(ctx: PluginContext) -> list[MenuItem]:
     """Items out of order, one for admins."""
@@ -99,7 +104,7 @@ async def test_a_chosen_language_is_spoken_at_once_and_kept(database_url: str) -
     async with bot_kit(database_url, plugins=[]) as kit:
         anna = kit.user("Анна", language_code="ru")
         await anna.send("/start")
-        await anna.wait_for("Здравствуйте, Анна!")
+        await anna.wait_for(speaks_russian)
         await anna.send("/language")
         choice = await anna.wait_for()
         assert {"✓ Русский", "English"} <= set(choice.buttons)
@@ -111,7 +116,7 @@ async def test_a_chosen_language_is_spoken_at_once_and_kept(database_url: str) -
         await anna.send("/language")
         await anna.wait_for()
         await anna.press("Русский")
-        await anna.wait_for("Здравствуйте")
+        await anna.wait_for(speaks_russian)
 
 
 async def test_telegrams_menu_of_commands_is_announced_in_every_language(sqlite_url: str, until: Until) -> None:
@@ -148,7 +153,7 @@ async def test_mydata_is_one_zip_with_every_plugins_part(sqlite_url: str, make_p
         message = await anna.wait_for(lambda one: "document" in one.content)
         document = message.content["document"]
         assert document["file_name"] == "my-data.zip"
-        data = kit.telegram.world.files.get(document["file_id"]).data
+        data = kit.telegram.world.files.by_id(document["file_id"]).data
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = {name: json.loads(archive.read(name)) for name in archive.namelist()}
         assert files["core/user.json"]["username"] == "anna_k"
@@ -168,7 +173,7 @@ async def test_forget_asks_first_then_deletes_dependents_first(database_url: str
         await anna.send("/language")
         await anna.wait_for()
         await anna.press("Русский")
-        await anna.wait_for("Здравствуйте")
+        await anna.wait_for(speaks_russian)
         await anna.send("/ask")
         await anna.wait_for("what?")
         await anna.send("/forget")
@@ -178,11 +183,11 @@ async def test_forget_asks_first_then_deletes_dependents_first(database_url: str
         assert deleted == []
         await anna.send("/ask")
         await anna.wait_for("what?")
-        question_number = anna.last.message_id
+        await anna.send("/forget")
+        question = await anna.wait_for()
         await anna.press(question.buttons[0], message=question)
-        await anna.wait_for(lambda one: one.message_id >= question.message_id and "/start" in one.text)
+        await anna.wait_for("/start")
         assert deleted == [("sun", anna.id), ("moon", anna.id)]
-        assert question_number
         async with kit.running.database.engine.connect() as connection:
             person = (await connection.execute(select(core_users).where(core_users.c.id == anna.id))).one()
             open_questions = await connection.scalar(select(func.count()).select_from(core_dialogs))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -125,8 +123,12 @@ async def test_after_kill_9_the_next_start_goes_on(
     plugin = tmp_path / "site" / "astral_weather" / "plugin.py"
     plugin.write_text(PLUGIN.replace("float(ctx.args[0])", "0"), encoding="utf-8")
     await bot.start()
-    await until(lambda: anna.messages and anna.last.text == "said after")
-    assert [message.text for message in anna.messages if message.sender != "user"] == ["slow done", "said after"]
+
+    def heard() -> list[str]:
+        return [message.text for message in anna.messages if message.sender != "user"]
+
+    await until(lambda: "said after" in heard())
+    assert heard() == ["slow done", "said after"]
     assert await bot.stop() == 0
 
 
@@ -143,17 +145,3 @@ async def test_a_second_signal_ends_at_once(
     assert bot.process is not None
     assert bot.process.returncode is None
     assert await bot.stop() == 1
-
-
-async def test_a_start_that_cannot_be_is_one_sentence(bot: BotProcess, tmp_path: Path) -> None:
-    """A broken plugin under `on_error = "stop"` ends the start with exit code 1, its name and its reason."""
-    (tmp_path / "site" / "astral_weather" / "plugin.py").write_text("raise RuntimeError('no key')", encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "astral_core.cli", "run", cwd=tmp_path,
-        env={**os.environ, **bot.environment}, stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    _, said = await process.communicate()
-    assert process.returncode == 1
-    last = said.decode().strip().splitlines()[-1]
-    assert last.startswith("astral: plugin 'weather': failed in phase import: RuntimeError: no key")
-    assert "disable it in [host]" in last

@@ -175,6 +175,22 @@ def test_run_without_a_token_is_one_sentence(
     assert "Traceback" not in said
 
 
+@pytest.mark.usefixtures("broken")
+def test_a_start_that_cannot_be_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A required plugin that is broken ends `astral run` with exit code 1, its name, its reason and the way out."""
+    monkeypatch.setattr(sys, "argv", ["astral", "run"])
+    monkeypatch.setenv("ASTRAL_TELEGRAM__TOKEN", "42:some-token")
+    monkeypatch.setattr("astral_core.cli.run.configure_logging", lambda *_, **__: None)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("astral: plugin 'broken': failed in phase import: RuntimeError: no key")
+    assert "Fix: mend it" in said
+
+
 def test_settings_never_show_their_secrets() -> None:
     """Neither their repr nor an error about them."""
     settings = load_settings(telegram={"token": "42:secret-token-of-mine", "webhook_secret": "hidden-hook"})

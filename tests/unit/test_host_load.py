@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -366,6 +367,15 @@ def test_every_plugin_that_is_set_aside_is_logged(
     """The owner finds who, where and why in the log."""
     loaded(make_settings, make_plugin("bad", hooks=[unknown_hook()]))
     assert "plugin 'bad' (astral-bad 1.0) is failed in phase register: HookError" in caplog.text
+
+
+def test_an_owner_changes_a_text_beside_astral_toml(make_settings: MakeSettings, tmp_path: Path) -> None:
+    """`locales/ru/<package>.po` goes over the package's own texts, without touching the installation."""
+    folder = tmp_path / "locales" / "ru"
+    folder.mkdir(parents=True)
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    (folder / "astral_core.po").write_text(f'{head}msgid "Menu"\nmsgstr "Дом"\n', encoding="utf-8")
+    assert loaded(make_settings).catalogs()["core"].for_language("ru").gettext("Menu") == "Дом"
 
 
 def test_services_before_the_start_are_refused_in_words(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:

@@ -97,11 +97,13 @@ class Scene:
 
     async def settle(self) -> None:
         """Until everything is done."""
-        while len(self.lanes) or self.lanes._express:
+        while len(self.lanes) or self.lanes._express:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0)
 
 
-steps = st.tuples(st.integers(0, 3), st.sampled_from([0.0, 0.0, 0.0005]), st.sampled_from([False, False, False, True]))
+steps = st.tuples(
+    st.integers(0, 3), st.sampled_from([0.0, 0.0, 0.0005]), st.sampled_from([False, False, False, True])
+)
 feeds = st.lists(st.tuples(st.lists(st.integers(1, 3), max_size=8), st.integers(0, 4), st.integers(0, 6)), max_size=8)
 
 
@@ -195,7 +197,7 @@ async def test_deliveries_of_an_earlier_process_go_first() -> None:
     lanes.dispatch([row(2, 7)])
     lanes.deliver(Delivery(1, 7, {}, recorded=True))
     lanes.start()
-    while len(lanes):
+    while len(lanes):  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0)
     assert order == ["delivery 1", "delivery 1", "row 2"]
     await lanes.stop(0)
@@ -244,7 +246,7 @@ async def test_a_step_that_awaits_something_cancelled_does_not_end_its_worker(ca
     lanes = Lanes(FakeStore(), step, 1, 10)  # type: ignore[arg-type]
     lanes.start()
     lanes.dispatch([row(1)])
-    while len(lanes):
+    while len(lanes):  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0)
     assert len(tries) == 2
     assert "tried again" in caplog.text

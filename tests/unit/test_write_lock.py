@@ -72,7 +72,7 @@ async def test_a_waiter_cancelled_after_it_was_given_the_lock_passes_it_on() -> 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 4), st.integers(0, 8)), max_size=12))
 def test_no_interleaving_of_waits_and_cancellations_loses_the_lock(users: list[tuple[bool, int, int]]) -> None:
-    """Whoever waits, holds for some turns of the loop and is cancelled at any turn: one holder, and free at the end."""
+    """Whoever waits, holds for some turns and is cancelled at any turn: one holder, and free at the end."""
 
     async def scene() -> None:
         lock, holders = WriteLock(), 0

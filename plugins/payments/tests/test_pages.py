@@ -170,3 +170,21 @@ async def test_people_own_their_data(seller: Any, path: str) -> None:
     kept = await seller.rows(select(payments).order_by(payments.c.id))
     assert [(row.amount_minor, row.return_token is None) for row in kept] == [(19900, True), (19900, False)]
     assert (await seller.rows(select(entitlements.c.revoke_reason)))[0][0] == "forgotten"
+
+
+async def test_every_command_is_in_the_help_and_the_menu_leads_there(seller: Any) -> None:
+    """People see /payments, /paysupport, /terms; admins see /refund too; the menu has «My payments»."""
+    owner, anna = seller.buyer("Owner", id=4242), seller.buyer()
+    await anna.send("/help")
+    page = await anna.wait_for("/paysupport")
+    assert "/refund" not in page.text
+    await owner.send("/help")
+    await owner.wait_for("/refund")
+    await anna.send("/start")
+    await anna.wait_for()
+    await anna.press("My payments")
+    await anna.wait_for("not bought anything yet")
+    await anna.press("Help with a payment")
+    await anna.wait_for("We answer")
+    await anna.press("Terms")
+    await anna.wait_for("Terms of purchase")

@@ -64,8 +64,9 @@ async def test_a_double_tap_makes_one_order_and_one_invoice(seller: Any) -> None
     """Two presses at once open one order and send one invoice."""
     anna = seller.buyer()
     await seller.choose(anna)
-    await anna.press("payments:pay/sky.full/stars")
-    await anna.press("payments:pay/sky.full/stars")
+    first = await anna.press("payments:pay/sky.full/stars")
+    second = await anna.press("payments:pay/sky.full/stars")
+    await anna.wait_until(lambda: first.done.is_set() and second.done.is_set())
     await seller.quiet()
     assert await seller.count(orders) == 1
     assert len([message for message in anna.messages if message.invoice is not None]) == 1
@@ -86,6 +87,7 @@ async def test_two_payments_of_one_order_grant_once_and_one_is_returned(seller: 
     assert len(seller.paid) == 1
     assert seller.revoked == []
     assert await seller.states(refunds) == ["succeeded"]
+    assert await seller.states(orders) == ["paid"]
     assert sorted(row.refunded_minor for row in await seller.rows(select(payments))) == [0, 150]
     assert anna.stars == 850
     assert len([m for m in anna.messages if "Thank you!" in m.text]) == 1
@@ -169,6 +171,7 @@ async def test_an_admin_returns_a_payment(seller: Any) -> None:
     await anna.wait_for("Thank you!")
     order = (await seller.rows(select(orders)))[0]
     await anna.send(f"/refund {order.id}")
+    await anna.wait_for()
     await seller.quiet()
     assert await seller.count(refunds) == 0
     await admin.send(f"/refund {order.id}")
@@ -184,6 +187,25 @@ async def test_an_admin_returns_a_payment(seller: Any) -> None:
     await anna.wait_for("Thank you!")
     await seller.quiet()
     assert await seller.granted() == 1
+
+
+async def test_money_for_a_returned_order_goes_back(seller: Any) -> None:
+    """An old invoice of an order that was given back is paid once more: no product, the money returns."""
+    admin, anna = seller.buyer("Owner", id=4242), seller.buyer()
+    invoice = await seller.invoice(anna)
+    await anna.pay(invoice)
+    await anna.wait_for("Thank you!")
+    await admin.send(f"/refund {(await seller.newest()).id}")
+    await anna.wait_for("I have returned")
+    await seller.quiet()
+    world = seller.kit.telegram.world
+    checkout._settle(world, world.users[anna.id], invoice.invoice)
+    await anna.wait_until(lambda: len([m for m in anna.messages if "I have returned" in m.text]) == 2)
+    await seller.quiet()
+    assert anna.stars == 1000
+    assert await seller.granted() == 0
+    assert await seller.states(orders) == ["refunded"]
+    assert await seller.states(refunds) == ["succeeded", "succeeded"]
 
 
 async def test_a_lost_refund_answer_is_asked_again(seller: Any) -> None:

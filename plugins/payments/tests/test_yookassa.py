@@ -71,7 +71,9 @@ async def test_a_double_tap_creates_one_payment(seller: Any) -> None:
     """Two presses at once: one payment at YooKassa."""
     anna = seller.buyer()
     await seller.choose_card(anna)
-    await anna.press("payments:pay/sky.full/yookassa")
+    second = await anna.press("payments:pay/sky.full/yookassa")
+    await anna.wait_until(second.done.is_set)
+    await anna.wait_for("The button opens")
     await seller.quiet()
     assert len(seller.yookassa.bank.payments) == 1
     assert await seller.count(payments) == 1
@@ -391,6 +393,7 @@ async def test_stars_and_card_for_one_order_grant_once(seller: Any) -> None:
     [remote] = seller.yookassa.bank.refunds.values()
     assert remote.amount == 19900
     assert seller.revoked == []
+    assert await seller.states(orders) == ["paid"]
 
 
 async def test_a_lost_refund_answer_makes_one_refund(seller: Any) -> None:

@@ -13,7 +13,9 @@ from astral_core.db.engine import Database, WriteMark, mark_writes, open_databas
 from astral_core.db.session import Session
 from astral_core.errors import ConfigError
 
-counters = Table("counters", MetaData(), Column("id", Integer, primary_key=True), Column("value", Integer, nullable=False))
+counters = Table(
+    "counters", MetaData(), Column("id", Integer, primary_key=True), Column("value", Integer, nullable=False)
+)
 
 
 @pytest.fixture
@@ -70,7 +72,8 @@ async def test_two_hundred_units_that_read_and_then_write(database: Database) ->
         async with database.engine.connect() as connection:
             await connection.execute(select(counters))
             await asyncio.sleep(0)
-            await connection.execute(update(counters).values(value=counters.c.value + 1))
+            first = update(counters).where(counters.c.id == 1)
+            await connection.execute(first.values(value=counters.c.value + 1))
             await connection.execute(insert(counters).values(id=number + 10, value=number))
             await connection.commit()
 
@@ -110,6 +113,9 @@ async def test_cancelling_a_writer_at_any_moment_frees_the_lock(database: Databa
             await connection.execute(select(counters))
             await connection.execute(update(counters).values(value=counters.c.value + add))
 
+    warm = [await database.engine.connect() for _ in range(3)]
+    for connection in warm:
+        await connection.close()
     tasks = [asyncio.create_task(unit(1000)) for _ in range(2)]
     for _ in range(turns):
         await asyncio.sleep(0 if turns % 2 else 0.0003)
@@ -141,10 +147,10 @@ async def test_ingest_goes_before_waiting_handlers_on_sqlite(sqlite_url: str) ->
     assert database.lock is not None
     await database.lock.acquire()
     handlers = [asyncio.create_task(unit(f"handler {n}", False)) for n in range(3)]
-    while len(database.lock._others) < 3:
+    while len(database.lock._others) < 3:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.001)
     ingest = asyncio.create_task(unit("ingest", True))
-    while not database.lock._urgent:
+    while not database.lock._urgent:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.001)
     database.lock.release()
     await asyncio.gather(*handlers, ingest)

@@ -123,10 +123,9 @@ async def test_every_use_after_the_end_raises_and_names_the_plugin(database: Dat
 
 async def test_other_mistakes_keep_their_own_error(database: Database) -> None:
     """Only the use after the end is translated."""
-    async with Session(database, "weather") as session:
-        async with session.begin():
-            with pytest.raises(InvalidRequestError, match="already begun"):
-                await session.begin()
+    async with Session(database, "weather") as session, session.begin():
+        with pytest.raises(InvalidRequestError, match="already begun"):
+            await session.begin()
 
 
 @pytest.mark.parametrize("offset", [0, 3, -11])

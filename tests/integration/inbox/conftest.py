@@ -1,4 +1,4 @@
-"""An inbox without Telegram: the real store, lanes and worker on a real database, a handler and a sender of the test."""
+"""An inbox without Telegram: the real store, lanes and worker on a real database; handler and sender are fakes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class FakeSender:
 
     sent: list[str] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
-    fail: Callable[[str], Sent | None] = lambda text: None
+    fail: Callable[[str], Sent | None] = lambda _: None
 
     async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
         """Send a message of the test."""
@@ -174,7 +174,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Wait until nothing is to be done any more."""
-        while len(self.lanes) or self.lanes._express:
+        while len(self.lanes) or self.lanes._express:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.005)
 
     async def add_note(self, work: Work, text: str) -> None:

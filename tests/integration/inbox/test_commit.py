@@ -184,7 +184,7 @@ async def test_a_failing_after_commit_callback_does_not_undo_the_commit(bench, c
     async def handler(row: Any, work: Any, outcome: Any) -> None:
         await bench.add_note(work, "kept")
         outcome.contents = [bench.message("kept", 7)]
-        work.after_commit += [lambda: [][0], lambda: bench.runner.seen.append("called")]
+        work.after_commit += [lambda: {}["a bug"], lambda: bench.runner.seen.append("called")]
 
     bench.runner.handler = handler
     lane = await one_row(bench, ext_id="1")
@@ -229,7 +229,7 @@ async def test_work_as_a_context_commits_or_rolls_back(bench) -> None:
     """`async with` commits at the end and rolls back where the block raised."""
     async with await _work(bench) as work:
         await bench.add_note(work, "yes")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012  # the block is what rolls back
         async with await _work(bench) as work:
             await bench.add_note(work, "no")
             raise KeyError

@@ -163,8 +163,12 @@ async def test_throttling_waits_as_long_as_telegram_says(bench) -> None:
     assert bench.sender.sent == ["hello"]
 
 
-@pytest.mark.parametrize(("kind", "age", "state"), [("callback_query", 151, DEAD), ("message", 151, PENDING), ("message", 901, DEAD)])
-async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(bench, kind: str, age: int, state: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "age", "state"), [("callback_query", 151, DEAD), ("message", 151, PENDING), ("message", 901, DEAD)]
+)
+async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(
+    bench, kind: str, age: int, state: int
+) -> None:
     """A button press lives 150 s, a message 15 minutes; then the row is dead and the user told."""
 
     async def handler(row: Any, work: Any, outcome: Any) -> None:
@@ -311,7 +315,9 @@ async def test_deadlocks_and_cut_connections_are_infrastructure(postgres_url: st
     try:
         async with database.engine.connect() as connection:
             with pytest.raises(DBAPIError) as caught:
-                await connection.execute(text("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'deadlock_detected'; END $$"))
+                await connection.execute(
+                    text("DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = 'deadlock_detected'; END $$")
+                )
         assert is_infrastructure(caught.value)
         async with database.engine.connect() as connection:
             with pytest.raises(DBAPIError) as cut:

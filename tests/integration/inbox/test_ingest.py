@@ -1,4 +1,4 @@
-"""What `Store.ingest` promises: durable when it returns, once per update, one commit for many, nobody suffers for another."""
+"""What `Store.ingest` promises: durable when it returns, once per update, nobody suffers for another."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ async def test_stopping_in_the_middle_of_a_handler_leaves_its_row_pending(bench)
 
 
 async def test_stopping_lets_a_running_handler_finish(bench) -> None:
-    """Within the grace a handler that has begun ends as if nothing had happened; its messages wait for the next start."""
+    """Within the grace a handler that has begun ends normally; its messages go out once, now or at the next start."""
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def handler(row: Any, work: Any, outcome: Any) -> None:
@@ -204,7 +204,9 @@ async def test_rows_that_nobody_holds_are_adopted(bench) -> None:
     await bench.lanes.adopt()
     await bench.settle()
     assert sorted(bench.runner.seen) == ["dead", "dead", "lost", "new"]
-    assert sorted(bench.sender.sent) == sorted(["deada", "deadb"] * 2 + ["losta", "lostb", "newa", "newb", "left over"])
+    assert sorted(bench.sender.sent) == sorted(
+        ["deada", "deadb"] * 2 + ["losta", "lostb", "newa", "newb", "left over"]
+    )
     assert bench.store.pending == 0
 
 

@@ -16,7 +16,7 @@ from astral_payments.refunding import lock_payment, record_refund
 from astral_payments.tables import orders
 
 
-@routes.command("refund", description=N_("Return a payment: /refund <number>"), admin=True)
+@routes.command("refund", description=N_("Return a payment by its number"), admin=True)
 async def refund(update: Update, ctx: Context) -> None:
     """`/refund <payment number or order>`: return the whole payment and take the product back."""
     payment_id = await _payment_id(ctx, ctx.args[0] if ctx.args else "")

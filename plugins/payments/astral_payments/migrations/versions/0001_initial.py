@@ -12,6 +12,15 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _events()
+    _orders()
+    _payments()
+    _entitlements()
+    _refunds()
+    _transitions()
+
+
+def _events() -> None:
     op.create_table(
         "payments_events",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -31,6 +40,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider", "dedupe_key", name=op.f("uq_payments_events_provider_dedupe_key")),
     )
     op.create_index("ix_payments_events_next_try_at", "payments_events", ["next_try_at"], unique=False)
+
+
+def _orders() -> None:
     op.create_table(
         "payments_orders",
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -57,6 +69,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("status = 'open'"),
         postgresql_where=sa.text("status = 'open'"),
     )
+
+
+def _payments() -> None:
     op.create_table(
         "payments",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -99,6 +114,9 @@ def upgrade() -> None:
     op.create_index("ix_payments_next_check_at", "payments", ["next_check_at"], unique=False)
     op.create_index("ix_payments_order_id", "payments", ["order_id"], unique=False)
     op.create_index("ix_payments_user_id", "payments", ["user_id"], unique=False)
+
+
+def _entitlements() -> None:
     op.create_table(
         "payments_entitlements",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -130,6 +148,9 @@ def upgrade() -> None:
         sqlite_where=sa.text("revoked_at IS NULL"),
         postgresql_where=sa.text("revoked_at IS NULL"),
     )
+
+
+def _refunds() -> None:
     op.create_table(
         "payments_refunds",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -158,6 +179,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider_ref", name=op.f("uq_payments_refunds_provider_ref")),
     )
     op.create_index("ix_payments_refunds_next_try_at", "payments_refunds", ["next_try_at"], unique=False)
+
+
+def _transitions() -> None:
     op.create_table(
         "payments_transitions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
