@@ -38,11 +38,17 @@ class Command(NamedTuple):
     module: str
     tools: bool
     help: str
+    arguments: "tuple[str, ...]" = ()
 
+
+# Tests wait more than they compute; more than four at a time get into each other's way.
+SIDE_BY_SIDE = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 
 COMMANDS = {
     "playground": Command("astral_playground", False, "a bot in the browser, no token, no account (the default)"),
-    "test": Command("pytest", True, "the tests: this Python, SQLite, PostgreSQL and the browser where they exist"),
+    "test": Command(
+        "pytest", True, "the tests: this Python, SQLite, PostgreSQL and the browser where they exist", SIDE_BY_SIDE
+    ),
     "bench": Command("benchmarks.bench", True, "the speed, side by side with other frameworks"),
     "chaos": Command("benchmarks.chaos", True, "kill -9 at random, then look for lost and doubled effects"),
     "soak": Command("benchmarks.soak", True, "hours of load: memory, lag, order"),
@@ -212,7 +218,7 @@ def main(arguments: list[str]) -> NoReturn:
         print(f"This copy of Astral has no {folder}/{part}.py: {name} cannot run.", file=sys.stderr)
         sys.exit(2)
     prepare(command.tools)
-    start(command.module, rest)
+    start(command.module, [*command.arguments, *rest])
 
 
 if __name__ == "__main__":

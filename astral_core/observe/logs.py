@@ -28,7 +28,8 @@ class Redactor:
     def __call__(self, text: str) -> str:
         for secret in self._secrets:
             text = text.replace(secret, _HIDDEN)
-        return _TOKEN.sub(_HIDDEN, text)
+        # A lone surrogate, which anybody may send, would make the stream refuse the line.
+        return _TOKEN.sub(_HIDDEN, text).encode("utf-8", "backslashreplace").decode()
 
 
 class TextFormatter(logging.Formatter):

@@ -31,6 +31,11 @@ class House:
         await user.wait_for(lambda message: message.sender == "bot" and message.buttons)
         await user.press(begin)
 
+    async def restart(self) -> None:
+        """Start the bot again, and let Telegram repeat at once what it could not deliver."""
+        await self.bot.start()
+        self.telegram.retry()
+
     async def rows(self, query: str):
         """Rows of the bot's own database, read from outside."""
         database = open_database(self.database_url)

@@ -117,7 +117,7 @@ async def test_kill_9_in_the_middle_of_the_wizard_loses_nothing(house):
     await anna.wait_for(lambda message: "14:30" in message.text)
     await house.bot.kill()
     await anna.send("14:30")
-    await house.bot.start()
+    await house.restart()
     await anna.wait_for(lambda message: "55." in message.text, timeout=30)
     cards = [message for message in anna.messages if message.sender == "bot" and not message.deleted]
     assert len(cards) == 1, anna.transcript()
@@ -139,7 +139,7 @@ async def test_kill_9_between_payment_and_reading_gives_one_reading(house):
     outcome = await anna.pay()
     assert outcome.status == "paid"
     await house.bot.kill()
-    await house.bot.start()
+    await house.restart()
     await anna.wait_for(lambda message: len(message.text) > 1500, timeout=30)
     await anna.send("/payments")
     await anna.wait_for(lambda message: "150" in message.text and message is not None)
@@ -155,9 +155,9 @@ async def test_an_update_posted_before_the_bot_reached_telegram_is_not_lost(hous
     await anna.send("/start")
     await anna.wait_for(lambda message: message.sender == "bot")
     await house.bot.stop()
-    house.telegram.fail("getMe", "500", times=3)
+    house.telegram.fail("getMe", "500", times=2)
     await anna.send("/help")
-    await house.bot.start()
+    await house.restart()
     await anna.wait_for("/profile", timeout=30)
 
 

@@ -46,7 +46,7 @@ def _quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spawned processes import the main module again: here that would be all of pytest."""
     main = sys.modules["__main__"]
     monkeypatch.setattr(main, "__spec__", None)
-    monkeypatch.delattr(main, "__file__")
+    monkeypatch.delattr(main, "__file__", raising=False)
 
 
 @pytest.fixture

@@ -183,3 +183,8 @@ async def test_an_idle_loop_is_not_blamed(caplog: pytest.LogCaptureFixture) -> N
     await asyncio.sleep(0.3)
     await watchdog.stop()
     assert "test_observe_logs" not in caplog.text
+
+
+def test_a_lone_surrogate_is_written_as_an_escape():
+    """What anybody may send never makes the stream refuse a line."""
+    assert Redactor()("bad \ud800 input") == "bad \\ud800 input"
