@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select
 
@@ -42,7 +43,7 @@ def _updates(since: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]
     return events.c.at >= since, events.c.update_id.is_not(None)
 
 
-def _routes_query(since: datetime) -> Select[tuple[str, str, int, int, float]]:
+def _routes_query(since: datetime) -> Select[*tuple[Any, ...]]:
     failed = func.sum(case((events.c.outcome == "dead", 1), else_=0))
     return (
         select(events.c.plugin, events.c.route, func.count(), failed, func.avg(events.c.ms))
