@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from telegram import Update
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from astral_core._version import __version__
-from astral_core.bot.buttons import Button, Buttons
-from astral_core.bot.context import Context, rows
-from astral_core.bot.people import User
-from astral_core.db.session import Session
-from astral_core.db.tables import Serial, UtcDateTime, core_users, now, plugin_metadata
-from astral_core.declare import (
-    CallbackRoute,
-    Command,
-    Declared,
-    Event,
-    Handled,
-    Job,
-    MenuItem,
-    Middleware,
-    QuestionRoute,
-    Raw,
-    Routes,
-    Schema,
-    StepRoute,
-    Subscriber,
-    TelemetrySubscriber,
-    Webhook,
-    WebRoute,
-)
-from astral_core.errors import AstralError, Refuse
-from astral_core.hookspecs import hookimpl, hookspec
-from astral_core.host.context import PluginContext
-from astral_core.i18n import fill
-from astral_core.inbox.effect import Ref
-from astral_core.inbox.work import Work
+
+if TYPE_CHECKING:
+    from telegram import Update
+
+    from astral_core.bot.buttons import Button, Buttons
+    from astral_core.bot.context import Context, rows
+    from astral_core.bot.people import User
+    from astral_core.db.session import Session
+    from astral_core.db.tables import Serial, UtcDateTime, core_users, now, plugin_metadata
+    from astral_core.declare import (
+        CallbackRoute,
+        Command,
+        Declared,
+        Event,
+        Handled,
+        Job,
+        MenuItem,
+        Middleware,
+        QuestionRoute,
+        Raw,
+        Routes,
+        Schema,
+        StepRoute,
+        Subscriber,
+        TelemetrySubscriber,
+        Webhook,
+        WebRoute,
+    )
+    from astral_core.errors import AstralError, Refuse
+    from astral_core.hookspecs import hookimpl, hookspec
+    from astral_core.host.context import PluginContext
+    from astral_core.i18n import fill
+    from astral_core.inbox.effect import Ref
+    from astral_core.inbox.work import Work
 
 __all__ = [
     "AstralError",
@@ -76,3 +81,59 @@ __all__ = [
     "plugin_metadata",
     "rows",
 ]
+
+# Where each name stands. They are imported when they are asked for: workers of the process pool and the command
+# line import this package too, and need neither python-telegram-bot nor SQLAlchemy.
+_HOMES = {
+    "AstralError": "astral_core.errors",
+    "Button": "astral_core.bot.buttons",
+    "Buttons": "astral_core.bot.buttons",
+    "CallbackRoute": "astral_core.declare",
+    "Command": "astral_core.declare",
+    "Context": "astral_core.bot.context",
+    "Declared": "astral_core.declare",
+    "Event": "astral_core.declare",
+    "Handled": "astral_core.declare",
+    "Job": "astral_core.declare",
+    "MenuItem": "astral_core.declare",
+    "Middleware": "astral_core.declare",
+    "PluginContext": "astral_core.host.context",
+    "QuestionRoute": "astral_core.declare",
+    "Raw": "astral_core.declare",
+    "Ref": "astral_core.inbox.effect",
+    "Refuse": "astral_core.errors",
+    "Routes": "astral_core.declare",
+    "Schema": "astral_core.declare",
+    "Serial": "astral_core.db.tables",
+    "Session": "astral_core.db.session",
+    "StepRoute": "astral_core.declare",
+    "Subscriber": "astral_core.declare",
+    "TelemetrySubscriber": "astral_core.declare",
+    "Update": "telegram",
+    "User": "astral_core.bot.people",
+    "UtcDateTime": "astral_core.db.tables",
+    "WebRoute": "astral_core.declare",
+    "Webhook": "astral_core.declare",
+    "Work": "astral_core.inbox.work",
+    "core_users": "astral_core.db.tables",
+    "fill": "astral_core.i18n",
+    "hookimpl": "astral_core.hookspecs",
+    "hookspec": "astral_core.hookspecs",
+    "now": "astral_core.db.tables",
+    "plugin_metadata": "astral_core.db.tables",
+    "rows": "astral_core.bot.context",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'astral_core' has no public name {name!r}; see astral_core.__all__")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

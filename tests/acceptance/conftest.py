@@ -67,6 +67,7 @@ async def house(database_url: str, tmp_path: Path):
             "ASTRAL_DATABASE__URL": database_url,
             "ASTRAL_HOST__ON_ERROR": "stop",
             "ASTRAL_ADMINS": "9001",
+            "ASTRAL_POOL__WARM": "false",
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SHOP_ID": shop.id,
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SECRET_KEY": shop.secret_key,
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_API_URL": yookassa.api_url,
