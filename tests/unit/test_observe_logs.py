@@ -185,6 +185,6 @@ async def test_an_idle_loop_is_not_blamed(caplog: pytest.LogCaptureFixture) -> N
     assert "test_observe_logs" not in caplog.text
 
 
-def test_a_lone_surrogate_is_written_as_an_escape():
+def test_a_lone_surrogate_is_written_as_an_escape() -> None:
     """What anybody may send never makes the stream refuse a line."""
     assert Redactor()("bad \ud800 input") == "bad \\ud800 input"

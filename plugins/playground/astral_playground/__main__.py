@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import signal
@@ -42,7 +43,7 @@ def main(port: int, bot_port: int, data: Path, files: tuple[Path, ...]) -> None:
         asyncio.run(play(port, bot_port or free_port(), data, files))
     except OSError as error:
         click.echo(
-            f"The playground cannot listen on 127.0.0.1:{port} ({error.strerror}). Stop the program that uses the "
+            f"The playground cannot listen on 127.0.0.1:{port} ({os.strerror(error.errno or 0)}). Stop the program that uses the "
             "port, or choose another one: python3 dev.py playground --port 8090",
             err=True,
         )

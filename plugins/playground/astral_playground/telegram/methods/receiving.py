@@ -113,6 +113,7 @@ def set_webhook(world: World, params: Params) -> bool:
         world.poll.interrupt(_conflict("terminated by setWebhook request"))
         world.emit("webhook")
         world.emit("bot")
+    world.set_bot_up(up=True)
     return True
 
 
@@ -141,6 +142,7 @@ def delete_webhook(world: World, params: Params) -> bool:
         world.webhook = Webhook()
         world.emit("webhook")
         world.emit("bot")
+    world.set_bot_up(up=True)
     return True
 
 

@@ -1,0 +1,57 @@
+"""The pages tell the truth: files, tests and commands that they name are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "docs/explanation/architecture.md"]
+NAMES = {
+    match
+    for folder in (ROOT / "tests", ROOT / "plugins")
+    for path in folder.rglob("test_*.py")
+    for match in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_a_page_names_exists(page: Path) -> None:
+    """A path in backticks or in a link leads somewhere; short ones stand below astral_core."""
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.]+/[\w.]+\.(?:py|md|toml|ini))`", text)) | set(
+        re.findall(r"\]\(([\w/.]+)\)", text)
+    )
+    assert named
+    missing = [name for name in named if not (ROOT / name).exists() and not (ROOT / "astral_core" / name).exists()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    """`test_...` in backticks is the name of a test."""
+    named = set(re.findall(r"`(test_\w+)`", page.read_text(encoding="utf-8")))
+    assert named <= NAMES, named - NAMES
+
+
+def test_every_command_of_the_readme_selects_tests() -> None:
+    """`-k word` fits the name of some test, and a folder is there."""
+    commands = re.findall(r"`python3 dev\.py test ([^`]*)`", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert commands
+    files = {path.stem for folder in ("tests", "plugins") for path in (ROOT / folder).rglob("test_*.py")}
+    for command in commands:
+        folder, _, word = command.partition("-k ")
+        assert (ROOT / (folder.strip() or ".")).is_dir(), command
+        assert not word or any(word in name for name in NAMES | files), command
+
+
+def test_the_first_plugin_of_the_readme_loads() -> None:
+    """The dozen lines are a plugin: they compile and declare a command and a button."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    space: dict[str, object] = {"__name__": "hello"}
+    exec(compile(code, "hello.py", "exec"), space)  # noqa: S102  # the README's own example
+    routes = space["routes"]
+    assert [type(item).__name__ for item in routes] == ["CallbackRoute", "Command"]  # type: ignore[attr-defined]
