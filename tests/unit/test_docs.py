@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from astral_core.host.discover import from_file
+from astral_playground.testkit.bot import bot_kit
+
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "docs/explanation/architecture.md"]
 NAMES = {
@@ -47,11 +50,17 @@ def test_every_command_of_the_readme_selects_tests() -> None:
         assert not word or any(word in name for name in NAMES | files), command
 
 
-def test_the_first_plugin_of_the_readme_loads() -> None:
-    """The dozen lines are a plugin: they compile and declare a command and a button."""
+async def test_the_first_plugin_of_the_readme_answers(sqlite_url: str) -> None:
+    """The dozen lines are the example file, and the bot runs it: a command, a button with a typed argument."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    code = text.partition("```python\n")[2].partition("```")[0]
-    space: dict[str, object] = {"__name__": "hello"}
-    exec(compile(code, "hello.py", "exec"), space)  # noqa: S102  # the README's own example
-    routes = space["routes"]
-    assert [type(item).__name__ for item in routes] == ["CallbackRoute", "Command"]  # type: ignore[attr-defined]
+    code = text.partition("```python\n")[2].partition("```")[0].removeprefix("# examples/hello.py\n")
+    example = ROOT / "examples/hello.py"
+    assert example.read_text(encoding="utf-8").endswith(code.lstrip())
+    async with bot_kit(sqlite_url, [from_file(example)]) as kit:
+        ben = kit.user("Ben")
+        await ben.send("/hello")
+        await ben.wait_for("Hello, Ben!")
+        await ben.press("Again")
+        await ben.wait_for("Pressed: 1")
+        await ben.press("Again")
+        await ben.wait_for("Pressed: 2")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from astral_core.app import App, build
 from astral_core.config import Settings, load_settings
-from astral_core.host.state import Plugin
+from astral_core.host.state import Declarations, Plugin, State
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.ports import free_port
@@ -19,6 +19,11 @@ from astral_playground.testkit.ports import free_port
 def module_plugin(name: str, module: str) -> Plugin:
     """A plugin out of an importable module, as if its package were installed."""
     return Plugin(id=name, distribution=f"astral-{name}", version="0", module_name=module)
+
+
+def _fresh(plugin: Plugin) -> Plugin:
+    """The plugin as it was before it was loaded: a host of an earlier start has left its marks on it."""
+    return replace(plugin, state=State.LOADED, phase="", reason="", error=None, module=None, declared=Declarations())
 
 
 @dataclass
@@ -65,7 +70,7 @@ class BotKit:
 
     async def start(self) -> App:
         """Start the bot on its database."""
-        plugins = None if self.plugins is None else [module_plugin(p.id, p.module_name) for p in self.plugins]
+        plugins = None if self.plugins is None else [_fresh(plugin) for plugin in self.plugins]
         app = build(self.settings(), plugins=plugins)
         await app.__aenter__()
         self.app = app
