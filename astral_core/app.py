@@ -55,7 +55,7 @@ from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
 from astral_core.privacy import Privacy
 from astral_core.web.health import Health
-from astral_core.web.server import build_web, start_server
+from astral_core.web.server import WebServer, build_web, start_server
 from astral_core.web.webhook import TelegramWebhook
 
 log = logging.getLogger("astral")
@@ -83,6 +83,7 @@ class App:
     ingest: Ingest
     metrics: Metrics
     telemetry: Telemetry
+    worker: Worker
     watchdog: Watchdog
     ownership: Ownership
     polling: bool = False
@@ -90,12 +91,18 @@ class App:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _serving: bool = False
+    _web: WebServer | None = None
 
     async def __aenter__(self) -> Self:
         try:
             await self._start()
-        except BaseException:
-            await self._stack.aclose()
+        except BaseException as error:
+            await self._close()
+            if isinstance(error, (SQLAlchemyError, OSError)):
+                raise DatabaseError(
+                    f"the database cannot be reached ({_name_of(error)}). "
+                    "Fix: start it, and look at ASTRAL_DATABASE__URL."
+                ) from error
             raise
         return self
 
@@ -105,7 +112,7 @@ class App:
         await self.stop()
 
     async def _start(self) -> None:
-        """Each step pushes its own undoing: stop is this list read backwards."""
+        """Each step pushes its own undoing: stop is this list read backwards, after the web server was closed."""
         enter = self._stack.push_async_callback
         enter(self.database.dispose)
         enter(self.services.close)
@@ -116,9 +123,9 @@ class App:
         if self.database.is_sqlite:
             await self.ownership.acquire()  # refuse a second process before it takes the port
         enter(self.ownership.release)
-        runner, self.port = await start_server(web, self.settings.web)
+        self._web = await start_server(web, self.settings.web)
+        self.port = self._web.port
         log.info("listening on http://%s:%d", self.settings.web.host, self.port)
-        enter(runner.cleanup)
         if not self.database.is_sqlite:
             await self.ownership.acquire()
         await self._migrate()
@@ -128,6 +135,7 @@ class App:
         self.webhook.accepting = True
         self.watchdog.start()
         enter(self.watchdog.stop)
+        await asyncio.to_thread(self.services.read_texts)
         await self._start_plugins()
         self.telemetry.start()
         enter(self.telemetry.stop)
@@ -140,6 +148,12 @@ class App:
         self._serving = False
         await asyncio.sleep(self.settings.web.drain_delay)
         self.webhook.accepting = False
+        await self._close()
+
+    async def _close(self) -> None:
+        """The way in first: a request that is still answered needs the plugin and the inbox that it speaks to."""
+        if self._web is not None:
+            await self._web.close()
         await self._stack.aclose()
 
     def _background(self, work: Any, name: str) -> None:
@@ -181,6 +195,7 @@ class App:
         for plugin in self.host.plugins:
             if not plugin.alive:
                 self.host.registry.withdraw(plugin.id)
+                self.telemetry.withdraw(plugin.id)
         enforce_policy(self.host)
 
     async def _start_plugin(self, plugin: Plugin) -> None:
@@ -223,6 +238,7 @@ class App:
         taken: set[int] = set()  # not the last seq alone: transactions may commit in another order than they count
         last = 0
         while rows := await self.store.load(None, last, 1000):
+            self.worker.inherit(rows)
             self.lanes.dispatch(rows)
             taken.update(row.seq for row in rows)
             last = rows[-1].seq
@@ -280,12 +296,18 @@ class App:
         self.metrics.lanes.set(len(self.lanes))
 
 
+def _name_of(error: BaseException) -> str:
+    """The driver's own error where SQLAlchemy wrapped one; its text may name the user and the host."""
+    original = getattr(error, "orig", None) or error
+    return type(original.__cause__ or original).__name__
+
+
 async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
     plugin.state = State.LOADED  # its web routes answer 503 from here on
     try:
         async with asyncio.timeout(LIFESPAN_TIMEOUT):
             await anext(generator, None)
-    except Exception:
+    except (Exception, SystemExit):
         log.exception("plugin %r failed while it was closed", plugin.id)
 
 
@@ -340,7 +362,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
         transport=transport, application=application,
         lanes=Lanes(store, worker.step, settings.inbox.handlers, settings.inbox.max_lane),
         webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
-        telemetry=telemetry, watchdog=Watchdog(metrics, host.owner_of), ownership=Ownership(database),
+        telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), ownership=Ownership(database),
         polling=polling,
     )  # fmt: skip
 

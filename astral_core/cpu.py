@@ -26,6 +26,10 @@ class CpuBusy(AstralError):
     """So many jobs wait for the process pool that one more would wait too long."""
 
 
+class CpuTimeout(AstralError, TimeoutError):
+    """A job did not come to its end in time: the pool is overloaded, or the job takes too long."""
+
+
 class Cpu:
     """Runs picklable functions in processes. The pool starts with the first job."""
 
@@ -43,7 +47,7 @@ class Cpu:
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """The result of `function(*args)`, computed in a worker.
 
-        Raises what the function raised, CpuBusy where the queue is full, TimeoutError after the time-out (a job
+        Raises what the function raised, CpuBusy where the queue is full, CpuTimeout after the time-out (a job
         that runs then is killed), and BrokenProcessPool where a worker died (the next job gets a new pool).
         """
         if self._waiting >= self._queue:
@@ -52,18 +56,20 @@ class Cpu:
         pool = self._started()
         job: Future[T] | None = None
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout) as limit:
                 job = pool.submit(function, *args)
                 return await asyncio.wrap_future(job)
         except BrokenProcessPool:
             log.warning("a worker of the process pool died while it ran %s", _name(function))
             self._discard(pool)
             raise
-        except TimeoutError:
+        except TimeoutError as error:
+            if not limit.expired():
+                raise  # the function's own
             if job is not None and job.running():  # it may never end: nobody else would get this worker again
                 log.warning("%s ran too long; its worker is ended", _name(function))
                 self._discard(pool)
-            raise
+            raise CpuTimeout(f"{_name(function)} was not done after {self._timeout:g} s") from error
         finally:
             self._waiting -= 1
 

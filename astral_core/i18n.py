@@ -34,7 +34,10 @@ class Catalogs:
         return (SOURCE_LANGUAGE, *sorted(name[:-3] for name in names if name.endswith(".po")))
 
     def _folder(self) -> Traversable | None:
-        spec = importlib.util.find_spec(self._package)
+        try:
+            spec = importlib.util.find_spec(self._package)
+        except ValueError:  # a module made by hand has no spec
+            return None
         if spec is None or spec.submodule_search_locations is None:
             return None  # a plugin in one file has no folder of texts
         return resources.files(self._package).joinpath("locales")

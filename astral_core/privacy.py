@@ -13,7 +13,16 @@ from telegram import Update
 
 from astral_core.bot.context import Context
 from astral_core.bot.home import N_, menu_button
-from astral_core.db.tables import core_dialogs, core_slots, core_users
+from astral_core.db.tables import (
+    DEAD,
+    DEAD_EFFECT,
+    DONE,
+    core_dialogs,
+    core_inbox,
+    core_outbox,
+    core_slots,
+    core_users,
+)
 from astral_core.declare import Routes
 from astral_core.host.host import Host
 
@@ -86,7 +95,8 @@ async def forget(update: Update, ctx: Context) -> None:
     """Ask once more."""
     text = ctx.t(
         "Delete your birth data, your charts and everything else I know about you?\n\n"
-        "This cannot be undone. Readings that you bought will be gone too."
+        "This cannot be undone. Readings that you bought will be gone too. Of payments only what the law asks for "
+        "is kept."
     )
     buttons = [
         [ctx.button(ctx.t("Yes, delete everything"), forget_now)],
@@ -106,6 +116,8 @@ async def forget_now(update: Update, ctx: Context) -> None:
     await ctx.session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == user_id))
     await ctx.session.execute(delete(core_slots).where(core_slots.c.chat_id == user_id, core_slots.c.slot != "main"))
     await ctx.session.execute(_forget_user(user_id))
+    for statement in _forget_dead(user_id):
+        await ctx.session.execute(statement)
     people = ctx.run.people
     ctx.run.work.after_commit += [
         lambda: people.users.drop(user_id),
@@ -118,3 +130,18 @@ def _forget_user(user_id: int) -> Any:
     """The row itself stays, empty: payments that must be kept refer to it."""
     values = {"first_name": "", "last_name": None, "username": None, "language_code": None, "language": None}
     return sql_update(core_users).where(core_users.c.id == user_id).values(**values)
+
+
+def _forget_dead(user_id: int) -> list[Any]:
+    """Dead letters of the private chat: what was written in them goes, and with it the way to retry them.
+
+    The rule: a pending row is still to be handled and stays, so that a payment that waits is settled. A dead one,
+    also a payment's, ends like a done one: without payload, and retention deletes it. A payment's own record is
+    the provider's.
+    """
+    row = (core_inbox.c.lane == user_id, core_inbox.c.state == DEAD)
+    message = (core_outbox.c.lane == user_id, core_outbox.c.state == DEAD_EFFECT)
+    return [
+        sql_update(core_inbox).where(*row).values(state=DONE, payload=None, error=None),
+        delete(core_outbox).where(*message),  # its file goes with retention, which drops what nobody refers to
+    ]

@@ -12,11 +12,7 @@ log = logging.getLogger("astral.bot")
 
 async def announce_commands(transport: Transport, services: Services) -> None:
     """Tell Telegram the commands; best effort, since the bot works without its menu."""
-    listed = [
-        (name, bound)
-        for name, bound in services.registry.commands.items()
-        if bound.description and not bound.hidden and not bound.admin
-    ]
+    listed = [(name, bound) for name, bound in services.registry.commands.items() if bound.listed]
     for language in services.languages:
         commands = [
             {

@@ -300,7 +300,10 @@ class Context(_Base):
     def _target(self, ref: Ref | int | None) -> int | Ref:
         target = self._pressed() if ref is None else ref
         if target is None:
-            raise EffectError(f"route {self.run.route!r}: no message was pressed. Fix: name one with ref=.")
+            raise EffectError(
+                f"plugin {self.run.plugin!r}, route {self.run.route!r}: no button was pressed, so there is no "
+                "message to change. Fix: name one with ref=, or send a new one with ctx.reply or ctx.show."
+            )
         return target
 
 

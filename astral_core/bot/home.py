@@ -46,13 +46,21 @@ async def start(update: Update, ctx: Context) -> None:
 async def help_(update: Update, ctx: Context) -> None:
     """All commands, as the plugins describe them."""
     registry = ctx.run.services.registry
+    places = {plugin: place for place, (plugin, _) in enumerate(registry.menu)}
+
+    def rank(item: tuple[str, Bound]) -> tuple[bool, bool, int, str]:
+        """In the menu's order; then the core's own, and last what only admins do."""
+        name, bound = item
+        return bound.admin, bound.plugin == "core", places.get(bound.plugin, len(places)), name
+
     lines = [
-        f"{name} — {translated(ctx, bound.plugin, bound.description)}"
-        for name, bound in sorted((f"/{key}", bound) for key, bound in registry.commands.items())
+        f"/{name} — {translated(ctx, bound.plugin, bound.description)}"
+        for name, bound in sorted(registry.commands.items(), key=rank)
         if bound.description and not bound.hidden and (not bound.admin or ctx.is_admin)
     ]
     text = ctx.t("<b>What I can do</b>") + "\n\n" + "\n".join(lines)
-    ctx.show(text, [[ctx.button(ctx.t("About this bot"), about)], [menu_button(ctx)]])
+    own = [ctx.button(ctx.t("Your data"), "core:privacy"), ctx.button(ctx.t("About this bot"), about)]
+    ctx.show(text, [own, [menu_button(ctx)]])
 
 
 @routes.callback("about")

@@ -115,7 +115,6 @@ class Router(BaseHandler[Update, Context, object]):
         if command is not None:
             command.clears_question = question is not None
             return command
-        run.arguments["message_id"] = message.message_id
         is_command = (message.text or "").startswith("/")  # an unknown one: no answer to a question
         if question is not None and question.route in self._registry.questions and not is_command:
             return Match(self._registry.questions[question.route], kwargs=question.args, clears_question=True)

@@ -57,7 +57,7 @@ def show(what: str) -> None:
 @click.argument("seq", type=int)
 def retry(seq: int) -> None:
     """Make a dead row pending again; a running bot takes it at its next start."""
-    values = {"state": PENDING, "attempts": 0, "error": None, "error_id": None, "done_at": None}
+    values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None}
     _change(
         update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == DEAD).values(**values), f"row {seq}"
     )

@@ -6,9 +6,14 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import click
+from pydantic import BaseModel, SecretStr
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from astral_core.app import App, build
 from astral_core.config import Settings, load_settings
@@ -27,9 +32,14 @@ log = logging.getLogger("astral")
 def run(polling: bool, files: tuple[Path, ...], verbose: bool) -> None:  # click passes flags so
     """Serve the bot."""
     settings = load_settings()
-    configure_logging(_secrets(settings), as_json=settings.log_json, level=logging.DEBUG if verbose else logging.INFO)
+    level = logging.DEBUG if verbose else logging.INFO
+    secrets = _secrets(settings)
+    configure_logging(secrets, as_json=settings.log_json, level=level)
     plugins = [*discover(settings.host), *(from_file(path) for path in files)]
     app = build(settings, polling=polling, plugins=plugins)
+    for model in app.host.plugin_settings.values():  # each plugin's own model tells which values are secret
+        secrets += _secret_values(model)
+    configure_logging(secrets, as_json=settings.log_json, level=level)
     raise SystemExit(asyncio.run(serve(app)))
 
 
@@ -67,6 +77,26 @@ def _secrets(settings: Settings) -> list[str]:
     telegram = settings.telegram
     known = [telegram.token, telegram.webhook_secret, telegram.previous_webhook_secret, settings.web.metrics_token]
     secrets = [secret.get_secret_value() for secret in known if secret is not None]
+    secrets += _passwords(settings.database.url.get_secret_value())
     for section in settings.plugins.values():
         secrets += [str(value) for key, value in section.items() if any(w in key for w in ("key", "token", "secret"))]
     return secrets
+
+
+def _passwords(url: str) -> list[str]:
+    """The password in a database URL, as it is and as the URL spells it."""
+    try:
+        password = make_url(url).password
+    except ArgumentError:
+        return [url]  # no URL at all: anything in it may be secret
+    return [password, quote(password), quote_plus(password)] if password else []
+
+
+def _secret_values(value: object) -> list[str]:
+    """Every secret in a settings model, however deep."""
+    if isinstance(value, SecretStr):
+        return [value.get_secret_value()]
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple, set)) else ()
+    return [secret for item in items for secret in _secret_values(item)]

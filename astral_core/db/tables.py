@@ -106,6 +106,7 @@ core_inbox = Table(
     Column("payload", Text),
     Column("state", SmallInteger, nullable=False, default=PENDING),
     Column("attempts", SmallInteger, nullable=False, default=0),
+    Column("crashes", SmallInteger, nullable=False, default=0),  # processes that died while they ran it
     Column("received_at", UtcDateTime, nullable=False, default=now),
     Column("done_at", UtcDateTime),
     Column("error_id", String(16)),

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
-from astral_core.declare import Schema
+from astral_core.declare import Command, Schema
 from astral_core.errors import ConflictError, DeclarationError, HookError, PluginLoadError
 from astral_core.host.context import PluginContext
 from astral_core.host.discover import dependencies, discover, import_plugin, quarantine_dependents
@@ -93,6 +93,7 @@ def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None 
     enforce_policy(host)
     _warn_of_strangers(host)
     host.registry = build_registry(host.alive, settings.commands, settings.web.webhooks)
+    _warn_of_renames(host)
     return host
 
 
@@ -102,6 +103,26 @@ def _warn_of_strangers(host: Host) -> None:
     for name in sorted(set(host.settings.plugins) - set(known)):
         near = difflib.get_close_matches(name, known, n=1)
         log.warning("[plugins.%s] is for no installed plugin.%s", name, f" Did you mean {near[0]!r}?" if near else "")
+    wanted = host.settings.host
+    states = {plugin.id: plugin.state for plugin in host.plugins}
+    for name in wanted.required if "required" in wanted.model_fields_set else ():  # the default is no wish of theirs
+        if name not in states:
+            log.warning("[host] required names %r, which is not installed. Fix: install it or take it out.", name)
+        elif states[name] is State.DISABLED:
+            log.warning("[host] required names %r, which [host] switches off. Fix: decide for one of them.", name)
+
+
+def _warn_of_renames(host: Host) -> None:
+    """A rename that matches nothing leaves a command under a name that its owner does not want."""
+    known = [f"{plugin.id}.{item.name}" for plugin in host.alive for item in plugin.declared.routes
+             if isinstance(item, Command)]  # fmt: skip
+    aside = {plugin.id for plugin in host.plugins if not plugin.alive}  # what becomes of these was told already
+    for name in sorted(set(host.settings.commands) - set(known)):
+        if name.partition(".")[0] in aside:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else 'Fix: "<plugin>.<command>" = "<new name>".'
+        log.warning("[commands] %r renames no command. %s", name, hint)
 
 
 def enforce_policy(host: Host) -> None:

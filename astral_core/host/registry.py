@@ -34,6 +34,8 @@ from astral_core.host.callback import Codec, compile_pattern
 from astral_core.host.handlers import check_handler
 from astral_core.host.state import Plugin
 
+LISTED, DESCRIPTION = 100, 256  # the Bot API's limits of setMyCommands: commands, characters of a description
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -49,6 +51,11 @@ class Bound:
     description: str = ""
     hidden: bool = False
     event: type[Event] | None = None
+
+    @property
+    def listed(self) -> bool:
+        """Whether Telegram's command menu shows it."""
+        return self.kind == "command" and bool(self.description) and not self.hidden and not self.admin
 
 
 @dataclass
@@ -146,11 +153,22 @@ def build_registry(plugins: Iterable[Plugin], renames: dict[str, str], webhooks:
     if builder.conflicts:
         raise ConflictError(builder.conflicts)
     registry = builder.registry
+    _check_listed(registry)
     registry.menu.sort(key=lambda pair: pair[1].order)
     registry.middleware.sort(key=lambda pair: pair[1].order)
     for plugin_id, entry in registry.menu:
         _check_menu_item(registry, plugin_id, entry)
     return registry
+
+
+def _check_listed(registry: Registry) -> None:
+    listed = [bound for bound in registry.commands.values() if bound.listed]
+    if len(listed) > LISTED:
+        raise DeclarationError(
+            listed[-1].plugin,
+            f"its command {listed[-1].name} is one of {len(listed)} in Telegram's menu, which takes {LISTED}.",
+            "declare some with hidden=True, or disable a plugin in [host].",
+        )
 
 
 def _check_menu_item(registry: Registry, plugin: str, item: MenuItem) -> None:
@@ -192,6 +210,8 @@ def _add_command(builder: _Builder, plugin: Plugin, command: Command) -> None:
     name = builder.renames.get(f"{plugin.id}.{command.name}", command.name)
     if not (1 <= len(name) <= 32 and name.replace("_", "a").isalnum() and name.isascii() and name == name.lower()):
         raise DeclarationError(plugin.id, f"command {name!r} must be 1-32 of a-z 0-9 _.")
+    if command.description and not 1 <= len(command.description.strip()) <= len(command.description) <= DESCRIPTION:
+        raise DeclarationError(plugin.id, f"the description of command {name!r} must be 1-{DESCRIPTION} characters.")
     check_handler(plugin.id, f"command {name!r}", command.handler, ("update", "ctx"))
     way_out = f'set [commands] "{plugin.id}.{command.name}" = "{plugin.id}_{command.name}" in astral.toml'
     if builder.claim("command", name, plugin, way_out):

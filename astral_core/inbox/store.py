@@ -39,6 +39,7 @@ class InboxRow:
     payload: str
     received_at: datetime
     attempts: int = 0
+    crashes: int = 0
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class NewRow:
             "payload": self.payload,
             "state": self.state,
             "attempts": 0,
+            "crashes": 0,
             "received_at": received_at,
             "error": self.error,
         }
@@ -257,6 +259,7 @@ def _row(record: Any) -> InboxRow:
         payload=record.payload or "",
         received_at=record.received_at,
         attempts=record.attempts,
+        crashes=record.crashes,
     )
 
 
@@ -321,3 +324,8 @@ def mark_dead(seq: int, error_id: str, error: str) -> Any:
 def mark_attempt(seq: int, attempts: int) -> Any:
     """The statement that counts a failed attempt."""
     return update(core_inbox).where(core_inbox.c.seq == seq).values(attempts=attempts)
+
+
+def mark_crashes(seq: int, crashes: int) -> Any:
+    """The statement that notes how many processes died, counting the one that runs the row now."""
+    return update(core_inbox).where(core_inbox.c.seq == seq).values(crashes=crashes)

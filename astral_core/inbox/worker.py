@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -23,7 +25,7 @@ from astral_core.inbox import outbox
 from astral_core.inbox.effect import Content, Sender, Sent
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.store import InboxRow, Store, mark_attempt, mark_dead, mark_done
+from astral_core.inbox.store import InboxRow, Store, mark_attempt, mark_crashes, mark_dead, mark_done
 from astral_core.inbox.work import Work
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
@@ -31,6 +33,8 @@ from astral_core.observe.logs import scope
 log = logging.getLogger("astral.inbox")
 
 ATTEMPTS = 2
+CRASHES = 2
+ALONE_DELAY = 0.1  # seconds
 BUG_DELAY = 0.5
 SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
 SHORT_LIVED = frozenset({"callback_query", "pre_checkout_query", "shipping_query", "inline_query"})
@@ -67,12 +71,18 @@ def is_infrastructure(error: BaseException) -> bool:
     """Whether `error` is our database, our connection to Telegram or our process pool, not a bug."""
     from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need
 
-    from astral_core.cpu import CpuBusy  # the same
+    from astral_core.cpu import CpuBusy, CpuTimeout  # the same
 
     if isinstance(error, DatabaseError):  # raised out of another error where that was not the database's condition
         return error.__cause__ is None or may_pass(error.__cause__)
-    kinds = (TelegramUnavailable, TelegramThrottled, BrokenProcessPool, CpuBusy, ConnectionError)
+    kinds = (TelegramUnavailable, TelegramThrottled, BrokenProcessPool, CpuBusy, CpuTimeout, ConnectionError)
     return isinstance(error, kinds) or may_pass(error)
+
+
+def _failure(what: str, cause: BaseException) -> HandlerFailed:
+    failure = HandlerFailed(what)
+    failure.__cause__ = cause
+    return failure
 
 
 @dataclass
@@ -86,13 +96,50 @@ class Worker:
     bot_id: int
     handler_timeout: float
     handled: Callable[[Handled], None] | None = None
+    started: datetime = field(default_factory=now)
+    _inherited: set[int] = field(default_factory=set)  # lanes whose first row is known
+    _suspects: set[int] = field(default_factory=set)
+    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def inherit(self, rows: Sequence[InboxRow]) -> None:
+        """Take note of `rows` of an earlier process, in order: it may have died of the first one of a lane."""
+        self.started = now()  # a row's life counts from here: while no process lived nobody could try
+        for row in rows:
+            if row.express or row.lane not in self._inherited:
+                self._suspects.add(row.seq)
+            if not row.express:
+                self._inherited.add(row.lane)
 
     async def step(self, lane: Lane) -> float:
         """Do one thing; return the seconds to wait before the next."""
         scope.set(None)  # a log line of this row must not name the last one's plugin
         if lane.deliveries:
             return await self._deliver(lane, lane.deliveries[0])
-        return await self._run(lane, lane.rows[0])
+        row = lane.rows[0]
+        if self._suspects and row.seq in self._suspects:
+            return await self._run_suspect(lane, row)
+        return await self._run(lane, row)
+
+    async def _run_suspect(self, lane: Lane, row: InboxRow) -> float:
+        """Run a row that may have killed the process before: the mark is durable first, and is taken back after.
+
+        All that ran when a process died are suspects, and run side by side once more. Those that ran when the next
+        one died, too, run one at a time, so that only the guilty one's count goes on.
+        """
+        if row.crashes >= CRASHES:
+            self._suspects.discard(row.seq)
+            died = HandlerFailed(f"the process died {row.crashes} times while it handled this row")
+            await self._bury(lane, row, Outcome(), died, time.perf_counter())
+            return 0
+        if row.crashes and self._alone.locked():
+            return ALONE_DELAY  # no worker waits inside a lane
+        async with self._alone if row.crashes else nullcontext():
+            await self.store.write(lambda connection: connection.execute(mark_crashes(row.seq, row.crashes + 1)))
+            try:
+                return await self._run(lane, row)
+            finally:
+                if any(other.seq == row.seq for other in lane.rows[:1]):  # it runs again, or its messages go out
+                    await self.store.write(lambda connection: connection.execute(mark_crashes(row.seq, 0)))
 
     async def _run(self, lane: Lane, row: InboxRow) -> float:
         outcome = Outcome()
@@ -120,8 +167,11 @@ class Worker:
             if task is None or task.cancelling():
                 raise
             # Not we are cancelled: the handler awaited something that was. That is a failure of its own.
-            failure = HandlerFailed("the handler awaited a cancelled task or future")
-            failure.__cause__ = error
+            failure = _failure("the handler awaited a cancelled task or future", error)
+            return await self._failed(lane, row, outcome, failure, started)
+        except SystemExit as error:  # a plugin's sys.exit() is its own failure, not the end of the bot
+            await work.close()
+            failure = _failure(f"the handler raised SystemExit({error.code!r})", error)
             return await self._failed(lane, row, outcome, failure, started)
         except Exception as error:  # noqa: BLE001  # a handler may raise anything; nothing of it is swallowed
             await work.close()
@@ -158,10 +208,10 @@ class Worker:
 
     async def _failed(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> float:
         """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
-        age = (now() - row.received_at).total_seconds()
+        age = (now() - max(row.received_at, self.started)).total_seconds()
         life = SHORT_LIFE if row.kind in SHORT_LIVED else LONG_LIFE
         lane.failures += 1
-        if is_infrastructure(error) and age < life:
+        if is_infrastructure(error) and (age < life or lane.failures < ATTEMPTS):
             delay = float(getattr(error, "retry_after", min(0.25 * 2**lane.failures, 15.0)))
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self._tell(row, outcome, "retry", started)

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 # What every line of a handler carries: row, plugin, route.
 scope: contextvars.ContextVar[dict[str, object] | None] = contextvars.ContextVar("astral_log_scope", default=None)
@@ -65,7 +65,15 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return self._redact(json.dumps(line, ensure_ascii=False, default=str))
+        return json.dumps(self._clean(line), ensure_ascii=False)
+
+    def _clean(self, value: Any) -> Any:
+        """Redact before escaping: a secret with a quote or a backslash looks different afterwards."""
+        if isinstance(value, dict):
+            return {self._redact(str(key)): self._clean(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self._clean(item) for item in value]
+        return value if value is None or isinstance(value, (bool, int, float)) else self._redact(str(value))
 
 
 def configure_logging(

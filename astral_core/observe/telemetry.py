@@ -12,6 +12,7 @@ from astral_core.observe.metrics import Metrics
 log = logging.getLogger("astral.handled")
 PERIOD = 1.0
 LIMIT = 10_000
+TIMEOUT = 10.0  # seconds that a subscriber may take for a batch
 
 Subscriber = tuple[str, Callable[[list[Handled]], Awaitable[None]]]
 
@@ -21,7 +22,7 @@ class Telemetry:
 
     def __init__(self, metrics: Metrics, subscribers: Sequence[Subscriber]) -> None:
         self._metrics = metrics
-        self._subscribers = subscribers
+        self._subscribers = list(subscribers)
         self._batch: list[Handled] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -36,6 +37,10 @@ class Telemetry:
         )  # fmt: skip
         if self._subscribers and len(self._batch) < LIMIT:
             self._batch.append(item)
+
+    def withdraw(self, plugin: str) -> None:
+        """Hand nothing to `plugin`: it failed after everything was built."""
+        self._subscribers[:] = [pair for pair in self._subscribers if pair[0] != plugin]
 
     def start(self) -> None:
         """Hand out batches."""
@@ -60,6 +65,7 @@ class Telemetry:
             return
         for plugin, handler in self._subscribers:
             try:
-                await handler(batch)
-            except Exception:
+                async with asyncio.timeout(TIMEOUT):
+                    await handler(batch)
+            except (Exception, SystemExit):
                 log.exception("plugin %r lost a batch of %d telemetry records", plugin, len(batch))

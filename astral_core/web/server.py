@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -14,12 +16,13 @@ from astral_core.host.host import Host
 from astral_core.host.state import State
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
+from astral_core.web.connection import Connection
 from astral_core.web.health import Health
 from astral_core.web.webhook import TelegramWebhook
 
 log = logging.getLogger("astral.web")
 MAX_BODY = 1024 * 1024
-KEEP_ALIVE = 75.0
+SHUTDOWN_TIMEOUT = 10.0  # seconds that requests under way may take when the bot stops
 
 
 def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Application:
@@ -61,22 +64,44 @@ async def _failures(
         return await handler(request)
     except web.HTTPException:
         raise
-    except Exception:
+    except (Exception, SystemExit):
         error_id = new_error_id()
         log.exception("error %s: %s %s failed", error_id, request.method, request.path)
         return web.json_response({"error": error_id}, status=500)
 
 
-async def start_server(app: web.Application, settings: Web) -> tuple[web.AppRunner, int]:
-    """Listen; return the runner and the port. ConfigError where the port is taken."""
-    runner = web.AppRunner(app, access_log=None, keepalive_timeout=KEEP_ALIVE, shutdown_timeout=10.0)
+@dataclass
+class WebServer:
+    """What listens. `port` is the real one, also where 0 was asked for."""
+
+    port: int
+    _runner: web.AppRunner
+    _listening: asyncio.Server
+    _connections: set[Connection]
+
+    async def close(self) -> None:
+        """Refuse new connections, close idle ones, and let the requests under way finish."""
+        self._listening.close()
+        await self._runner.cleanup()
+        for late in tuple(self._connections):  # accepted in the very moment of the close
+            late.force_close()
+
+
+async def start_server(app: web.Application, settings: Web) -> WebServer:
+    """Listen. ConfigError where the port is taken."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
+    server, connections = runner.server, set[Connection]()
+    if server is None:
+        raise RuntimeError("aiohttp's runner has no server after its setup")
     try:
-        await web.TCPSite(runner, settings.host, settings.port).start()
+        listening = await asyncio.get_running_loop().create_server(
+            lambda: Connection(server, connections, settings.max_connections), settings.host, settings.port
+        )
     except OSError as error:
         await runner.cleanup()
         raise ConfigError(
             f"cannot listen on {settings.host}:{settings.port} ({error.strerror}). Fix: stop the program "
             "that uses the port, or choose another one with ASTRAL_WEB__PORT."
         ) from None
-    return runner, int(runner.addresses[0][1])
+    return WebServer(int(listening.sockets[0].getsockname()[1]), runner, listening, connections)

@@ -88,6 +88,10 @@ async def test_every_page_leads_on_and_back(sqlite_url: str) -> None:
         shown = await anna.wait_for("What I can do")
         for name in ("start", "help", "about", "language", "privacy", "mydata", "forget"):
             assert f"/{name} — " in shown.text
+        await anna.press("Your data")
+        assert {"Send me my data", "Delete everything"} <= set((await anna.wait_for("Your data")).buttons)
+        await anna.send("/help")
+        shown = await anna.wait_for("What I can do")
         await anna.press("About this bot")
         about = await anna.wait_for("Astral Bot")
         assert about.message_id == shown.message_id

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from astral_core.cpu import Cpu, CpuBusy
+from astral_core.cpu import Cpu, CpuBusy, CpuTimeout
 
 PARENT = """
 import asyncio, os
@@ -94,10 +94,10 @@ async def test_a_broken_pool_leaves_no_worker_behind() -> None:
 
 
 async def test_a_job_beyond_the_time_limit_loses_its_worker(cpu: Cpu) -> None:
-    """The caller gets a TimeoutError, the endless job ends, the next one is served."""
+    """The caller gets a CpuTimeout, the endless job ends, the next one is served."""
     worker = await cpu.run(os.getpid)
     cpu._timeout = 0.2
-    with pytest.raises(TimeoutError):
+    with pytest.raises(CpuTimeout, match="was not done after"):
         await cpu.run(time.sleep, 60)
     await gone(worker)
     cpu._timeout = 25.0

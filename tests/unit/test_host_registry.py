@@ -14,7 +14,7 @@ from astral_core.errors import ConflictError, DeclarationError
 from astral_core.host.handlers import check_handler
 from astral_core.host.host import load
 from astral_core.host.registry import Registry, build_registry
-from astral_core.host.state import Plugin
+from astral_core.host.state import Plugin, State
 
 MakePlugin = Callable[..., Plugin]
 MakeSettings = Callable[..., Settings]
@@ -238,3 +238,42 @@ def test_a_route_of_nobody_says_what_is_missing() -> None:
     """A collector that astral_routes does not return is the usual mistake."""
     with pytest.raises(DeclarationError, match="return its Routes collector from astral_routes"):
         build().key_of(Routes().callback("x")(handler))
+
+
+@pytest.mark.parametrize("description", ["x" * 257, "   "])
+def test_descriptions_that_telegram_refuses_are_refused(description: str) -> None:
+    """One bad description would make Telegram refuse the whole menu, in silence."""
+    with pytest.raises(DeclarationError, match="'moon': the description of command 'rise' must be 1-256"):
+        build(plugin("moon", routes=[Command("rise", handler, description=description)]))
+    build(plugin("moon", routes=[Command("rise", handler, description="x" * 256), Command("set", handler)]))
+
+
+def test_a_menu_of_more_than_100_commands_is_refused() -> None:
+    """Telegram takes 100; hidden ones, admins' ones and those without a description are not in the menu."""
+    listed = [Command(f"c{number}", handler, description="x") for number in range(100)]
+    others = [Command("a", handler, description="x", hidden=True), Command("b", handler, description="x", admin=True)]
+    sun = plugin("sun", routes=[*listed, *others, Command("c", handler)])
+    build(sun)
+    with pytest.raises(DeclarationError, match="'moon': its command /rise is one of 101 in Telegram's menu"):
+        build(sun, plugin("moon", routes=[Command("rise", handler, description="x")]))
+
+
+def test_wishes_that_nothing_answers_are_warned_of(
+    make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rename of no command, a required plugin that is switched off or not installed: each is told."""
+    moon, sun = make_plugin("moon", [Command("rise", handler)]), make_plugin("sun", [Command("shine", handler)])
+    sun.set_aside(State.DISABLED, "settings", "switched off in [host]")
+    settings = make_settings(
+        commands={"moon.rize": "up", "moon.rise": "mup", "mars.land": "land", "sun.shine": "glow"},
+        host={"required": ("sun", "mars")},
+    )
+    load(settings, core_plugin, [moon, sun])
+    assert "[commands] 'moon.rize' renames no command. Did you mean 'moon.rise'?" in caplog.text
+    assert "[commands] 'mars.land' renames no command." in caplog.text
+    assert "required names 'sun', which [host] switches off" in caplog.text
+    assert "required names 'mars', which is not installed" in caplog.text
+    assert len(caplog.records) == 4
+    caplog.clear()
+    load(make_settings(), core_plugin, [make_plugin("moon", [Command("rise", handler)])])
+    assert caplog.records == []

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astral_core import Handled
+from astral_core.observe import telemetry as telemetry_module
 from astral_core.observe.errorid import ALPHABET, new_error_id
 from astral_core.observe.logs import JsonFormatter, Redactor, TextFormatter, configure_logging, scope
 from astral_core.observe.metrics import Metrics
@@ -127,6 +128,30 @@ async def test_a_subscriber_that_fails_takes_nothing_from_the_others(caplog: pyt
     telemetry.handled(handled())
     await telemetry.stop()
     assert [[item.route for item in batch] for batch in got] == [["again"]]
+    assert "plugin 'sun' lost a batch of 1 telemetry records" in caplog.text
+
+
+async def test_a_subscriber_that_hangs_or_was_withdrawn_holds_nobody_up(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch has its time limit; a plugin whose lifespan failed is not called at all."""
+    monkeypatch.setattr(telemetry_module, "TIMEOUT", 0.05)
+    got: list[str] = []
+
+    async def hanging(batch: list[Handled]) -> None:
+        await asyncio.Event().wait()
+
+    async def withdrawn(batch: list[Handled]) -> None:
+        got.append("withdrawn")
+
+    async def keeping(batch: list[Handled]) -> None:
+        got.append("keeping")
+
+    telemetry = Telemetry(Metrics(), [("sun", hanging), ("mars", withdrawn), ("moon", keeping)])
+    telemetry.withdraw("mars")
+    telemetry.handled(handled())
+    await telemetry.flush()
+    assert got == ["keeping"]
     assert "plugin 'sun' lost a batch of 1 telemetry records" in caplog.text
 
 

@@ -42,9 +42,10 @@ def main(port: int, bot_port: int, data: Path, files: tuple[Path, ...]) -> None:
     try:
         asyncio.run(play(port, bot_port or free_port(), data, files))
     except OSError as error:
+        reason = os.strerror(error.errno or 0)
         click.echo(
-            f"The playground cannot listen on 127.0.0.1:{port} ({os.strerror(error.errno or 0)}). Stop the program that uses the "
-            "port, or choose another one: python3 dev.py playground --port 8090",
+            f"The playground cannot listen on 127.0.0.1:{port} ({reason}). Stop the program that uses the port, or "
+            "choose another one: python3 dev.py playground --port 8090",
             err=True,
         )
         raise SystemExit(1) from None
@@ -97,7 +98,7 @@ def bot_environment(
         "ASTRAL_WEB__PORT": str(bot_port),
         "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{data / 'bot.db'}",
         "ASTRAL_HOST__DISABLED": "[]",
-        "ASTRAL_ADMINS": ",".join(str(person.id) for person in telegram.world.users.values()),
+        "ASTRAL_ADMINS": str(next(iter(telegram.world.users))),  # the first person owns the bot, others are customers
         "ASTRAL_PLUGINS__PLAYGROUND__TRACE_URL": f"{telegram.url}/api/trace",
         "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SHOP_ID": shop.id,
         "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SECRET_KEY": shop.secret_key,

@@ -149,7 +149,9 @@ class Bench:
         await self.store.count_pending()
         for delivery in await outbox.load_unsent(self.database):
             self.lanes.deliver(delivery)
-        self.lanes.dispatch(await self.store.load(None, 0, 100_000))
+        rows = await self.store.load(None, 0, 100_000)
+        self.worker.inherit(rows)
+        self.lanes.dispatch(rows)
         self.store.dispatch = self.lanes.dispatch
         self.lanes.start()
 

@@ -13,7 +13,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from astral_core.cpu import CpuBusy
+from astral_core.cpu import CpuBusy, CpuTimeout
 from astral_core.db.tables import DEAD, DONE, PENDING, core_inbox
 from astral_core.errors import (
     DatabaseError,
@@ -48,6 +48,7 @@ async def finish(bench: Any, lane: Lane) -> list[float]:
         (TelegramThrottled("sendMessage", "slow down", 3.0), True),
         (BrokenProcessPool(), True),
         (CpuBusy("full"), True),
+        (CpuTimeout("too late"), True),
         (ConnectionResetError(), True),
         (PoolTimeout(), True),
         (OperationalError("connect", None, ConnectionRefusedError()), True),
@@ -166,10 +167,14 @@ async def test_throttling_waits_as_long_as_telegram_says(bench) -> None:
 @pytest.mark.parametrize(
     ("kind", "age", "state"), [("callback_query", 151, DEAD), ("message", 151, PENDING), ("message", 901, DEAD)]
 )
+@pytest.mark.parametrize("waited", [False, True])
 async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(
-    bench, kind: str, age: int, state: int
+    bench, kind: str, age: int, state: int, waited: bool
 ) -> None:
-    """A button press lives 150 s, a message 15 minutes; then the row is dead and the user told."""
+    """A button press lives 150 s, a message 15 minutes; then the row is dead and the user told.
+
+    While no process lived nobody could try: a row that waited so lives anew, and any row is tried twice.
+    """
 
     async def handler(row: Any, work: Any, outcome: Any) -> None:
         raise TelegramUnavailable("getFile", "no answer")
@@ -177,9 +182,14 @@ async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(
     bench.runner.handler = handler
     lane = await one_row(bench, ext_id="1", kind=kind)
     lane.rows[0] = replace(lane.rows[0], received_at=lane.rows[0].received_at - timedelta(seconds=age))
+    if not waited:
+        bench.worker.started = lane.rows[0].received_at
     await bench.worker.step(lane)
-    assert await bench.states() == {"1": state}
-    assert bool(lane.deliveries) is (state == DEAD)
+    assert await bench.states() == {"1": PENDING}
+    await bench.worker.step(lane)
+    expected = PENDING if waited else state
+    assert await bench.states() == {"1": expected}
+    assert bool(lane.deliveries) is (expected == DEAD)
 
 
 async def test_a_handler_that_takes_too_long_is_a_bug(bench) -> None:
@@ -214,6 +224,24 @@ async def test_a_handler_that_awaits_something_cancelled_does_not_end_the_worker
     await bench.ingest(lane=1, ext_id="1")
     await bench.ingest(lane=2, ext_id="2")
     await bench.settle()
+    assert await bench.states() == {"1": DEAD, "2": DONE}
+
+
+async def test_a_handler_that_exits_does_not_end_the_process(bench) -> None:
+    """sys.exit() in a plugin is a bug like any other: rolled back, tried once more, buried; the lane goes on."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await bench.add_note(work, row.ext_id)
+        if row.ext_id == "1":
+            raise SystemExit(3)
+
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    await bench.ingest(ext_id="2")
+    await bench.settle()
+    assert bench.runner.seen == ["1", "1", "2"]
+    assert await bench.all_notes() == ["2"]
     assert await bench.states() == {"1": DEAD, "2": DONE}
 
 

@@ -1,0 +1,103 @@
+"""`astral run` where something is missing or kills it: one sentence instead of a traceback, and no crash loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from astral_playground.telegram import TelegramEmulator
+from astral_playground.testkit.bot import free_port
+from astral_playground.testkit.process import BotProcess
+
+Until = Callable[..., Awaitable[Any]]
+
+PLUGIN = """
+import os
+from astral_core import Routes, hookimpl
+
+routes = Routes()
+
+
+@routes.command("die")
+async def die(update, ctx):
+    os._exit(9)
+
+
+@routes.command("say")
+async def say(update, ctx):
+    ctx.reply("said " + " ".join(ctx.args))
+
+
+@hookimpl
+def astral_routes(ctx):
+    return routes
+"""
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://nobody:hush-hush@127.0.0.1:1/x", "sqlite+aiosqlite:////nowhere/at/all/x.db"]
+)
+async def test_a_database_that_is_away_is_one_sentence(url: str, tmp_path: Path) -> None:
+    """Exit code 1, the setting's name, no traceback and no password."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "astral_core.cli", "run",
+        env={**os.environ, "ASTRAL_TELEGRAM__TOKEN": "1:a-token-of-nobody-at-all", "ASTRAL_DATABASE__URL": url,
+             "ASTRAL_WEB__PORT": "0", "ASTRAL_CONFIG": str(tmp_path / "astral.toml")},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
+    )  # fmt: skip
+    output = (await process.communicate())[0].decode()
+    assert process.returncode == 1
+    assert output.splitlines()[-1].startswith("astral: the database cannot be reached (")
+    assert "ASTRAL_DATABASE__URL" in output
+    assert "Traceback" not in output
+    assert "hush-hush" not in output
+
+
+async def test_an_update_that_kills_the_process_is_convicted_alone(tmp_path: Path, until: Until) -> None:
+    """A supervisor that starts the bot again and again soon has one that lives: the update is a dead letter."""
+    (tmp_path / "deadly.py").write_text(PLUGIN, encoding="utf-8")
+    (tmp_path / "astral.toml").write_text("[host]\nenabled = []\n", encoding="utf-8")
+    port = free_port()
+    async with TelegramEmulator() as telegram:
+        environment = {
+            "ASTRAL_TELEGRAM__TOKEN": telegram.token,
+            "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
+            "ASTRAL_TELEGRAM__WEBHOOK_SECRET": "a-secret-of-this-test",
+            "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "ASTRAL_WEB__PORT": str(port),
+            "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
+            "ASTRAL_CONFIG": str(tmp_path / "astral.toml"),
+        }
+        bot = BotProcess(environment, tmp_path / "bot.log", ("--plugin", str(tmp_path / "deadly.py")))
+        anna = telegram.user("Anna")
+        deaths = 0
+        await bot.start()
+        await anna.send("/die")
+        await anna.send("/say after")
+        try:
+            while deaths < 5 and not any("Something went wrong" in message.text for message in anna.messages):
+                assert bot.process is not None
+                ended = asyncio.create_task(bot.process.wait())
+                heard = asyncio.create_task(anna.wait_for("Something went wrong"))
+                await asyncio.wait({ended, heard}, return_when=asyncio.FIRST_COMPLETED)
+                heard.cancel()
+                await asyncio.gather(heard, return_exceptions=True)
+                if not ended.done():
+                    ended.cancel()
+                    break
+                deaths += 1
+                try:
+                    await bot.start()
+                except RuntimeError:
+                    continue  # it died before it was ready
+            await anna.wait_for("said after")
+        finally:
+            await bot.kill()
+    assert deaths == 3
+    assert "died 2 times while it handled this row" in bot.text()

@@ -1,0 +1,135 @@
+"""The web server's limits, and its end: slow heads, too many connections, requests under way when the bot stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web as aioweb
+
+from astral_core import WebRoute, hookimpl
+from astral_core.host.state import Plugin
+from astral_core.web import connection
+from astral_playground.testkit.bot import bot_kit
+
+MakePlugin = Callable[..., Plugin]
+Until = Callable[..., Awaitable[Any]]
+REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def answer_of(reader: asyncio.StreamReader) -> bytes:
+    """Head and body of one answer of /healthz."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-len"))
+    return head + await reader.readexactly(length)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+async def test_a_head_that_dribbles_is_cut_off(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, before: int) -> None:
+    """The time runs from the first byte, is not extended by more bytes, and holds on a used connection, too."""
+    monkeypatch.setattr(connection, "HEAD_TIMEOUT", 0.2)
+    async with bot_kit(sqlite_url, plugins=[]) as kit:
+        reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+        for _ in range(before):
+            writer.write(REQUEST)
+            assert b" 200 " in await answer_of(reader)
+
+        async def dribble() -> None:
+            for byte in b"GET /healthz HTTP/1.1\r\nX: " + b"y" * 1000:
+                writer.write(bytes([byte]))
+                await asyncio.sleep(0.05)
+
+        dribbling = asyncio.create_task(dribble())
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        dribbling.cancel()
+        writer.close()
+
+
+async def test_an_idle_connection_and_one_in_pieces_are_kept(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends nothing is idle, not slow; a head in two parts within its time is served."""
+    monkeypatch.setattr(connection, "HEAD_TIMEOUT", 0.2)
+    async with bot_kit(sqlite_url, plugins=[]) as kit:
+        reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+        for _ in range(2):
+            await asyncio.sleep(0.4)
+            writer.write(REQUEST[:10])
+            await asyncio.sleep(0.05)
+            writer.write(REQUEST[10:])
+            assert b" 200 " in await answer_of(reader)
+        writer.close()
+
+
+async def test_connections_are_capped(sqlite_url: str, until: Until) -> None:
+    """One more than allowed is closed at once; when one goes, there is room again."""
+    async with bot_kit(sqlite_url, plugins=[], web={"max_connections": 2}) as kit:
+
+        async def served() -> bool:
+            reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+            try:
+                writer.write(REQUEST)
+                return b" 200 " in await answer_of(reader)
+            except (OSError, asyncio.IncompleteReadError):
+                return False
+            finally:
+                writer.close()
+
+        await until(served)
+        held = []
+        for _ in range(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+            writer.write(REQUEST)
+            assert b" 200 " in await answer_of(reader)
+            held.append(writer)
+        assert not await served()
+        held.pop().close()
+        await until(served)
+        held.pop().close()
+
+
+async def test_a_stop_ends_the_requests_before_the_plugins_that_serve_them(
+    sqlite_url: str, make_plugin: MakePlugin, http: aiohttp.ClientSession, until: Until
+) -> None:
+    """A request under way is answered while its plugin is still there; new connections are refused."""
+    events: list[str] = []
+    go_on = asyncio.Event()
+
+    async def page(request: aioweb.Request, ctx: Any) -> aioweb.StreamResponse:
+        events.append("begins")
+        await go_on.wait()
+        events.append("ends")
+        return aioweb.Response(text="done")
+
+    @hookimpl
+    def astral_web(ctx: Any) -> list[WebRoute]:
+        return [WebRoute("GET", "/page", page)]
+
+    @hookimpl
+    async def astral_lifespan(ctx: Any) -> AsyncIterator[None]:
+        yield
+        events.append("lifespan ends")
+
+    async with bot_kit(sqlite_url, plugins=[make_plugin("pages", hooks=[astral_web, astral_lifespan])]) as kit:
+
+        async def get() -> tuple[int, str]:
+            async with http.get(f"{kit.url}/plugins/pages/page") as response:
+                return response.status, await response.text()
+
+        asked = asyncio.create_task(get())
+        await until(lambda: events)
+        server = kit.running._web
+        assert server is not None
+        stopping = asyncio.create_task(kit.stop())
+        await until(lambda: not server._listening.is_serving())
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", kit.port)
+        assert events == ["begins"]
+        go_on.set()
+        assert await asked == (200, "done")
+        await stopping
+    assert events == ["begins", "ends", "lifespan ends"]
