@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import delete, select
 
-from astral_analytics.handlers.stats import routes
+from astral_analytics.handlers.stats import N_, routes, stats
 from astral_analytics.recorder import record
 from astral_analytics.tables import events, metadata
-from astral_core import Declared, PluginContext, Schema, TelemetrySubscriber, hookimpl
+from astral_core import Declared, MenuItem, PluginContext, Schema, TelemetrySubscriber, hookimpl
 
 
 @hookimpl
@@ -24,6 +24,12 @@ def astral_routes(ctx: PluginContext) -> Iterable[Declared]:
     """Declare /stats."""
     del ctx
     return routes
+
+
+@hookimpl
+def astral_menu() -> Iterable[MenuItem]:
+    """The figures' place in an admin's menu."""
+    return [MenuItem(N_("Figures of the bot"), stats, order=90, admin=True)]
 
 
 @hookimpl

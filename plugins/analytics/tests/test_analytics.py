@@ -84,9 +84,23 @@ async def test_stats_shows_figures_to_admins_in_their_language(sqlite_url):
         answer = await olga.wait_for("Astral в цифрах")
         assert "Люди: 1, новые: 1, активные: 1" in answer.text
         assert "core · /start — 1 ×" in answer.text
+        assert "<pre>" not in answer.text
+        assert " ms" not in answer.text
         await olga.press("7 дней")
-        await olga.wait_for("за 7 дней")
+        await olga.wait_for("Astral в цифрах · 7 дней")
         assert olga.last.message_id == answer.message_id
+
+
+async def test_the_menu_leads_admins_to_the_figures(sqlite_url):
+    """An admin has a button for /stats in the menu, others have none."""
+    async with bot_kit(sqlite_url, ANALYTICS, admins=(5001,)) as kit:
+        olga, eve = kit.user("Olga", language_code="en", id=5001), kit.user("Eve", language_code="en")
+        await olga.send("/start")
+        await olga.wait_for("Hello, Olga!")
+        await olga.press("Figures of the bot")
+        await olga.wait_for("Astral in figures · 1 day")
+        await eve.send("/start")
+        assert "Figures of the bot" not in (await eve.wait_for("Hello, Eve!")).buttons
 
 
 async def test_stats_is_closed_to_others_also_by_a_forged_button(sqlite_url):

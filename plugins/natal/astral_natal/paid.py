@@ -38,6 +38,7 @@ def products() -> list[Product]:
                 "бесплатно.",
             },
             prices=(Price("XTR", 150), Price("RUB", 19900)),
+            opens="natal:reading",
         )
     ]
 
@@ -69,11 +70,4 @@ def reading_price(ctx: Context) -> str | None:
     from astral_payments.api import PaymentsApi
 
     api = ctx.api(PaymentsApi)  # type: ignore[type-abstract]  # a Protocol names the service
-    product = api.product(FULL_READING) if api is not None and ctx.has_route(BUY_ROUTE) else None
-    if product is None:
-        return None
-    # Stars first: a person pays with them here and now, wherever they live.
-    if stars := product.price("XTR"):
-        return f"{stars.amount} ⭐"
-    roubles = product.price("RUB")
-    return f"{roubles.amount / 100:.2f} ₽".replace(".00", "") if roubles else None
+    return api.price_text(FULL_READING, ctx.language) if api is not None and ctx.has_route(BUY_ROUTE) else None

@@ -32,7 +32,7 @@ def astral_routes() -> Routes:
 @hookimpl
 def astral_menu() -> Iterable[MenuItem]:
     """The chart's place in the menu."""
-    return [MenuItem(handlers.MENU_TEXT, handlers.natal_chart, order=20)]
+    return [MenuItem(handlers.MENU_TEXT, handlers.natal_chart, order=10)]
 
 
 @hookimpl

@@ -85,6 +85,24 @@ async def test_the_reading_is_offered_with_its_price_and_opened_by_its_owner(ann
     assert await stored(anna.kit) == 1
 
 
+async def test_what_was_bought_opens_from_the_payment_too(anna, profiles):
+    """The product's own button shows the reading to its owner, and asks for the birth where there is none."""
+    await anna.send("/bought")
+    await anna.wait_for("bought")
+    await anna.press("Open")
+    offer = await anna.wait_for("покупается один раз")
+    assert offer.buttons == ["Полный разбор · 150 ⭐", "‹ Меню"]
+    await anna.send("/paid order-1")
+    await anna.wait_for(is_last, timeout=TIMEOUT)
+    await anna.press("Open")
+    await anna.wait_for(is_last, timeout=TIMEOUT)
+    assert readings(anna) == 2
+    assert await stored(anna.kit) == 1
+    del profiles.BIRTHS[anna.id]
+    await anna.press("Open")
+    await anna.wait_for("Мне нужны дата, время и место рождения")
+
+
 async def test_who_has_not_paid_is_told_what_it_is(anna, payments):
     """An old button of a right that was taken back opens nothing: it explains and offers."""
     payments.OWNERS.add(anna.id)

@@ -30,7 +30,7 @@ async def test_from_the_first_question_to_the_paid_reading(database_url):
         photo = await anna.wait_for(is_photo, timeout=TIMEOUT)
         for words in ("Солнце в Близнецах", "Луна в Рыбах", "Асцендент в Весах"):
             assert words in photo.text
-        await anna.press("Полный разбор · 150 ⭐")
+        await anna.press("Полный разбор · 150\u00a0⭐")
         await anna.wait_for(lambda message: message.invoice is not None)
         assert (await anna.pay()).status == "paid"
         last = await anna.wait_for(lambda message: "Моя карта" in message.buttons, timeout=TIMEOUT)

@@ -82,3 +82,11 @@ class PaymentsApi(Protocol):
     def product(self, code: str) -> Product | None:
         """The product of this code; None where nobody offers it."""
         ...
+
+    def price(self, code: str) -> Price | None:
+        """The price in the first way of paying that is switched on; None where the product cannot be bought now."""
+        ...
+
+    def price_text(self, code: str, language: str) -> str | None:
+        """That price as a button shows it: "150 ⭐", "199 ₽"."""
+        ...

@@ -45,9 +45,9 @@ def from_value(value: object, currency: str = "RUB") -> int:
 
 
 def format_money(minor: int, currency: str, locale: str = "en") -> str:
-    """An amount for people: ``1 490,00 ₽``, ``150 ⭐``, in the manner of `locale` (``ru``, ``en``).
+    """An amount for people: ``1 490 ₽``, ``0,50 ₽``, ``150 ⭐``, in the manner of `locale` (``ru``, ``en``).
 
-    The blank before the sign does not break.
+    Whole roubles are shown without kopecks. The blank before the sign does not break.
 
     :raises MoneyError: the amount or the currency is unknown.
     """
@@ -58,7 +58,8 @@ def format_money(minor: int, currency: str, locale: str = "en") -> str:
     if currency == STARS:
         return f"{format_decimal(number, '#,##0', locale=locale)}\u00a0⭐"
     if currency == "RUB":
-        return f"{format_decimal(number, '#,##0.00', locale=locale)}\u00a0₽"
+        pattern = "#,##0.00" if minor % 100 else "#,##0"
+        return f"{format_decimal(number, pattern, locale=locale)}\u00a0₽"
     return format_currency(number, currency, locale=locale)
 
 

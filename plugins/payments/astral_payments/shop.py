@@ -23,6 +23,7 @@ from astral_payments.api import (
 )
 from astral_payments.errors import OutcomeUnknown, PaymentsError, YooKassaRejected
 from astral_payments.money import STARS as XTR
+from astral_payments.money import format_money
 from astral_payments.settings import PaymentsSettings
 from astral_payments.tables import STARS, YOOKASSA, entitlements
 from astral_payments.yookassa_client import YooKassaClient
@@ -107,6 +108,17 @@ class Shop:
     def product(self, code: str) -> Product | None:
         """The product of this code; None where nobody offers it."""
         return self.products.get(code)
+
+    def price(self, code: str) -> Price | None:
+        """The price in the first way of paying that is switched on; None where the product cannot be bought now."""
+        product = self.product(code)
+        ways = self.ways(product) if product is not None else []
+        return product.price(CURRENCY[ways[0]]) if product is not None and ways else None
+
+    def price_text(self, code: str, language: str) -> str | None:
+        """That price as a button shows it: "150 ⭐", "199 ₽"."""
+        price = self.price(code)
+        return format_money(price.amount, price.currency, language) if price is not None else None
 
     def ways(self, product: Product) -> list[str]:
         """How `product` can be paid now; Stars first."""

@@ -20,7 +20,8 @@ async def test_history_shows_every_payment(seller: Any) -> None:
     await anna.send("/payments")
     page = await anna.wait_for("Your payments")
     assert "The whole sky" in page.text
-    assert "199.00\u00a0₽ · waiting for the payment" in page.text
+    assert "\n199\u00a0₽ · waiting for the payment" in page.text
+    assert "<b>" not in page.text
     await anna.press("Check payment 1")
     await seller.pay((await seller.newest()).confirmation_url)
     await anna.wait_for("Thank you!")
@@ -32,6 +33,31 @@ async def test_history_shows_every_payment(seller: Any) -> None:
     assert "returned in part" in (await anna.wait_for("Your payments")).text
 
 
+async def test_a_paid_link_is_closed_and_leads_on(seller: Any) -> None:
+    """After the payment the card has no button to pay with; the thanks and an old «buy» lead to what was bought."""
+    anna = seller.buyer()
+    await seller.link(anna)
+    card = anna.last
+    await seller.pay((await seller.newest()).confirmation_url)
+    thanks = await anna.wait_for("Thank you!")
+    assert {"My payments", "‹ Menu"} <= set(thanks.buttons)
+    [card] = [message for message in anna.messages if message.message_id == card.message_id]
+    assert "✓ Paid" in card.text
+    assert card.buttons == []
+    await anna.send("/shop")
+    await anna.wait_for("Shop")
+    await anna.press("Buy")
+    assert "My payments" in (await anna.wait_for("You already have")).buttons
+
+
+async def test_an_unknown_number_is_named_to_the_owner(seller: Any) -> None:
+    """/refund with a number that no payment has says so, and how it is written."""
+    owner = seller.buyer("Owner", id=4242)
+    await owner.send("/refund 99")
+    answer = await owner.wait_for("There is no payment “99”.")
+    assert "/refund number" in answer.text
+
+
 async def test_russians_read_russian(seller: Any) -> None:
     """Every text of the way has its translation."""
     ivan = seller.buyer("Иван", language_code="ru")
@@ -40,7 +66,7 @@ async def test_russians_read_russian(seller: Any) -> None:
     await ivan.press("Buy")
     sheet = await ivan.wait_for("Как вам удобнее оплатить?")
     assert [row[0]["text"] for row in sheet.button_rows] == [
-        "Звёзды Telegram · 150\u00a0⭐", "Банковская карта · 199,00\u00a0₽", "‹ Меню",
+        "Звёзды Telegram · 150\u00a0⭐", "Банковская карта · 199\u00a0₽", "‹ Меню",
     ]  # fmt: skip
     await ivan.press("payments:pay/sky.full/yookassa")
     await ivan.wait_for("защищённую страницу ЮKassa")
@@ -48,7 +74,7 @@ async def test_russians_read_russian(seller: Any) -> None:
         await ivan.send(command)
         await ivan.wait_for(words)
     await ivan.send("/payments")
-    await ivan.wait_for("199,00\u00a0₽ · ожидает оплаты")
+    await ivan.wait_for("199\u00a0₽ · ожидает оплаты")
 
 
 async def test_support_passes_words_on(seller: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import SecretStr, ValidationError
@@ -14,6 +14,7 @@ from astral_payments.api import Price, Product
 from astral_payments.handlers.fetch import next_check
 from astral_payments.settings import PaymentsSettings
 from astral_payments.shop import BadProduct, Shop, check_product, link_of, text_in
+from astral_payments.yookassa_client import YooKassaClient
 
 GOOD = Product("natal.full", {"en": "Full", "ru": "Полный"}, {"en": "All of it"}, (Price("XTR", 1),))
 
@@ -71,6 +72,26 @@ def test_one_bad_product_leaves_the_others_on_sale(caplog: pytest.LogCaptureFixt
     assert shop.ways(GOOD) == ["stars"]
     assert shop.by_link(link_of("natal.full")) is GOOD
     assert shop.by_link("nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("stars", "card", "price", "text"),
+    [
+        (True, True, Price("XTR", 150), "150\u00a0⭐"),
+        (False, True, Price("RUB", 19900), "199\u00a0₽"),
+        (False, False, None, None),
+    ],
+)
+def test_the_price_is_that_of_the_first_way_that_is_on(
+    stars: bool, card: bool, price: Price | None, text: str | None
+) -> None:
+    """Other plugins show a price that can be paid: none in Stars where the owner switched them off."""
+    product = replace(GOOD, code="sky.full", prices=(Price("RUB", 19900), Price("XTR", 150)))
+    client = cast("YooKassaClient", object()) if card else None
+    shop = Shop(PaymentsSettings(stars=stars), "1", quick=client, products={product.code: product})
+    assert shop.price(product.code) == price
+    assert shop.price_text(product.code, "ru") == text
+    assert shop.price("sky.nothing") is None
 
 
 def test_settings_never_show_the_key() -> None:

@@ -51,7 +51,7 @@ def astral_routes(ctx: PluginContext) -> Iterable[Declared]:
 def astral_menu(ctx: PluginContext) -> Iterable[MenuItem]:
     """Declare the menu's button."""
     del ctx
-    return [MenuItem(profile.N_("My profile"), profile.my_profile, order=10)]
+    return [MenuItem(profile.N_("My profile"), profile.my_profile, order=20)]
 
 
 @hookimpl

@@ -14,10 +14,11 @@ def N_(text: str) -> str:  # noqa: N802  # gettext's own name: marks a text that
     return text
 
 
+@routes.callback("latest")
 @routes.command("stats", description=N_("Figures of the bot"), admin=True)
 async def stats(update: Update, ctx: Context) -> None:
-    """The figures of today."""
-    await show(ctx, PERIODS[0])
+    """The figures of the latest day."""
+    await stats_of(update, ctx, PERIODS[0])
 
 
 @routes.callback("stats/{days:int}")
@@ -44,7 +45,7 @@ async def show(ctx: Context, days: int) -> None:
 
 def text(ctx: Context, summary: Summary, days: int) -> str:
     """The figures as a message."""
-    head = ctx.t("<b>Astral in figures</b> · ") + ctx.nt("last {n} day", "last {n} days", days)
+    head = ctx.t("<b>Astral in figures</b>") + " · " + ctx.nt("{n} day", "{n} days", days)
     people = ctx.t(
         "👥 People: {users}, new: {new}, active: {active}, blocked: {blocked}",
         users=summary.users, new=summary.new_users, active=summary.active_users, blocked=summary.blocked,
@@ -54,19 +55,16 @@ def text(ctx: Context, summary: Summary, days: int) -> str:
         updates=summary.updates, failed=summary.failed,
         mean=round(summary.mean_ms), slowest=round(summary.slowest_ms),
     )  # fmt: skip
-    lines = [
-        f"{item.plugin} · {item.route} — {item.count} × {item.ms:.0f} ms"
-        + (f" ⚠️ {item.failed}" if item.failed else "")
-        for item in summary.routes
-    ]
-    table = ctx.t("<b>Busiest routes</b>") + "\n<pre>" + _escape("\n".join(lines)) + "</pre>" if lines else ""
-    return "\n\n".join(part for part in (str(head), f"{people}\n{updates}", table) if part)
+    blocks = [head, f"{people}\n{updates}"]
+    if summary.routes:
+        table = "\n".join(_line(ctx, item) for item in summary.routes)
+        blocks.append(f"{ctx.t('<b>Busiest routes</b>')}\n<pre>{table}</pre>")
+    return "\n\n".join(blocks)
 
 
-def _line(item: RouteFigures) -> str:
-    failed = f" ⚠️ {item.failed}" if item.failed else ""
-    return f"{item.plugin} · {item.route} — {item.count} × {item.ms:.0f} ms{failed}"
-
-
-def _escape(value: str) -> str:
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _line(ctx: Context, item: RouteFigures) -> str:
+    line = ctx.t(
+        "{plugin} · {route} — {count} × {ms} ms",
+        plugin=item.plugin, route=item.route, count=item.count, ms=round(item.ms),
+    )  # fmt: skip
+    return f"{line} ⚠️ {item.failed}" if item.failed else line

@@ -81,6 +81,11 @@ def full_reading_row(ctx: Context, chart_id: int, *, owned: bool) -> list[list[B
     """The row that opens or sells the full reading; none where nobody sells it."""
     if owned:
         return [[ctx.button(ctx.t("Full reading"), "natal:full", chart_id=chart_id)]]
+    return buy_row(ctx)
+
+
+def buy_row(ctx: Context) -> list[list[Button]]:
+    """The row that sells the full reading; none where it cannot be bought."""
     price = paid.reading_price(ctx)
     if price is None:
         return []

@@ -9,7 +9,7 @@ from astral_natal import paid, store, worker
 from astral_natal.compute import compute_chart
 from astral_natal.errors import ChartFormatError, DateOutOfRange
 from astral_natal.handlers.chart import natal_chart, send_chart
-from astral_natal.handlers.common import active_profile, full_reading_row, menu_button, routes
+from astral_natal.handlers.common import active_profile, buy_row, menu_button, routes
 from astral_natal.handlers.texts import own_chart
 from astral_natal.model import Chart, ChartRequest
 from astral_natal.service import chart_key, request_of
@@ -27,13 +27,30 @@ async def full_reading(update: Update, ctx: Context, chart_id: int) -> None:
         await natal_chart(update, ctx)
         return
     if not await paid.owns_reading(ctx, ctx.user.id):
-        _offer(ctx, chart_id)
+        _offer(ctx)
         return
     messages = await store.reading(ctx.session, ctx.user.id, stored.key, ctx.language)
     if messages is None:
         await ctx.progress()
         messages = await ctx.run_cpu(worker.tell, stored.chart, ctx.language)
         await store.keep_reading(ctx.session, ctx.user.id, stored.key, ctx.language, messages)
+    _send(ctx, messages)
+
+
+@routes.callback("reading")
+async def my_reading(update: Update, ctx: Context) -> None:
+    """The full reading of the active profile, to who bought it; to others what it costs."""
+    profile = await active_profile(ctx, ctx.user.id)
+    if not await paid.owns_reading(ctx, ctx.user.id):
+        _offer(ctx)
+        return
+    found = None if profile is None else await _messages(ctx, profile)
+    if found is None:  # no birth data, or none that a chart can be drawn from: the chart's page says which
+        await natal_chart(update, ctx)
+        return
+    key, messages = found
+    if await store.reading(ctx.session, ctx.user.id, key, ctx.language) is None:
+        await store.keep_reading(ctx.session, ctx.user.id, key, ctx.language, messages)
     _send(ctx, messages)
 
 
@@ -110,12 +127,12 @@ def _ask_for_birth(ctx: Context) -> None:
     )
 
 
-def _offer(ctx: Context, chart_id: int) -> None:
+def _offer(ctx: Context) -> None:
     ctx.show(
         ctx.t(
             "<b>The full reading</b> puts your whole chart into words: character, feelings, mind, love, work, "
             "growth and the strongest aspects.\n\nIt is bought once and stays yours. If you change your birth data "
             "later, the reading is made anew for it, at no cost."
         ),
-        [*full_reading_row(ctx, chart_id, owned=False), [menu_button(ctx)]],
+        [*buy_row(ctx), [menu_button(ctx)]],
     )

@@ -17,10 +17,25 @@ class Shop:
     def product(self, code):
         return next((product for product in astral_products() if product.code == code), None)
 
+    def price(self, code):
+        product = self.product(code)
+        return product.price("XTR") if product else None
+
+    def price_text(self, code, language):
+        price = self.price(code)
+        return f"{price.amount} ⭐" if price else None
+
 
 @routes.callback("buy/{code:slug}")
 async def buy(update, ctx, code):
     ctx.reply(f"invoice for {code}")
+
+
+@routes.command("bought")
+async def bought(update, ctx):
+    """The button that the payments plugin puts under what was bought."""
+    [product] = astral_products()
+    ctx.reply("bought", [[ctx.button("Open", product.opens)]])
 
 
 @routes.command("paid")

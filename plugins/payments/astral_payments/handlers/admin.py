@@ -22,7 +22,10 @@ async def refund(update: Update, ctx: Context) -> None:
     payment_id = await _payment_id(ctx, ctx.args[0] if ctx.args else "")
     payment = await lock_payment(ctx.session, payment_id) if payment_id is not None else None
     if payment is None:
-        ctx.reply(ctx.t("Which payment? Write <code>/refund number</code>; the buyer sees the number in /payments."))
+        text = ctx.t("Which payment? Write <code>/refund number</code>; the buyer sees the number in /payments.")
+        if ctx.args:
+            text = ctx.t("There is no payment “{number}”.", number=ctx.args[0]) + "\n\n" + text
+        ctx.reply(text)
         return
     if payment.status != SUCCEEDED or payment.refunded_minor:
         ctx.reply(

@@ -9,17 +9,21 @@ from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, select
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from astral_core import Button, Context, now
+from astral_payments.api import Product
 from astral_payments.errors import InvalidRequest, OutcomeUnknown, YooKassaRejected
 from astral_payments.handlers import routes
 from astral_payments.money import format_money
 from astral_payments.orders import payment_with_order, snapshot_title
 from astral_payments.refunding import REFUND_FINAL, close_refund, lock_order, lock_payment, note_refunded
 from astral_payments.shop import shop_of
-from astral_payments.tables import STARS, payments, refunds
+from astral_payments.tables import STARS, YOOKASSA, payments, refunds
 from astral_payments.yookassa_objects import RemoteRefund
 
 KEY_LIFE = timedelta(hours=23)
 """YooKassa forgets an idempotence key after 24 h: the same key would then do the same thing again."""
+
+SLOT = "payments"
+"""The one message where a way of paying is chosen and the link is shown."""
 
 BACK_OFF = (5, 15, 60, 300, 600, 1800, 3600)
 
@@ -49,8 +53,10 @@ async def tell(ctx: Context, payment_id: int, what: str) -> None:
     title = snapshot_title(order, ctx.language) if order is not None else ctx.t("your purchase")
     money = format_money(payment.amount_minor, payment.currency, ctx.language)
     if what == "paid":
+        if payment.provider == YOOKASSA:  # its card has buttons that lead to nothing any more
+            ctx.show(ctx.t("<b>{title}</b> · {money}\n\n✓ Paid", title=title, money=money), slot=SLOT)
         text = ctx.t("Thank you! ✨ {money} received, and <b>{title}</b> is yours.", money=money, title=title)
-        ctx.reply(text, [[_next_step(ctx, order)], [ctx.button(ctx.t("My payments"), "payments:history")]])
+        ctx.reply(text, way_on(ctx, shop_of(ctx).product(order.product)))
     elif what == "refunded":
         text = ctx.t("I have returned {money} to you: <b>{title}</b>.", money=money, title=title)
         note = ctx.t("Stars are back at once; a bank may take a few days.")
@@ -62,14 +68,16 @@ async def tell(ctx: Context, payment_id: int, what: str) -> None:
             "You can try again or pay in another way.",
             title=title, why=why,
         )  # fmt: skip
-        ctx.reply(text, [[ctx.button(ctx.t("Try again"), "payments:buy", code=order.product)]] if order else None)
+        again = [[ctx.button(ctx.t("Try again"), "payments:buy", code=order.product)]] if order else []
+        ctx.reply(text, [*again, [ctx.button(ctx.t("Help with a payment"), "payments:support")]])
 
 
-def _next_step(ctx: Context, order: Any) -> Button:
-    product = shop_of(ctx).product(order.product)
-    if product is not None and product.opens and ctx.has_route(product.opens):
-        return ctx.button(ctx.t("Open"), product.opens)
-    return ctx.button(ctx.t("‹ Menu"), "core:menu")
+def way_on(ctx: Context, product: Product | None) -> list[list[Button]]:
+    """The buttons under what is bought: open it, the payments, the menu."""
+    opens = product.opens if product is not None and ctx.has_route(product.opens) else ""
+    first = [[ctx.button(ctx.t("Open"), opens)]] if opens else []
+    home = [ctx.button(ctx.t("My payments"), "payments:history"), ctx.button(ctx.t("‹ Menu"), "core:menu")]
+    return [*first, home]
 
 
 @routes.step("pay_back")

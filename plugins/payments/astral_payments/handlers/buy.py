@@ -11,7 +11,7 @@ from astral_core import Button, Context, Refuse, Update, now
 from astral_payments.api import Product
 from astral_payments.errors import InvalidRequest, OutcomeUnknown, YooKassaRejected
 from astral_payments.handlers import routes
-from astral_payments.handlers.after import KEY_LIFE
+from astral_payments.handlers.after import KEY_LIFE, SLOT, way_on
 from astral_payments.machine import CREATED, FAILED, PENDING, SUCCEEDED, UNKNOWN, WAITING, advance, is_final
 from astral_payments.money import STARS as XTR
 from astral_payments.money import format_money
@@ -29,7 +29,6 @@ from astral_payments.shop import CURRENCY, Shop, link_of, shop_of, text_in
 from astral_payments.tables import PAID, STARS, YOOKASSA, orders
 from astral_payments.yookassa_objects import RemotePayment
 
-SLOT = "payments"
 DOUBLE_TAP = timedelta(seconds=5)
 _PAGES = 20  # of 100 payments: how far a lost creation is looked for
 
@@ -55,15 +54,16 @@ async def pay(update: Update, ctx: Context, code: str, way: str) -> None:
     product = _product(ctx, code)
     if way not in shop_of(ctx).ways(product):
         raise Refuse(ctx.t("This way of paying is not available now. Please choose another one."))
-    await _refuse_owned(ctx, product)
-    await _start(ctx, product, way)
+    if not await _is_owned(ctx, product):
+        await _start(ctx, product, way)
 
 
 async def _offer(ctx: Context, product: Product) -> None:
     ways = shop_of(ctx).ways(product)
     if not ways:
         raise Refuse(ctx.t("This cannot be bought right now. Please come back later."))
-    await _refuse_owned(ctx, product)
+    if await _is_owned(ctx, product):
+        return
     if len(ways) == 1:
         await _start(ctx, product, ways[0])
         return
@@ -81,9 +81,13 @@ def _product(ctx: Context, code: str) -> Product:
     return product
 
 
-async def _refuse_owned(ctx: Context, product: Product) -> None:
-    if await shop_of(ctx).has(ctx.session, ctx.user.id, product.code):
-        raise Refuse(ctx.t("You already have «{title}» ✨", title=text_in(product.title, ctx.language)))
+async def _is_owned(ctx: Context, product: Product) -> bool:
+    """Whether the user has `product` already; then they are told so and shown the way to it."""
+    owned = await shop_of(ctx).has(ctx.session, ctx.user.id, product.code)
+    if owned:
+        text = ctx.t("You already have “{title}” ✨", title=text_in(product.title, ctx.language))
+        ctx.show(text, way_on(ctx, product), slot=SLOT)
+    return owned
 
 
 def _way_button(ctx: Context, product: Product, way: str) -> Button:

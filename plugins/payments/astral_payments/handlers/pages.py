@@ -41,16 +41,16 @@ async def history(update: Update, ctx: Context) -> None:
     checks: list[list[Button]] = [
         [ctx.button(ctx.t("Check payment {number}", number=row.id), check, payment=row.id)] for row in waiting[:3]
     ]
-    ctx.show(ctx.t("<b>Your payments</b>") + "\n\n" + "\n\n".join(lines), [*checks, menu])
+    ctx.show("\n\n".join([ctx.t("<b>Your payments</b>"), *lines]), [*checks, menu])
 
 
 def _line(ctx: Context, row: Any) -> str:
     from babel.dates import format_date  # Babel is slow to import
 
     return ctx.t(
-        "№ {number} · {date}\n<b>{title}</b>\n{money} · {state}",
+        "No. {number} · {date}\n<b>{title}</b>\n{money} · {state}",
         number=row.id,
-        date=format_date(row.created_at, "long", locale=ctx.language),
+        date=format_date(row.created_at, "d MMMM y", locale=ctx.language),
         title=snapshot_title(row, ctx.language) if row.snapshot else ctx.t("your purchase"),
         money=format_money(row.amount_minor, row.currency, ctx.language),
         state=_state(ctx, row),
@@ -72,7 +72,7 @@ async def support(update: Update, ctx: Context) -> None:
     """How to get help; Telegram demands this command of every bot that sells."""
     contact = ctx.settings(PaymentsSettings).support
     text = ctx.t(
-        "<b>Help with a payment</b>\n\nPaid, but nothing came? Open «My payments» first: a payment that is on its "
+        "<b>Help with a payment</b>\n\nPaid, but nothing came? Open “My payments” first: a payment that is on its "
         "way is checked there at once. If you were charged twice, the second payment comes back by itself.\n\n"
         "For anything else write to us, and name the number of the payment. We answer, not Telegram's support."
     )

@@ -80,7 +80,7 @@ export const ru = {
   "None": "Обнулить",
   "Not paid": "Не оплачено",
   "Nothing here yet. Say something, or begin with one of these:":
-    "Здесь пока пусто. Напишите что-нибудь или начните с одного из этого:",
+    "Здесь пока пусто. Напишите что-нибудь или выберите, с чего начать:",
   "Nothing reaches the bot until you let go": "До бота ничего не дойдёт, пока вы не отпустите",
   "Novosibirsk": "Новосибирск",
   "OK": "Хорошо",

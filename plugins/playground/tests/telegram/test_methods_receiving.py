@@ -184,3 +184,10 @@ async def test_files_and_places_of_people(
     assert contact is not None
     assert contact.contact is not None
     assert contact.contact.user_id == anna.id
+
+
+async def test_a_registered_webhook_shows_a_running_bot(tg: TelegramEmulator, bot: telegram.Bot) -> None:
+    """The page does not call a bot stopped that has just said where its updates go."""
+    assert not tg.world.bot.up
+    await bot.set_webhook("http://127.0.0.1:9/hook")
+    assert tg.world.bot.up

@@ -142,7 +142,6 @@ def delete_webhook(world: World, params: Params) -> bool:
         world.webhook = Webhook()
         world.emit("webhook")
         world.emit("bot")
-    world.set_bot_up(up=True)
     return True
 
 
