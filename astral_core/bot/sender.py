@@ -11,7 +11,7 @@ from astral_core.bot.transport import Transport
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_files, core_slots
 from astral_core.errors import TelegramRefused
-from astral_core.inbox.effect import Content, Effect, Ref, Sent, SlotState
+from astral_core.inbox.effect import Content, Effect, Ref, Sent, Slot, SlotState
 
 # Answers that mean: what was wanted is so already, or comes too late to matter. Matched without case.
 _ALREADY = (
@@ -105,29 +105,43 @@ class MessageSender:
         if slot is None or chat_id is None:
             raise TelegramRefused("show", "has no slot or no chat", 400)
         photo = effect.attachment is not None
-        held = None if slot.fresh else await self._held(chat_id, slot.name)
-        if held is not None and slot.pressed is not None and slot.pressed != held.message_id:
-            # Another message was pressed: the slot moves down to where the user is.
-            held = held if slot.below and held.message_id > slot.pressed else None
-        if held is not None:
-            if held.photo == photo:
-                try:
-                    await self._edit(effect, held.message_id, content.data)
-                except TelegramRefused as error:
-                    text = error.description.lower()
-                    if "not modified" not in text and not any(gone in text for gone in _GONE):
-                        raise
-                    if "not modified" in text:
-                        return Sent(message_id=held.message_id)
-                else:
-                    return Sent(message_id=held.message_id)
-            else:
-                await self._delete(chat_id, held.message_id)
+        before = await self._held(chat_id, slot.name)
+        held = self._editable(before, slot)
+        if held is not None and held.photo == photo and await self._edited(effect, held.message_id, content.data):
+            return Sent(message_id=held.message_id)
         method = "sendPhoto" if photo else "sendMessage"
         found = await self._call(effect, dict(effect.params), content.data, method)
         if found.message_id is not None:
             found.slot = SlotState(chat_id=chat_id, slot=slot.name, message_id=found.message_id, photo=photo)
+        if held is not None and held.photo != photo:
+            await self._delete(chat_id, held.message_id)
+        elif before is not None:
+            # The slot moved down: its old buttons would act on a card that is no longer the present one.
+            gone = {"chat_id": chat_id, "message_id": before.message_id}
+            await self._transport.best_effort("editMessageReplyMarkup", gone)
         return found
+
+    @staticmethod
+    def _editable(held: SlotState | None, slot: Slot) -> SlotState | None:
+        """The slot's message where it may be edited in place."""
+        if held is None or slot.fresh:
+            return None
+        if slot.pressed is not None and slot.pressed != held.message_id:
+            # Another message was pressed: the slot moves down to where the user is.
+            return held if slot.below and held.message_id > slot.pressed else None
+        return held
+
+    async def _edited(self, effect: Effect, message_id: int, data: bytes | None) -> bool:
+        """Edit the message; False where it is gone."""
+        try:
+            await self._edit(effect, message_id, data)
+        except TelegramRefused as error:
+            text = error.description.lower()
+            if any(gone in text for gone in _GONE):
+                return False
+            if "not modified" not in text:
+                raise
+        return True
 
     async def _edit(self, effect: Effect, message_id: int, data: bytes | None) -> None:
         params = {**effect.params, "message_id": message_id}

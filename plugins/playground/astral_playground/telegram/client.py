@@ -57,7 +57,8 @@ class EmulatedUser:
     def _on_event(self, name: str, data: dict[str, Any]) -> None:
         if name in {"message", "edit"}:
             message = data["message"]
-            if message.chat_id == self.user.id and message.sender == "bot":
+            # A card that only lost its buttons is nothing that a person waits for.
+            if message.chat_id == self.user.id and message.sender == "bot" and not data.get("retired"):
                 self._fresh.append(message)
         elif name == "toast" and data["user_id"] == self.user.id:
             self.toasts.append(data["text"])

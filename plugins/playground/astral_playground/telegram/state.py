@@ -236,10 +236,12 @@ class World:
                 "Bad Request: message is not modified: specified new message content and reply markup are "
                 "exactly the same as a current content and reply markup of the message",
             )
-        message.history.append(Version(message.edit_date or message.date, message.content, message.markup))
+        buttons_only = content == message.content
+        if not buttons_only:  # Telegram does not call a message edited because its buttons changed
+            message.history.append(Version(message.edit_date or message.date, message.content, message.markup))
+            message.edit_date = self.now
         message.content, message.markup = content, markup
-        message.edit_date = self.now
-        self.emit("edit", message=message)
+        self.emit("edit", message=message, retired=buttons_only and markup is None)
 
     def delete(self, messages: list[Message]) -> None:
         """Remove messages of one chat."""
