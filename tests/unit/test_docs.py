@@ -11,7 +11,7 @@ from astral_core.host.discover import from_file
 from astral_playground.testkit.bot import bot_kit
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs/explanation/architecture.md"]
+PAGES = [ROOT / "README.md", ROOT / "README.ru.md", ROOT / "docs/explanation/architecture.md"]
 NAMES = {
     match
     for folder in (ROOT / "tests", ROOT / "plugins")
