@@ -12,7 +12,8 @@ from astral_payments.yookassa_client import API_URL
 class PaymentsSettings(BaseModel):
     """Which ways of paying there are. Prices come from the products."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, frozen=True)
+    # A shop's number stands in astral.toml without quotes as often as with them.
+    model_config = ConfigDict(coerce_numbers_to_str=True, extra="forbid", hide_input_in_errors=True, frozen=True)
 
     stars: bool = Field(default=True, description="sell for Telegram Stars")
     yookassa_shop_id: str = Field(default="", description="the shop's number from YooKassa's cabinet")

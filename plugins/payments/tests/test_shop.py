@@ -94,6 +94,12 @@ def test_the_price_is_that_of_the_first_way_that_is_on(
     assert shop.price("sky.nothing") is None
 
 
+def test_a_shop_number_may_be_written_without_quotes() -> None:
+    """100500 and "100500" are the same shop."""
+    settings = PaymentsSettings.model_validate({"yookassa_shop_id": 100500, "yookassa_secret_key": "test_k"})
+    assert settings.yookassa_shop_id == "100500"
+
+
 def test_settings_never_show_the_key() -> None:
     """Neither repr nor an error of the settings holds the secret; number and key go together."""
     settings = PaymentsSettings(yookassa_shop_id="1", yookassa_secret_key=SecretStr("test_hush"))
