@@ -56,7 +56,7 @@ def show(what: str) -> None:
 @inbox.command("retry")
 @click.argument("seq", type=int)
 def retry(seq: int) -> None:
-    """Make a dead row pending again; a running bot takes it at its next start."""
+    """Make a dead row pending again; a running bot takes it within half a minute."""
     values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None}
     _change(
         update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == DEAD).values(**values), f"row {seq}"
