@@ -2,6 +2,7 @@
 
 AstralError
 ├── ConfigError                 a setting is missing or wrong
+├── FailpointError              a test wanted a failure here (ASTRAL_FAILPOINT)
 ├── PluginError                 a plugin is wrong; says which one, where, and how to fix it
 │   ├── DeclarationError        one declaration is wrong in itself
 │   ├── ConflictError           plugins that cannot live together; lists all conflicts
@@ -37,6 +38,14 @@ class AstralError(Exception):
 
 class ConfigError(AstralError):
     """A setting is missing or wrong. The message never contains a setting's value."""
+
+
+class FailpointError(AstralError):
+    """A test wanted a failure here; `name` is the failpoint."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"failpoint {name}")
+        self.name = name
 
 
 class PluginError(AstralError):
