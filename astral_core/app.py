@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, NetworkError, RetryAfter
 
-from astral_core import core_plugin
-from astral_core.bot import home
+from astral_core import core_plugin, failpoint
 from astral_core.bot.application import BotApplication, BotRunner, build_application
 from astral_core.bot.commands import announce_commands
+from astral_core.bot.hook import Hook
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.people import People
 from astral_core.bot.polling import poll_forever
-from astral_core.bot.router import Router
 from astral_core.bot.sender import MessageSender
 from astral_core.bot.transport import Transport
 from astral_core.config import Settings
@@ -44,10 +44,11 @@ from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host, enforce_policy, load
 from astral_core.host.services import Services
 from astral_core.host.state import Plugin, State
-from astral_core.inbox import outbox, retention
+from astral_core.inbox import retention
+from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.lanes import Lanes
-from astral_core.inbox.replica import Ownership
-from astral_core.inbox.store import InboxRow, Store
+from astral_core.inbox.replica import Replica
+from astral_core.inbox.store import Store
 from astral_core.inbox.worker import Worker
 from astral_core.jobs import run_jobs
 from astral_core.observe.metrics import Metrics
@@ -61,6 +62,7 @@ from astral_core.web.webhook import TelegramWebhook
 log = logging.getLogger("astral")
 LIFESPAN_TIMEOUT = 30.0
 GRACE = 20.0
+FRESH = 5.0  # seconds for which "the database answers" holds
 UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
 EVERYTHING = [*UPDATES, "edited_message", "channel_post", "edited_channel_post", "inline_query", "shipping_query",
               "chosen_inline_result", "poll", "poll_answer", "chat_member", "chat_join_request"]  # fmt: skip
@@ -85,12 +87,16 @@ class App:
     telemetry: Telemetry
     worker: Worker
     watchdog: Watchdog
-    ownership: Ownership
+    replica: Replica
     polling: bool = False
     port: int = 0
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _serving: bool = False
+    _announced: int = 0
+    _counted: float = 0.0
+    _dead: int = 0
+    _oldest: float = 0.0
     _web: WebServer | None = None
 
     async def __aenter__(self) -> Self:
@@ -120,18 +126,16 @@ class App:
         enter(self.services.cpu.close)
         health = Health(self._points, self.metrics, self._gauges, self.settings.web.metrics_token)
         web = build_web(self.host, self.webhook, health)
-        if self.database.is_sqlite:
-            await self.ownership.acquire()  # refuse a second process before it takes the port
-        enter(self.ownership.release)
+        self.replica.lock()  # refuse a second process before it takes the port
+        enter(self.replica.leave)
         self._web = await start_server(web, self.settings.web)
-        self.port = self._web.port
+        self.port = self.replica.port = self._web.port
         log.info("listening on http://%s:%d", self.settings.web.host, self.port)
-        if not self.database.is_sqlite:
-            await self.ownership.acquire()
         await self._migrate()
-        self.store.start()
+        await self.store.start()
         enter(self.store.stop)
-        await self.store.count_pending()
+        enter(self.replica.rest)
+        await self.replica.join()
         self.webhook.accepting = True
         self.watchdog.start()
         enter(self.watchdog.stop)
@@ -139,13 +143,14 @@ class App:
         await self._start_plugins()
         self.telemetry.start()
         enter(self.telemetry.stop)
-        self._background(self._watch_ownership(), "astral-ownership")
         self._background(self._purge(), "astral-retention")
         self._background(self._begin_to_handle(), "astral-begin")
 
     async def stop(self) -> None:
         """Drain: not ready, no new posts, running handlers finish, the rest stays in the database."""
         self._serving = False
+        if failpoint.armed:
+            failpoint.hit("app.draining")
         await asyncio.sleep(self.settings.web.drain_delay)
         self.webhook.accepting = False
         await self._close()
@@ -220,80 +225,67 @@ class App:
             self.lost.set()
             return
         self._stack.push_async_callback(self._shutdown_application)
-        for delivery in await outbox.load_unsent(self.database):
-            self.lanes.deliver(delivery)
-        await self._take_pending()
-        self.lanes.start()
+        self.store.dispatch = self.lanes.dispatch
+        await self.replica.begin()
         self._stack.push_async_callback(self.lanes.stop, GRACE)
         self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
-        await _until_reachable(self._open_the_way_in)
+        if self.replica.leader:
+            await self._lead_once()
+        self._background(self._lead_forever(), "astral-leader")
         self._serving = True
         log.info("ready: @%s, plugins: %s", self.application.bot.username, ", ".join(p.id for p in self.host.alive))
-        await announce_commands(self.transport, self.services)
 
-    async def _take_pending(self) -> None:
-        """Take what is pending in the database and what is stored meanwhile, every row once."""
-        meanwhile: list[InboxRow] = []
-        self.store.dispatch = meanwhile.extend
-        taken: set[int] = set()  # not the last seq alone: transactions may commit in another order than they count
-        last = 0
-        while rows := await self.store.load(None, last, 1000):
-            self.worker.inherit(rows)
-            self.lanes.dispatch(rows)
-            taken.update(row.seq for row in rows)
-            last = rows[-1].seq
-        self.store.dispatch = self.lanes.dispatch
-        self.lanes.dispatch([row for row in meanwhile if row.seq not in taken])
+    async def _lead_forever(self) -> None:
+        """What only one replica may do, whenever that is this one: tell Telegram, or fetch from it."""
+        while True:
+            await self.replica.led()
+            if self.polling:
+                await poll_forever(self.transport, self.ingest, self._wanted, lambda: self.replica.leader)
+            else:
+                await self._lead_once()
+                await self.replica.deposed()
 
-    async def _open_the_way_in(self) -> None:
-        wanted = EVERYTHING if self.host.registry.raws else UPDATES
+    async def _lead_once(self) -> None:
+        """Set the webhook and the command menu, once a time that this replica becomes the leader."""
+        if self.replica.terms == self._announced:
+            return
+        self._announced = self.replica.terms
         telegram = self.settings.telegram
-        if self.polling:
-            self._background(poll_forever(self.transport, self.ingest, wanted), "astral-polling")
-        elif telegram.public_url and telegram.webhook_secret:
-            await self.transport.call(
-                "setWebhook",
-                {
-                    "url": f"{telegram.public_url.rstrip('/')}/webhook/telegram",
-                    "secret_token": telegram.webhook_secret.get_secret_value(),
-                    "allowed_updates": wanted,
-                    "max_connections": telegram.max_connections,
-                },
-            )
+        if telegram.public_url and telegram.webhook_secret and not self.polling:
+            hook = Hook(self.transport, self.database, telegram, self._wanted)
+            await _until_reachable(hook.ensure)
+        self._background(announce_commands(self.transport, self.services), "astral-menu")
+
+    @property
+    def _wanted(self) -> list[str]:
+        return EVERYTHING if self.host.registry.raws else UPDATES
 
     async def _shutdown_application(self) -> None:
         await self.application.shutdown()
 
-    async def _watch_ownership(self) -> None:
-        owned = True
-        while owned:
-            await asyncio.sleep(1.0)
-            owned = await self.ownership.check()
-        log.critical("the right to handle this database is lost; this process ends")
-        self.lost.set()
-
     async def _purge(self) -> None:
         while True:
             try:
-                await retention.purge(self.store, self.settings.inbox.keep_done_hours)
+                await retention.purge(
+                    self.store, self.settings.inbox.keep_done_hours, self.settings.inbox.keep_dead_hours
+                )
             except DatabaseError as error:
                 log.warning("done rows could not be deleted, trying again in an hour: %s", error)
             await asyncio.sleep(3600)
 
     async def _points(self) -> dict[str, bool]:
-        return {"serving": self._serving, "owner": self.ownership.owned, "database": await self._database_answers()}
+        fresh = time.monotonic() - self._counted < FRESH
+        return {"serving": self._serving, "registered": self.replica.registered, "database": fresh}
 
-    async def _database_answers(self) -> bool:
-        try:
-            async with asyncio.timeout(2), self.database.engine.connect() as connection:
-                await connection.execute(text("SELECT 1"))
-        except (SQLAlchemyError, OSError):
-            return False
-        return True
+    def _count(self, pending: int, dead: int, oldest: float) -> None:
+        """What the database says once a second: it answers, and this is the truth of all replicas."""
+        self._counted = time.monotonic()
+        self.store.pending = pending
+        self._dead, self._oldest = dead, oldest
 
     def _gauges(self) -> None:
         self.metrics.pending.set(self.store.pending)
-        self.metrics.lanes.set(len(self.lanes))
+        self.metrics.lanes.set(self.lanes.active)
 
 
 def _name_of(error: BaseException) -> str:
@@ -311,7 +303,7 @@ async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
         log.exception("plugin %r failed while it was closed", plugin.id)
 
 
-async def _until_reachable(call: Callable[[], Awaitable[None]]) -> None:
+async def _until_reachable(call: Callable[[], Awaitable[object]]) -> None:
     """Repeat `call` while Telegram is away. A refusal is the caller's."""
     pause = 0.5
     while True:
@@ -319,8 +311,8 @@ async def _until_reachable(call: Callable[[], Awaitable[None]]) -> None:
             await call()
         except (InvalidToken, TelegramRefused):
             raise
-        except (NetworkError, RetryAfter, TelegramUnavailable, TelegramThrottled) as error:
-            log.warning("Telegram is not reachable (%s), trying again in %.1f s", error, pause)
+        except (NetworkError, RetryAfter, TelegramUnavailable, TelegramThrottled, SQLAlchemyError, OSError) as error:
+            log.warning("not reachable (%s), trying again in %.1f s", _name_of(error), pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
         else:
@@ -331,40 +323,54 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing."""
     _check(settings, polling)
     host = load(settings, core_plugin, plugins)
-    database = open_database(settings.database.url.get_secret_value(), settings.database.pool_size)
+    name = f"astral-{secrets.token_hex(4)}"
+    database = open_database(settings.database.url.get_secret_value(), settings.database.pool_size, name=name)
     metrics = Metrics()
-    store = Store(database, settings.inbox.max_pending, committed=metrics.batch.observe)
+    store = Store(database, settings.bot_id, settings.inbox.max_pending, committed=_committed(metrics))
     telemetry = Telemetry(metrics, _telemetry_subscribers(host))
     services = Services(
-        settings,
-        database,
-        store,
-        host.registry,
-        Cpu(settings.pool.workers, warm=settings.pool.warm),
-        host.catalogs(),
-        host.plugin_settings,
-        telemetry.handled,
-    )
+        settings, database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
+        host.catalogs(), host.plugin_settings, telemetry.handled,
+    )  # fmt: skip
     services.implementations = host.implementations
     people = People(database)
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token)
-    router = Router(host.registry, home.FALLBACK, home.EXPIRED, lambda: application.bot.username)
-    application = build_application(settings, transport, router)
+    application = build_application(settings, transport, host.registry)
+    sender = MessageSender(transport, database, settings.bot_id, people.block)
+    deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc)
     worker = Worker(
-        database, store, BotRunner(application, services, people, transport),
-        MessageSender(transport, database, settings.bot_id, people.users.drop), settings.bot_id,
-        settings.inbox.handler_timeout, handled=telemetry.handled,
+        database, store, BotRunner(application, services, people, transport), deliverer,
+        settings.inbox.handler_timeout, handled=telemetry.handled, fenced=metrics.fenced.inc,
     )  # fmt: skip
+    lanes = Lanes(
+        store, worker.step, settings.inbox.handlers, settings.inbox.max_lane,
+        inherit=worker.inherit, forgotten=people.forget,
+    )  # fmt: skip
+    direct = settings.database.direct_url
+    replica = Replica(
+        database, store, lanes, settings.bot_id, name, direct.get_secret_value() if direct else None,
+        on_takeover=metrics.takeovers.inc,
+    )  # fmt: skip
+    deliverer.alive, store.unsure = replica.may_send, replica.unsure
     ingest = Ingest(store, people, host.registry, metrics, f"tg:{settings.bot_id}")
-    return App(
+    app = App(
         settings=settings, host=host, database=database, store=store, services=services, people=people,
-        transport=transport, application=application,
-        lanes=Lanes(store, worker.step, settings.inbox.handlers, settings.inbox.max_lane),
+        transport=transport, application=application, lanes=lanes,
         webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
-        telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), ownership=Ownership(database),
+        telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), replica=replica,
         polling=polling,
     )  # fmt: skip
+    replica.on_count, replica.on_end = app._count, app._background_ended  # noqa: SLF001  # made for each other here
+    return app
+
+
+def _committed(metrics: Metrics) -> Callable[[int, float], None]:
+    def committed(operations: int, seconds: float) -> None:
+        metrics.batch.observe(operations)
+        metrics.commit_seconds.observe(seconds)
+
+    return committed
 
 
 def _telemetry_subscribers(host: Host) -> list[tuple[str, Callable[[list[Handled]], Awaitable[None]]]]:

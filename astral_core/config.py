@@ -62,7 +62,10 @@ class Database(Section):
     """Where everything is kept."""
 
     url: SecretStr = Field(default=SecretStr("sqlite+aiosqlite:///astral.db"), description="SQLAlchemy URL")
-    pool_size: int = Field(default=16, ge=2, description="connections of this process")
+    direct_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL itself, where url leads to PgBouncer: for locks and notifications"
+    )
+    pool_size: int = Field(default=16, ge=2, description="connections for handlers, of this process")
     auto_migrate: bool = Field(default=True, description="upgrade the schema at start")
 
 
@@ -87,6 +90,7 @@ class Inbox(Section):
     )
     handler_timeout: float = Field(default=30.0, gt=0, description="seconds a handler may take")
     keep_done_hours: int = Field(default=72, ge=48, description="how long a done row is kept for dedupe")
+    keep_dead_hours: int = Field(default=168, ge=1, description="how long what was written in a dead row is kept")
 
 
 class Pool(Section):

@@ -151,7 +151,11 @@ class TelegramError(AstralError):
 
 
 class TelegramUnavailable(TelegramError):
-    """No answer, a broken answer or 5xx: the outcome is unknown, try again later."""
+    """No answer, a broken answer or 5xx: try again later. `maybe_done`: the call may have had its effect."""
+
+    def __init__(self, method: str, description: str, code: int = 0, *, maybe_done: bool = True) -> None:
+        super().__init__(method, description, code)
+        self.maybe_done = maybe_done
 
 
 class TelegramThrottled(TelegramError):

@@ -35,7 +35,7 @@ NAMES = {
     "outbox.sending": "a message is about to be sent",
     "outbox.sent": "Telegram has taken a message, nobody has noted it",
     "done.before_mark": "an update that wrote nothing is handled and answered, its row is still pending",
-    "replica.takeover": "lanes of a dead replica are claimed, the claim is not committed",
+    "replica.takeover": "a dead replica's lanes are taken from it, the transaction is not committed",
     "app.draining": "SIGTERM has come, what runs is being finished",
     "migrate.before_commit": "a migration has run, its transaction is open",
 }

@@ -10,7 +10,8 @@ import zlib
 from astral_core.errors import DatabaseError, IngestRefused
 from astral_core.host.registry import Registry
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.store import NewRow, Store
+from astral_core.inbox.rows import NewRow
+from astral_core.inbox.store import Store
 from astral_core.inbox.work import INTERNAL
 
 log = logging.getLogger("astral.jobs")

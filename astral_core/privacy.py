@@ -121,6 +121,7 @@ async def forget_now(update: Update, ctx: Context) -> None:
     people = ctx.run.people
     ctx.run.work.after_commit += [
         lambda: people.users.drop(user_id),
+        lambda: people.seen.drop(user_id),
         lambda: people.questions.drop((user_id, user_id)),
     ]
     ctx.show(text)

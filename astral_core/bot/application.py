@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 from typing import Any
 
 import msgspec
-from telegram import Update
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 
+from astral_core.bot import home
 from astral_core.bot.context import Context, plain
 from astral_core.bot.people import People, User
 from astral_core.bot.router import Router, enter, run_chain
 from astral_core.bot.run import Run, current_run
 from astral_core.bot.transport import AiohttpRequest, Transport
+from astral_core.bot.update import LazyUpdate, Peek, peek, sender_of
 from astral_core.config import Settings
 from astral_core.errors import HandlerError, HandlerFailed
-from astral_core.host.registry import Bound
+from astral_core.host.registry import Bound, Registry
 from astral_core.host.services import Services
 from astral_core.i18n import pick
 from astral_core.inbox.effect import Content, Effect
-from astral_core.inbox.store import InboxRow
+from astral_core.inbox.envelope import Sender
+from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.work import Work
 from astral_core.inbox.worker import Outcome
 from astral_core.observe.logs import scope
@@ -47,6 +50,9 @@ class AstralApplication(Application[Any, Context, dict[Any, Any], dict[Any, Any]
             raise HandlerFailed(type(error).__name__) from error
         return False
 
+    def _mark_for_persistence_update(self, *, update: object | None = None, job: Any = None) -> None:
+        """Nothing: there is no persistence. The library's own notes every chat, in a set that nobody empties."""
+
 
 class AstralBot(ExtBot[None]):
     """python-telegram-bot's bot, without its token in the repr."""
@@ -57,8 +63,8 @@ class AstralBot(ExtBot[None]):
         return "<AstralBot>"
 
 
-def build_application(settings: Settings, transport: Transport, router: Router) -> BotApplication:
-    """An Application without updater, job queue or persistence; the inbox feeds it."""
+def build_application(settings: Settings, transport: Transport, registry: Registry) -> BotApplication:
+    """An Application without updater, job queue or persistence; the inbox feeds it, and the router is all it has."""
     token = settings.telegram.token
     if token is None:
         raise HandlerError("telegram.token is missing")
@@ -79,7 +85,7 @@ def build_application(settings: Settings, transport: Transport, router: Router) 
         .context_types(ContextTypes(context=Context))
         .build()
     )
-    application.add_handler(router)
+    application.add_handler(Router(registry, home.FALLBACK, home.EXPIRED, lambda: application.bot.username))
     return application
 
 
@@ -91,14 +97,15 @@ class BotRunner:
         self._services = services
         self._people = people
         self._transport = transport
+        self._late: set[asyncio.Task[None]] = set()
 
     async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
         """Run the handler of `row`; HandlerFailed is unwrapped, so that the worker sees the handler's own error."""
         run = await self._new_run(row, work)
         token = current_run.set(run)
         try:
-            if row.source.startswith("tg:"):
-                await self._update(run)
+            if run.peek is not None:
+                await self._update(run, run.peek)
             else:
                 await self._internal(run)
         except HandlerFailed as failed:
@@ -109,17 +116,13 @@ class BotRunner:
             current_run.reset(token)
         outcome.contents = run.effects.contents
 
-    async def _update(self, run: Run) -> None:
-        update = Update.de_json(msgspec.json.decode(run.row.payload), self._application.bot)
-        person = update.effective_user
-        if person is not None and not person.is_bot:
-            run.user = await self._people.user(person.id) or _from_update(person)
-            run.language = self._language(run.user)
-        late = None
-        if update.callback_query is not None and not self._services.registry.is_auto_answered(
-            update.callback_query.data or ""
-        ):
-            late = asyncio.create_task(self._answer_late(run, update.callback_query.id))
+    async def _update(self, run: Run, found: Peek) -> None:
+        if run.user is not None and run.user.id in self._people.blocked:
+            await self._people.unblock(run.user.id)
+        query, late = found.callback_query, None
+        if query is not None and not self._services.registry.is_auto_answered(query.data or ""):
+            late = asyncio.get_running_loop().call_later(ANSWER_AFTER, self._answer_late, run, query.id)
+        update = LazyUpdate(run.row.payload, self._application.bot, found.update_id)
         try:
             await self._application.process_update(update)
             if run.route == "?":  # python-telegram-bot logs a context that it cannot build, and goes on
@@ -130,11 +133,13 @@ class BotRunner:
         if run.callback_id and run.answer == "manual" and not run.answered:
             run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": run.callback_id}))
 
-    async def _answer_late(self, run: Run, callback_id: str) -> None:
+    def _answer_late(self, run: Run, callback_id: str) -> None:
         """Stop the button's spinner where the handler takes long: Telegram drops answers after some 15 s."""
-        await asyncio.sleep(ANSWER_AFTER)
         run.answered = True
-        await self._transport.best_effort("answerCallbackQuery", {"callback_query_id": callback_id})
+        call = self._transport.best_effort("answerCallbackQuery", {"callback_query_id": callback_id})
+        task = asyncio.create_task(call, context=contextvars.Context())  # not the handler's own call
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     async def _internal(self, run: Run) -> None:
         body = msgspec.json.decode(run.row.payload)
@@ -167,10 +172,25 @@ class BotRunner:
         raise HandlerError(f"no {kind} {name!r} is declared. Fix: enable the plugin, then astral inbox retry.")
 
     async def _new_run(self, row: InboxRow, work: Work) -> Run:
-        user = await self._people.user(row.lane) if row.lane > 0 and not row.source.startswith("tg:") else None
+        found, user = None, None
+        if row.source.startswith("tg:"):
+            found = peek(row.payload)
+            sender = sender_of(row.payload, found)
+            if sender is not None and not sender.is_bot:
+                user = await self._person(sender, row.chat)
+        elif row.chat > 0:
+            user = await self._people.user(row.chat, row.chat)
         return Run(
             row=row, work=work, services=self._services, people=self._people, transport=self._transport,
-            chat_id=row.lane, user=user, language=self._language(user),
+            chat_id=row.chat, user=user, language=self._language(user), peek=found,
+        )  # fmt: skip
+
+    async def _person(self, sender: Sender, chat: int) -> User:
+        """Who wrote, as the update itself says; the chosen language is what we know of them."""
+        known = await self._people.user(sender.id, chat)
+        return User(
+            sender.id, sender.first_name, sender.last_name, sender.username, sender.language_code,
+            known.language if known else None,
         )  # fmt: skip
 
     def _language(self, user: User | None) -> str:
@@ -186,7 +206,7 @@ class BotRunner:
             return self._decline(row, text)
         if row.kind == "job":
             return []
-        self._end_spinner(run, row)
+        self._end_spinner(run)
         run.effects.text("core", run.chat_id, str(text), None)  # ctx.t gives Markup
         return run.effects.contents
 
@@ -200,7 +220,7 @@ class BotRunner:
             )
         if row.kind not in ("message", "callback_query") or run.chat_id <= 0:
             return []
-        self._end_spinner(run, row)
+        self._end_spinner(run)
         apology = gettext(
             "Something went wrong on our side, and I could not finish that. Nothing you sent is lost.\n\n"
             "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
@@ -210,24 +230,23 @@ class BotRunner:
 
     async def _speaking_run(self, row: InboxRow) -> Run:
         scope.set({"row": row.seq})
-        run = await self._new_run(row, Work(self._services.database, self._services.store, "core"))
-        if run.user is None and row.lane > 0:
-            run.user = await self._people.user(row.lane)
-            run.language = self._language(run.user)
-        return run
+        try:
+            return await self._new_run(row, Work(self._services.database, self._services.store, "core"))
+        except msgspec.ValidationError:  # the update itself is what failed: whoever has this chat is told
+            user = await self._people.user(row.chat, row.chat)
+            return Run(
+                row=row, work=Work(self._services.database, self._services.store, "core"), services=self._services,
+                people=self._people, transport=self._transport, chat_id=row.chat, user=user,
+                language=self._language(user),
+            )  # fmt: skip
 
-    def _end_spinner(self, run: Run, row: InboxRow) -> None:
-        if row.kind == "callback_query":
-            query = msgspec.json.decode(row.payload)["callback_query"]
-            if not self._services.registry.is_auto_answered(query.get("data") or ""):
-                run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query["id"]}))
+    def _end_spinner(self, run: Run) -> None:
+        query = run.peek.callback_query if run.peek is not None else None
+        if query is not None and not self._services.registry.is_auto_answered(query.data or ""):
+            run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query.id}))
 
     @staticmethod
     def _decline(row: InboxRow, text: str) -> list[Content]:
         query = msgspec.json.decode(row.payload)["pre_checkout_query"]
         params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": plain(text)}
         return [Content(effect=Effect(method="answerPreCheckoutQuery", params=params))]
-
-
-def _from_update(person: Any) -> User:
-    return User(person.id, person.first_name, person.last_name, person.username, person.language_code)

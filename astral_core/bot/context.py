@@ -8,17 +8,17 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 import msgspec
 from markupsafe import Markup
 from pydantic import BaseModel
-from telegram.ext import CallbackContext, ExtBot
+from telegram.ext import Application, CallbackContext, ExtBot
 
 from astral_core.bot.buttons import Button, Buttons
 from astral_core.bot.check import ANSWER_LIMIT, utf16
 from astral_core.bot.people import Question, User, save_question
-from astral_core.bot.run import Run
+from astral_core.bot.run import Run, current_run
 from astral_core.db.session import Session
 from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
 from astral_core.errors import CallbackDataError, EffectError, HandlerError, WaitingInTransaction
@@ -37,6 +37,17 @@ class Context(_Base):
     """The handler's side of one unit of work. Valid until the handler returns."""
 
     _run: Run | None = None
+
+    @classmethod
+    def from_update(cls, update: object, application: Application[Any, Any, Any, Any, Any, Any]) -> Self:
+        """Make the context of the run that is under way, without a look into the update's objects."""
+        del update
+        run = current_run.get()
+        if run is None:
+            raise HandlerError("an update reached a handler outside of the inbox's worker.")
+        context = cls(application, chat_id=run.chat_id, user_id=run.user.id if run.user else None)
+        context.bind(run)
+        return context
 
     def bind(self, run: Run) -> None:
         """Attach the run; done by the core before the handler."""
@@ -132,7 +143,7 @@ class Context(_Base):
             return
         await save_question(run.work.session, run.chat_id, run.user.id, run.asked)
         key, asked = (run.chat_id, run.user.id), run.asked
-        run.work.after_commit.append(lambda: run.people.questions.put(key, asked))
+        run.work.after_commit.append(lambda: run.people.keep_question(key, asked))
 
     # --- messages
 

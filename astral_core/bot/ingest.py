@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from astral_core.bot.people import People, User
+from astral_core.bot.people import People
 from astral_core.db.tables import DEAD
 from astral_core.host.registry import Registry
 from astral_core.inbox.envelope import UNREADABLE, Sender, UnreadableUpdate, open_envelope
-from astral_core.inbox.store import NewRow, Store
+from astral_core.inbox.rows import NewRow
+from astral_core.inbox.store import Store
 from astral_core.observe.metrics import Metrics
 
 log = logging.getLogger("astral.bot")
@@ -52,15 +53,11 @@ class Ingest:
             self.metrics.received.labels(envelope.kind).inc()
         if changed and envelope.sender:
             self.people.users.drop(envelope.sender.id)
+            self.people.seen.put(envelope.sender.id, envelope.sender)
         if envelope.callback_id and self.registry.is_auto_answered(envelope.callback_data or ""):
             return envelope.callback_id
         return None
 
     def _changed(self, sender: Sender | None) -> bool:
-        if sender is None:
-            return False
-        known = self.people.users.get(sender.id)
-        if known is None:
-            return True
-        columns = sender.columns()
-        return any(getattr(known, name) != columns[name] for name in User.__slots__ if name in columns)
+        """Whether the database may know this person not at all, or otherwise than now."""
+        return sender is not None and self.people.seen.get(sender.id) != sender

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_dialogs, core_users, now
-from astral_core.inbox.envelope import as_json
+from astral_core.inbox.envelope import Sender, as_json
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -70,24 +70,37 @@ class Lru(Generic[K, V]):
 
 
 class People:
-    """Reads users and questions of this bot."""
+    """Reads users and questions of this bot.
+
+    They are cached while nobody else may write them: on SQLite always, since there is one process; on PostgreSQL
+    while this replica owns the person's own chat (`forget` ends that).
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._shared = not database.is_sqlite
         self.users: Lru[int, User] = Lru()
         self.questions: Lru[tuple[int, int], Question | None] = Lru()
+        self.seen: Lru[int, Sender] = Lru()  # people as this replica has stored them, and as they come in
+        self.blocked: set[int] = set()  # who blocked the bot, of those in the cache
 
-    async def user(self, user_id: int) -> User | None:
-        """The user, or None who never wrote to the bot."""
-        found = self.users.get(user_id)
+    async def user(self, user_id: int, lane: int) -> User | None:
+        """The user, as known in the lane that asks; None who never wrote to the bot."""
+        cached = not self._shared or lane == user_id
+        found = self.users.get(user_id) if cached else None
         if found is None:
-            query = select(*(core_users.c[name] for name in User.__slots__)).where(core_users.c.id == user_id)
+            columns = [core_users.c[name] for name in User.__slots__]
+            query = select(*columns, core_users.c.blocked_at).where(core_users.c.id == user_id)
             async with self._database.engine.connect() as connection:
                 row = (await connection.execute(query)).first()
             if row is None:
                 return None
-            found = User(**row._asdict())
-            self.users.put(user_id, found)
+            *values, blocked_at = row
+            found = User(*values)
+            if blocked_at is not None:
+                self.blocked.add(user_id)
+            if cached:
+                self.users.put(user_id, found)
         return found
 
     async def question(self, chat_id: int, user_id: int) -> Question | None:
@@ -99,8 +112,31 @@ class People:
             )
             async with self._database.engine.connect() as connection:
                 row = (await connection.execute(query)).first()
-            self.questions.put(key, Question(row.route, msgspec.json.decode(row.args)) if row else None)
+            found = Question(row.route, msgspec.json.decode(row.args)) if row else None
+            self.keep_question(key, found)
+            return found
         return self.questions.get(key)
+
+    def keep_question(self, key: tuple[int, int], question: Question | None) -> None:
+        """Cache what a user is asked in a chat, where that is safe."""
+        if not self._shared or key[0] == key[1]:
+            self.questions.put(key, question)
+
+    def forget(self, lane: int) -> None:
+        """This lane may be another replica's from now on."""
+        self.users.drop(lane)
+        self.questions.drop((lane, lane))
+        self.blocked.discard(lane)
+
+    def block(self, user_id: int) -> None:
+        """Telegram says that this user blocked the bot."""
+        self.blocked.add(user_id)
+
+    async def unblock(self, user_id: int) -> None:
+        """The user writes again."""
+        self.blocked.discard(user_id)
+        async with self._database.engine.begin() as connection:
+            await connection.execute(update(core_users).where(core_users.c.id == user_id).values(blocked_at=None))
 
 
 async def save_question(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 import msgspec
 
@@ -15,12 +16,14 @@ log = logging.getLogger("astral.bot")
 HOLD = 25  # seconds that Telegram holds the request open
 
 
-async def poll_forever(transport: Transport, ingest: Ingest, allowed_updates: list[str]) -> None:
-    """Fetch updates until cancelled. An active webhook is removed first, without dropping updates."""
+async def poll_forever(
+    transport: Transport, ingest: Ingest, allowed_updates: list[str], leading: Callable[[], bool]
+) -> None:
+    """Fetch updates while this replica leads. An active webhook is removed first, without dropping updates."""
     await _remove_webhook(transport)
     offset = 0
     pause = 0.0
-    while True:
+    while leading():
         await asyncio.sleep(pause)
         params = {"offset": offset, "timeout": HOLD, "limit": 100, "allowed_updates": allowed_updates}
         try:

@@ -10,11 +10,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegram import Message, Update
+from telegram import Update
 from telegram.ext import Application, BaseHandler
 
 from astral_core.bot.context import Context
-from astral_core.bot.run import Run, current_run
+from astral_core.bot.run import Run
+from astral_core.bot.update import PeekCallback, PeekMessage
 from astral_core.declare import Middleware
 from astral_core.errors import CallbackDataError, HandlerError
 from astral_core.host.callback import split
@@ -22,7 +23,7 @@ from astral_core.host.registry import Bound, Registry
 from astral_core.observe.logs import scope
 
 
-@dataclass
+@dataclass(slots=True)
 class Match:
     """A route with the arguments for its handler; `raw` carries a foreign handler's own check result."""
 
@@ -60,19 +61,18 @@ class Router(BaseHandler[Update, Context, object]):
     ) -> None:
         """Find the route and run it inside the middleware."""
         del check_result
-        run = current_run.get()
-        if run is None:
-            raise HandlerError("an update reached the router outside of the inbox's worker.")
-        context.bind(run)
+        run = context.run
         match = await self.match(update, run)
         if match is None:
             run.route = "ignored"
             return
-        bound = match.bound
         context.args = match.words
-        enter(run, bound)
-        call = self._call(match, update, application, context)
-        await run_chain(self._registry.middleware, update, context, call)
+        enter(run, match.bound)
+        if not self._registry.middleware and match.raw is None:
+            await match.bound.handler(update, context, **match.kwargs)
+        else:
+            call = self._call(match, update, application, context)
+            await run_chain(self._registry.middleware, update, context, call)
         if match.clears_question or run.question_ended or run.asked is not None:
             await context.save_question()
 
@@ -93,40 +93,43 @@ class Router(BaseHandler[Update, Context, object]):
 
     async def match(self, update: Update, run: Run) -> Match | None:
         """The route of `update`; None for updates that nobody wants."""
-        if update.callback_query is not None:
-            return self._callback(update, run)
-        if update.pre_checkout_query is not None:
-            run.arguments["query_id"] = update.pre_checkout_query.id
-            return self._by_payload(self._registry.pre_checkouts, update.pre_checkout_query.invoice_payload)
-        message = update.message
+        found = run.peek
+        if found is None:
+            raise HandlerError("an update reached the router outside of the inbox's worker.")
+        if found.callback_query is not None:
+            return self._callback(found.callback_query, run)
+        if found.pre_checkout_query is not None:
+            run.arguments["query_id"] = found.pre_checkout_query.id
+            return self._by_payload(self._registry.pre_checkouts, found.pre_checkout_query.invoice_payload)
+        message = found.message
         if message is None:
-            return self._raw(update, run)
+            return self._raw(update)
         if message.successful_payment is not None:
             return self._by_payload(self._registry.payments, message.successful_payment.invoice_payload)
         if message.refunded_payment is not None:
             return self._by_payload(self._registry.refunds, message.refunded_payment.invoice_payload)
         return await self._message(update, message, run)
 
-    async def _message(self, update: Update, message: Message, run: Run) -> Match | None:
+    async def _message(self, update: Update, message: PeekMessage, run: Run) -> Match | None:
         question = None
         if run.user is not None:
             question = await run.people.question(run.chat_id, run.user.id)
-        command = self._command(message, run)
+        text = message.text or ""
+        command = self._command(text, run)
         if command is not None:
             command.clears_question = question is not None
             return command
-        is_command = (message.text or "").startswith("/")  # an unknown one: no answer to a question
+        is_command = text.startswith("/")  # an unknown one: no answer to a question
         if question is not None and question.route in self._registry.questions and not is_command:
             return Match(self._registry.questions[question.route], kwargs=question.args, clears_question=True)
-        raw = self._raw(update, run)
+        raw = self._raw(update)
         if raw is not None:
             return raw
-        if message.chat.type != "private":
+        if message.chat is None or message.chat.type != "private":
             return None
         return Match(self._fallback if is_command else self._registry.text or self._fallback)
 
-    def _command(self, message: Message, run: Run) -> Match | None:
-        text = message.text or ""
+    def _command(self, text: str, run: Run) -> Match | None:
         if not text.startswith("/"):
             return None
         word, *words = text.split()
@@ -143,10 +146,7 @@ class Router(BaseHandler[Update, Context, object]):
             return None
         return Match(bound, words=words)
 
-    def _callback(self, update: Update, run: Run) -> Match:
-        query = update.callback_query
-        if query is None:
-            raise HandlerError("no callback query in this update.")
+    def _callback(self, query: PeekCallback, run: Run) -> Match:
         run.callback_id = query.id
         if query.message is not None:
             run.arguments["message_id"] = query.message.message_id
@@ -160,7 +160,6 @@ class Router(BaseHandler[Update, Context, object]):
             return Match(bound, kwargs=bound.codec.parse(values))
         except CallbackDataError:
             # Anybody can send any data: an unreadable button is an expired one, not an error of the plugin.
-            run.answer = "manual" if bound.answer == "manual" else "auto"
             return Match(self._expired)
 
     @staticmethod
@@ -172,8 +171,7 @@ class Router(BaseHandler[Update, Context, object]):
             raise HandlerError(f"no plugin takes payments of {owner!r}. Fix: enable it, then astral inbox retry.")
         return Match(bound)
 
-    def _raw(self, update: Update, run: Run) -> Match | None:
-        del run
+    def _raw(self, update: Update) -> Match | None:
         for plugin, raw in self._registry.raws:
             check = raw.handler.check_update(update)
             if check is not None and check is not False:

@@ -9,12 +9,13 @@ from typing import Any
 from astral_core.bot.effects import Effects
 from astral_core.bot.people import People, Question, User
 from astral_core.bot.transport import Transport
+from astral_core.bot.update import Peek
 from astral_core.host.services import Services
-from astral_core.inbox.store import InboxRow
+from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.work import Work
 
 
-@dataclass
+@dataclass(slots=True)
 class Run:
     """Everything that one handler's `Context` stands on. `plugin` and `route` are set by the router."""
 
@@ -26,6 +27,7 @@ class Run:
     chat_id: int
     user: User | None
     language: str
+    peek: Peek | None = None  # of a Telegram update
     plugin: str = "core"
     route: str = "?"
     kind: str = "?"

@@ -112,7 +112,9 @@ class Transport:
             raise TelegramUnavailable(method, "timed out") from None
         except aiohttp.ClientError as error:
             # The error's own text may hold the URL, and the URL holds the token.
-            raise TelegramUnavailable(method, f"connection failed ({type(error).__name__})") from None
+            reached = not isinstance(error, aiohttp.ClientConnectorError)
+            what = f"connection failed ({type(error).__name__})"
+            raise TelegramUnavailable(method, what, maybe_done=reached) from None
 
 
 class AiohttpRequest(BaseRequest):

@@ -14,7 +14,7 @@ from astral_core.db import migrate
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import Chain, Status
 from astral_core.host.host import load
-from astral_core.inbox.replica import Ownership
+from astral_core.inbox.replica import FileLock
 
 Work = Callable[[Database, Sequence[Chain]], Awaitable[list[Status]]]
 
@@ -39,13 +39,14 @@ def upgrade(as_json: bool) -> None:  # click passes flags so
 
 
 async def _alone(database: Database, chains: Sequence[Chain]) -> list[Status]:
-    ownership = Ownership(database)
-    if database.is_sqlite:
-        await ownership.acquire()
+    if not database.is_sqlite:
+        return await migrate.upgrade(database, chains)  # PostgreSQL's own lock lets one process migrate at a time
+    lock = FileLock(str(database.engine.url.database))
+    lock.acquire()
     try:
         return await migrate.upgrade(database, chains)
     finally:
-        await ownership.release()
+        lock.release()
 
 
 def _run(work: Work) -> list[Status]:

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.tables import DEAD, DEAD_EFFECT, PENDING, UNSENT, core_inbox, core_outbox
 from astral_core.errors import DatabaseError
+from astral_core.inbox.notes import revive
 
 T = TypeVar("T")
 STATES = {0: "pending", 1: "done", 2: "dead"}
@@ -57,10 +58,11 @@ def show(what: str) -> None:
 @click.argument("seq", type=int)
 def retry(seq: int) -> None:
     """Make a dead row pending again; a running bot takes it within half a minute."""
-    values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None}
-    _change(
-        update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == DEAD).values(**values), f"row {seq}"
-    )
+    if not _with_database(lambda database: revive(database, seq)):
+        raise click.ClickException(
+            f"there is no row {seq} that is dead and still has its payload. `astral inbox list --dead` shows them."
+        )
+    click.echo(f"row {seq}: done")
 
 
 @inbox.command("drop")

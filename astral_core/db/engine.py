@@ -58,20 +58,26 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str, pool_size: int = 16) -> Database:
-    """Make the engine for `url`; ConfigError where the URL names neither SQLite nor PostgreSQL."""
+RESERVED = 4  # connections that the inbox holds for itself
+
+
+def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Database:
+    """Make the engine for `url`; ConfigError where the URL names neither SQLite nor PostgreSQL.
+
+    `name` is what PostgreSQL calls its connections (application_name).
+    """
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, pool_size)
     engine = create_async_engine(
         parsed,
-        pool_size=pool_size,
+        pool_size=pool_size + RESERVED,
         max_overflow=0,
         hide_parameters=True,  # what people tell a bot has no place in logs
         pool_timeout=30,
         connect_args={
             "server_settings": {
-                "application_name": "astral",
+                "application_name": name,
                 "tcp_keepalives_idle": "5",
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",

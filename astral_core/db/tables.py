@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     Dialect,
+    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -73,7 +74,8 @@ metadata = plugin_metadata("core")
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER PRIMARY KEY
 
 PENDING, DONE, DEAD = 0, 1, 2
-UNSENT, SENT, DEAD_EFFECT = 0, 1, 2
+UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
+FREE, CLAIMED, ADOPTED = 0, 1, 2  # a lane: nothing is pending; claimed when it was free; claimed with rows pending
 
 
 def _created() -> Column[Any]:
@@ -122,6 +124,43 @@ Index(
     postgresql_where=text("state = 0"),
 )
 Index("ix_core_inbox_done_at", core_inbox.c.done_at)
+
+core_replicas = Table(  # the processes that handle this database's inbox
+    "core_replicas",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(32), nullable=False),  # the application_name of all its connections
+    Column("bot_id", BigInteger, nullable=False),
+    Column("host", String(128), nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("leader", Boolean, nullable=False, default=False),
+    Column("started_at", UtcDateTime, nullable=False, default=now),
+    Column("last_seen", UtcDateTime, nullable=False, default=now),
+)
+
+core_lanes = Table(  # who handles which chat; PostgreSQL only, SQLite has one process
+    "core_lanes",
+    metadata,
+    Column("lane", BigInteger, primary_key=True, autoincrement=False),
+    Column("owner", Integer, ForeignKey("core_replicas.id", ondelete="SET NULL")),
+    Column("epoch", BigInteger, nullable=False),  # counts the claims: what an earlier owner still does is refused
+    Column("arrivals", BigInteger, nullable=False),  # counts the rows: an owner sees that it has missed some
+    Column("state", SmallInteger, nullable=False),
+)
+Index("ix_core_lanes_owner", core_lanes.c.owner, postgresql_where=text("owner IS NOT NULL"))
+Index(
+    "ix_core_lanes_orphan", core_lanes.c.lane, postgresql_where=text("owner IS NULL AND state <> 0"),
+    sqlite_where=text("owner IS NULL AND state <> 0"),
+)  # fmt: skip
+
+core_facts = Table(  # what all replicas must know, one value a name
+    "core_facts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
 
 core_blobs = Table(
     "core_blobs",

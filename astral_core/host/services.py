@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -46,7 +47,7 @@ class Services:
             self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False)
         return self._http
 
-    @property
+    @cached_property
     def languages(self) -> tuple[str, ...]:
         """The languages that the bot speaks."""
         return self.catalogs["core"].languages() if "core" in self.catalogs else (SOURCE_LANGUAGE,)

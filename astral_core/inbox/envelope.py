@@ -14,10 +14,9 @@ import msgspec
 
 from astral_core.db.tables import storable
 from astral_core.errors import InboxError
+from astral_core.inbox.rows import EXPRESS_LANES, express_lane
 
 UNREADABLE = "unreadable"
-EXPRESS = frozenset({"pre_checkout_query", "shipping_query", "inline_query"})
-
 
 # Numbers beyond the database's integers would fail a whole batch of other people's updates.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -101,9 +100,9 @@ def open_envelope(body: bytes) -> Envelope:
     sender = part.sender or part.user
     return Envelope(
         ext_id=str(update_id),
-        lane=_lane(part, sender, update_id),
+        lane=_lane(kind, part, sender, update_id),
         kind=storable(kind, 32),
-        express=kind in EXPRESS,
+        express=kind in EXPRESS_LANES,
         payload=text,
         sender=sender if sender is not None and not sender.is_bot else None,
         callback_id=str(part.id) if kind == "callback_query" else None,
@@ -111,7 +110,9 @@ def open_envelope(body: bytes) -> Envelope:
     )
 
 
-def _lane(part: _Part, sender: Sender | None, update_id: int) -> int:
+def _lane(kind: str, part: _Part, sender: Sender | None, update_id: int) -> int:
+    if kind in EXPRESS_LANES:
+        return express_lane(kind, sender.id if sender is not None else update_id)
     if part.chat is not None:
         return part.chat.id
     if part.message is not None and part.message.chat is not None:

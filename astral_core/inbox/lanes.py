@@ -1,129 +1,274 @@
-"""Lanes: one queue a chat, in order inside, side by side across. No worker ever waits inside a lane."""
+"""Lanes: one queue a chat, in order inside, side by side across. No worker ever waits inside a lane.
+
+What is in memory is a part of what waits in the database: its beginning. A lane that may have missed something is
+`stale` and is read anew before its next step; one with more rows behind those in memory is read when these are done.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import bisect
 import logging
+import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from astral_core.inbox import outbox
+from astral_core.db.tables import CLAIMED
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.store import InboxRow, Store
+from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, is_express
+from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
-ADOPT_EVERY = 30.0  # seconds
 FAILED_DELAY = 1.0  # seconds, after a step that raised
-CHUNK = 1_000
+READ = 50  # rows that are read of a lane at once
+MEMORY = 5_000  # pending rows beyond which a lane keeps one row in memory, the others in the database
+IDLE = 5.0  # seconds that an owned lane may be idle before other replicas may have it
+ADOPT = 200  # lanes that are claimed at once
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Lane:
-    """What is to be done for one chat: first the deliveries, then the rows."""
+    """What is to be done for one chat: first the deliveries, then the rows.
+
+    `epoch` is our claim, `arrivals` the rows that came until now, as far as is known here. `version` counts what was
+    left in the database, so that one who reads it knows whether to read again.
+    """
 
     id: int
+    epoch: int = 0
+    arrivals: int = 0
     rows: list[InboxRow] = field(default_factory=list)
     deliveries: deque[Delivery] = field(default_factory=deque)
     busy: bool = False
     begun: bool = False  # the first row is being handled, or its messages are on their way
     failures: int = 0
-    left: int = 0  # rows that were left in the database, at least 1 while there may be any
+    stale: bool = False
+    more: bool = False
+    version: int = 0
+    inherited: bool = False  # its first row was begun by a process that died, perhaps of it
+    lost: bool = False  # another replica has it
+    idle_since: float = 0.0
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is left in memory."""
-        return not self.rows and not self.deliveries
+        """Whether nothing is to be done."""
+        return not (self.rows or self.deliveries or self.stale or self.more)
 
     def add(self, row: InboxRow) -> None:
         """Put `row` in its place: by seq, but never before a row that was begun."""
         bisect.insort(self.rows, row, lo=1 if self.begun and self.rows else 0, key=lambda item: item.seq)
+
+    def mistrust(self) -> None:
+        """Read this lane anew before its next step."""
+        self.stale = True
+        self.version += 1
 
 
 Step = Callable[[Lane], Awaitable[float]]
 
 
 class Lanes:
-    """Gives lanes that have something to do to a fixed number of workers.
+    """Gives lanes that have something to do to a fixed number of workers; express lanes have a task of their own.
 
     `step(lane)` does the next thing of a lane and returns the seconds to wait before the one after it.
+    `inherit(rows)` is told of the first row of a lane whose process died; `forgotten(lane)` of lanes that may be
+    another replica's from now on.
     """
 
-    def __init__(self, store: Store, step: Step, workers: int, max_lane: int) -> None:
+    def __init__(
+        self, store: Store, step: Step, workers: int, max_lane: int, *,
+        inherit: Callable[[Sequence[InboxRow]], None] | None = None, forgotten: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
         self._store = store
         self._step = step
         self._workers = workers
         self._max_lane = max_lane
+        self._inherit = inherit
+        self._forgotten = forgotten
+        self._shared = not store.database.is_sqlite
         self._lanes: dict[int, Lane] = {}
         self._ready: asyncio.Queue[Lane | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._express: dict[int, asyncio.Task[None]] = {}
+        self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
 
     def __len__(self) -> int:
         return len(self._lanes)
 
+    @property
+    def active(self) -> int:
+        """Lanes with something to do."""
+        return sum(lane.busy for lane in self._lanes.values())
+
     def start(self) -> None:
         """Begin to work."""
-        self._tasks.add(asyncio.create_task(self._adopt_forever(), name="astral-adopt"))
         for number in range(self._workers):
             self._tasks.add(asyncio.create_task(self._work(), name=f"astral-worker-{number}"))
+        for lane in self._lanes.values():
+            if is_express(lane.id) and lane.busy:
+                self._run_express(lane)
 
     async def stop(self, grace: float) -> None:
-        """Finish running steps within `grace` seconds, cancel the rest: their rows stay pending."""
+        """Give away what is not begun, finish running steps within `grace` seconds, cancel the rest."""
         self._stopping = True
-        for task in self._tasks:
-            if task.get_name() == "astral-adopt":
-                task.cancel()
+        for _ in self._tasks:
             self._ready.put_nowait(None)  # idle workers wake up and leave
-        running = {*self._tasks, *self._express.values()}
-        if not running:
-            return
-        _, late = await asyncio.wait(running, timeout=grace)
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
+        await self._give_back([lane for lane in self._lanes.values() if not lane.begun])
+        running = {*self._tasks, *self._express}
+        if running:
+            _, late = await asyncio.wait(running, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._give_back(list(self._lanes.values()))
 
-    def dispatch(self, rows: Sequence[InboxRow]) -> None:
-        """Take committed rows: express ones run at once, the others join their lanes."""
+    async def _give_back(self, lanes: Sequence[Lane]) -> None:
+        """Let other replicas adopt `lanes`; the rows stay pending."""
+        held = [Waiting(lane.id, lane.epoch, lane.arrivals) for lane in lanes]
+        for lane in lanes:
+            self._lose(lane)
+        try:
+            if await self._store.journal.release(held, idle=False):
+                await self._store.journal.announce([Arrival(0, None, 0, 0, 0, 0)])
+        except Exception as error:  # noqa: BLE001  # the others find out by themselves that this process is gone
+            log.warning("lanes could not be given back: %s", type(error).__name__)
+
+    # --- rows come
+
+    def dispatch(self, stored: Stored) -> None:
+        """Take committed rows: of lanes that are ours, and that were not read meanwhile."""
+        if self._shared:
+            welcome = {arrival.lane for arrival in stored.arrivals if self._expects(arrival)}
+            rows = [row for row in stored.rows if row is not None and row.lane in welcome]
+        else:
+            rows = [row for row in stored.rows if row is not None]
         for row in rows:
-            if row.express:
-                self._run_express(row)
-            else:
-                self._join(row)
+            self._join(row)
 
-    def deliver(self, delivery: Delivery) -> None:
-        """Take unsent messages of an earlier process; they go before the lane's rows."""
-        lane = self._lane(delivery.lane)
-        lane.deliveries.append(delivery)
-        self._wake(lane)
+    def _expects(self, arrival: Arrival) -> bool:
+        """Whether the rows of `arrival` follow those that are known here; a gap makes the lane stale."""
+        if arrival.owner is None or arrival.owner != self._store.journal.replica:
+            return False
+        lane = self._lanes.get(arrival.lane)
+        before = arrival.arrivals - arrival.added
+        if lane is None or lane.epoch != arrival.epoch:
+            lane = self._take(arrival.lane, arrival.epoch, before, stale=arrival.state != CLAIMED)
+        if lane.arrivals == before and not lane.stale:
+            lane.arrivals = arrival.arrivals
+            return True
+        if lane.arrivals < arrival.arrivals:
+            lane.mistrust()
+            self._wake(lane)
+        return False
+
+    def _take(self, number: int, epoch: int, arrivals: int, *, stale: bool, inherited: bool = False) -> Lane:
+        """Begin with a lane that was claimed."""
+        old = self._lanes.get(number)
+        if old is not None:
+            self._lose(old)
+        lane = self._lanes[number] = Lane(number, epoch, arrivals, stale=stale, inherited=inherited)
+        return lane
 
     def _join(self, row: InboxRow) -> None:
-        lane = self._lane(row.lane)
-        if lane.left or len(lane.rows) >= self._max_lane:
-            lane.left += 1  # it comes back with `_reload`, after those before it
-        else:
+        lane = self._lanes.get(row.lane)
+        if lane is None:
+            lane = self._lanes[row.lane] = Lane(row.lane)
+        full = len(lane.rows) >= self._max_lane or (lane.rows and self._store.pending > MEMORY)
+        if lane.more or lane.stale or full:
+            lane.more = True
+            lane.version += 1
+        elif all(known.seq != row.seq for known in lane.rows):
             lane.add(row)
         self._wake(lane)
 
-    def _lane(self, number: int) -> Lane:
-        return self._lanes.setdefault(number, Lane(number))
+    def notified(self, lanes: Iterable[int]) -> bool:
+        """Other replicas stored rows of these lanes; False where one of them is unknown here."""
+        known = True
+        for number in lanes:
+            lane = self._lanes.get(number)
+            if lane is None:
+                known = False
+            else:
+                lane.mistrust()
+                self._wake(lane)
+        return known
+
+    async def sync(self, *, inherited: bool = False) -> None:
+        """Compare memory with the database: rows of a commit whose answer was lost, of `astral inbox retry`.
+
+        `inherited`: what is found was begun by an earlier process.
+        """
+        for found in await self._store.journal.waiting():
+            lane = self._lanes.get(found.lane)
+            if lane is None or lane.epoch != found.epoch:
+                lane = self._take(found.lane, found.epoch, found.arrivals, stale=True, inherited=inherited)
+            elif found.arrivals == lane.arrivals:
+                continue
+            lane.mistrust()
+            self._wake(lane)
+
+    async def adopt(self) -> int:
+        """Claim all lanes that wait and have no owner; return how many."""
+        total = 0
+        while not self._stopping and (arrivals := await self._store.journal.adopt(ADOPT)):
+            for arrival in arrivals:
+                lane = self._take(arrival.lane, arrival.epoch, arrival.arrivals, stale=True, inherited=True)
+                self._wake(lane)
+            total += len(arrivals)
+        return total
+
+    # --- lanes go
+
+    def forget_all(self) -> None:
+        """This replica is not known any more: all its lanes are others'. What runs is fenced at its commit."""
+        for lane in list(self._lanes.values()):
+            self._lose(lane)
+
+    def _lose(self, lane: Lane) -> None:
+        lane.lost = True
+        if self._lanes.get(lane.id) is lane:
+            del self._lanes[lane.id]
+            if self._forgotten:
+                self._forgotten(lane.id)
+
+    async def release_idle(self) -> None:
+        """Give lanes back that have been idle for a while, so that the next row is its receiver's."""
+        before = time.monotonic() - IDLE
+        idle = [lane for lane in self._lanes.values() if not lane.busy and lane.idle and lane.idle_since < before]
+        if not idle:
+            return
+        held = [Waiting(lane.id, lane.epoch, lane.arrivals) for lane in idle]
+        released = set(await self._store.journal.release(held, idle=True))
+        for lane in idle:
+            if lane.id in released:
+                self._lose(lane)
+            elif not lane.lost:
+                lane.mistrust()
+                self._wake(lane)
+
+    # --- work
 
     def _wake(self, lane: Lane) -> None:
-        if not lane.busy:
-            lane.busy = True
+        if lane.busy or lane.lost:
+            return
+        lane.busy = True
+        if not is_express(lane.id):
             self._ready.put_nowait(lane)
+        elif self._tasks:
+            self._run_express(lane)
 
-    def _run_express(self, row: InboxRow) -> None:
-        task = asyncio.create_task(self._drain(Lane(row.lane, [row], busy=True)), name=f"astral-express-{row.seq}")
-        self._express[row.seq] = task
-        task.add_done_callback(lambda _: self._express.pop(row.seq, None))
+    def _run_express(self, lane: Lane) -> None:
+        task = asyncio.create_task(self._drain(lane), name=f"astral-express-{lane.id}")
+        self._express.add(task)
+        task.add_done_callback(self._express.discard)
 
     async def _drain(self, lane: Lane) -> None:
-        while not lane.idle and not self._stopping:
+        while not lane.idle and not lane.lost and not self._stopping:
             delay = await self._attempt(lane)
-            await asyncio.sleep(delay)  # the pause that the step asked for, no polling
+            if delay:
+                await asyncio.sleep(delay)  # the pause that the step asked for, no polling
+        self._rest(lane)
 
     async def _work(self) -> None:
         while True:
@@ -131,23 +276,30 @@ class Lanes:
             if lane is None or self._stopping:
                 return
             delay = await self._attempt(lane)
-            while not delay and self._is_last_word(lane):
+            while not delay and lane.deliveries and not lane.lost:  # the same row's messages
                 delay = await self._attempt(lane)
-            self._next(lane, delay)
+            if lane.lost or lane.idle:
+                self._rest(lane)
+            elif delay > 0:
+                asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, lane)
+            else:
+                self._ready.put_nowait(lane)
 
-    def _is_last_word(self, lane: Lane) -> bool:
-        """Whether the bot stops while messages of a handler that has just run are still to go out."""
-        return self._stopping and bool(lane.deliveries)
+    def _rest(self, lane: Lane) -> None:
+        lane.busy = False
+        lane.idle_since = time.monotonic()
+        if not self._shared and lane.idle and self._lanes.get(lane.id) is lane:
+            del self._lanes[lane.id]
 
     async def _attempt(self, lane: Lane) -> float:
-        """Do one step of `lane`; whatever it raises, the worker lives on."""
+        """Do one thing in `lane`; whatever it raises, the worker lives on."""
         delay = 0.0
         try:
-            if not lane.idle:
+            if not lane.deliveries and (lane.stale or (lane.more and not lane.rows)):
+                await self._read(lane)
+            elif lane.rows or lane.deliveries:
                 lane.begun = True
                 delay = await self._step(lane)
-            if lane.idle and lane.left:
-                await self._reload(lane)
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
@@ -157,47 +309,18 @@ class Lanes:
         lane.begun = bool(lane.deliveries)
         return delay
 
-    def _next(self, lane: Lane, delay: float) -> None:
-        if lane.idle and not lane.left:
-            del self._lanes[lane.id]
-        elif delay > 0:
-            asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, lane)
-        else:
-            self._ready.put_nowait(lane)
-
-    async def _reload(self, lane: Lane) -> None:
-        known = lane.left
-        lane.begun = False
-        rows = await self._store.load(lane.id, 0, self._max_lane)  # all that this lane had in memory has ended
-        for row in rows:
-            lane.add(row)
-        lane.left += bool(rows) - known  # rows that came meanwhile are among them or behind them: look again
-
-    async def adopt(self) -> None:
-        """Take what is pending or unsent in the database and held by nobody here.
-
-        Such rows come from a commit whose answer was lost, from an owner before us that ended late, from
-        `astral inbox retry`. What is held is looked up between two queries: a row that ended meanwhile is not in
-        the second, one that comes now is not in the first.
-        """
-        pending, unsent = await self._store.pending_keys(), await outbox.unsent_seqs(self._store.database)
-        held = {row.seq for lane in self._lanes.values() for row in lane.rows} | self._express.keys()
-        sending = {delivery.seq for lane in self._lanes.values() for delivery in lane.deliveries}
-        waiting = {number for number, lane in self._lanes.items() if lane.left}
-        strays = [seq for seq, lane in pending if seq not in held and lane not in waiting]
-        if strays:
-            log.info("%d pending rows were held by nobody", len(strays))
-            for start in range(0, len(strays), CHUNK):
-                self._store.accept(await self._store.load_seqs(strays[start : start + CHUNK]))
-        unsent = [seq for seq in unsent if seq not in sending and seq not in held]
-        if unsent:
-            for delivery in await outbox.load_unsent(self._store.database, unsent[:CHUNK]):
-                self.deliver(delivery)
-
-    async def _adopt_forever(self) -> None:
-        while not self._stopping:
-            await asyncio.sleep(ADOPT_EVERY)
-            try:
-                await self.adopt()
-            except Exception:
-                log.exception("could not look for rows that are held by nobody; it is tried again")
+    async def _read(self, lane: Lane) -> None:
+        """Take from the database what waits: all of it that fits, in place of what is in memory."""
+        version, limit = lane.version, min(READ, self._max_lane)
+        found = await self._store.journal.load(lane.id, lane.epoch, limit)
+        if found is None:
+            self._lose(lane)
+            return
+        lane.rows[:] = found.rows
+        lane.deliveries.extend(found.deliveries)
+        lane.arrivals = found.arrivals
+        lane.stale = lane.stale and lane.version != version
+        lane.more = len(found.rows) == limit or lane.version != version
+        if lane.inherited and self._inherit:
+            self._inherit(found.rows[:1])
+        lane.inherited = False

@@ -1,22 +1,27 @@
-"""Retention: done rows are kept for dedupe, then deleted in batches that hold no lock for long."""
+"""Retention: done rows are kept for dedupe, dead ones for a retry; then they go, in small batches."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.tables import DONE, core_blobs, core_inbox, core_outbox, now
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_inbox, core_outbox, now
 from astral_core.inbox.store import Store
 
 BATCH = 2_000
 
 
-async def purge(store: Store, keep_hours: int) -> int:
-    """Delete rows done more than `keep_hours` ago, and files of dropped messages; return how many rows."""
+async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int) -> int:
+    """Delete rows done more than `keep_done_hours` ago, and what people wrote in rows dead for `keep_dead_hours`.
+
+    A dead row itself stays for its owner to see, without its payload. Return how many rows were deleted.
+    """
+    dead = now() - timedelta(hours=keep_dead_hours)
+    await store.write(lambda connection: _forget_dead(connection, dead))
     await store.write(_drop_blobs)
-    before = now() - timedelta(hours=keep_hours)
+    before = now() - timedelta(hours=keep_done_hours)
     old = (
         select(core_inbox.c.seq)
         .where(core_inbox.c.state == DONE, core_inbox.c.done_at < before)
@@ -32,6 +37,17 @@ async def purge(store: Store, keep_hours: int) -> int:
         total += deleted
         if deleted < BATCH:
             return total
+
+
+async def _forget_dead(connection: AsyncConnection, before: object) -> None:
+    rows = (
+        core_inbox.c.state == DEAD,
+        core_inbox.c.payload.is_not(None),
+        func.coalesce(core_inbox.c.done_at, core_inbox.c.received_at) < before,
+    )
+    await connection.execute(update(core_inbox).where(*rows).values(payload=None))
+    messages = (core_outbox.c.state == DEAD_EFFECT, core_outbox.c.created_at < before)
+    await connection.execute(delete(core_outbox).where(*messages))
 
 
 async def _drop_blobs(connection: AsyncConnection) -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from astral_core.db.engine import Database
 from astral_core.db.session import Session
+from astral_core.inbox.effect import Content
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.store import InboxRow, NewRow, Store
+from astral_core.inbox.rows import InboxRow, NewRow, Stored
+from astral_core.inbox.store import Store
 
 INTERNAL = "internal"
 KEY_WIDTH = 255
@@ -56,27 +60,43 @@ class Work:
         if self._session is not None and not self._session.wrote:
             await self._session.rollback()
 
-    async def commit(self) -> list[InboxRow]:
-        """Commit everything, hand the new rows to their lanes, run the after-commit callbacks."""
-        stored: list[InboxRow] = []
+    async def commit(self, row: InboxRow | None = None, epoch: int = 0, contents: Sequence[Content] = ()) -> None:
+        """Commit everything: the writes, the end of `row` and its messages; hand new rows out, run the callbacks.
+
+        Raises Fenced where `row` is not this process's to end any more.
+        """
+        journal, stored = self._store.journal, Stored([])
         try:
-            if self.rows:
-                connection = await self.session.connection()
-                stored = [row for row in await self._store.insert(connection, self.rows) if row is not None]
+            if self.rows or row is not None:
+                connection = await self._begun()
+                if row is not None:
+                    await journal.finish(connection, row, epoch, contents)
+                if self.rows:
+                    stored = await journal.insert(connection, self.rows)
             if self._session is not None:
                 await self._session.commit()
         except BaseException:
-            self._store.give_up(stored)
+            journal.handed(stored)
             raise
         self.rows.clear()
         self._store.accept(stored)
+        self._call_back()
+
+    async def _begun(self) -> AsyncConnection:
+        """The session's connection in a transaction that may write."""
+        await self.session.flush()
+        connection = await self.session.connection()
+        if not self.session.mark.wrote:
+            await connection.exec_driver_sql("SELECT 1")  # no compiled SELECT, and so a write for the engine
+        return connection
+
+    def _call_back(self) -> None:
         for callback in self.after_commit:
             try:
                 callback()
             except Exception:  # the commit stands: its messages must go out, and nothing may run again
                 log.exception("plugin %r: its after-commit callback failed", self.plugin)
         self.after_commit.clear()
-        return stored
 
     async def close(self) -> None:
         """Roll back what was not committed and close the session for good."""

@@ -11,21 +11,33 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from astral_core import failpoint
 from astral_core.db.engine import Database, may_pass
 from astral_core.db.tables import now
 from astral_core.declare import Handled
-from astral_core.errors import DatabaseError, Fenced, HandlerFailed, Refuse, TelegramThrottled, TelegramUnavailable
-from astral_core.inbox import outbox
-from astral_core.inbox.effect import Content, Sender, Sent
+from astral_core.errors import (
+    AstralError,
+    DatabaseError,
+    Fenced,
+    HandlerFailed,
+    Refuse,
+    TelegramThrottled,
+    TelegramUnavailable,
+)
+from astral_core.inbox import notes
+from astral_core.inbox.deliver import Deliverer
+from astral_core.inbox.effect import Content
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.store import InboxRow, Store, mark_attempt, mark_crashes, mark_dead, mark_done
+from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.store import Store
 from astral_core.inbox.work import Work
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
@@ -36,8 +48,8 @@ ATTEMPTS = 2
 CRASHES = 2
 ALONE_DELAY = 0.1  # seconds
 BUG_DELAY = 0.5
+EXPRESS_LIFE = 8.0  # seconds: Telegram drops a payment that is not answered within 10
 SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
-SHORT_LIVED = frozenset({"callback_query", "pre_checkout_query", "shipping_query", "inline_query"})
 
 
 @dataclass
@@ -87,34 +99,31 @@ def _failure(what: str, cause: BaseException) -> HandlerFailed:
 
 @dataclass
 class Worker:
-    """Does the next thing of a lane: sends messages, or runs the first row."""
+    """Does the next thing of a lane: sends messages, or runs the first row.
+
+    `handled` is told of every row, `fenced` of work that was rolled back because the row was another's by then.
+    """
 
     database: Database
     store: Store
     runner: Runner
-    sender: Sender
-    bot_id: int
+    deliverer: Deliverer
     handler_timeout: float
     handled: Callable[[Handled], None] | None = None
+    fenced: Callable[[], None] | None = None
     started: datetime = field(default_factory=now)
-    _inherited: set[int] = field(default_factory=set)  # lanes whose first row is known
     _suspects: set[int] = field(default_factory=set)
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def inherit(self, rows: Sequence[InboxRow]) -> None:
-        """Take note of `rows` of an earlier process, in order: it may have died of the first one of a lane."""
-        self.started = now()  # a row's life counts from here: while no process lived nobody could try
-        for row in rows:
-            if row.express or row.lane not in self._inherited:
-                self._suspects.add(row.seq)
-            if not row.express:
-                self._inherited.add(row.lane)
+        """Take note of the first rows of lanes whose process died, perhaps of one of them."""
+        self._suspects.update(row.seq for row in rows)
 
     async def step(self, lane: Lane) -> float:
         """Do one thing; return the seconds to wait before the next."""
         scope.set(None)  # a log line of this row must not name the last one's plugin
         if lane.deliveries:
-            return await self._deliver(lane, lane.deliveries[0])
+            return await self.deliverer.deliver(lane)
         row = lane.rows[0]
         if self._suspects and row.seq in self._suspects:
             return await self._run_suspect(lane, row)
@@ -134,32 +143,34 @@ class Worker:
         if row.crashes and self._alone.locked():
             return ALONE_DELAY  # no worker waits inside a lane
         async with self._alone if row.crashes else nullcontext():
-            await self.store.write(lambda connection: connection.execute(mark_crashes(row.seq, row.crashes + 1)))
+            await self.store.write(lambda connection: connection.execute(notes.crashes(row.seq, row.crashes + 1)))
             try:
                 return await self._run(lane, row)
             finally:
                 if any(other.seq == row.seq for other in lane.rows[:1]):  # it runs again, or its messages go out
-                    await self.store.write(lambda connection: connection.execute(mark_crashes(row.seq, 0)))
+                    await self.store.write(lambda connection: connection.execute(notes.crashes(row.seq, 0)))
 
     async def _run(self, lane: Lane, row: InboxRow) -> float:
         outcome = Outcome()
         started = time.perf_counter()
         work = Work(self.database, self.store, "core")
+        if failpoint.armed:
+            failpoint.hit("worker.before_run")
         try:
-            async with asyncio.timeout(self.handler_timeout):
+            async with asyncio.timeout(EXPRESS_LIFE if row.express else self.handler_timeout):
                 await self.runner.run(row, work, outcome)
-            delivery = await self._commit(row, work, outcome)
+            delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
             await work.close()
             contents = await self._words(self.runner.refusal(row, refusal.text), row)
-            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False)
+            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False, epoch=lane.epoch)
             self._tell(row, outcome, "refused", started)
-        except Fenced:
-            log.warning("row %d was ended by somebody else; its effects here are rolled back", row.seq)
-            await work.close()
-            left = await outbox.load_unsent(self.database, [row.seq])  # a commit of ours whose answer was lost
-            self._ended(lane, row)
-            lane.deliveries.extend(left)
+        except Fenced as fenced:
+            log.warning("%s; its effects here are rolled back", fenced)
+            self.deliverer.ended(lane, row.seq)
+            lane.mistrust()  # it may be a commit of ours whose answer was lost: then its messages are unsent
+            if self.fenced:
+                self.fenced()
             return 0
         except asyncio.CancelledError as error:
             await work.close()
@@ -180,38 +191,41 @@ class Worker:
             self._tell(row, outcome, "ok", started)
         finally:
             await work.close()
-        lane.failures = 0
-        if delivery.recorded:
-            self._ended(lane, row)
-        lane.deliveries.append(delivery)
+        self._handed_over(lane, row, delivery)
         return 0
 
-    async def _commit(self, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
-        contents = dict(enumerate(outcome.contents))
-        if not work.wrote:
-            return Delivery(row.seq, row.lane, contents, recorded=False)
-        connection = await work.session.connection()
-        await self._finish(connection, row)
-        await outbox.record(connection, row.seq, row.lane, outcome.contents)
-        await work.commit()
-        return Delivery(row.seq, row.lane, contents, recorded=True)
+    def _handed_over(self, lane: Lane, row: InboxRow, delivery: Delivery) -> None:
+        lane.failures = 0
+        delivery.doubtful = row.seq in self._suspects and not delivery.recorded
+        if delivery.recorded:
+            self.deliverer.ended(lane, row.seq)
+        lane.deliveries.append(delivery)
+
+    async def _commit(self, lane: Lane, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
+        if failpoint.armed:
+            failpoint.hit("worker.before_commit")
+        contents = outcome.contents
+        recorded = work.wrote or any(content.effect.on_doubt == "drop" for content in contents)
+        if recorded:
+            await work.commit(row, lane.epoch, contents)
+            if failpoint.armed:
+                self._lose_the_answer()
+                failpoint.hit("worker.committed")
+        return Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=recorded, epoch=lane.epoch)
 
     @staticmethod
-    async def _finish(connection: AsyncConnection, row: InboxRow) -> None:
-        result = await connection.execute(mark_done(row.seq))
-        if result.rowcount != 1:
-            raise Fenced(f"row {row.seq} is not pending")
-
-    def _ended(self, lane: Lane, row: InboxRow) -> None:
-        lane.rows.remove(row)
-        self.store.pending -= 1
+    def _lose_the_answer() -> None:
+        """The failpoint's failure looks like that of a connection that broke after the commit."""
+        try:
+            failpoint.hit("worker.commit_lost")
+        except AstralError as error:
+            raise ConnectionError("the connection broke after the commit") from error
 
     async def _failed(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> float:
         """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
         age = (now() - max(row.received_at, self.started)).total_seconds()
-        life = SHORT_LIFE if row.kind in SHORT_LIVED else LONG_LIFE
         lane.failures += 1
-        if is_infrastructure(error) and (age < life or lane.failures < ATTEMPTS):
+        if is_infrastructure(error) and (age < _life(row) or lane.failures < ATTEMPTS):
             delay = float(getattr(error, "retry_after", min(0.25 * 2**lane.failures, 15.0)))
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self._tell(row, outcome, "retry", started)
@@ -219,8 +233,9 @@ class Worker:
         attempts = row.attempts + 1
         if not is_infrastructure(error) and attempts < ATTEMPTS and not row.express:
             log.warning("row %d failed in plugin %r, route %r; one more try", row.seq, outcome.plugin, outcome.route)
-            await self.store.write(lambda connection: connection.execute(mark_attempt(row.seq, attempts)))
-            lane.rows[lane.rows.index(row)] = replace(row, attempts=attempts)
+            await self.store.write(lambda connection: connection.execute(notes.attempt(row.seq, attempts)))
+            if row in lane.rows:
+                lane.rows[lane.rows.index(row)] = msgspec.structs.replace(row, attempts=attempts)
             self._tell(row, outcome, "retry", started)
             return BUG_DELAY
         await self._bury(lane, row, outcome, error, started)
@@ -233,19 +248,23 @@ class Worker:
         contents = await self._words(self.runner.apology(row, error_id), row)
 
         async def bury(connection: AsyncConnection) -> bool:
-            dead = mark_dead(row.seq, error_id, f"{where}: {type(error).__name__}: {error}")
+            dead = notes.dead(row.seq, error_id, f"{where}: {type(error).__name__}: {error}")
             if (await connection.execute(dead)).rowcount != 1:
                 return False
-            await outbox.record(connection, row.seq, row.lane, contents)
+            if contents:
+                await self.store.journal.record(connection, row.seq, row.lane, contents)
             return True
 
         buried = await self.store.write(bury)
-        self._ended(lane, row)
+        self.deliverer.ended(lane, row.seq)
         lane.failures = 0
         if not buried:
             log.warning("row %d was ended by somebody else; it is not buried", row.seq)
+            lane.mistrust()
             return
-        lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
+        lane.deliveries.append(
+            Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True, epoch=lane.epoch)
+        )
         self._tell(row, outcome, "dead", started, error_id)
 
     @staticmethod
@@ -262,72 +281,22 @@ class Worker:
     def _tell(
         self, row: InboxRow, outcome: Outcome, result: str, started: float, error_id: str | None = None
     ) -> None:
-        ms = (time.perf_counter() - started) * 1000
-        age = (now() - row.received_at).total_seconds() * 1000
         if self.handled is None:
             return
+        ms = (time.perf_counter() - started) * 1000
+        age = (now() - row.received_at).total_seconds() * 1000
         self.handled(
             Handled(
-                plugin=outcome.plugin,
-                route=outcome.route,
-                kind=outcome.kind,
-                outcome=result,
-                ms=round(ms, 3),
-                wait_ms=round(max(age - ms, 0.0), 3),
-                at=time.time(),
-                user_id=outcome.user_id,
-                chat_id=row.lane,
+                plugin=outcome.plugin, route=outcome.route, kind=outcome.kind, outcome=result, ms=round(ms, 3),
+                wait_ms=round(max(age - ms, 0.0), 3), at=time.time(), user_id=outcome.user_id, chat_id=row.chat,
                 update_id=int(row.ext_id) if row.source.startswith("tg:") and row.ext_id.isdigit() else None,
                 error_id=error_id,
             )
-        )
+        )  # fmt: skip
 
-    async def _deliver(self, lane: Lane, delivery: Delivery) -> float:
-        """Send the next message of `delivery`; where all are through, end it."""
-        n = delivery.next
-        if n is not None:
-            try:
-                sent = await self.sender.send(delivery.contents[n], delivery.results)
-            except TelegramThrottled as error:
-                return error.retry_after
-            except TelegramUnavailable as error:
-                delivery.tries += 1
-                if time.monotonic() - delivery.started < LONG_LIFE:
-                    return min(0.25 * float(2**delivery.tries), 15.0)
-                sent = Sent(refused=f"gave up: {error}")
-            except Exception as error:
-                if is_infrastructure(error):
-                    raise
-                log.exception("row %d: message %d could not be sent", delivery.seq, n)
-                sent = Sent(refused=f"{type(error).__name__}: {error}")
-            delivery.results[n] = sent
-            delivery.unmarked.append(n)
-        if delivery.recorded or delivery.next is None:
-            await self._mark(delivery)
-        if delivery.next is None:
-            lane.deliveries.popleft()
-            if not delivery.recorded and lane.rows and lane.rows[0].seq == delivery.seq:
-                self._ended(lane, lane.rows[0])
-        return 0
 
-    async def _mark(self, delivery: Delivery) -> None:
-        numbers = list(delivery.unmarked)
-        error_id = new_error_id()
-        refused = [n for n in numbers if delivery.results[n].refused]
-        for n in refused:
-            effect = delivery.contents[n].effect
-            log.error(
-                "error %s: %s of plugin %r was refused: %s",
-                error_id, effect.method, effect.plugin, delivery.results[n].refused,
-            )  # fmt: skip
-
-        async def mark(connection: AsyncConnection) -> None:
-            await outbox.remember(connection, self.bot_id, [delivery.results[n] for n in numbers])
-            if delivery.recorded:
-                await outbox.mark_sent(connection, delivery, numbers, error_id)
-                return
-            await outbox.record_dead(connection, delivery, refused, error_id)
-            await connection.execute(mark_done(delivery.seq))
-
-        await self.store.write(mark)
-        delivery.unmarked.clear()
+def _life(row: InboxRow) -> float:
+    """For how many seconds a row is worth trying."""
+    if row.express:
+        return EXPRESS_LIFE
+    return SHORT_LIFE if row.kind == "callback_query" else LONG_LIFE

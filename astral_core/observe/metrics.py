@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import platform
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from astral_core._version import __version__
 from astral_core.declare import Handled
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+# The objects of the Bot API's Update (10.3), and the rows that the core makes itself. Telegram adds kinds, and who
+# knows the secret may invent them: as a label each would be a time series for ever.
+_KINDS = frozenset({
+    "message", "edited_message", "channel_post", "edited_channel_post", "business_connection", "business_message",
+    "edited_business_message", "deleted_business_messages", "message_reaction", "message_reaction_count",
+    "inline_query", "chosen_inline_result", "callback_query", "shipping_query", "pre_checkout_query",
+    "purchased_paid_media", "poll", "poll_answer", "my_chat_member", "chat_member", "chat_join_request", "chat_boost",
+    "removed_chat_boost", "unreadable", "empty", "step", "event", "job",
+})  # fmt: skip
+
+
+def known_kind(kind: str) -> str:
+    """`kind` where the Bot API or the core has it, else "other": the values of a label must be few."""
+    return kind if kind in _KINDS else "other"
 
 
 class Metrics:
@@ -14,44 +33,76 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.received = Counter(
-            "astral_updates_received", "Updates stored in the inbox", ["kind"], registry=self.registry
+        self._rows: dict[tuple[str, str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._ingest()
+        self._handlers()
+        self._replica()
+        self._telegram()
+        self._process()
+
+    def _ingest(self) -> None:
+        self.received = self._counter("astral_updates_received", "Updates committed to the inbox", "kind")
+        self.duplicates = self._counter("astral_updates_duplicate", "Updates that were in the inbox already")
+        self.rejected = self._counter("astral_updates_rejected", "Posts and bodies that are not taken", "reason")
+        sizes = (1, 2, 5, 10, 50, 100, 500)
+        self.batch = self._histogram("astral_ingest_batch_size", "Operations that one commit serves", buckets=sizes)
+        self.commit_seconds = self._histogram("astral_ingest_commit_seconds", "Time of one commit of the inbox")
+
+    def _handlers(self) -> None:
+        labels = ("plugin", "route", "outcome")
+        self.done = self._counter("astral_updates_done", "Rows handled: ok, refused, retry or dead", *labels)
+        self.wait = self._histogram("astral_update_wait_seconds", "From the receipt of a row to its handler")
+        self.handler = self._histogram("astral_handler_seconds", "Time in the handler", "plugin", "route")
+
+    def _replica(self) -> None:
+        gauge = self._gauge
+        self.pending = gauge("astral_inbox_pending", "Rows that are not handled yet")
+        self.oldest_pending = gauge("astral_inbox_oldest_pending_seconds", "Age of the oldest of these rows")
+        self.dead_letters = gauge("astral_dead_letters", "Rows that were given up; see `astral inbox list --dead`")
+        self.outbox_pending = gauge("astral_outbox_pending", "Committed messages that are not sent yet")
+        self.doubtful = self._counter(
+            "astral_outbox_doubtful", "Messages of which a crash left open whether Telegram has taken them"
         )
-        self.duplicates = Counter("astral_updates_duplicate", "Updates delivered again", registry=self.registry)
-        self.rejected = Counter(
-            "astral_updates_rejected", "Posts that were not stored", ["reason"], registry=self.registry
+        self.lanes = gauge("astral_lanes", "Chats that have something to do here")
+        self.lanes_owned = gauge("astral_lanes_owned", "Chats that this process has claimed")
+        self.fenced = self._counter("astral_fenced", "Rows whose end came too late: another process had ended them")
+        self.takeovers = self._counter("astral_takeovers", "Lanes taken over from processes that went away")
+        self.replicas = gauge("astral_replicas", "Processes that serve this database")
+        self.pool_in_use = gauge("astral_db_pool_in_use", "Connections to the database that are in use")
+
+    def _telegram(self) -> None:
+        self.telegram_requests = self._counter(
+            "astral_telegram_requests", "Calls of the Bot API; code 0: no answer", "method", "code"
         )
-        self.done = Counter(
-            "astral_updates_done", "Handled rows", ["plugin", "route", "outcome"], registry=self.registry
+        self.telegram_seconds = self._histogram(
+            "astral_telegram_request_seconds", "Time of a call of the Bot API", "method"
         )
-        self.wait = Histogram(
-            "astral_update_wait_seconds", "From receipt to the handler", buckets=_SECONDS, registry=self.registry
-        )
-        self.handler = Histogram(
-            "astral_handler_seconds", "Handler time", ["plugin", "route"], buckets=_SECONDS, registry=self.registry
-        )
-        self.batch = Histogram(
-            "astral_ingest_batch_size",
-            "Operations a commit",
-            buckets=(1, 2, 5, 10, 50, 100, 500),
-            registry=self.registry,
-        )
-        self.pending = Gauge("astral_inbox_pending", "Rows not yet done", registry=self.registry)
-        self.lanes = Gauge("astral_lanes", "Chats with something to do", registry=self.registry)
-        self.lag = Histogram(
-            "astral_event_loop_lag_seconds",
-            "How late the loop's heartbeat is",
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.blocked = Counter(
-            "astral_event_loop_blocked", "Times the loop was blocked", ["plugin"], registry=self.registry
-        )
+
+    def _process(self) -> None:
+        self.lag = self._histogram("astral_event_loop_lag_seconds", "How late the event loop's heartbeat is")
+        self.blocked = self._counter("astral_event_loop_blocked", "Times the event loop was blocked", "plugin")
+        self.build_info = self._gauge("astral_build_info", "1; the labels say what runs", "version", "python")
+        self.build_info.labels(__version__, platform.python_version()).set(1)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = _SECONDS) -> Histogram:
+        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def handled(self, item: Handled) -> None:
         """Count one handled row."""
-        self.done.labels(item.plugin, item.route, item.outcome).inc()
-        self.handler.labels(item.plugin, item.route).observe(item.ms / 1000)
+        key = (item.plugin, item.route, item.outcome)
+        found = self._rows.get(key)
+        if found is None:  # `labels` takes a lock and builds a tuple of strings: once for each route is enough
+            found = self.done.labels(*key).inc, self.handler.labels(*key[:2]).observe
+            self._rows[key] = found
+        count, observe = found
+        count()
+        observe(item.ms / 1000)
         self.wait.observe(item.wait_ms / 1000)
 
     def render(self) -> bytes:

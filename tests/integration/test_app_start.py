@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -16,7 +16,7 @@ from astral_core.app import App, build
 from astral_core.config import load_settings
 from astral_core.errors import PluginLoadError
 from astral_core.host.state import Plugin, State
-from astral_core.inbox.store import InboxRow, Store
+from astral_core.inbox.sqlite import SqliteJournal
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.testkit.bot import BotKit, bot_kit
 
@@ -225,18 +225,18 @@ async def test_rows_that_come_while_the_backlog_is_read_are_handled_once_and_in_
             await post(kit, make_update(f"/note {number}"))
         await kit.stop()
         assert seen == []
-        load = Store.load
+        load = SqliteJournal.load
         extra = [make_update(f"/note {number}") for number in (3, 4)]
 
-        async def load_slowly(self: Store, lane: int | None, after: int, limit: int) -> Sequence[InboxRow]:
+        async def load_slowly(self: SqliteJournal, lane: int, epoch: int, limit: int) -> Any:
             if extra:
                 await post(kit, extra.pop(0))
-            rows = await load(self, lane, after, limit)
+            found = await load(self, lane, epoch, limit)
             if extra:
                 await post(kit, extra.pop(0))
-            return rows
+            return found
 
-        monkeypatch.setattr(Store, "load", load_slowly)
+        monkeypatch.setattr(SqliteJournal, "load", load_slowly)
         await kit.start()
         try:
             await until(lambda: len(seen) >= 5)

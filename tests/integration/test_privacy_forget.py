@@ -9,8 +9,11 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from astral_core import Context, Routes, Update
+from astral_core.db.engine import open_database
+from astral_core.db.migrate import CORE, upgrade
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_inbox, core_outbox
 from astral_core.host.state import Plugin
+from astral_core.privacy import _forget_dead
 from astral_playground.testkit.bot import bot_kit
 
 MakePlugin = Callable[..., Plugin]
@@ -31,7 +34,7 @@ async def test_forget_takes_the_words_out_of_dead_letters(database_url: str) -> 
         await anna.wait_for()
         effect = {"seq": 900_001, "plugin": "moon", "effect": '{"method": "sendMessage", "params": {}}'}
         async with kit.running.database.engine.begin() as connection:
-            rows = [dead_row(1, anna.id), dead_row(2, 5), dead_row(3, anna.id, PENDING)]
+            rows = [dead_row(1, anna.id), dead_row(2, 5)]
             await connection.execute(insert(core_inbox), rows)
             dead = [{**effect, "n": n, "lane": lane, "state": DEAD_EFFECT} for n, lane in enumerate((anna.id, 5))]
             await connection.execute(insert(core_outbox), dead)
@@ -40,15 +43,27 @@ async def test_forget_takes_the_words_out_of_dead_letters(database_url: str) -> 
         await anna.press(question.buttons[0], message=question)
         await anna.wait_for("/start")
         async with kit.running.database.engine.connect() as connection:
-            rows_of_test = select(core_inbox).where(core_inbox.c.ext_id.in_(["x1", "x2", "x3"]))
+            rows_of_test = select(core_inbox).where(core_inbox.c.ext_id.in_(["x1", "x2"]))
             query = rows_of_test.order_by(core_inbox.c.ext_id)
-            mine, others, waiting = (await connection.execute(query)).all()
+            mine, others = (await connection.execute(query)).all()
             left = await connection.scalars(select(core_outbox.c.lane).where(core_outbox.c.seq == 900_001))
             lanes = left.all()
         assert (mine.state, mine.payload, mine.error) == (DONE, None, None)
         assert (others.state, others.payload) == (DEAD, PAYLOAD)
-        assert (waiting.state, waiting.payload) == (PENDING, PAYLOAD)
         assert lanes == [5]
+
+
+async def test_forget_leaves_what_is_still_to_be_handled(sqlite_url: str) -> None:
+    """A payment that came in meanwhile is settled all the same."""
+    database = open_database(sqlite_url)
+    await upgrade(database, [CORE])
+    async with database.engine.begin() as connection:
+        await connection.execute(insert(core_inbox).values(dead_row(3, 7, PENDING)))
+        for statement in _forget_dead(7):
+            await connection.execute(statement)
+        left = (await connection.execute(select(core_inbox.c.state, core_inbox.c.payload))).one()
+    assert tuple(left) == (PENDING, PAYLOAD)
+    await database.dispose()
 
 
 async def test_a_text_handler_cannot_edit_the_users_own_message(sqlite_url: str, make_plugin: MakePlugin) -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astral_core.inbox.envelope import EXPRESS, Envelope, Sender, UnreadableUpdate, as_json, open_envelope
+from astral_core.inbox.envelope import Envelope, Sender, UnreadableUpdate, as_json, open_envelope
+from astral_core.inbox.rows import EXPRESS_LANES, chat_of, is_express
 
 ANNA = {"id": 1001, "is_bot": False, "first_name": "Anna", "language_code": "ru"}
 PRIVATE = {"id": 1001, "type": "private", "first_name": "Anna"}
@@ -131,9 +132,10 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
 def test_kind_lane_and_sender(kind: str, part: dict[str, Any], lane: int, sender: int | None) -> None:
     """One lane a chat; without a chat the user's; without a user the update's own. Bots are no users."""
     envelope = open_envelope(json.dumps({"update_id": 500, kind: part}).encode())
-    assert (envelope.kind, envelope.lane, envelope.ext_id) == (kind, lane, "500")
+    assert (envelope.kind, chat_of(envelope.lane), envelope.ext_id) == (kind, lane, "500")
+    assert is_express(envelope.lane) is (kind in EXPRESS_LANES)
     assert (envelope.sender.id if envelope.sender else None) == sender
-    assert envelope.express is (kind in EXPRESS)
+    assert envelope.express is (kind in EXPRESS_LANES)
     assert (envelope.callback_id, envelope.callback_data) == (
         ("77", "x:y") if kind == "callback_query" else (None, None)
     )
@@ -141,7 +143,7 @@ def test_kind_lane_and_sender(kind: str, part: dict[str, Any], lane: int, sender
 
 def test_what_must_be_answered_in_seconds_is_express() -> None:
     """Payment and inline questions; not the button press, whose order in the chat matters."""
-    assert {"pre_checkout_query", "shipping_query", "inline_query"} == EXPRESS
+    assert {"pre_checkout_query", "shipping_query", "inline_query"} == EXPRESS_LANES.keys()
 
 
 def test_an_update_without_content_is_kept() -> None:

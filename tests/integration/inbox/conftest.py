@@ -17,11 +17,14 @@ from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
 from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
 from astral_core.inbox import lanes as lanes_module
-from astral_core.inbox import outbox
 from astral_core.inbox import worker as worker_module
+from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content, Effect, Sent
-from astral_core.inbox.lanes import Lanes
-from astral_core.inbox.store import InboxRow, NewRow, Store
+from astral_core.inbox.lanes import Lane, Lanes
+from astral_core.inbox.notes import revive
+from astral_core.inbox.replica import Replica
+from astral_core.inbox.rows import InboxRow, NewRow, express_lane
+from astral_core.inbox.store import Store
 from astral_core.inbox.work import Work
 from astral_core.inbox.worker import Outcome, Worker
 
@@ -137,28 +140,33 @@ class Bench:
 
     def build(self) -> None:
         """New parts, as after the start of a process."""
-        self.store = Store(self.database, self.max_pending)
+        self.store = Store(self.database, 42, self.max_pending)
+        self.deliverer = Deliverer(self.store, self.sender)
         self.worker = Worker(
-            self.database, self.store, self.runner, self.sender, 42, handler_timeout=5.0, handled=self.told.append
+            self.database, self.store, self.runner, self.deliverer, handler_timeout=5.0, handled=self.told.append
         )
-        self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane)
+        self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane, inherit=self.worker.inherit)
+        self.replica = Replica(self.database, self.store, self.lanes, 42)
+        self.store.dispatch = self.lanes.dispatch
 
     async def start(self) -> None:
         """Load what is there, begin to commit and to handle."""
-        self.store.start()
-        await self.store.count_pending()
-        for delivery in await outbox.load_unsent(self.database):
-            self.lanes.deliver(delivery)
-        rows = await self.store.load(None, 0, 100_000)
-        self.worker.inherit(rows)
-        self.lanes.dispatch(rows)
-        self.store.dispatch = self.lanes.dispatch
-        self.lanes.start()
+        await self.open()
+        await self.replica.begin()
+
+    async def open(self) -> None:
+        """Be ready to store, and handle nothing yet."""
+        await self.store.start()
+        await self.replica.join()
+        self.store.journal.replica = self.replica._id
+        self.store.pending = (await self.store.journal.count())[0]
 
     async def stop(self, grace: float = 5.0) -> None:
         """Drain."""
         await self.lanes.stop(grace)
+        await self.replica.rest()
         await self.store.stop()
+        await self.replica.leave()
 
     async def crash(self) -> None:
         """Lose everything that is in memory."""
@@ -168,7 +176,20 @@ class Bench:
     def row(self, lane: int = 7, ext_id: str | None = None, **fields: Any) -> NewRow:
         """An update."""
         number = next(self._numbers)
-        return NewRow("tg:42", ext_id or str(number), lane, fields.pop("kind", "message"), "{}", **fields)
+        kind = fields.pop("kind", "message")
+        if fields.get("express"):
+            lane = express_lane(kind, lane)
+        return NewRow("tg:42", ext_id or str(number), lane, kind, "{}", **fields)
+
+    def lane(self, *rows: InboxRow) -> Lane:
+        """The lane that these rows of one chat stand in, held by the test so that no worker takes it."""
+        found = self.lanes._lanes[rows[0].lane]
+        found.busy = True
+        return found
+
+    async def step(self, lane: Lane) -> float:
+        """Do the lane's next step here; a look into the database is one, too."""
+        return await self.lanes._attempt(lane)
 
     async def ingest(self, lane: int = 7, ext_id: str | None = None, **fields: Any) -> InboxRow | None:
         """Store an update."""
@@ -176,12 +197,16 @@ class Bench:
 
     async def settle(self) -> None:
         """Wait until nothing is to be done any more."""
-        while len(self.lanes) or self.lanes._express:  # noqa: ASYNC110  # no event tells
+        while self.lanes.active:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.005)
 
     async def add_note(self, work: Work, text: str) -> None:
         """A business write."""
         await work.session.execute(notes.insert().values(note=text))
+
+    def busy_connections(self) -> int:
+        """Connections that handlers hold: those of the pool without the journal's own."""
+        return self.engine.pool.checkedout() - len(getattr(self.store.journal, "_links", ()))
 
     async def all_notes(self) -> list[str]:
         """The business data, in order."""
@@ -201,6 +226,12 @@ class Bench:
 
 
 @pytest.fixture
+def make_bench() -> Callable[[str], Bench]:
+    """`make_bench(...)`: one more process's inbox; the caller stops it."""
+    return lambda url: Bench(open_database(url))
+
+
+@pytest.fixture
 async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """An inbox on both engines; the pauses after failures are taken out."""
     monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
@@ -209,3 +240,15 @@ async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     yield made
     await made.stop(grace=0.0)
     await made.database.dispose()
+
+
+@pytest.fixture
+def astral_retry(bench: Bench) -> Callable[[str], Awaitable[None]]:
+    """`await astral_retry(ext_id)`: what `astral inbox retry` does to a dead row."""
+
+    async def retry(ext_id: str) -> None:
+        async with bench.engine.connect() as connection:
+            seq = (await connection.execute(select(core_inbox.c.seq).where(core_inbox.c.ext_id == ext_id))).scalar()
+        assert await revive(bench.database, seq)
+
+    return retry

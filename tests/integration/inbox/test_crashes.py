@@ -20,13 +20,12 @@ async def crashes(bench: Any) -> dict[str, int]:
 
 async def left_behind(bench: Any, *rows: tuple[str, int], deaths: int = 0) -> None:
     """Rows (ext_id, lane) that an earlier process left pending."""
-    bench.store.start()
+    await bench.open()
     for ext_id, lane in rows:
         await bench.ingest(ext_id=ext_id, lane=lane)
     async with bench.engine.begin() as connection:
         await connection.execute(update(core_inbox).values(crashes=deaths))
-    await bench.store.stop()
-    bench.build()
+    await bench.crash()
 
 
 async def test_a_row_that_two_processes_died_of_is_buried_unseen_and_the_next_one_runs(bench) -> None:

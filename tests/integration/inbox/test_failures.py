@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -28,16 +28,16 @@ from astral_core.inbox.worker import is_infrastructure
 
 async def one_row(bench: Any, **fields: Any) -> Lane:
     """A lane with one stored row, to be stepped by the test itself."""
-    bench.store.start()
+    await bench.open()
     row = await bench.ingest(**fields)
-    return Lane(row.lane, [row], busy=True)
+    return bench.lane(row)
 
 
 async def finish(bench: Any, lane: Lane) -> list[float]:
     """Step until nothing is left; the pauses that the steps asked for."""
     pauses = []
     while not lane.idle:
-        pauses.append(await bench.worker.step(lane))
+        pauses.append(await bench.step(lane))
     return pauses
 
 
@@ -181,12 +181,14 @@ async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(
 
     bench.runner.handler = handler
     lane = await one_row(bench, ext_id="1", kind=kind)
-    lane.rows[0] = replace(lane.rows[0], received_at=lane.rows[0].received_at - timedelta(seconds=age))
+    lane.rows[0] = msgspec.structs.replace(
+        lane.rows[0], received_at=lane.rows[0].received_at - timedelta(seconds=age)
+    )
     if not waited:
         bench.worker.started = lane.rows[0].received_at
-    await bench.worker.step(lane)
+    await bench.step(lane)
     assert await bench.states() == {"1": PENDING}
-    await bench.worker.step(lane)
+    await bench.step(lane)
     expected = PENDING if waited else state
     assert await bench.states() == {"1": expected}
     assert bool(lane.deliveries) is (expected == DEAD)
@@ -204,7 +206,7 @@ async def test_a_handler_that_takes_too_long_is_a_bug(bench) -> None:
     await finish(bench, await one_row(bench, ext_id="1"))
     assert await bench.states() == {"1": DEAD}
     assert await bench.all_notes() == []
-    assert bench.engine.pool.checkedout() == 0
+    assert bench.busy_connections() == 0
 
 
 async def test_a_handler_that_awaits_something_cancelled_does_not_end_the_worker(bench) -> None:

@@ -8,9 +8,7 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_blobs, core_inbox, core_outbox
-from astral_core.inbox import outbox
 from astral_core.inbox.effect import Sent
-from astral_core.inbox.lanes import Lane
 
 
 async def answer(bench: Any, row: Any, work: Any, outcome: Any) -> None:
@@ -35,9 +33,9 @@ def use(bench: Any) -> None:
 async def test_messages_of_a_handler_that_wrote_survive_a_crash_before_sending(bench) -> None:
     """Committed, not yet sent: the next process sends them once, with their files, and runs nothing again."""
     use(bench)
-    bench.store.start()
+    await bench.open()
     row = await bench.ingest(ext_id="1", kind="writes")
-    await bench.worker.step(Lane(row.lane, [row], busy=True))
+    await bench.step(bench.lane(row))
     await bench.crash()
     assert bench.sender.sent == []
     await bench.start()
@@ -56,14 +54,16 @@ async def test_messages_of_a_handler_that_wrote_survive_a_crash_before_sending(b
 async def test_a_crash_between_two_messages_sends_only_the_second(bench) -> None:
     """What was marked as sent is not sent again; the later message knows the earlier one's result."""
     use(bench)
-    bench.store.start()
+    await bench.open()
     row = await bench.ingest(ext_id="1", kind="writes")
-    lane = Lane(row.lane, [row], busy=True)
-    await bench.worker.step(lane)
-    await bench.worker.step(lane)
+    lane = bench.lane(row)
+    await bench.step(lane)
+    await bench.step(lane)
     await bench.crash()
-    (delivery,) = await outbox.load_unsent(bench.database)
+    await bench.open()
+    (delivery,) = await unsent(bench)
     assert (delivery.results[0].message_id, delivery.next) == (1, 1)
+    await bench.crash()
     await bench.start()
     await bench.settle()
     assert bench.sender.sent == ["1a", "1b"]
@@ -72,10 +72,10 @@ async def test_a_crash_between_two_messages_sends_only_the_second(bench) -> None
 async def test_a_handler_that_wrote_nothing_runs_again_after_a_crash(bench) -> None:
     """Its inbox row is the only record: a crash before the mark runs it again."""
     use(bench)
-    bench.store.start()
+    await bench.open()
     row = await bench.ingest(ext_id="1", kind="reads")
-    lane = Lane(row.lane, [row], busy=True)
-    await bench.worker.step(lane)
+    lane = bench.lane(row)
+    await bench.step(lane)
     await bench.crash()
     await bench.start()
     await bench.settle()
@@ -87,10 +87,10 @@ async def test_a_handler_that_wrote_nothing_runs_again_after_a_crash(bench) -> N
 async def test_unsent_messages_go_before_the_lanes_next_update(bench) -> None:
     """The order of a chat holds across a restart: first what was said, then what comes next."""
     use(bench)
-    bench.store.start()
+    await bench.open()
     first = await bench.ingest(ext_id="1", kind="writes")
     await bench.ingest(ext_id="2", kind="reads")
-    await bench.worker.step(Lane(first.lane, [first], busy=True))
+    await bench.step(bench.lane(first))
     await bench.crash()
     await bench.start()
     await bench.settle()
@@ -100,7 +100,7 @@ async def test_unsent_messages_go_before_the_lanes_next_update(bench) -> None:
 async def test_pending_rows_run_in_order_after_a_restart(bench) -> None:
     """Nothing that was acknowledged is lost, and the count of pending rows is right again."""
     use(bench)
-    bench.store.start()
+    await bench.open()
     for number in range(40):
         await bench.ingest(lane=number % 4, ext_id=str(number), kind="writes")
     await bench.crash()
@@ -132,7 +132,7 @@ async def test_stopping_in_the_middle_of_a_handler_leaves_its_row_pending(bench)
     await bench.crash()
     assert await bench.all_notes() == []
     assert await bench.states() == {"1": PENDING}
-    assert bench.engine.pool.checkedout() == 0
+    assert bench.busy_connections() == 0
     assert bench.database.lock is None or not bench.database.lock.held
     patient = False
     await bench.start()
@@ -164,6 +164,13 @@ async def test_stopping_lets_a_running_handler_finish(bench) -> None:
     assert bench.sender.sent == ["1a", "1b"]
 
 
+async def unsent(bench: Any) -> list[Any]:
+    """What a reader of lane 7 finds to be sent."""
+    await bench.lanes.adopt()
+    lane = bench.lanes._lanes.get(7)
+    return (await bench.store.journal.load(7, lane.epoch if lane else 0, 50)).deliveries
+
+
 async def test_dead_and_sent_messages_are_not_loaded(bench) -> None:
     """A restart reads what is unsent, not the whole history of refused messages with their files."""
     use(bench)
@@ -172,18 +179,17 @@ async def test_dead_and_sent_messages_are_not_loaded(bench) -> None:
     await bench.ingest(ext_id="1", kind="writes")
     await bench.settle()
     assert await bench.count() == 2
-    assert await outbox.load_unsent(bench.database) == []
+    assert await unsent(bench) == []
+    values = {"n": 0, "lane": 7, "plugin": "x", "effect": '{"method":"m","params":{}}', "attempts": 0}
     async with bench.engine.begin() as connection:
-        values = {"n": 0, "lane": 7, "plugin": "x", "effect": '{"method":"m","params":{}}', "attempts": 0}
         await connection.execute(
             insert(core_outbox),
             [{**values, "seq": 1000 + n, "state": DEAD_EFFECT if n % 2 else 0} for n in range(600)],
         )
-    deliveries = await outbox.load_unsent(bench.database)
-    assert [delivery.seq for delivery in deliveries] == list(range(1000, 1600, 2))
+    assert [delivery.seq for delivery in await unsent(bench)] == list(range(1000, 1600, 2))
 
 
-async def test_rows_that_nobody_holds_are_adopted(bench) -> None:
+async def test_rows_that_nobody_holds_are_found(bench, astral_retry) -> None:
     """A row made pending again, one of a lost commit and unsent messages are found; what is held is not doubled."""
     use(bench)
     await bench.start()
@@ -191,34 +197,30 @@ async def test_rows_that_nobody_holds_are_adopted(bench) -> None:
     await bench.settle()
     async with bench.engine.begin() as connection:
         await connection.execute(update(core_inbox).values(state=DEAD, payload="{}"))
-    await bench.lanes.adopt()
+    await bench.lanes.sync()
     await bench.settle()
     assert bench.runner.seen == ["dead"]
+    await astral_retry("dead")
     async with bench.engine.begin() as connection:
-        await connection.execute(update(core_inbox).values(state=PENDING))
-        stored = await bench.store.insert(connection, [bench.row(lane=8, ext_id="lost", kind="writes")])
-        effect = bench.message("left over", 9).effect
-        await connection.execute(insert(core_outbox).values(**outbox._outbox_values(999, 0, 9, effect, None)))
-    bench.store.give_up(stored)
-    await asyncio.gather(bench.lanes.adopt(), bench.ingest(lane=9, ext_id="new", kind="writes"))
-    await bench.lanes.adopt()
+        await connection.execute(update(core_inbox).where(core_inbox.c.ext_id == "none").values(attempts=0))
+        stored = await bench.store.journal.insert(connection, [bench.row(lane=8, ext_id="lost", kind="writes")])
+    bench.store.journal.handed(stored)
+    await asyncio.gather(bench.lanes.sync(), bench.ingest(lane=9, ext_id="new", kind="writes"))
+    await bench.lanes.sync()
     await bench.settle()
     assert sorted(bench.runner.seen) == ["dead", "dead", "lost", "new"]
-    assert sorted(bench.sender.sent) == sorted(
-        ["deada", "deadb"] * 2 + ["losta", "lostb", "newa", "newb", "left over"]
-    )
-    assert bench.store.pending == 0
+    assert sorted(bench.sender.sent) == sorted(["deada", "deadb"] * 2 + ["losta", "lostb", "newa", "newb"])
 
 
-async def test_adopting_while_everything_runs_doubles_nothing(bench) -> None:
-    """Under load the search finds nothing, because everything is held by somebody."""
+async def test_looking_while_everything_runs_doubles_nothing(bench) -> None:
+    """Under load the look into the database finds what is held already, and doubles nothing of it."""
     use(bench)
     bench.max_lane = 3
     bench.build()
     await bench.start()
     feeding = [asyncio.create_task(bench.ingest(lane=n % 3, ext_id=str(n), kind="writes")) for n in range(60)]
     for _ in range(15):
-        await bench.lanes.adopt()
+        await bench.lanes.sync()
         await asyncio.sleep(0)
     await asyncio.gather(*feeding)
     await bench.settle()

@@ -1,0 +1,127 @@
+"""Delivery: the messages of a handler that has ended go out one by one, and what became of them is noted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from astral_core import failpoint
+from astral_core.db.engine import may_pass
+from astral_core.db.tables import storable
+from astral_core.errors import DatabaseError, TelegramThrottled, TelegramUnavailable
+from astral_core.inbox import notes
+from astral_core.inbox.effect import Sender, Sent
+from astral_core.inbox.lanes import Lane
+from astral_core.inbox.outbox import Delivery
+from astral_core.inbox.rows import Mark
+from astral_core.inbox.store import Store
+from astral_core.observe.errorid import new_error_id
+
+log = logging.getLogger("astral.inbox")
+LIFE = 900.0  # seconds for which a message is tried while Telegram is away
+NOT_ALIVE_DELAY = 0.2  # seconds until this replica looks again whether it is still one
+
+
+@dataclass
+class Deliverer:
+    """Sends a lane's messages in order. `alive` says whether this replica may still send: a frozen one may not.
+
+    `doubt` is told of every message that is sent again though the first time may have succeeded.
+    """
+
+    store: Store
+    sender: Sender
+    alive: Callable[[], bool] = lambda: True
+    doubt: Callable[[], None] | None = None
+
+    def ended(self, lane: Lane, seq: int) -> None:
+        """The row is done: it leaves memory."""
+        lane.rows[:] = [row for row in lane.rows if row.seq != seq]
+        self.store.pending = max(self.store.pending - 1, 0)
+
+    async def deliver(self, lane: Lane) -> float:
+        """Send the next message of the lane's first delivery; where all are through, end it. Seconds to wait."""
+        delivery = lane.deliveries[0]
+        if lane.lost:  # another replica has the lane and its messages
+            lane.deliveries.clear()
+            return 0
+        n = delivery.next
+        if n is not None:
+            if not self.alive():
+                return NOT_ALIVE_DELAY
+            delay = await self._send(delivery, n)
+            if delay:
+                return delay
+        last = delivery.next is None
+        if last or delivery.recorded:
+            await self._mark(lane, delivery, last)
+        if last:
+            lane.deliveries.popleft()
+        return 0
+
+    async def _send(self, delivery: Delivery, n: int) -> float:
+        content = delivery.contents[n]
+        if delivery.doubtful:
+            delivery.doubtful = False
+            self._doubt(delivery, n, "its process died, perhaps after it was sent")
+        drop = content.effect.on_doubt == "drop"
+        if drop and not delivery.noted:
+            await self.store.write(lambda connection: connection.execute(notes.sending(delivery.seq, n)))
+            delivery.noted = True
+        if failpoint.armed:
+            failpoint.hit("outbox.sending")
+        try:
+            sent = await self.sender.send(content, delivery.results)
+        except TelegramThrottled as error:
+            return max(error.retry_after, 0.05)
+        except TelegramUnavailable as error:
+            if not (drop and error.maybe_done) and time.monotonic() - delivery.started < LIFE:
+                delivery.tries += 1
+                if error.maybe_done:
+                    self._doubt(delivery, n, "no answer came")
+                return min(0.25 * float(2**delivery.tries), 15.0)
+            sent = Sent(refused=f"gave up: {error}")
+        except Exception as error:
+            if isinstance(error, DatabaseError) or may_pass(error):
+                raise
+            log.exception("row %d: message %d could not be sent", delivery.seq, n)
+            sent = Sent(refused=f"{type(error).__name__}: {error}")
+        if failpoint.armed:
+            failpoint.hit("outbox.sent")
+        delivery.results[n] = sent
+        delivery.unmarked.append(n)
+        delivery.noted, delivery.tries = False, 0
+        return 0
+
+    def _doubt(self, delivery: Delivery, n: int, why: str) -> None:
+        effect = delivery.contents[n].effect
+        log.warning("row %d: %s number %d is doubtful (%s) and goes out again", delivery.seq, effect.method, n, why)
+        if self.doubt:
+            self.doubt()
+
+    async def _mark(self, lane: Lane, delivery: Delivery, last: bool) -> None:
+        numbers = list(delivery.unmarked)
+        refused = [n for n in numbers if delivery.results[n].refused]
+        error_id = new_error_id() if refused else ""
+        for n in refused:
+            effect, reason = delivery.contents[n].effect, delivery.results[n].refused or ""
+            log.error("error %s: %s of plugin %r was refused: %s", error_id, effect.method, effect.plugin, reason)
+            delivery.results[n].refused = storable(reason, 4000)
+        mark = Mark(
+            delivery.seq, delivery.lane, lane.epoch, delivery.recorded, last,
+            {n: delivery.results[n] for n in numbers},
+            {n: delivery.contents[n].effect for n in refused}, error_id,
+        )  # fmt: skip
+        if failpoint.armed and not delivery.recorded:
+            failpoint.hit("done.before_mark")
+        held = await self.store.mark(mark)
+        delivery.unmarked.clear()
+        if delivery.recorded or not last:
+            return
+        if held:
+            self.ended(lane, delivery.seq)
+        else:
+            log.warning("row %d was ended by somebody else, or is another replica's", delivery.seq)
+            lane.mistrust()

@@ -1,0 +1,78 @@
+"""The inbox's statements, one implementation an engine: what must be fast, and what must be one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core.db.engine import Database
+from astral_core.inbox.effect import Content
+from astral_core.inbox.outbox import LaneContents
+from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored, Waiting
+
+
+class Journal(Protocol):
+    """The inbox in one database. `replica` is the id under which lanes are claimed; None claims nothing."""
+
+    replica: int | None
+
+    async def open(self) -> None:
+        """Connect."""
+
+    async def close(self) -> None:
+        """Close the journal's own connections."""
+
+    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+        """Store `rows` and note `marks` durably, all or nothing of each."""
+        ...
+
+    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
+        """Insert `rows` in the caller's transaction; `handed` has to follow."""
+        ...
+
+    def handed(self, stored: Stored) -> None:
+        """What `insert` stored is handed out, or its transaction was given up."""
+
+    async def finish(
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content]
+    ) -> None:
+        """End `row` and record its messages in the handler's transaction. Fenced where it is not ours any more."""
+
+    async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
+        """Put messages into the outbox in the caller's transaction."""
+
+    async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
+        """What waits in `lane`, at most `limit` rows; None where it is not ours any more."""
+        ...
+
+    async def waiting(self) -> list[Waiting]:
+        """Every lane of ours in which something may wait."""
+        ...
+
+    async def adopt(self, limit: int) -> list[Arrival]:
+        """Claim lanes that wait and have no owner."""
+        ...
+
+    async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
+        """Give lanes back; `idle` ones only where nothing came meanwhile. Return those that are given back."""
+        ...
+
+    async def announce(self, arrivals: Sequence[Arrival]) -> None:
+        """Tell the owners of lanes that rows came for them."""
+
+    async def count(self) -> tuple[int, int, float]:
+        """Pending rows, dead rows, and the age in seconds of the oldest pending row."""
+        ...
+
+
+def open_journal(database: Database, bot_id: int) -> Journal:
+    """The journal that fits `database`."""
+    if database.is_sqlite:
+        from astral_core.inbox.sqlite import SqliteJournal
+
+        return SqliteJournal(database, bot_id)
+    from astral_core.inbox.postgres import PostgresJournal
+
+    return PostgresJournal(database, bot_id)

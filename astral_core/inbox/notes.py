@@ -1,0 +1,59 @@
+"""Statements on one inbox row that are rare: counts of failures and deaths, dead letters, messages in doubt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text, update
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import DEAD, PENDING, SENDING, core_inbox, core_outbox, now, storable
+from astral_core.inbox.postgres import CHANNEL
+
+
+def dead(seq: int, error_id: str, error: str) -> Any:
+    """End a pending row as a dead letter; its payload stays for a later retry."""
+    return (
+        update(core_inbox)
+        .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
+        .values(state=DEAD, done_at=now(), error_id=error_id, error=storable(error, 4000))
+    )
+
+
+def attempt(seq: int, attempts: int) -> Any:
+    """Count a failed attempt."""
+    return update(core_inbox).where(core_inbox.c.seq == seq).values(attempts=attempts)
+
+
+def crashes(seq: int, number: int) -> Any:
+    """Note how many processes died of a row, counting the one that runs it now."""
+    return update(core_inbox).where(core_inbox.c.seq == seq).values(crashes=number)
+
+
+def sending(seq: int, n: int) -> Any:
+    """Note that a message is about to be sent that must not be repeated."""
+    return update(core_outbox).where(core_outbox.c.seq == seq, core_outbox.c.n == n).values(state=SENDING)
+
+
+# As when a row arrives: its owner, or whoever adopts the lane, sees by the count that there is more than it knows of.
+_ARRIVED = (
+    "INSERT INTO core_lanes AS known (lane, epoch, arrivals, state) VALUES (:lane, 0, 1, 2)"
+    " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1, state = 2"
+)
+
+
+async def revive(database: Database, seq: int) -> bool:
+    """Make a dead row pending again, and let its owner know; False where there is no such row."""
+    values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None}
+    where = (core_inbox.c.seq == seq, core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
+    async with database.engine.begin() as connection:
+        lane = (
+            await connection.execute(update(core_inbox).where(*where).values(values).returning(core_inbox.c.lane))
+        ).scalar()
+        if lane is None:
+            return False
+        if not database.is_sqlite:
+            await connection.execute(text(_ARRIVED), {"lane": lane})
+            owner = text("SELECT pg_notify(:base || '_' || owner, :lane) FROM core_lanes WHERE lane = :number")
+            await connection.execute(owner, {"base": CHANNEL, "lane": str(lane), "number": lane})
+    return True

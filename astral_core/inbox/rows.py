@@ -1,0 +1,131 @@
+"""What the inbox is made of: rows to be stored, rows to be handled, and the notes of what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from astral_core.db.tables import PENDING
+from astral_core.inbox.effect import Effect, Sent
+
+# An express row has a lane of its own beside the chat's: the user's id with one of these numbers above it. Telegram
+# keeps its own queues apart in the same way, and says that ids have at most 52 significant bits.
+EXPRESS_LANES = {"pre_checkout_query": 1, "shipping_query": 2, "inline_query": 3}
+_EXPRESS_SHIFT, _ID_MASK = 56, 2**52 - 1
+
+
+def express_lane(kind: str, user_id: int) -> int:
+    """The lane of a user's express queries of one kind."""
+    return EXPRESS_LANES[kind] << _EXPRESS_SHIFT | user_id & _ID_MASK
+
+
+def is_express(lane: int) -> bool:
+    """Whether `lane` is an express lane."""
+    return lane >> _EXPRESS_SHIFT in EXPRESS_LANES.values()
+
+
+def chat_of(lane: int) -> int:
+    """The chat that `lane` belongs to."""
+    return lane & _ID_MASK if is_express(lane) else lane
+
+
+class InboxRow(msgspec.Struct, frozen=True):
+    """A pending row. `payload` is JSON; `received_at` is when it was stored."""
+
+    seq: int
+    source: str
+    ext_id: str
+    lane: int
+    kind: str
+    express: bool
+    payload: str
+    received_at: datetime
+    attempts: int = 0
+    crashes: int = 0
+
+    @property
+    def chat(self) -> int:
+        """The chat to speak to."""
+        return chat_of(self.lane)
+
+
+class NewRow(msgspec.Struct):
+    """A row to be stored; the result is its InboxRow, or None for a duplicate. `user` are columns of core_users."""
+
+    source: str
+    ext_id: str
+    lane: int
+    kind: str
+    payload: str
+    express: bool = False
+    state: int = PENDING
+    error: str | None = None
+    user: dict[str, Any] | None = None
+
+    def stored(self, seq: int, moment: datetime) -> InboxRow:
+        """The row as it stands in the inbox now."""
+        return InboxRow(seq, self.source, self.ext_id, self.lane, self.kind, self.express, self.payload, moment)
+
+
+class Arrival(msgspec.Struct, frozen=True):
+    """What a commit did to one lane: who owns it now, since which claim, and the count of its rows so far.
+
+    `added` of them came with this commit. `state` is CLAIMED where nothing was pending when the owner took it.
+    """
+
+    lane: int
+    owner: int | None
+    epoch: int
+    arrivals: int
+    added: int
+    state: int
+
+
+class Stored(msgspec.Struct):
+    """The result of an insert: one entry a new row, and the lanes that they went to (none where nobody shares)."""
+
+    rows: list[InboxRow | None]
+    arrivals: list[Arrival] = []
+
+
+class Mark(msgspec.Struct):
+    """Progress to be noted: of messages that were sent, and of the row that they answer.
+
+    `recorded`: the messages stand in the outbox and their row is done; else the row is done with this mark if it
+    `ends`. `sent` holds results by number since the last mark; `dead` the effects that Telegram refused for good.
+    """
+
+    seq: int
+    lane: int
+    epoch: int
+    recorded: bool
+    ends: bool
+    sent: dict[int, Sent] = {}
+    dead: dict[int, Effect] = {}
+    error_id: str = ""
+
+
+class Committed(msgspec.Struct):
+    """What a group commit did: the stored rows, and the seqs of marks that found their row already ended."""
+
+    stored: Stored
+    fenced: set[int] = set()
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A lane as the database knows it, to be compared with memory."""
+
+    lane: int
+    epoch: int
+    arrivals: int
+
+
+def unique(rows: Sequence[NewRow]) -> dict[tuple[str, str], NewRow]:
+    """The first of each (source, ext_id), in order."""
+    found: dict[tuple[str, str], NewRow] = {}
+    for row in rows:
+        found.setdefault((row.source, row.ext_id), row)
+    return found

@@ -1,0 +1,311 @@
+"""The inbox on SQLite: one process, one connection of its own, a whole group commit in one hop to its thread.
+
+A statement through SQLAlchemy and aiosqlite costs several hops between threads; a hop costs more than the statement.
+The process's write lock is taken for the commit, before all other writers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core import failpoint
+from astral_core.db.engine import Database
+from astral_core.db.lock import WriteLock
+from astral_core.db.tables import now
+from astral_core.errors import Fenced, InboxError
+from astral_core.inbox.effect import Content
+from astral_core.inbox.outbox import LaneContents, read_deliveries
+from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored, Waiting, unique
+
+T = TypeVar("T")
+
+_INSERT = (
+    "INSERT INTO core_inbox"
+    " (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING RETURNING seq"
+)
+_USERS = (
+    "INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)"
+    " VALUES (:id, :first_name, :last_name, :username, :language_code, :now, :now) ON CONFLICT (id) DO UPDATE SET"
+    " first_name = excluded.first_name, last_name = excluded.last_name, username = excluded.username,"
+    " language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL"
+)
+_DONE = "UPDATE core_inbox SET state = 1, payload = NULL, done_at = ? WHERE seq = ? AND state = 0"
+_FIRST = (  # what was answered already is done all the same; a handler that wrote can still be rolled back
+    " AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier WHERE earlier.lane = core_inbox.lane AND earlier.state = 0"
+    " AND earlier.seq < core_inbox.seq)"
+)
+_OUTBOX = (
+    "INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
+)
+_SENT = "UPDATE core_outbox SET state = ?, message_id = ?, error_id = ?, error = ? WHERE seq = ? AND n = ?"
+_BLOBS_GONE = (
+    "DELETE FROM core_blobs WHERE id IN"
+    " (SELECT blob_id FROM core_outbox WHERE seq = ? AND state IN (0, 1, 3) AND blob_id IS NOT NULL)"
+)
+_SENT_GONE = "DELETE FROM core_outbox WHERE seq = ? AND state IN (0, 1, 3)"
+_SLOT = (
+    "INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo"
+)
+_FILE = (
+    "INSERT INTO core_files (bot_id, key, file_id, created_at) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id"
+)
+_BLOCKED = "UPDATE core_users SET blocked_at = ? WHERE id = ?"
+_ROWS = (
+    "SELECT seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes FROM core_inbox"
+    " WHERE state = 0 AND lane = ? ORDER BY seq LIMIT ?"
+)
+_UNSENT = (
+    "SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data FROM core_outbox AS o"
+    " LEFT JOIN core_blobs AS b ON b.id = o.blob_id"
+    " WHERE o.lane = ? AND o.seq IN (SELECT seq FROM core_outbox WHERE lane = ? AND state IN (0, 3)) ORDER BY o.id"
+)
+_WAITING = "SELECT lane FROM core_inbox WHERE state = 0 UNION SELECT lane FROM core_outbox WHERE state IN (0, 3)"
+_COUNT = (
+    "SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),"
+    " (SELECT received_at FROM core_inbox WHERE state = 0 ORDER BY seq LIMIT 1)"
+)
+
+
+class SqliteJournal:
+    """The one process's journal; every lane is its own, so that nothing is claimed, fenced or announced."""
+
+    def __init__(self, database: Database, bot_id: int) -> None:
+        if database.lock is None:
+            raise InboxError("the SQLite journal was given another engine.")
+        self.replica: int | None = None
+        self._bot_id = bot_id
+        self._path = str(database.engine.url.database)
+        self._lock: WriteLock = database.lock
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="astral-inbox")
+        self._connection: sqlite3.Connection | None = None
+        self._handing: set[int] = set()  # inserted by handlers, not handed out yet: `load` leaves them out
+
+    async def open(self) -> None:
+        """Connect."""
+        await self._run(self._connect)
+
+    async def close(self) -> None:
+        """Close the connection and end the thread."""
+        if self._connection is not None:
+            await self._run(self._connection.close)
+            self._connection = None
+        self._thread.shutdown()
+
+    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+        """Store `rows` and note `marks` in one transaction."""
+        await self._lock.acquire(urgent=True)
+        try:
+            return await self._run(self._commit, rows, marks)
+        finally:
+            self._lock.release()
+
+    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
+        """Insert `rows` in the caller's transaction."""
+        raw = await _raw(connection)
+        moment = now()
+        found: dict[tuple[str, str], int] = {}
+        for key, row in unique(rows).items():
+            for (seq,) in await raw.execute_fetchall(_INSERT, _columns(row, moment)):
+                found[key] = seq
+        self._handing.update(found.values())
+        return Stored(_answers(rows, found, moment))
+
+    def handed(self, stored: Stored) -> None:
+        """Rows of `insert` are handed out, or given up."""
+        self._handing.difference_update(row.seq for row in stored.rows if row is not None)
+
+    async def finish(
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content]
+    ) -> None:
+        """End `row` and record its messages; Fenced where somebody else ended it."""
+        del epoch
+        raw = await _raw(connection)
+        if not await raw.execute_fetchall(_DONE + _FIRST + " RETURNING seq", (_text(now()), row.seq)):
+            raise Fenced(f"row {row.seq} is not pending, or an earlier one of its lane is")
+        if contents:
+            await self.record(connection, row.seq, row.lane, contents)
+
+    async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
+        """Put messages into the outbox in the caller's transaction."""
+        raw, moment, records = await _raw(connection), _text(now()), []
+        for n, content in enumerate(contents):
+            blob = None
+            if content.data is not None:
+                insert = "INSERT INTO core_blobs (data) VALUES (?) RETURNING id"
+                ((blob,),) = await raw.execute_fetchall(insert, (content.data,))
+            effect = msgspec.json.encode(content.effect).decode()
+            records.append((seq, n, lane, content.effect.plugin, effect, blob, 0, moment, None, None))
+        await raw.executemany(_OUTBOX, records)
+
+    async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
+        """What waits in `lane`."""
+        del epoch
+        found = await self._run(self._load, lane, limit + len(self._handing))
+        found.rows = [row for row in found.rows if row.seq not in self._handing][:limit]
+        return found
+
+    async def waiting(self) -> list[Waiting]:
+        """Every lane in which something waits."""
+        found = await self._run(self._fetch, _WAITING)
+        return [Waiting(lane, 0, -1) for (lane,) in found]
+
+    async def adopt(self, limit: int) -> list[Arrival]:
+        """Nothing: there is nobody to adopt from."""
+        del limit
+        return []
+
+    async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
+        """Nothing is owned, so all of it is free."""
+        del idle
+        return [lane.lane for lane in lanes]
+
+    async def announce(self, arrivals: Sequence[Arrival]) -> None:
+        """Nobody else is there to be told."""
+
+    async def count(self) -> tuple[int, int, float]:
+        """Pending rows, dead rows, age of the oldest pending row in seconds."""
+        ((pending, dead, oldest),) = await self._run(self._fetch, _COUNT)
+        age = (now() - _moment(oldest)).total_seconds() if oldest else 0.0
+        return pending, dead, max(age, 0.0)
+
+    # --- in the journal's thread
+
+    async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Run `work` in the journal's thread, with SQLAlchemy's errors, which the rest of the core knows."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+        except sqlite3.Error as error:
+            raise DBAPIError.instance("inbox", None, error, sqlite3.Error, hide_parameters=True) from error
+
+    def _connect(self) -> None:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+        self._connection = connection
+
+    @property
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise sqlite3.ProgrammingError("the inbox is not open")
+        return self._connection
+
+    def _fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
+        return self._open.execute(query, parameters).fetchall()
+
+    def _commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+        connection, moment = self._open, now()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            stored = Stored(self._insert(rows, moment))
+            fenced = self._mark(marks, _text(moment)) if marks else set()
+            connection.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite itself may have rolled back
+                connection.execute("ROLLBACK")
+            raise
+        if failpoint.armed and rows:
+            failpoint.hit("ingest.committed")
+        return Committed(stored, fenced)
+
+    def _insert(self, rows: Sequence[NewRow], moment: datetime) -> list[InboxRow | None]:
+        execute, found = self._open.execute, {}
+        users = {row.user["id"]: {**row.user, "now": _text(moment)} for row in rows if row.user is not None}
+        if users:
+            self._open.executemany(_USERS, users.values())
+        for key, row in unique(rows).items():
+            seq = execute(_INSERT, _columns(row, moment)).fetchone()
+            if seq is not None:
+                found[key] = seq[0]
+        return _answers(rows, found, moment)
+
+    def _mark(self, marks: Sequence[Mark], moment: str) -> set[int]:
+        execute, fenced = self._open.execute, set()
+        for mark in marks:
+            if mark.dead or (mark.recorded and not mark.ends):
+                self._note(mark, moment)
+            if mark.recorded and mark.ends:
+                execute(_BLOBS_GONE, (mark.seq,))
+                execute(_SENT_GONE, (mark.seq,))
+            elif mark.ends and execute(_DONE, (moment, mark.seq)).rowcount != 1:
+                fenced.add(mark.seq)
+            if mark.sent:
+                self._remember(mark, moment)
+        return fenced
+
+    def _note(self, mark: Mark, moment: str) -> None:
+        """Write down which messages are sent, and which will never be."""
+        for n, sent in mark.sent.items():
+            refused = sent.refused
+            if mark.recorded:
+                state = (2, None, mark.error_id, refused) if refused else (1, sent.message_id, None, None)
+                self._open.execute(_SENT, (*state, mark.seq, n))
+            elif refused:
+                effect = msgspec.json.encode(mark.dead[n]).decode()
+                plugin = mark.dead[n].plugin
+                record = (mark.seq, n, mark.lane, plugin, effect, None, 2, moment, mark.error_id, refused)
+                self._open.execute(_OUTBOX, record)
+
+    def _remember(self, mark: Mark, moment: str) -> None:
+        """Keep what the sending taught: slots, file ids, users who blocked the bot."""
+        for sent in mark.sent.values():
+            if sent.slot is not None:
+                slot = sent.slot
+                self._open.execute(_SLOT, (slot.chat_id, slot.slot, slot.message_id, slot.photo))
+            if sent.file_key is not None and sent.file_id is not None:
+                self._open.execute(_FILE, (self._bot_id, sent.file_key, sent.file_id, moment))
+            if sent.blocked is not None:
+                self._open.execute(_BLOCKED, (moment, sent.blocked))
+
+    def _load(self, lane: int, limit: int) -> LaneContents:
+        rows = [_row(record) for record in self._fetch(_ROWS, (lane, limit))]
+        return LaneContents(0, 0, rows, read_deliveries(self._fetch(_UNSENT, (lane, lane))))
+
+
+async def _raw(connection: AsyncConnection) -> Any:
+    """The aiosqlite connection under a transaction that has begun."""
+    pooled = await connection.get_raw_connection()
+    return pooled.driver_connection
+
+
+def _columns(row: NewRow, moment: datetime) -> tuple[Any, ...]:
+    return (
+        row.source, row.ext_id, row.lane, row.kind, row.express, row.payload, row.state, _text(moment), row.error
+    )  # fmt: skip
+
+
+def _answers(rows: Iterable[NewRow], found: dict[tuple[str, str], int], moment: datetime) -> list[InboxRow | None]:
+    """One answer a row: the stored row; None for a duplicate and for one that nobody has to handle."""
+    answers: list[InboxRow | None] = []
+    for row in rows:
+        seq = found.pop((row.source, row.ext_id), None)
+        answers.append(row.stored(seq, moment) if seq is not None and row.state == 0 else None)
+    return answers
+
+
+def _row(record: Sequence[Any]) -> InboxRow:
+    seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes = record
+    moment = _moment(received_at)
+    return InboxRow(seq, source, ext_id, lane, kind, bool(express), payload or "", moment, attempts, crashes)
+
+
+def _text(moment: datetime) -> str:
+    """A time as SQLAlchemy's DateTime keeps it in SQLite."""
+    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
