@@ -55,8 +55,8 @@ class LaneContents:
 def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
     """Deliveries out of outbox records (seq, n, lane, state, message_id, effect, data), in order.
 
-    The next effect of the first one is doubtful: whoever owned the lane before may have sent it. One that was noted
-    as being sent, and that must not be repeated, counts as sent.
+    The next effect of each lane's first one is doubtful: whoever owned the lane before may have sent it. One that was
+    noted as being sent, and that must not be repeated, counts as sent.
     """
     found: dict[int, Delivery] = {}
     for seq, n, lane, state, message_id, effect, data in records:
@@ -67,7 +67,8 @@ def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
             delivery.unmarked.append(n)
         elif state != UNSENT:
             delivery.results[n] = Sent(message_id=message_id if state == SENT else None)
-    deliveries = list(found.values())
-    if deliveries:
-        deliveries[0].doubtful = True
-    return deliveries
+    begun: set[int] = set()
+    for delivery in found.values():
+        delivery.doubtful = delivery.lane not in begun
+        begun.add(delivery.lane)
+    return list(found.values())

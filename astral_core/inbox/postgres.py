@@ -12,6 +12,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -22,124 +23,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core.db.engine import Database
 from astral_core.errors import Fenced, InboxError
+from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents, read_deliveries
 from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored, Waiting
 
 log = logging.getLogger("astral.inbox")
 
-# The lanes are locked in the order of their numbers, so that two commits never wait for each other. An owner is not
-# taken away from a lane; a claim counts the epoch up. A second commit into a lane makes its state ADOPTED, so that
-# CLAIMED tells that nothing can be pending but what came with this very commit.
-_STORE = """
-WITH fresh AS (
-  INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)
-  SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::text[])
-    WITH ORDINALITY AS new (source, ext_id, lane, kind, express, payload, state, error, place) ORDER BY place
-  ON CONFLICT (source, ext_id) DO NOTHING
-  RETURNING seq, source, ext_id, lane, state, received_at
-), counted AS (
-  SELECT lane, count(*) AS added FROM fresh WHERE state = 0 GROUP BY lane ORDER BY lane
-), claimed AS (
-  INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state)
-  SELECT lane, $9::int, 1, added, 1 FROM counted ORDER BY lane
-  ON CONFLICT (lane) DO UPDATE SET
-    owner = coalesce(known.owner, excluded.owner),
-    epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END,
-    arrivals = known.arrivals + excluded.arrivals,
-    state = CASE WHEN known.state = 0 THEN 1 ELSE 2 END
-  RETURNING lane, owner, epoch, arrivals, state
-)
-SELECT seq, source, ext_id, received_at, lane, claimed.owner, claimed.epoch, claimed.arrivals, claimed.state, added
-FROM fresh LEFT JOIN claimed USING (lane) LEFT JOIN counted USING (lane) WHERE fresh.state = 0 ORDER BY seq
-"""
-_USERS = """
-INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)
-SELECT *, now(), now() FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (id)
-ORDER BY id
-ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
-  username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL
-"""
-# What was answered already is done, whatever came in meanwhile; a handler that wrote can still be rolled back.
-_DONE = """
-UPDATE core_inbox AS done SET state = 1, payload = NULL, done_at = now()
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS mark (seq, lane, epoch)
-WHERE done.seq = mark.seq AND done.state = 0
-  AND EXISTS (SELECT 1 FROM core_lanes AS own
-              WHERE own.lane = mark.lane AND own.owner = $4::int AND own.epoch = mark.epoch)
-RETURNING done.seq
-"""
-_DONE_FIRST = _DONE.replace(
-    "RETURNING",
-    """  AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier
-                  WHERE earlier.lane = mark.lane AND earlier.state = 0 AND earlier.seq < mark.seq)
-RETURNING""",
-)
-_OUTBOX = """
-INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)
-SELECT seq, n, lane, plugin, effect, blob, state, 0, now(), error_id, error
-FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
-  $9::text[])
-  WITH ORDINALITY AS new (seq, n, lane, plugin, effect, blob, state, error_id, error, place) ORDER BY place
-"""
-_SENT = """
-UPDATE core_outbox AS old SET state = new.state, message_id = new.message_id, error_id = new.error_id,
-  error = new.error
-FROM unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::text[], $6::text[])
-  AS new (seq, n, state, message_id, error_id, error) WHERE old.seq = new.seq AND old.n = new.n
-"""
-_SENT_GONE = """
-WITH gone AS (DELETE FROM core_outbox WHERE seq = ANY($1::bigint[]) AND state IN (0, 1, 3) RETURNING blob_id)
-DELETE FROM core_blobs WHERE id IN (SELECT blob_id FROM gone WHERE blob_id IS NOT NULL)
-"""
-_SLOT = """
-INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES ($1, $2, $3, $4)
-ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo
-"""
-_FILE = """
-INSERT INTO core_files (bot_id, key, file_id, created_at) VALUES ($1, $2, $3, now())
-ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id
-"""
-_BLOCKED = "UPDATE core_users SET blocked_at = now() WHERE id = $1"
-_LOAD = """
-SELECT own.epoch, own.arrivals, seq, source, ext_id, kind, express, payload, received_at, attempts, crashes
-FROM core_lanes AS own LEFT JOIN LATERAL (
-  SELECT * FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0 ORDER BY seq LIMIT $4
-) AS row ON true
-WHERE own.lane = $1 AND own.owner = $2 AND own.epoch = $3 ORDER BY seq
-"""
-_UNSENT = """
-SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data
-FROM core_outbox AS o LEFT JOIN core_blobs AS b ON b.id = o.blob_id
-WHERE o.lane = $1 AND o.seq IN (SELECT seq FROM core_outbox WHERE lane = $1 AND state IN (0, 3)) ORDER BY o.id
-"""
-_WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
-_ADOPT = """
-WITH orphan AS (
-  SELECT lane FROM core_lanes WHERE owner IS NULL AND state <> 0 ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED
-)
-UPDATE core_lanes AS own SET owner = $1, epoch = own.epoch + 1, state = 2 FROM orphan WHERE own.lane = orphan.lane
-RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, own.state
-"""
-# `arrivals` is looked at again under the row's lock: a row that came meanwhile keeps its lane owned.
-_RELEASE_IDLE = """
-UPDATE core_lanes AS own SET owner = NULL, state = 0
-FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS idle (lane, epoch, arrivals)
-WHERE own.lane = idle.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
-  AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0)
-  AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3))
-RETURNING own.lane
-"""
-_RELEASE = """
-UPDATE core_lanes AS own SET owner = NULL, state = 2 FROM unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch)
-WHERE own.lane = held.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
-"""
-_COUNT = """
-SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),
-  coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = 0)), 0)
-"""
 CHANNEL = "astral"
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """Somebody who wants to know what waits in a lane."""
+
+    lane: int
+    epoch: int
+    limit: int
+    answer: asyncio.Future[LaneContents | None]
 
 
 class PostgresJournal:
@@ -150,6 +51,8 @@ class PostgresJournal:
         self._database = database
         self._bot_id = bot_id
         self._closed = False
+        self._asked: list[_Asked] = []
+        self._looking: asyncio.Task[None] | None = None
         self._links: dict[str, AsyncConnection] = {}
         self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -180,7 +83,7 @@ class PostgresJournal:
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
         """Insert `rows` in the caller's transaction."""
         with translated():
-            found = await (await _raw(connection)).fetch(_STORE, *_arrays(rows), self.replica)
+            found = await (await _raw(connection)).fetch(sql.STORE, *_arrays(rows), self.replica)
         return self._stored(rows, found)
 
     def handed(self, stored: Stored) -> None:
@@ -192,7 +95,7 @@ class PostgresJournal:
         """End `row` and record its messages; Fenced where it is not ours, not pending, or not the first."""
         raw = await _raw(connection)
         with translated():
-            if not await raw.fetch(_DONE_FIRST, [row.seq], [row.lane], [epoch], self.replica):
+            if not await raw.fetch(sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.replica):
                 raise Fenced(f"row {row.seq} is not pending, not this replica's, or not the first of its lane")
             if contents:
                 await self.record(connection, row.seq, row.lane, contents)
@@ -206,34 +109,65 @@ class PostgresJournal:
                 blob = await raw.fetchval("INSERT INTO core_blobs (data) VALUES ($1) RETURNING id", content.data)
             effect = msgspec.json.encode(content.effect).decode()
             records.append((seq, n, lane, content.effect.plugin, effect, blob, 0, None, None))
-        await raw.execute(_OUTBOX, *_turned(records, 9))
+        await raw.execute(sql.OUTBOX, *_turned(records, 9))
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
-        """What waits in `lane`, as one snapshot; None where its claim of `epoch` is not this replica's any more."""
-        found = await self._query("read", _LOAD, lane, self.replica, epoch, limit)
-        if not found:
-            return None
-        rows = [
-            InboxRow(r[2], r[3], r[4], lane, r[5], r[6], r[7] or "", r[8], r[9], r[10])
-            for r in found
-            if r[2] is not None
-        ]
-        deliveries = read_deliveries(await self._query("read", _UNSENT, lane))
-        for delivery in deliveries:
-            delivery.epoch = epoch
-        return LaneContents(epoch, found[0][1], rows, deliveries)
+        """What waits in `lane`, as one snapshot; None where its claim of `epoch` is not this replica's any more.
+
+        Lanes that are asked for while a look is under way share the next one.
+        """
+        asked = _Asked(lane, epoch, limit, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="astral-inbox-read")
+        return await asked.answer
+
+    async def _look(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, []
+            try:
+                found = await self._load_all(asked)
+            except Exception as error:  # noqa: BLE001  # whoever waits is told
+                for one in asked:
+                    if not one.answer.done():
+                        one.answer.set_exception(error)
+                continue
+            for one in asked:
+                if not one.answer.done():
+                    one.answer.set_result(found.get((one.lane, one.epoch)))
+
+    async def _load_all(self, asked: Sequence[_Asked]) -> dict[tuple[int, int], LaneContents]:
+        wanted = list({(one.lane, one.epoch): None for one in asked})
+        limit = min(one.limit for one in asked)
+        keys = [lane for lane, _ in wanted], [epoch for _, epoch in wanted]
+        found: dict[tuple[int, int], LaneContents] = {}
+        unsent: dict[int, LaneContents] = {}
+        for lane, epoch, arrivals, messages, *columns in await self._query(
+            "read", sql.LOAD, *keys, self.replica, limit
+        ):
+            contents = found.get((lane, epoch))
+            if contents is None:
+                contents = found[lane, epoch] = LaneContents(epoch, arrivals, [], [])
+                if messages:
+                    unsent[lane] = contents
+            if columns[0] is not None:
+                contents.rows.append(_row(lane, columns))
+        if unsent:
+            for delivery in read_deliveries(await self._query("read", sql.UNSENT, list(unsent))):
+                unsent[delivery.lane].deliveries.append(delivery)
+        return found
 
     async def waiting(self) -> list[Waiting]:
         """Every lane that this replica owns."""
         if self.replica is None:
             return []
-        return [Waiting(*record) for record in await self._query("read", _WAITING, self.replica)]
+        return [Waiting(*record) for record in await self._query("read", sql.WAITING, self.replica)]
 
     async def adopt(self, limit: int) -> list[Arrival]:
         """Claim up to `limit` lanes that wait and have no owner, those that nobody else claims in this moment."""
         if self.replica is None:
             return []
-        return [Arrival(*record) for record in await self._query("read", _ADOPT, self.replica, limit)]
+        return [Arrival(*record) for record in await self._query("read", sql.ADOPT, self.replica, limit)]
 
     async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
         """Give lanes back: idle ones where nothing came meanwhile, or all that are named, for others to adopt."""
@@ -242,9 +176,9 @@ class PostgresJournal:
         numbers, epochs = [lane.lane for lane in lanes], [lane.epoch for lane in lanes]
         if idle:
             arrivals = [lane.arrivals for lane in lanes]
-            found = await self._query("read", _RELEASE_IDLE, self.replica, numbers, epochs, arrivals)
+            found = await self._query("read", sql.RELEASE_IDLE, self.replica, numbers, epochs, arrivals)
         else:
-            found = await self._query("read", _RELEASE, self.replica, numbers, epochs)
+            found = await self._query("read", sql.RELEASE, self.replica, numbers, epochs)
         return [record[0] for record in found]
 
     async def announce(self, arrivals: Sequence[Arrival]) -> None:
@@ -260,7 +194,7 @@ class PostgresJournal:
 
     async def count(self) -> tuple[int, int, float]:
         """Pending rows of all replicas, dead rows, age of the oldest pending row in seconds."""
-        ((pending, dead, age),) = await self._query("read", _COUNT)
+        ((pending, dead, age),) = await self._query("read", sql.COUNT)
         return pending, dead, float(age)
 
     # ---
@@ -292,8 +226,8 @@ class PostgresJournal:
         if users:  # before the lanes: a handler may hold a user's row and wait for a lane, never the other way round
             names = ("id", "first_name", "last_name", "username", "language_code")
             ordered = [users[key] for key in sorted(users)]
-            await self._query("store", _USERS, *([user[name] for user in ordered] for name in names))
-        stored = self._stored(rows, await self._query("store", _STORE, *_arrays(rows), self.replica))
+            await self._query("store", sql.USERS, *([user[name] for user in ordered] for name in names))
+        stored = self._stored(rows, await self._query("store", sql.STORE, *_arrays(rows), self.replica))
         if failpoint.armed:
             failpoint.hit("ingest.committed")
         return stored
@@ -318,7 +252,7 @@ class PostgresJournal:
             return await self._mark_all(marks, plain)
 
     async def _done(self, marks: Sequence[Mark]) -> set[int]:
-        ended = {record[0] for record in await self._query("mark", _DONE, *_keys(marks), self.replica)}
+        ended = {record[0] for record in await self._query("mark", sql.DONE, *_keys(marks), self.replica)}
         return {mark.seq for mark in marks if mark.seq not in ended}
 
     async def _mark_all(self, marks: Sequence[Mark], plain: Sequence[Mark]) -> set[int]:
@@ -329,7 +263,9 @@ class PostgresJournal:
             with translated():
                 await self._note(raw, marks)
                 await self._remember(raw, marks)
-                ended = {record[0] for record in await raw.fetch(_DONE, *_keys(plain), self.replica)} if plain else ()
+                ended = (
+                    {record[0] for record in await raw.fetch(sql.DONE, *_keys(plain), self.replica)} if plain else ()
+                )
             await connection.commit()
         return {mark.seq for mark in plain if mark.seq not in ended}
 
@@ -349,23 +285,28 @@ class PostgresJournal:
                     plugin = mark.dead[n].plugin
                     dead.append((mark.seq, n, mark.lane, plugin, effect, None, 2, mark.error_id, sent.refused))
         if progress:
-            await raw.execute(_SENT, *_turned(progress, 6))
+            await raw.execute(sql.SENT, *_turned(progress, 6))
         if dead:
-            await raw.execute(_OUTBOX, *_turned(dead, 9))
+            await raw.execute(sql.OUTBOX, *_turned(dead, 9))
         through = [mark.seq for mark in marks if mark.recorded and mark.ends]
         if through:
-            await raw.execute(_SENT_GONE, through)
+            await raw.execute(sql.SENT_GONE, through)
 
     async def _remember(self, raw: Any, marks: Sequence[Mark]) -> None:
         """Keep what the sending taught: slots, file ids, users who blocked the bot."""
         for sent in (sent for mark in marks for sent in mark.sent.values()):
             if sent.slot is not None:
                 slot = sent.slot
-                await raw.execute(_SLOT, slot.chat_id, slot.slot, slot.message_id, slot.photo)
+                await raw.execute(sql.SLOT, slot.chat_id, slot.slot, slot.message_id, slot.photo)
             if sent.file_key is not None and sent.file_id is not None:
-                await raw.execute(_FILE, self._bot_id, sent.file_key, sent.file_id)
+                await raw.execute(sql.FILE, self._bot_id, sent.file_key, sent.file_id)
             if sent.blocked is not None:
-                await raw.execute(_BLOCKED, sent.blocked)
+                await raw.execute(sql.BLOCKED, sent.blocked)
+
+
+def _row(lane: int, columns: Sequence[Any]) -> InboxRow:
+    seq, source, ext_id, kind, express, payload, received_at, attempts, crashes = columns
+    return InboxRow(seq, source, ext_id, lane, kind, express, payload or "", received_at, attempts, crashes)
 
 
 def _teaches(mark: Mark) -> bool:

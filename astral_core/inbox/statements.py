@@ -1,0 +1,119 @@
+"""The inbox's statements for PostgreSQL: what they lock, and in which order, is a part of what they promise."""
+
+from __future__ import annotations
+
+# The lanes are locked in the order of their numbers, so that two commits never wait for each other. An owner is not
+# taken away from a lane; a claim counts the epoch up. A second commit into a lane makes its state ADOPTED, so that
+# CLAIMED tells that nothing can be pending but what came with this very commit.
+STORE = """
+WITH fresh AS (
+  INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)
+  SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error
+  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::text[])
+    WITH ORDINALITY AS new (source, ext_id, lane, kind, express, payload, state, error, place) ORDER BY place
+  ON CONFLICT (source, ext_id) DO NOTHING
+  RETURNING seq, source, ext_id, lane, state, received_at
+), counted AS (
+  SELECT lane, count(*) AS added FROM fresh WHERE state = 0 GROUP BY lane ORDER BY lane
+), claimed AS (
+  INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state)
+  SELECT lane, $9::int, 1, added, 1 FROM counted ORDER BY lane
+  ON CONFLICT (lane) DO UPDATE SET
+    owner = coalesce(known.owner, excluded.owner),
+    epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END,
+    arrivals = known.arrivals + excluded.arrivals,
+    state = CASE WHEN known.state = 0 THEN 1 ELSE 2 END
+  RETURNING lane, owner, epoch, arrivals, state
+)
+SELECT seq, source, ext_id, received_at, lane, claimed.owner, claimed.epoch, claimed.arrivals, claimed.state, added
+FROM fresh LEFT JOIN claimed USING (lane) LEFT JOIN counted USING (lane) WHERE fresh.state = 0 ORDER BY seq
+"""
+USERS = """
+INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)
+SELECT *, now(), now() FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (id)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
+  username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL
+"""
+# What was answered already is done, whatever came in meanwhile; a handler that wrote can still be rolled back.
+DONE = """
+UPDATE core_inbox AS done SET state = 1, payload = NULL, done_at = now()
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS mark (seq, lane, epoch)
+WHERE done.seq = mark.seq AND done.state = 0
+  AND EXISTS (SELECT 1 FROM core_lanes AS own
+              WHERE own.lane = mark.lane AND own.owner = $4::int AND own.epoch = mark.epoch)
+RETURNING done.seq
+"""
+DONE_FIRST = DONE.replace(
+    "RETURNING",
+    """  AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier
+                  WHERE earlier.lane = mark.lane AND earlier.state = 0 AND earlier.seq < mark.seq)
+RETURNING""",
+)
+OUTBOX = """
+INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)
+SELECT seq, n, lane, plugin, effect, blob, state, 0, now(), error_id, error
+FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
+  $9::text[])
+  WITH ORDINALITY AS new (seq, n, lane, plugin, effect, blob, state, error_id, error, place) ORDER BY place
+"""
+SENT = """
+UPDATE core_outbox AS old SET state = new.state, message_id = new.message_id, error_id = new.error_id,
+  error = new.error
+FROM unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::text[], $6::text[])
+  AS new (seq, n, state, message_id, error_id, error) WHERE old.seq = new.seq AND old.n = new.n
+"""
+SENT_GONE = """
+WITH gone AS (DELETE FROM core_outbox WHERE seq = ANY($1::bigint[]) AND state IN (0, 1, 3) RETURNING blob_id)
+DELETE FROM core_blobs WHERE id IN (SELECT blob_id FROM gone WHERE blob_id IS NOT NULL)
+"""
+SLOT = """
+INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES ($1, $2, $3, $4)
+ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo
+"""
+FILE = """
+INSERT INTO core_files (bot_id, key, file_id, created_at) VALUES ($1, $2, $3, now())
+ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id
+"""
+BLOCKED = "UPDATE core_users SET blocked_at = now() WHERE id = $1"
+LOAD = """
+SELECT own.lane, own.epoch, own.arrivals, EXISTS (
+  SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3)
+), seq, source, ext_id, kind, express, payload, received_at, attempts, crashes
+FROM unnest($1::bigint[], $2::bigint[]) AS wanted (lane, epoch)
+JOIN core_lanes AS own ON own.lane = wanted.lane AND own.epoch = wanted.epoch AND own.owner = $3
+LEFT JOIN LATERAL (
+  SELECT * FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0 ORDER BY seq LIMIT $4
+) AS row ON true
+ORDER BY own.lane, seq
+"""
+UNSENT = """
+SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data
+FROM core_outbox AS o LEFT JOIN core_blobs AS b ON b.id = o.blob_id
+WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::bigint[]) AND state IN (0, 3)) ORDER BY o.id
+"""
+WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
+ADOPT = """
+WITH orphan AS (
+  SELECT lane FROM core_lanes WHERE owner IS NULL AND state <> 0 ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+UPDATE core_lanes AS own SET owner = $1, epoch = own.epoch + 1, state = 2 FROM orphan WHERE own.lane = orphan.lane
+RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, own.state
+"""
+# `arrivals` is looked at again under the row's lock: a row that came meanwhile keeps its lane owned.
+RELEASE_IDLE = """
+UPDATE core_lanes AS own SET owner = NULL, state = 0
+FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS idle (lane, epoch, arrivals)
+WHERE own.lane = idle.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
+  AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0)
+  AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3))
+RETURNING own.lane
+"""
+RELEASE = """
+UPDATE core_lanes AS own SET owner = NULL, state = 2 FROM unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch)
+WHERE own.lane = held.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
+"""
+COUNT = """
+SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),
+  coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = 0)), 0)
+"""
