@@ -7,11 +7,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from pydantic import SecretStr
 
 from astral_core.observe.metrics import Metrics
 
+# Beginnings of the headers that proxies add.
+_FORWARDED = ("FORWARDED", "VIA", "X-FORWARDED-", "X-REAL-IP", "X-CLIENT-IP", "CF-", "TRUE-CLIENT-IP")
 Check = Callable[[], Awaitable[dict[str, bool]]]
 
 
@@ -48,7 +50,25 @@ class Health:
         if self.token is not None:
             given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             return hmac.compare_digest(given, f"Bearer {self.token.get_secret_value()}".encode())
-        try:
-            return ip_address(request.remote or "").is_loopback and "X-Forwarded-For" not in request.headers
-        except ValueError:
-            return False
+        return _is_loopback(request.remote or "") and _is_direct(request)
+
+
+def _is_direct(request: web.Request) -> bool:
+    """Whether nothing shows that a proxy on this machine, or a browser that was lured here, speaks for somebody else.
+
+    The Host must be a name of this machine: HAProxy, for one, adds no header but passes the public name, and so does
+    a page that rebinds its own name to 127.0.0.1. A proxy that speaks HTTP/1.0 is nginx without further settings. One
+    that hides all of this cannot be told from the owner: behind it a token is needed.
+    """
+    if request.version < HttpVersion11 or any(name.upper().startswith(_FORWARDED) for name in request.headers):
+        return False
+    host = request.headers.get("Host", "")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    return name.lower() == "localhost" or _is_loopback(name)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False

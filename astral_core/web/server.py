@@ -16,12 +16,11 @@ from astral_core.host.host import Host
 from astral_core.host.state import State
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
-from astral_core.web.connection import Connection
+from astral_core.web.connection import BodyTimeout, Connection, Connections, in_time
 from astral_core.web.health import Health
-from astral_core.web.webhook import TelegramWebhook
+from astral_core.web.webhook import MAX_BODY, TelegramWebhook
 
 log = logging.getLogger("astral.web")
-MAX_BODY = 1024 * 1024
 SHUTDOWN_TIMEOUT = 10.0  # seconds that requests under way may take when the bot stops
 
 
@@ -59,11 +58,18 @@ def _for_plugin(
 async def _failures(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """A route that raises is a 500 with an error id; the traceback stands in the log under the same id."""
+    """A route that raises is a 500 with an error id; the traceback stands in the log under the same id.
+
+    A body that comes too slowly is 408 and one that breaks off or is garbled is 400: no failures of the route.
+    """
     try:
-        return await handler(request)
+        return await in_time(request, handler)
     except web.HTTPException:
         raise
+    except BodyTimeout:
+        return web.Response(status=408)
+    except web.RequestPayloadError:
+        return web.Response(status=400)
     except (Exception, SystemExit):
         error_id = new_error_id()
         log.exception("error %s: %s %s failed", error_id, request.method, request.path)
@@ -77,26 +83,25 @@ class WebServer:
     port: int
     _runner: web.AppRunner
     _listening: asyncio.Server
-    _connections: set[Connection]
+    _connections: Connections
 
     async def close(self) -> None:
         """Refuse new connections, close idle ones, and let the requests under way finish."""
         self._listening.close()
         await self._runner.cleanup()
-        for late in tuple(self._connections):  # accepted in the very moment of the close
-            late.force_close()
+        self._connections.close()  # those that were accepted in the very moment of the close
 
 
 async def start_server(app: web.Application, settings: Web) -> WebServer:
     """Listen. ConfigError where the port is taken."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
-    server, connections = runner.server, set[Connection]()
+    server, connections = runner.server, Connections(settings.max_connections)
     if server is None:
         raise RuntimeError("aiohttp's runner has no server after its setup")
     try:
         listening = await asyncio.get_running_loop().create_server(
-            lambda: Connection(server, connections, settings.max_connections), settings.host, settings.port
+            lambda: Connection(server, connections), settings.host, settings.port
         )
     except OSError as error:
         await runner.cleanup()

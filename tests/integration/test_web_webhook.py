@@ -17,7 +17,7 @@ from astral_core.app import build
 from astral_core.config import load_settings
 from astral_core.errors import ConfigError
 from astral_core.host.state import Plugin
-from astral_core.web import webhook
+from astral_core.web import connection
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 MakePlugin = Callable[..., Plugin]
@@ -75,7 +75,7 @@ async def test_the_previous_secret_is_good_while_secrets_rotate(
 
 async def test_bodies_too_large_or_too_slow_are_refused(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """413 beyond 1 MiB, 408 where the body does not come; nothing is stored."""
-    monkeypatch.setattr(webhook, "BODY_TIMEOUT", 0.1)
+    monkeypatch.setattr(connection, "BODY_TIMEOUT", 0.1)
     async with bot_kit(sqlite_url, plugins=[]) as kit:
         head = f"{HEADER}: {kit.secret}\r\n"
         assert (await exchange(kit, head, b"x" * (1024 * 1024 + 1)))[0] == 413
@@ -187,7 +187,7 @@ async def test_health_readiness_and_metrics_of_a_running_bot(
             async with http.get(f"{kit.url}/readyz") as response:
                 return await response.json() if response.status == 200 else None
 
-        assert await until(ready) == {"serving": True, "owner": True, "database": True}
+        assert await until(ready) == {"serving": True, "registered": True, "database": True}
         async with http.get(f"{kit.url}/healthz") as response:
             assert await response.text() == "ok\n"
         async with http.get(f"{kit.url}/metrics") as response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from aiohttp import HttpVersion, HttpVersion10, HttpVersion11
 from aiohttp.test_utils import make_mocked_request
 from aiohttp.web import Request
 from pydantic import SecretStr
@@ -13,9 +14,12 @@ from astral_core.observe.metrics import Metrics
 from astral_core.web.health import Health
 
 
-def a_request(remote: str | None, headers: Mapping[str, str] | None = None) -> Request:
-    """A GET from `remote`."""
-    return make_mocked_request("GET", "/metrics", headers=headers or {}).clone(remote=remote)
+def a_request(
+    remote: str | None, headers: Mapping[str, str] | None = None, version: HttpVersion = HttpVersion11
+) -> Request:
+    """A GET from `remote`, to a name of this machine unless `headers` say otherwise."""
+    sent = {"Host": "localhost:8080", **(headers or {})}
+    return make_mocked_request("GET", "/metrics", headers=sent, version=version).clone(remote=remote)
 
 
 def health(points: dict[str, bool] | None = None, token: str | None = None) -> Health:
@@ -32,7 +36,21 @@ def health(points: dict[str, bool] | None = None, token: str | None = None) -> H
     [
         ("127.0.0.1", {}, 200),
         ("::1", {}, 200),
+        ("127.0.0.1", {"Host": "127.0.0.1"}, 200),
+        ("::1", {"Host": "[::1]:8080"}, 200),
         ("127.0.0.1", {"X-Forwarded-For": "8.8.8.8"}, 403),
+        ("127.0.0.1", {"x-forwarded-for": ""}, 403),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 403),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}, 403),
+        ("127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 403),
+        ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}, 403),
+        ("127.0.0.1", {"Via": "1.1 proxy"}, 403),
+        ("127.0.0.1", {"CF-Connecting-IP": "8.8.8.8"}, 403),
+        ("127.0.0.1", {"Host": "bot.example.org"}, 403),
+        ("127.0.0.1", {"Host": "localhost.example.org"}, 403),
+        ("127.0.0.1", {"Host": "127.0.0.1.example.org"}, 403),
+        ("127.0.0.1", {"Host": "0.0.0.0:8080"}, 403),
+        ("127.0.0.1", {"Host": ""}, 403),
         ("10.0.0.7", {}, 403),
         ("8.8.8.8", {"X-Forwarded-For": "127.0.0.1"}, 403),
         (None, {}, 403),
@@ -42,8 +60,15 @@ def health(points: dict[str, bool] | None = None, token: str | None = None) -> H
 async def test_without_a_token_metrics_are_for_loopback_alone(
     remote: str | None, headers: dict[str, str], status: int
 ) -> None:
-    """A proxy on the same machine says for whom it asks, and is no owner."""
+    """A proxy on the same machine is no owner, whether it says for whom it asks or passes the public name alone."""
     assert (await health().prometheus(a_request(remote, headers))).status == status
+
+
+async def test_a_proxy_that_says_nothing_is_known_by_its_old_http() -> None:
+    """nginx without settings speaks HTTP/1.0 and names the port that it asks: no owner's tool does."""
+    request = a_request("127.0.0.1", version=HttpVersion10)
+    assert (await health().prometheus(request)).status == 403
+    assert (await health().readyz(request)).text == "ready\n"
 
 
 @pytest.mark.parametrize(
@@ -53,8 +78,11 @@ async def test_without_a_token_metrics_are_for_loopback_alone(
 async def test_with_a_token_it_decides_for_everybody(header: str, status: int) -> None:
     """The whole token is needed, also from loopback."""
     for remote in ("8.8.8.8", "127.0.0.1"):
-        request = a_request(remote, {"Authorization": header} if header else {})
-        assert (await health(token="right-token").prometheus(request)).status == status
+        for forwarded in ({}, {"X-Forwarded-For": "127.0.0.1", "Host": "bot.example.org"}):
+            request = a_request(remote, {**forwarded, **({"Authorization": header} if header else {})})
+            assert (await health(token="right-token").prometheus(request)).status == status
+            details = (await health(token="right-token").readyz(request)).text or ""
+            assert ("serving" in details) is (status == 200)
 
 
 async def test_readiness_tells_strangers_yes_or_no_and_the_owner_why() -> None:
