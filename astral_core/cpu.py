@@ -8,9 +8,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Hashable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractAsyncContextManager, nullcontext
 from multiprocessing.process import BaseProcess, parent_process
 from typing import Any, TypeVar
 
@@ -30,8 +31,17 @@ class CpuTimeout(AstralError, TimeoutError):
     """A job did not come to its end in time: the pool is overloaded, or the job takes too long."""
 
 
+class CpuCrashed(AstralError):
+    """A job killed its worker also when it ran alone: no repetition will help."""
+
+
 class Cpu:
-    """Runs picklable functions in processes. The pool starts with the first job."""
+    """Runs picklable functions in processes. The pool starts with the first job.
+
+    Where a worker dies, all jobs of its pool fail, and nobody can tell whose fault it was. So each of them runs once
+    more, one at a time, in a pool of one worker that is there for this alone: the innocent get their results, and the
+    guilty one gets CpuCrashed after it has cost two workers. A function may therefore run twice, and must not mind.
+    """
 
     def __init__(
         self, workers: int | None = None, queue: int = QUEUE, timeout: float = 25.0, *, warm: bool = True
@@ -40,27 +50,77 @@ class Cpu:
         self._queue = queue
         self._timeout = timeout
         self._waiting = 0
+        self._again = 0
         self._warm = warm
-        self._warming: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._flights: dict[Hashable, asyncio.Task[Any]] = {}
         self._pool: ProcessPoolExecutor | None = None
+        self._second: ProcessPoolExecutor | None = None
+        self._alone = asyncio.Lock()
+        self._closed = False
 
-    async def run(self, function: Callable[..., T], *args: Any) -> T:
+    async def run(self, function: Callable[..., T], *args: Any, key: Hashable = None) -> T:
         """The result of `function(*args)`, computed in a worker.
 
+        Who asks with a `key` while `function` is computed for an equal one gets the result of that computation, the
+        same object: ten presses on one button cost one drawing.
+
         Raises what the function raised, CpuBusy where the queue is full, CpuTimeout after the time-out (a job
-        that runs then is killed), and BrokenProcessPool where a worker died (the next job gets a new pool).
+        that runs then is killed), and CpuCrashed where the job kills its workers (others get new ones).
         """
+        if key is None:
+            return await self._compute(function, args)
+        flight = self._flights.get((function, key))
+        if flight is None:
+            flight = self._background(self._compute(function, args), "astral-cpu")
+            self._flights[function, key] = flight
+            flight.add_done_callback(lambda _: self._flights.pop((function, key)))
+        result: T = await asyncio.shield(flight)  # one of those who wait may go: the others still want it
+        return result
+
+    async def _compute(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
         if self._waiting >= self._queue:
             raise CpuBusy(f"{self._waiting} jobs wait for the process pool; try again in a minute")
         self._waiting += 1
-        pool = self._started()
+        try:
+            try:
+                return await self._try(self._started, nullcontext(), function, args)
+            except BrokenProcessPool:
+                if self._closed:
+                    raise
+            log.warning("a worker of the process pool died; %s runs once more, alone", _name(function))
+            return await self._once_more(function, args)
+        finally:
+            self._waiting -= 1
+
+    async def _once_more(self, function: Callable[..., T], args: tuple[Any, ...]) -> T:
+        self._again += 1
+        try:
+            return await self._try(self._started_alone, self._alone, function, args)
+        except BrokenProcessPool as error:
+            if self._closed:
+                raise
+            raise CpuCrashed(f"{_name(function)} killed two worker processes") from error
+        finally:
+            self._again -= 1
+            if not self._again:
+                self._discard(self._second)  # its memory is better used elsewhere
+
+    async def _try(
+        self,
+        start: Callable[[], ProcessPoolExecutor],
+        turn: AbstractAsyncContextManager[None],
+        function: Callable[..., T],
+        args: tuple[Any, ...],
+    ) -> T:
+        pool: ProcessPoolExecutor | None = None
         job: Future[T] | None = None
         try:
-            async with asyncio.timeout(self._timeout) as limit:
+            async with asyncio.timeout(self._timeout) as limit, turn:
+                pool = start()
                 job = pool.submit(function, *args)
                 return await asyncio.wrap_future(job)
         except BrokenProcessPool:
-            log.warning("a worker of the process pool died while it ran %s", _name(function))
             self._discard(pool)
             raise
         except TimeoutError as error:
@@ -70,15 +130,11 @@ class Cpu:
                 log.warning("%s ran too long; its worker is ended", _name(function))
                 self._discard(pool)
             raise CpuTimeout(f"{_name(function)} was not done after {self._timeout:g} s") from error
-        finally:
-            self._waiting -= 1
 
     def warm(self, function: Callable[..., object], *args: Any) -> None:
         """Run `function` in the background, so that a worker has loaded what it needs before the first user asks."""
         if self._warm:
-            task = asyncio.create_task(self._run_quietly(function, *args), name="astral-warm")
-            self._warming.add(task)
-            task.add_done_callback(self._warming.discard)
+            self._background(self._run_quietly(function, *args), "astral-warm")
 
     async def _run_quietly(self, function: Callable[..., object], *args: Any) -> None:
         try:
@@ -86,36 +142,65 @@ class Cpu:
         except Exception:
             log.exception("warming with %s failed; the first user will wait a little", _name(function))
 
+    def _background(self, work: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen by those who wait; where all of them have gone, nobody needs it
+
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
-            )
+            self._pool = self._new_pool(self._workers)
         return self._pool
 
-    def _discard(self, pool: ProcessPoolExecutor) -> None:
+    def _started_alone(self) -> ProcessPoolExecutor:
+        if self._second is None:
+            self._second = self._new_pool(1)
+        return self._second
+
+    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
+        if self._closed:
+            raise BrokenProcessPool("the process pool is closed")
+        return ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker
+        )
+
+    def _discard(self, pool: ProcessPoolExecutor | None) -> None:
         """Kill the workers of `pool`: the executor's own SIGTERM means nothing to them."""
-        if self._pool is pool:
+        if pool is None or pool not in (self._pool, self._second):
+            return  # somebody else was told first
+        if pool is self._pool:
             self._pool = None
-            workers = _workers(pool)
-            pool.shutdown(wait=False)
-            for worker in workers:
-                worker.kill()
+        else:
+            self._second = None
+        workers = _workers(pool)
+        pool.shutdown(wait=False)
+        for worker in workers:
+            worker.kill()
 
     async def close(self, grace: float = 5.0) -> None:
         """End the workers; jobs that have not begun are cancelled, running ones have `grace` seconds."""
-        for task in self._warming:
+        self._closed = True
+        for task in self._tasks:
             task.cancel()
-        if self._pool is None:
-            return
-        pool, self._pool = self._pool, None
-        workers = _workers(pool)
-        closing = asyncio.create_task(asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True))
-        _, late = await asyncio.wait({closing}, timeout=grace)
-        if late:
-            for worker in workers:
-                worker.kill()
-        await closing
+        pools = [pool for pool in (self._pool, self._second) if pool is not None]
+        self._pool = self._second = None
+        await asyncio.gather(*[_close(pool, grace) for pool in pools])
+
+
+async def _close(pool: ProcessPoolExecutor, grace: float) -> None:
+    workers = _workers(pool)
+    closing = asyncio.create_task(asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True))
+    _, late = await asyncio.wait({closing}, timeout=grace)
+    if late:
+        for worker in workers:
+            worker.kill()
+    await closing
 
 
 def _workers(pool: ProcessPoolExecutor) -> list[BaseProcess]:
