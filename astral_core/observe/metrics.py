@@ -34,6 +34,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._rows: dict[tuple[str, str, str], tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._calls: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._ingest()
         self._handlers()
         self._replica()
@@ -66,7 +67,9 @@ class Metrics:
         self.lanes = gauge("astral_lanes", "Chats that have something to do here")
         self.lanes_owned = gauge("astral_lanes_owned", "Chats that this process has claimed")
         self.fenced = self._counter("astral_fenced", "Rows whose end came too late: another process had ended them")
-        self.takeovers = self._counter("astral_takeovers", "Lanes taken over from processes that went away")
+        self.takeovers = self._counter(
+            "astral_takeovers", "Processes that were found dead, and whose chats were taken over"
+        )
         self.replicas = gauge("astral_replicas", "Processes that serve this database")
         self.pool_in_use = gauge("astral_db_pool_in_use", "Connections to the database that are in use")
 
@@ -104,6 +107,16 @@ class Metrics:
         count()
         observe(item.ms / 1000)
         self.wait.observe(item.wait_ms / 1000)
+
+    def called(self, method: str, code: int, seconds: float) -> None:
+        """Count one call of the Bot API; `code` 0 where no answer came."""
+        found = self._calls.get((method, code))
+        if found is None:
+            found = self.telegram_requests.labels(method, str(code)).inc, self.telegram_seconds.labels(method).observe
+            self._calls[method, code] = found
+        count, observe = found
+        count()
+        observe(seconds)
 
     def render(self) -> bytes:
         """The text exposition."""
