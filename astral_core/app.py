@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 from telegram.error import InvalidToken, NetworkError, RetryAfter
 
 from astral_core import core_plugin, failpoint
@@ -48,6 +49,7 @@ from astral_core.inbox import retention
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.replica import Replica
+from astral_core.inbox.rows import Census
 from astral_core.inbox.store import Store
 from astral_core.inbox.worker import Worker
 from astral_core.jobs import run_jobs
@@ -95,8 +97,6 @@ class App:
     _serving: bool = False
     _announced: int = 0
     _counted: float = 0.0
-    _dead: int = 0
-    _oldest: float = 0.0
     _web: WebServer | None = None
 
     async def __aenter__(self) -> Self:
@@ -277,15 +277,21 @@ class App:
         fresh = time.monotonic() - self._counted < FRESH
         return {"serving": self._serving, "registered": self.replica.registered, "database": fresh}
 
-    def _count(self, pending: int, dead: int, oldest: float) -> None:
+    def _count(self, census: Census) -> None:
         """What the database says once a second: it answers, and this is the truth of all replicas."""
         self._counted = time.monotonic()
-        self.store.pending = pending
-        self._dead, self._oldest = dead, oldest
+        self.store.pending = census.pending
+        self.metrics.dead_letters.set(census.dead)
+        self.metrics.oldest_pending.set(census.oldest)
+        self.metrics.outbox_pending.set(census.unsent)
+        self.metrics.replicas.set(census.replicas)
 
     def _gauges(self) -> None:
         self.metrics.pending.set(self.store.pending)
         self.metrics.lanes.set(self.lanes.active)
+        self.metrics.lanes_owned.set(len(self.lanes))
+        pool = self.database.engine.pool
+        self.metrics.pool_in_use.set(pool.checkedout() if isinstance(pool, QueuePool) else 0)
 
 
 def _name_of(error: BaseException) -> str:
@@ -335,7 +341,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     services.implementations = host.implementations
     people = People(database)
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
-    transport = Transport(settings.telegram.api_url, token)
+    transport = Transport(settings.telegram.api_url, token, told=metrics.called)
     application = build_application(settings, transport, host.registry)
     sender = MessageSender(transport, database, settings.bot_id, people.block)
     deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc)
@@ -384,6 +390,11 @@ def _check(settings: Settings, polling: bool) -> None:  # the caller's own switc
         raise ConfigError(
             "telegram.public_url is set without telegram.webhook_secret: anybody could post updates. Fix: set "
             "ASTRAL_TELEGRAM__WEBHOOK_SECRET to 32 random characters."
+        )
+    if settings.telegram.public_url and settings.web.metrics_token is None:
+        log.warning(
+            "web.metrics_token is not set: whoever a proxy on this machine lets through may look like you, and read "
+            "/metrics. Fix: set ASTRAL_WEB__METRICS_TOKEN."
         )
 
 

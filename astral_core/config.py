@@ -76,7 +76,9 @@ class Web(Section):
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     metrics_token: SecretStr | None = Field(default=None, description="bearer token of /metrics; else loopback only")
     webhooks: tuple[str, ...] = Field(default=("/webhook/yookassa",), description="absolute paths plugins may claim")
-    max_connections: int = Field(default=512, ge=1, description="open connections; one more is closed at once")
+    max_connections: int = Field(
+        default=512, ge=1, description="open connections; for one more the oldest idle stranger is closed"
+    )
     drain_delay: float = Field(default=0.0, ge=0, description="seconds between 'not ready' and closing the port")
 
 

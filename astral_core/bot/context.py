@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 import msgspec
@@ -273,11 +273,14 @@ class Context(_Base):
 
     # --- services
 
-    async def run_cpu(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a picklable top-level `function` in the process pool; only before the first write."""
+    async def run_cpu(self, function: Callable[..., T], *args: Any, key: Hashable = None) -> T:
+        """Run a picklable top-level `function` in the process pool; only before the first write.
+
+        What is asked for twice at once under one `key` is computed once.
+        """
         self._may_wait("ctx.run_cpu")
         await self.run.work.release_reads()
-        return await self.run.services.cpu.run(function, *args)
+        return await self.run.services.cpu.run(function, *args, key=key)
 
     def settings(self, model: type[M]) -> M:
         """The plugin's settings."""

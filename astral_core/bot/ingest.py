@@ -11,7 +11,7 @@ from astral_core.host.registry import Registry
 from astral_core.inbox.envelope import UNREADABLE, Sender, UnreadableUpdate, open_envelope
 from astral_core.inbox.rows import NewRow
 from astral_core.inbox.store import Store
-from astral_core.observe.metrics import Metrics
+from astral_core.observe.metrics import Metrics, known_kind
 
 log = logging.getLogger("astral.bot")
 
@@ -50,7 +50,7 @@ class Ingest:
         if stored is None:
             self.metrics.duplicates.inc()  # the answer to the first delivery may have been lost: answer again
         else:
-            self.metrics.received.labels(envelope.kind).inc()
+            self.metrics.received.labels(known_kind(envelope.kind)).inc()
         if changed and envelope.sender:
             self.people.users.drop(envelope.sender.id)
             self.people.seen.put(envelope.sender.id, envelope.sender)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,14 +24,20 @@ from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnava
 log = logging.getLogger("astral.bot")
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5, sock_read=20)
 Guard = Callable[[str], None]
+Told = Callable[[str, int, float], None]
 
 
 class Transport:
-    """A pooled client of one bot. `guard(method)` is asked before each call (it may raise)."""
+    """A pooled client of one bot.
 
-    def __init__(self, api_url: str, token: str, guard: Guard | None = None) -> None:
+    `guard(method)` is asked before each call (it may raise), `told(method, code, seconds)` of each one that ended,
+    with the code 0 where no answer came.
+    """
+
+    def __init__(self, api_url: str, token: str, guard: Guard | None = None, told: Told | None = None) -> None:
         self._base = f"{api_url.rstrip('/')}/bot{token}/"
         self._guard = guard
+        self._told = told
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -105,9 +112,12 @@ class Transport:
             sent = {"data": msgspec.json.encode(params), "headers": {"Content-Type": "application/json"}}
         if hold is not None:
             sent["timeout"] = aiohttp.ClientTimeout(total=hold, connect=5)
+        began, code = time.perf_counter(), 0
         try:
             async with self.session.post(self._base + method, **sent) as response:
-                return response.status, await response.read()
+                body = await response.read()
+                code = response.status
+                return code, body
         except TimeoutError:
             raise TelegramUnavailable(method, "timed out") from None
         except aiohttp.ClientError as error:
@@ -115,6 +125,13 @@ class Transport:
             reached = not isinstance(error, aiohttp.ClientConnectorError)
             what = f"connection failed ({type(error).__name__})"
             raise TelegramUnavailable(method, what, maybe_done=reached) from None
+        finally:
+            self.tell(method, code, began)
+
+    def tell(self, method: str, code: int, began: float) -> None:
+        """Count a call that began at `began` (perf_counter)."""
+        if self._told is not None:
+            self._told(method, code, time.perf_counter() - began)
 
 
 class AiohttpRequest(BaseRequest):
@@ -153,15 +170,20 @@ class AiohttpRequest(BaseRequest):
         timeout = aiohttp.ClientTimeout(
             total=None, connect=_seconds(connect_timeout, 5), sock_read=_seconds(read_timeout, self._read_timeout)
         )
+        began, code = time.perf_counter(), 0
         try:
             async with self._transport.session.request(
                 method, url, data=_form(request_data), timeout=timeout
             ) as response:
-                return response.status, await response.read()
+                body = await response.read()
+                code = response.status
+                return code, body
         except TimeoutError:
             raise TimedOut(f"{name} timed out") from None
         except aiohttp.ClientError as error:
             raise NetworkError(f"{name}: connection failed ({type(error).__name__})") from None
+        finally:
+            self._transport.tell(name if method == "POST" else "file", code, began)
 
 
 def _seconds(value: ODVInput[float], default: float) -> float | None:

@@ -21,6 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from astral_core import failpoint
 from astral_core.db.engine import Database
 from astral_core.errors import MigrationError
 
@@ -99,6 +100,8 @@ async def _upgrade_one(database: Database, chain: Chain) -> None:
             await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
         try:
             await connection.run_sync(_upgrade, chain)
+            if failpoint.armed:
+                failpoint.hit("migrate.before_commit")
             await connection.commit()
         finally:
             await connection.rollback()

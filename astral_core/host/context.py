@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -96,9 +96,9 @@ class PluginContext:
         """A unit of work for code outside of handlers: `async with ctx.work() as work: ...` commits at the end."""
         return Work(self.services.database, self.services.store, self.id)
 
-    async def run_cpu(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a picklable top-level `function` in the process pool."""
-        return await self.services.cpu.run(function, *args)
+    async def run_cpu(self, function: Callable[..., T], *args: Any, key: Hashable = None) -> T:
+        """Run a picklable top-level `function` in the process pool, once at a time for each `key`."""
+        return await self.services.cpu.run(function, *args, key=key)
 
     def warm(self, function: Callable[..., object], *args: Any) -> None:
         """Run `function` in the process pool in the background; stands in astral_lifespan."""

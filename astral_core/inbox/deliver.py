@@ -18,6 +18,7 @@ from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import Mark
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
+from astral_core.observe.logs import redact
 
 log = logging.getLogger("astral.inbox")
 LIFE = 900.0  # seconds for which a message is tried while Telegram is away
@@ -87,7 +88,7 @@ class Deliverer:
             if isinstance(error, DatabaseError) or may_pass(error):
                 raise
             log.exception("row %d: message %d could not be sent", delivery.seq, n)
-            sent = Sent(refused=f"{type(error).__name__}: {error}")
+            sent = Sent(refused=redact(f"{type(error).__name__}: {error}"))
         if failpoint.armed:
             failpoint.hit("outbox.sent")
         delivery.results[n] = sent

@@ -17,6 +17,11 @@ from astral_core.errors import InboxError
 from astral_core.inbox.rows import EXPRESS_LANES, express_lane
 
 UNREADABLE = "unreadable"
+# Kinds that always name a chat. Without one the lane, and with it an apology, would be somebody else's.
+CHATTED = frozenset((
+    "message", "edited_message", "channel_post", "edited_channel_post", "business_message", "edited_business_message",
+    "my_chat_member", "chat_member", "chat_join_request",
+))  # fmt: skip
 
 # Numbers beyond the database's integers would fail a whole batch of other people's updates.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -97,6 +102,8 @@ def open_envelope(body: bytes) -> Envelope:
         part = msgspec.json.decode(fields[kind], type=_Part) if kind in fields else _Part()
     except (msgspec.MsgspecError, RecursionError):
         raise UnreadableUpdate(f"update {update_id}: {kind!r} has an unknown form", body) from None
+    if kind in CHATTED and part.chat is None:
+        raise UnreadableUpdate(f"update {update_id}: {kind!r} has no chat", body)
     sender = part.sender or part.user
     return Envelope(
         ext_id=str(update_id),

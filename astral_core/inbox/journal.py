@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core.db.engine import Database
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents
-from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored, Waiting
+from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting
 
 
 class Journal(Protocol):
@@ -62,8 +62,8 @@ class Journal(Protocol):
     async def announce(self, arrivals: Sequence[Arrival]) -> None:
         """Tell the owners of lanes that rows came for them."""
 
-    async def count(self) -> tuple[int, int, float]:
-        """Pending rows, dead rows, and the age in seconds of the oldest pending row."""
+    async def count(self) -> Census:
+        """How much there is of everything."""
         ...
 
 

@@ -26,7 +26,7 @@ from astral_core.errors import Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents, read_deliveries
-from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored, Waiting
+from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting
 
 log = logging.getLogger("astral.inbox")
 
@@ -192,10 +192,9 @@ class PostgresJournal:
             text = ",".join(numbers)
             await self._query("notify", "SELECT pg_notify($1, $2)", channel, text if len(text) < 7900 else "")
 
-    async def count(self) -> tuple[int, int, float]:
-        """Pending rows of all replicas, dead rows, age of the oldest pending row in seconds."""
-        ((pending, dead, age),) = await self._query("read", sql.COUNT)
-        return pending, dead, float(age)
+    async def count(self) -> Census:
+        """How much there is of everything."""
+        return Census(*(await self._query("read", sql.COUNT))[0])
 
     # ---
 

@@ -34,6 +34,7 @@ from astral_core.db.tables import core_replicas
 from astral_core.errors import ConfigError, DatabaseBusy, InboxError
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.postgres import CHANNEL, translated
+from astral_core.inbox.rows import Census
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
@@ -96,8 +97,8 @@ class FileLock:
 class Replica:
     """This process among those of its database. `registered` while it is one of them.
 
-    One of them is the leader, which does what only one may do. `on_count` is told pending rows, dead rows and the
-    age of the oldest pending one, `on_takeover` of each replica that was found dead, `on_end` of a failure here.
+    One of them is the leader, which does what only one may do. `on_count` is told what the database holds,
+    `on_takeover` of each replica that was found dead, `on_end` of a failure here.
     """
 
     database: Database
@@ -107,7 +108,7 @@ class Replica:
     name: str = field(default_factory=lambda: f"astral-{secrets.token_hex(4)}")
     direct_url: str | None = None
     port: int = 0
-    on_count: Callable[[int, int, float], None] | None = None
+    on_count: Callable[[Census], None] | None = None
     on_takeover: Callable[[], None] | None = None
     on_end: Callable[[asyncio.Task[None]], None] | None = None
     leader: bool = False
@@ -289,7 +290,7 @@ class Replica:
             await self._sync()
             await self.lanes.release_idle()
         if self.on_count:
-            self.on_count(*await self.store.journal.count())
+            self.on_count(await self.store.journal.count())
 
     async def _beat(self) -> bool:
         """Say that this replica lives, and try to lead; False where it is not known any more."""

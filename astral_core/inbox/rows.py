@@ -123,6 +123,16 @@ class Waiting(msgspec.Struct, frozen=True):
     arrivals: int
 
 
+class Census(msgspec.Struct, frozen=True):
+    """What the database holds, of all replicas: rows, messages, processes; `oldest` is an age in seconds."""
+
+    pending: int
+    dead: int
+    oldest: float
+    unsent: int
+    replicas: int
+
+
 def unique(rows: Sequence[NewRow]) -> dict[tuple[str, str], NewRow]:
     """The first of each (source, ext_id), in order."""
     found: dict[tuple[str, str], NewRow] = {}

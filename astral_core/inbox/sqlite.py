@@ -25,7 +25,7 @@ from astral_core.db.tables import now
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents, read_deliveries
-from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored, Waiting, unique
+from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting, unique
 
 T = TypeVar("T")
 
@@ -76,7 +76,8 @@ _UNSENT = (
 _WAITING = "SELECT lane FROM core_inbox WHERE state = 0 UNION SELECT lane FROM core_outbox WHERE state IN (0, 3)"
 _COUNT = (
     "SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),"
-    " (SELECT received_at FROM core_inbox WHERE state = 0 ORDER BY seq LIMIT 1)"
+    " (SELECT received_at FROM core_inbox WHERE state = 0 ORDER BY seq LIMIT 1),"
+    " (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas)"
 )
 
 
@@ -176,11 +177,11 @@ class SqliteJournal:
     async def announce(self, arrivals: Sequence[Arrival]) -> None:
         """Nobody else is there to be told."""
 
-    async def count(self) -> tuple[int, int, float]:
-        """Pending rows, dead rows, age of the oldest pending row in seconds."""
-        ((pending, dead, oldest),) = await self._run(self._fetch, _COUNT)
+    async def count(self) -> Census:
+        """How much there is of everything."""
+        ((pending, dead, oldest, unsent, replicas),) = await self._run(self._fetch, _COUNT)
         age = (now() - _moment(oldest)).total_seconds() if oldest else 0.0
-        return pending, dead, max(age, 0.0)
+        return Census(pending, dead, max(age, 0.0), unsent, replicas)
 
     # --- in the journal's thread
 

@@ -115,5 +115,6 @@ WHERE own.lane = held.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNI
 """
 COUNT = """
 SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),
-  coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = 0)), 0)
+  coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = 0)), 0)::float8,
+  (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas)
 """

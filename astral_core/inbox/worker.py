@@ -40,7 +40,7 @@ from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.store import Store
 from astral_core.inbox.work import Work
 from astral_core.observe.errorid import new_error_id
-from astral_core.observe.logs import scope
+from astral_core.observe.logs import redact, scope
 
 log = logging.getLogger("astral.inbox")
 
@@ -248,7 +248,7 @@ class Worker:
         contents = await self._words(self.runner.apology(row, error_id), row)
 
         async def bury(connection: AsyncConnection) -> bool:
-            dead = notes.dead(row.seq, error_id, f"{where}: {type(error).__name__}: {error}")
+            dead = notes.dead(row.seq, error_id, redact(f"{where}: {type(error).__name__}: {error}"))
             if (await connection.execute(dead)).rowcount != 1:
                 return False
             if contents:

@@ -159,7 +159,7 @@ class Bench:
         await self.store.start()
         await self.replica.join()
         self.store.journal.replica = self.replica._id
-        self.store.pending = (await self.store.journal.count())[0]
+        self.store.pending = (await self.store.journal.count()).pending
 
     async def stop(self, grace: float = 5.0) -> None:
         """Drain."""
