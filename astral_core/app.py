@@ -20,6 +20,7 @@ from telegram.error import InvalidToken, NetworkError, RetryAfter
 from astral_core import core_plugin, failpoint
 from astral_core.bot.application import BotApplication, BotRunner, build_application
 from astral_core.bot.commands import announce_commands
+from astral_core.bot.guard import Guard
 from astral_core.bot.hook import Hook
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.people import People
@@ -226,7 +227,7 @@ class App:
             return
         self._stack.push_async_callback(self._shutdown_application)
         self.store.dispatch = self.lanes.dispatch
-        await self.replica.begin()
+        await _until_reachable(self.replica.begin)
         self._stack.push_async_callback(self.lanes.stop, GRACE)
         self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
         if self.replica.leader:
@@ -275,7 +276,8 @@ class App:
 
     async def _points(self) -> dict[str, bool]:
         fresh = time.monotonic() - self._counted < FRESH
-        return {"serving": self._serving, "registered": self.replica.registered, "database": fresh}
+        database = fresh and not self.store.failing
+        return {"serving": self._serving, "registered": self.replica.registered, "database": database}
 
     def _count(self, census: Census) -> None:
         """What the database says once a second: it answers, and this is the truth of all replicas."""
@@ -341,12 +343,14 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     services.implementations = host.implementations
     people = People(database)
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
-    transport = Transport(settings.telegram.api_url, token, told=metrics.called)
+    guard = Guard(strict=settings.inbox.waiting == "raise")
+    services.waits, services.traces = guard.waits, [guard.trace()]
+    transport = Transport(settings.telegram.api_url, token, guard.telegram, metrics.called)
     application = build_application(settings, transport, host.registry)
     sender = MessageSender(transport, database, settings.bot_id, people.block)
     deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc)
     worker = Worker(
-        database, store, BotRunner(application, services, people, transport), deliverer,
+        database, store, BotRunner(application, services, people, transport, guard), deliverer,
         settings.inbox.handler_timeout, handled=telemetry.handled, fenced=metrics.fenced.inc,
     )  # fmt: skip
     lanes = Lanes(

@@ -91,6 +91,9 @@ class Inbox(Section):
         default=1_000, ge=1, description="rows of one chat held in memory; the rest waits in the database"
     )
     handler_timeout: float = Field(default=30.0, gt=0, description="seconds a handler may take")
+    waiting: Literal["warn", "raise"] = Field(
+        default="warn", description="what happens to a handler that waits for something slow after its first write"
+    )
     keep_done_hours: int = Field(default=72, ge=48, description="how long a done row is kept for dedupe")
     keep_dead_hours: int = Field(default=168, ge=1, description="how long what was written in a dead row is kept")
 

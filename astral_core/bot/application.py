@@ -12,6 +12,7 @@ from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 
 from astral_core.bot import home
 from astral_core.bot.context import Context, plain
+from astral_core.bot.guard import Guard
 from astral_core.bot.people import People, User
 from astral_core.bot.router import Router, enter, run_chain
 from astral_core.bot.run import Run, current_run
@@ -92,7 +93,10 @@ def build_application(settings: Settings, transport: Transport, registry: Regist
 class BotRunner:
     """Runs inbox rows: updates through python-telegram-bot, steps, events and jobs directly."""
 
-    def __init__(self, application: BotApplication, services: Services, people: People, transport: Transport) -> None:
+    def __init__(
+        self, application: BotApplication, services: Services, people: People, transport: Transport, guard: Guard
+    ) -> None:
+        self._guard = guard
         self._application = application
         self._services = services
         self._people = people
@@ -124,7 +128,7 @@ class BotRunner:
             late = asyncio.get_running_loop().call_later(ANSWER_AFTER, self._answer_late, run, query.id)
         update = LazyUpdate(run.row.payload, self._application.bot, found.update_id)
         try:
-            await self._application.process_update(update)
+            await self._guard.drive(self._application.process_update(update), run)
             if run.route == "?":  # python-telegram-bot logs a context that it cannot build, and goes on
                 raise HandlerError("the update did not reach the router.")
         finally:
@@ -154,7 +158,7 @@ class BotRunner:
             else:
                 await bound.handler(*args, context, **kwargs)
 
-        await run_chain(self._services.registry.middleware, None, context, call)
+        await self._guard.drive(run_chain(self._services.registry.middleware, None, context, call), run)
         if run.asked is not None or run.question_ended:
             await context.save_question()
 

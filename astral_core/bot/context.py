@@ -21,7 +21,7 @@ from astral_core.bot.people import Question, User, save_question
 from astral_core.bot.run import Run, current_run
 from astral_core.db.session import Session
 from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
-from astral_core.errors import CallbackDataError, EffectError, HandlerError, WaitingInTransaction
+from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.host.context import PluginContext
 from astral_core.i18n import fill
 from astral_core.inbox.effect import Effect, Ref, Slot
@@ -240,7 +240,7 @@ class Context(_Base):
 
     async def progress(self, action: str = "typing") -> None:
         """Show at once, best effort, that something is being done ("typing", "upload_photo")."""
-        self._may_wait("ctx.progress")
+        self.run.services.waits("ctx.progress")
         await self.run.work.release_reads()
         await self.run.transport.best_effort("sendChatAction", {"chat_id": self.chat_id, "action": action})
 
@@ -278,7 +278,7 @@ class Context(_Base):
 
         What is asked for twice at once under one `key` is computed once.
         """
-        self._may_wait("ctx.run_cpu")
+        self.run.services.waits("ctx.run_cpu")
         await self.run.work.release_reads()
         return await self.run.services.cpu.run(function, *args, key=key)
 
@@ -296,13 +296,6 @@ class Context(_Base):
 
     def _plugin_context(self) -> PluginContext:
         return PluginContext(self.run.plugin, "", lambda: self.run.services)
-
-    def _may_wait(self, what: str) -> None:
-        if self.run.work.wrote:
-            raise WaitingInTransaction(
-                f"plugin {self.run.plugin!r}, route {self.run.route!r}: {what} after the first write holds the "
-                "database. Fix: call it before, or write and go on in a step with ctx.defer."
-            )
 
     def _cache(self, key: str | None) -> str | None:
         return f"{self.run.plugin}:{key}" if key else None

@@ -24,6 +24,7 @@ _COMMANDS = {
     ),
     "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),
     "outbox": ("astral_core.cli.inbox", "outbox", "Messages that wait or were refused."),
+    "replicas": ("astral_core.cli.replicas", "replicas", "The processes that handle this bot's updates."),
     "db": ("astral_core.cli.database", "db", "The database's schema."),
 }
 

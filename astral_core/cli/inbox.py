@@ -58,7 +58,7 @@ def show(what: str) -> None:
 @click.argument("seq", type=int)
 def retry(seq: int) -> None:
     """Make a dead row pending again; a running bot takes it within half a minute."""
-    if not _with_database(lambda database: revive(database, seq)):
+    if not with_database(lambda database: revive(database, seq)):
         raise click.ClickException(
             f"there is no row {seq} that is dead and still has its payload. `astral inbox list --dead` shows them."
         )
@@ -130,7 +130,7 @@ def _rows(query: Any) -> list[Any]:
         async with database.engine.connect() as connection:
             return list((await connection.execute(query)).all())
 
-    return _with_database(read)
+    return with_database(read)
 
 
 def _change(statement: Any, what: str) -> None:
@@ -138,12 +138,14 @@ def _change(statement: Any, what: str) -> None:
         async with database.engine.begin() as connection:
             return int((await connection.execute(statement)).rowcount)
 
-    if not _with_database(write):
+    if not with_database(write):
         raise click.ClickException(f"there is no {what} that is dead. `astral inbox list --dead` shows them.")
     click.echo(f"{what}: done")
 
 
-def _with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+def with_database(work: Callable[[Database], Awaitable[T]]) -> T:
+    """Run `work` on the configured database; DatabaseError where it is away or has no tables yet."""
+
     async def run() -> T:
         database = open_database(load_settings().database.url.get_secret_value(), pool_size=2)
         try:

@@ -75,7 +75,8 @@ Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only I
 
 PENDING, DONE, DEAD = 0, 1, 2
 UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
-FREE, CLAIMED, ADOPTED = 0, 1, 2  # a lane: nothing is pending; claimed when it was free; claimed with rows pending
+# A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped.
+FREE, CLAIMED, ADOPTED, HANDED_OVER = 0, 1, 2, 3
 
 
 def _created() -> Column[Any]:

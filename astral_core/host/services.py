@@ -37,6 +37,8 @@ class Services:
     telemetry: Callable[[Handled], None]
     providers: dict[type[Any], tuple[str, Any]] = field(default_factory=dict)
     implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()
+    waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
+    traces: list[aiohttp.TraceConfig] = field(default_factory=list)
     _http: aiohttp.ClientSession | None = None
 
     @property
@@ -44,7 +46,7 @@ class Services:
         """The HTTP client that all plugins share; made at first use, closed by the core."""
         if self._http is None or self._http.closed:
             timeout = aiohttp.ClientTimeout(total=35, connect=5)
-            self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False)
+            self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False, trace_configs=self.traces)
         return self._http
 
     @cached_property

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from astral_core import failpoint
-from astral_core.db.engine import may_pass
 from astral_core.db.tables import storable
-from astral_core.errors import DatabaseError, TelegramThrottled, TelegramUnavailable
+from astral_core.errors import TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import notes
 from astral_core.inbox.effect import Sender, Sent
+from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import Mark
@@ -85,7 +85,7 @@ class Deliverer:
                 return min(0.25 * float(2**delivery.tries), 15.0)
             sent = Sent(refused=f"gave up: {error}")
         except Exception as error:
-            if isinstance(error, DatabaseError) or may_pass(error):
+            if is_infrastructure(error):
                 raise
             log.exception("row %d: message %d could not be sent", delivery.seq, n)
             sent = Sent(refused=redact(f"{type(error).__name__}: {error}"))

@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from astral_core.db.tables import CLAIMED
+from astral_core.db.tables import CLAIMED, HANDED_OVER
+from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, is_express
 from astral_core.inbox.store import Store
@@ -92,6 +93,7 @@ class Lanes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._quiet_until = 0.0
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -213,7 +215,8 @@ class Lanes:
         total = 0
         while not self._stopping and (arrivals := await self._store.journal.adopt(ADOPT)):
             for arrival in arrivals:
-                lane = self._take(arrival.lane, arrival.epoch, arrival.arrivals, stale=True, inherited=True)
+                died = arrival.state != HANDED_OVER  # a replica that stops gives its lanes away: nothing killed it
+                lane = self._take(arrival.lane, arrival.epoch, arrival.arrivals, stale=True, inherited=died)
                 self._wake(lane)
             total += len(arrivals)
         return total
@@ -304,10 +307,18 @@ class Lanes:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
                 raise  # we are meant; else the step awaited something that was cancelled
-            log.exception("lane %d: a step failed; it is tried again", lane.id)
+            self._complain(lane, error)
             delay = FAILED_DELAY
         lane.begun = bool(lane.deliveries)
         return delay
+
+    def _complain(self, lane: Lane, error: BaseException) -> None:
+        """A bug is a traceback; a database that is away is one line a second, however many lanes wait for it."""
+        if not is_infrastructure(error):
+            log.error("lane %d: a step failed; it is tried again", lane.id, exc_info=error)
+        elif time.monotonic() >= self._quiet_until:
+            self._quiet_until = time.monotonic() + 1.0
+            log.warning("lane %d and perhaps others: %s; they are tried again", lane.id, type(error).__name__)
 
     async def _read(self, lane: Lane) -> None:
         """Take from the database what waits: all of it that fits, in place of what is in memory."""

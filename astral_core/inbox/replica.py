@@ -23,15 +23,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import delete, insert, text
+from sqlalchemy import delete, insert, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
 from astral_core._version import __version__
 from astral_core.db.engine import Database, open_database
-from astral_core.db.tables import core_replicas
-from astral_core.errors import ConfigError, DatabaseBusy, InboxError
+from astral_core.db.tables import core_replicas, now
+from astral_core.errors import ConfigError, DatabaseBusy, DatabaseError, InboxError
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.postgres import CHANNEL, translated
 from astral_core.inbox.rows import Census
@@ -151,7 +151,7 @@ class Replica:
             self._task.add_done_callback(self.on_end)
 
     async def begin(self) -> None:
-        """Claim lanes from now on, and take what waits already."""
+        """Claim lanes from now on, and take what waits already. May be repeated where the database failed."""
         self.handling = True
         self.store.journal.replica = self._id
         await self.lanes.sync(inherited=True)
@@ -270,8 +270,9 @@ class Replica:
         while not self._leaving:
             try:
                 await self._tend()
-            except (SQLAlchemyError, OSError, InboxError) as error:
+            except (SQLAlchemyError, OSError, InboxError, DatabaseError) as error:
                 await self._expelled(f"the database is away ({type(error).__name__})")
+                self._wake.clear()  # whoever wants to know something now has to wait, too
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT):
                     await self._wake.wait()
@@ -289,8 +290,17 @@ class Replica:
             await self.lanes.adopt()
             await self._sync()
             await self.lanes.release_idle()
+        if self.store.failing:
+            await self._try_to_write()
         if self.on_count:
             self.on_count(await self.store.journal.count())
+
+    async def _try_to_write(self) -> None:
+        """Find out whether commits succeed again; nobody else would, while no traffic comes."""
+        beat = update(core_replicas).where(core_replicas.c.id == self._id).values(last_seen=now())
+        with contextlib.suppress(DatabaseError):  # it is as it was
+            await self.store.write(lambda connection: connection.execute(beat))
+            self.store.failing = False
 
     async def _beat(self) -> bool:
         """Say that this replica lives, and try to lead; False where it is not known any more."""
@@ -330,6 +340,9 @@ class Replica:
 
     async def _expelled(self, why: str) -> None:
         """Begin anew under another id: what was ours may be another's by now."""
+        if self.database.is_sqlite:  # there is no other
+            log.warning("%s; trying again", why)
+            return
         log.warning("%s; this process gives up its chats and registers anew", why)
         self._lead(False)
         self.store.journal.replica = None

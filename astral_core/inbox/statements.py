@@ -95,10 +95,10 @@ WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::bigint[]) AND s
 WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
 ADOPT = """
 WITH orphan AS (
-  SELECT lane FROM core_lanes WHERE owner IS NULL AND state <> 0 ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED
+  SELECT lane, state FROM core_lanes WHERE owner IS NULL AND state <> 0 ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED
 )
 UPDATE core_lanes AS own SET owner = $1, epoch = own.epoch + 1, state = 2 FROM orphan WHERE own.lane = orphan.lane
-RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, own.state
+RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, orphan.state
 """
 # `arrivals` is looked at again under the row's lock: a row that came meanwhile keeps its lane owned.
 RELEASE_IDLE = """
@@ -110,7 +110,7 @@ WHERE own.lane = idle.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own
 RETURNING own.lane
 """
 RELEASE = """
-UPDATE core_lanes AS own SET owner = NULL, state = 2 FROM unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch)
+UPDATE core_lanes AS own SET owner = NULL, state = 3 FROM unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch)
 WHERE own.lane = held.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
 """
 COUNT = """

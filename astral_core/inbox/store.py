@@ -46,6 +46,7 @@ class Store:
     bot_id: int
     max_pending: int = 20_000
     pending: int = 0
+    failing: bool = False  # the last commit failed for a reason that may pass: the disk is full, the server is away
     dispatch: Dispatch | None = None
     committed: Callable[[int, float], None] | None = None
     unsure: Callable[[], None] | None = None
@@ -146,9 +147,11 @@ class Store:
         try:
             done = await self.journal.commit(rows, marks)
         except Exception as error:  # noqa: BLE001  # whatever it was, everybody who waits must learn of it
+            self.failing = may_pass(error)
             if rows and self.unsure:
                 self.unsure()
             return error
+        self.failing = False
         if self.committed:
             self.committed(len(batch), time.perf_counter() - began)
         self.accept(done.stored)

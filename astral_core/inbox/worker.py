@@ -19,21 +19,19 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
-from astral_core.db.engine import Database, may_pass
+from astral_core.db.engine import Database
 from astral_core.db.tables import now
 from astral_core.declare import Handled
 from astral_core.errors import (
     AstralError,
-    DatabaseError,
     Fenced,
     HandlerFailed,
     Refuse,
-    TelegramThrottled,
-    TelegramUnavailable,
 )
 from astral_core.inbox import notes
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content
+from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow
@@ -45,7 +43,8 @@ from astral_core.observe.logs import redact, scope
 log = logging.getLogger("astral.inbox")
 
 ATTEMPTS = 2
-CRASHES = 2
+CRASHES = 4
+CALM = 2.0  # seconds that a process has to live, for each death, before it tries alone what may have killed others
 ALONE_DELAY = 0.1  # seconds
 BUG_DELAY = 0.5
 EXPRESS_LIFE = 8.0  # seconds: Telegram drops a payment that is not answered within 10
@@ -79,18 +78,6 @@ class Runner(Protocol):
         ...
 
 
-def is_infrastructure(error: BaseException) -> bool:
-    """Whether `error` is our database, our connection to Telegram or our process pool, not a bug."""
-    from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need
-
-    from astral_core.cpu import CpuBusy, CpuTimeout  # the same
-
-    if isinstance(error, DatabaseError):  # raised out of another error where that was not the database's condition
-        return error.__cause__ is None or may_pass(error.__cause__)
-    kinds = (TelegramUnavailable, TelegramThrottled, BrokenProcessPool, CpuBusy, CpuTimeout, ConnectionError)
-    return isinstance(error, kinds) or may_pass(error)
-
-
 def _failure(what: str, cause: BaseException) -> HandlerFailed:
     failure = HandlerFailed(what)
     failure.__cause__ = cause
@@ -112,6 +99,7 @@ class Worker:
     handled: Callable[[Handled], None] | None = None
     fenced: Callable[[], None] | None = None
     started: datetime = field(default_factory=now)
+    _born: float = field(default_factory=time.monotonic)
     _suspects: set[int] = field(default_factory=set)
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -133,14 +121,15 @@ class Worker:
         """Run a row that may have killed the process before: the mark is durable first, and is taken back after.
 
         All that ran when a process died are suspects, and run side by side once more. Those that ran when the next
-        one died, too, run one at a time, so that only the guilty one's count goes on.
+        one died, too, run one at a time, so that only the guilty one's count goes on; and not before the process has
+        lived for a while, so that processes that die of something else do not convict whom they happen to run.
         """
         if row.crashes >= CRASHES:
             self._suspects.discard(row.seq)
             died = HandlerFailed(f"the process died {row.crashes} times while it handled this row")
             await self._bury(lane, row, Outcome(), died, time.perf_counter())
             return 0
-        if row.crashes and self._alone.locked():
+        if row.crashes and (self._alone.locked() or time.monotonic() - self._born < CALM * row.crashes):
             return ALONE_DELAY  # no worker waits inside a lane
         async with self._alone if row.crashes else nullcontext():
             await self.store.write(lambda connection: connection.execute(notes.crashes(row.seq, row.crashes + 1)))

@@ -53,7 +53,7 @@ def test_help_loads_no_bot_and_no_plugin(tmp_path: Path) -> None:
     )
     output = python(code, tmp_path)
     assert "LOADED []" in output
-    for name in ("run", "plugins", "routes", "inbox", "outbox", "db", "natal"):
+    for name in ("run", "plugins", "routes", "inbox", "outbox", "replicas", "db", "natal"):
         assert f"  {name} " in output
 
 

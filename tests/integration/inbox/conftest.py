@@ -169,7 +169,12 @@ class Bench:
         await self.replica.leave()
 
     async def crash(self) -> None:
-        """Lose everything that is in memory."""
+        """Lose everything that is in memory, and give nothing back before."""
+
+        async def release(lanes: Any, *, idle: bool) -> list[int]:
+            return []
+
+        self.store.journal.release = release
         await self.stop(grace=0.0)
         self.build()
 
@@ -235,6 +240,7 @@ def make_bench() -> Callable[[str], Bench]:
 async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """An inbox on both engines; the pauses after failures are taken out."""
     monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
+    monkeypatch.setattr(worker_module, "CALM", 0.0)
     monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.01)
     made = Bench(open_database(database_url))
     yield made

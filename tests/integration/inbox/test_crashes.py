@@ -9,6 +9,7 @@ from sqlalchemy import select, update
 
 from astral_core.db.tables import DEAD, DONE, PENDING, core_inbox
 from astral_core.errors import TelegramUnavailable
+from astral_core.inbox import worker as worker_module
 
 
 async def crashes(bench: Any) -> dict[str, int]:
@@ -28,11 +29,11 @@ async def left_behind(bench: Any, *rows: tuple[str, int], deaths: int = 0) -> No
     await bench.crash()
 
 
-async def test_a_row_that_two_processes_died_of_is_buried_unseen_and_the_next_one_runs(bench) -> None:
-    """No third process dies of it: one dead letter, one apology; what stands behind it was never under suspicion."""
+async def test_a_row_that_four_processes_died_of_is_buried_unseen_and_the_next_one_runs(bench) -> None:
+    """No fifth process dies of it: one dead letter, one apology; what stands behind it was never under suspicion."""
     await left_behind(bench, ("poison", 7), ("next", 7))
     async with bench.engine.begin() as connection:
-        await connection.execute(update(core_inbox).where(core_inbox.c.ext_id == "poison").values(crashes=2))
+        await connection.execute(update(core_inbox).where(core_inbox.c.ext_id == "poison").values(crashes=4))
     await bench.start()
     await bench.settle()
     assert bench.runner.seen == ["next"]
@@ -40,7 +41,7 @@ async def test_a_row_that_two_processes_died_of_is_buried_unseen_and_the_next_on
     assert [text.partition(" ")[0] for text in bench.sender.sent] == ["sorry"]
     async with bench.engine.connect() as connection:
         (error,) = (await connection.execute(select(core_inbox.c.error).where(core_inbox.c.state == DEAD))).one()
-    assert "the process died 2 times" in error
+    assert "the process died 4 times" in error
 
 
 async def test_the_mark_is_durable_while_the_row_runs_and_only_for_the_first_of_a_lane(bench) -> None:
@@ -73,6 +74,21 @@ async def test_a_row_that_fails_without_killing_is_no_suspect(bench) -> None:
                 await asyncio.sleep(0.01)
         await bench.crash()
     assert await bench.states() == {"1": PENDING}
+
+
+async def test_what_is_under_suspicion_waits_until_its_process_has_lived_a_while(bench, monkeypatch) -> None:
+    """Processes that are killed at random every second convict nobody: what they die with is not even begun."""
+    monkeypatch.setattr(worker_module, "CALM", 60.0)
+    await left_behind(bench, ("suspect", 7), ("next", 7), ("other", 8), deaths=2)
+    await bench.start()
+    await bench.ingest(ext_id="new", lane=9)
+    async with asyncio.timeout(10):
+        while "new" not in bench.runner.seen:  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.01)
+    assert bench.runner.seen == ["new"]
+    bench.worker._born -= 1000
+    await bench.settle()
+    assert set((await bench.states()).values()) == {DONE}
 
 
 async def test_suspects_of_two_deaths_run_one_at_a_time(bench) -> None:

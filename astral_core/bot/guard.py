@@ -1,0 +1,113 @@
+"""The rule of write transactions: after its first write a handler awaits its session and nothing else.
+
+Whoever waits for the network inside a write transaction holds the database's locks meanwhile: on SQLite all writers
+of the process, on PostgreSQL whoever wants the same rows. The core sees calls to Telegram, of the shared HTTP client
+and of the process pool everywhere; where it is `strict` (the test kit) it looks at every single await.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import sqlalchemy
+
+from astral_core.bot.run import Run, current_run
+from astral_core.errors import WaitingInTransaction
+
+log = logging.getLogger("astral.bot")
+_DATABASE = str(Path(sqlalchemy.__file__).parent)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Tells off who waits after the first write: with an error where it is strict, else with a line in the log."""
+
+    strict: bool = False
+
+    def waits(self, what: str) -> None:
+        """The running handler, if there is one, is about to wait for `what`."""
+        run = current_run.get()
+        if run is None or not run.work.wrote:
+            return
+        error = _error(run, what)
+        if self.strict:
+            raise error
+        log.warning("%s", error)
+
+    def telegram(self, method: str) -> None:
+        """A call of the Bot API is about to be made."""
+        self.waits(method)
+
+    def trace(self) -> aiohttp.TraceConfig:
+        """What tells this guard of an HTTP client's requests."""
+        config = aiohttp.TraceConfig()
+
+        async def begins(session: Any, context: Any, parameters: aiohttp.TraceRequestStartParams) -> None:
+            del session, context
+            self.waits(f"{parameters.method} {parameters.url.host}")
+
+        config.on_request_start.append(begins)
+        return config
+
+    async def drive(self, coroutine: Coroutine[Any, Any, None], run: Run) -> None:
+        """Run a handler's coroutine; where this is strict, every await after its first write is looked at."""
+        if self.strict:
+            await _Driven(coroutine, run)
+        else:
+            await coroutine
+
+
+class _Driven:
+    """Steps a coroutine and passes on what it waits for, unless it may not wait for that."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], run: Run) -> None:
+        self._coroutine = coroutine
+        self._run = run
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        error: BaseException | None = None
+        while True:
+            try:
+                waits_for = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+            except StopIteration:
+                return
+            error = None
+            if self._run.work.wrote and not _is_database(self._coroutine):
+                error = _error(self._run, _innermost(self._coroutine))
+                continue
+            try:
+                yield waits_for
+            except BaseException as caught:  # noqa: BLE001  # a cancellation, too, is the coroutine's to see
+                error = caught
+
+
+def _error(run: Run, what: str) -> WaitingInTransaction:
+    return WaitingInTransaction(
+        f"plugin {run.plugin!r}, route {run.route!r}: {what} after the first write holds the database. Fix: do it "
+        "before the first write, or write and go on in a step with ctx.defer."
+    )
+
+
+def _chain(awaitable: Any) -> Generator[Any, None, None]:
+    """The coroutines from `awaitable` down to the one that really waits."""
+    while awaitable is not None:
+        frame = getattr(awaitable, "cr_frame", None) or getattr(awaitable, "gi_frame", None)
+        if frame is not None:
+            yield frame
+        awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
+
+
+def _is_database(awaitable: Any) -> bool:
+    return any(frame.f_code.co_filename.startswith(_DATABASE) for frame in _chain(awaitable))
+
+
+def _innermost(awaitable: Any) -> str:
+    name = "an await"
+    for frame in _chain(awaitable):
+        name = f"{frame.f_code.co_qualname}() at {frame.f_code.co_filename}:{frame.f_lineno}"
+    return name

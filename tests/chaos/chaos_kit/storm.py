@@ -1,0 +1,119 @@
+"""The plugin that the bots of a chaos run have: every update leaves a row, raises a counter and is answered.
+
+No table has a unique key, so that a doubled effect shows as a second row. The harness makes the tables. Each update
+carries its number within its Telegram queue, and each answer repeats it: `m:7` is the 7th message's, `c:7` the 7th
+press's, `s:7` the step's that the 7th message deferred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
+
+from astral_core import Context, Routes, Update, hookimpl
+
+metadata = MetaData()
+Serial = BigInteger().with_variant(Integer, "sqlite")
+rows = Table(
+    "storm_rows",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("update_id", BigInteger),
+    Column("chat", BigInteger),
+    Column("stream", String(1)),
+    Column("number", Integer),
+)
+counters = Table(
+    "storm_counters",
+    metadata,
+    Column("id", Serial, primary_key=True),
+    Column("chat", BigInteger, index=True),
+    Column("value", Integer),
+)
+routes = Routes()
+
+
+async def note(ctx: Context, update_id: int, stream: str, number: int) -> None:
+    """The business of this bot: read the chat's counter, write it one higher, add a row."""
+    query = select(counters.c.value).where(counters.c.chat == ctx.chat_id)
+    value = (await ctx.session.execute(query)).scalar()
+    raised = (value or 0) + 1
+    if value is None:
+        await ctx.session.execute(insert(counters).values(chat=ctx.chat_id, value=raised))
+    else:
+        await ctx.session.execute(update(counters).where(counters.c.chat == ctx.chat_id).values(value=raised))
+    row = {"update_id": update_id, "chat": ctx.chat_id, "stream": stream, "number": number}
+    await ctx.session.execute(insert(rows).values(row))
+
+
+def number_of(ctx: Context) -> int:
+    """The command's first argument."""
+    return int((ctx.args or ["0"])[0])
+
+
+@routes.command("write")
+async def write(update: Update, ctx: Context) -> None:
+    """Write and answer."""
+    await note(ctx, update.update_id, "m", number_of(ctx))
+    ctx.reply(f"m:{number_of(ctx)}")
+
+
+@routes.command("reply")
+async def reply(update: Update, ctx: Context) -> None:
+    """Answer, write nothing."""
+    ctx.reply(f"m:{number_of(ctx)}")
+
+
+@routes.command("slow")
+async def slow(update: Update, ctx: Context) -> None:
+    """Wait some milliseconds, then write and answer."""
+    await asyncio.sleep(0.02 + number_of(ctx) % 7 / 100)
+    await write(update, ctx)
+
+
+@routes.command("later")
+async def later(update: Update, ctx: Context) -> None:
+    """Write, answer, and leave the same to a step."""
+    await write(update, ctx)
+    ctx.defer(after, update_id=update.update_id, number=number_of(ctx))
+
+
+@routes.step("after")
+async def after(ctx: Context, update_id: int, number: int) -> None:
+    """What was left."""
+    await note(ctx, update_id, "s", number)
+    ctx.reply(f"s:{number}")
+
+
+@routes.callback("press/{n:int}")
+async def press(update: Update, ctx: Context, n: int) -> None:
+    """A button."""
+    await note(ctx, update.update_id, "c", n)
+    ctx.reply(f"c:{n}")
+
+
+@routes.command("hold")
+async def hold(update: Update, ctx: Context) -> None:
+    """Tell that it began, wait until the file `go` is there, then write and answer."""
+    began = Path(f"held-{number_of(ctx)}")
+    with began.open("a", encoding="utf-8") as file:  # noqa: ASYNC230  # one line; nothing else runs in this test
+        file.write("began\n")
+    while not Path("go").exists():  # noqa: ASYNC110, ASYNC240  # another process makes it
+        await asyncio.sleep(0.02)
+    await write(update, ctx)
+
+
+@routes.command("native")
+async def native(update: Update, ctx: Context) -> None:
+    """Answer by python-telegram-bot's own method, at once, then write."""
+    if update.effective_message is not None:
+        await update.effective_message.reply_text(f"m:{number_of(ctx)}")
+    await note(ctx, update.update_id, "m", number_of(ctx))
+
+
+@hookimpl
+def astral_routes() -> Routes:
+    """All of it."""
+    return routes

@@ -1,0 +1,208 @@
+"""The harness itself: it sees what it is there to see, and its Telegram keeps Telegram's rules."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+from aiohttp import web
+from chaos_kit import verdict as judging
+from chaos_kit.api import Sent
+from chaos_kit.books import Row
+from chaos_kit.monkey import Counts, plan
+from chaos_kit.telegram import HEADER, Telegram, Wire
+from chaos_kit.traffic import FIRST_CHAT, MESSAGE_LIFE, Posting, Writer
+from chaos_kit.verdict import Verdict
+from chaos_kit.watch import percentile
+
+Answer = Callable[[int], web.Response]
+
+
+def acknowledged(*actions: str) -> list[Posting]:
+    """Updates of one chat that got 200."""
+    writer = Writer(1)
+    postings = [writer.make(FIRST_CHAT, action) for action in actions]
+    for posting in postings:
+        posting.acked_at = 1.0
+    return postings
+
+
+def row(stream: str, number: int) -> Row:
+    """A row of the chat."""
+    return Row(1, FIRST_CHAT, stream, number)
+
+
+def said(*texts: str, answered: bool = True) -> list[Sent]:
+    """Messages to the chat."""
+    return [Sent(FIRST_CHAT, text, 1.0, answered) for text in texts]
+
+
+def test_a_faultless_run_is_not_accused() -> None:
+    """Rows, steps, presses and messages of one chat, each once and in order."""
+    postings = acknowledged("write", "reply", "later", "press")
+    rows = [row("m", 1), row("m", 3), row("c", 1), row("s", 3)]
+    found = Verdict("sqlite", 1, 1)
+    judging.judge_rows(found, postings, rows)
+    judging.judge_counters(found, rows, [(FIRST_CHAT, 4)])
+    judging.judge_messages(found, postings, rows, said("m:1", "m:2", "m:3", "c:1", "s:3"), 0)
+    assert found.holds, found.problems
+
+
+def test_lost_doubled_and_overtaking_rows_are_seen() -> None:
+    """Each of the three is counted, and named with its chat."""
+    found = Verdict("sqlite", 1, 1)
+    judging.judge_rows(found, acknowledged(*["write"] * 4), [row("m", 2), row("m", 1), row("m", 4), row("m", 4)])
+    assert (found.lost, found.doubled, found.out_of_order) == (1, 1, 1)
+    assert f"lost: ({FIRST_CHAT}, 'm:3')" in found.problems
+
+
+def test_a_counter_that_lost_a_step_or_was_made_twice_is_seen() -> None:
+    """Reading and writing without isolation shows in the counter."""
+    rows = [row("m", 1), row("m", 2)]
+    for counters in ([(FIRST_CHAT, 1)], [], [(FIRST_CHAT, 2), (FIRST_CHAT, 1)]):
+        found = Verdict("sqlite", 1, 1)
+        judging.judge_counters(found, rows, counters)
+        assert found.wrong_counters, counters
+
+
+def test_lost_and_overtaking_messages_are_seen() -> None:
+    """Also across the queues of a chat: messages come in the order of the rows that caused them."""
+    postings, rows = acknowledged("write", "press"), [row("m", 1), row("c", 1)]
+    found = Verdict("sqlite", 1, 1)
+    judging.judge_messages(found, postings, rows, said("m:1"), 0)
+    assert found.messages_lost == 1
+    found = Verdict("sqlite", 1, 1)
+    judging.judge_messages(found, postings, rows, said("c:1", "m:1"), 0)
+    assert (found.messages_lost, found.messages_out_of_order) == (0, 1)
+
+
+def test_a_message_may_come_twice_only_where_somebody_knew_that_it_might() -> None:
+    """A lost answer explains a repeat, a line in the log allows one, anything else is accused."""
+    postings, rows = acknowledged("write"), [row("m", 1)]
+    for sent, doubtful, holds in (
+        (said("m:1", "m:1"), 0, False),
+        (said("m:1", "m:1"), 1, True),
+        (said("m:1", answered=False) + said("m:1"), 0, True),
+    ):
+        found = Verdict("sqlite", 1, 1)
+        judging.judge_messages(found, postings, rows, sent, doubtful)
+        assert found.holds is holds, sent
+
+
+def test_a_seed_makes_a_plan_repeatable() -> None:
+    """The same seed, the same blows; all of those that were asked for, in order, and none for a spared replica."""
+    counts = Counts(kills=20, freezes=3, ousts=2, terms=2, stops=2)
+    blows = plan(counts, 1000, 3, 7, spared=1)
+    assert blows == plan(counts, 1000, 3, 7, spared=1)
+    assert blows != plan(counts, 1000, 3, 8, spared=1)
+    assert len(blows) == counts.total
+    assert [blow.at for blow in blows] == sorted(blow.at for blow in blows)
+    assert all(blow.place > 0 for blow in blows)
+
+
+def test_the_lag_is_read_off_the_histogram() -> None:
+    """The bucket in which 99 of 100 beats end."""
+    counts = {"0.005": 900, "0.01": 985, "0.05": 995, "+Inf": 1000}
+    lines = [f'astral_event_loop_lag_seconds_bucket{{le="{bound}"}} {count}.0' for bound, count in counts.items()]
+    assert percentile("\n".join(lines)) == 0.05
+    assert percentile("") == 0.0
+
+
+@asynccontextmanager
+async def receiver(answer: Answer) -> AsyncIterator[tuple[str, list[tuple[float, bytes]]]]:
+    """A webhook that answers the n-th post with `answer(n)`; its address, and (time, body) of all posts."""
+    posts: list[tuple[float, bytes]] = []
+
+    async def handle(request: web.BaseRequest) -> web.Response:
+        assert request.headers[HEADER] == "secret"
+        posts.append((time.monotonic(), await request.read()))
+        return answer(len(posts))
+
+    runner = web.ServerRunner(web.Server(handle))
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}", posts
+    finally:
+        await runner.cleanup()
+
+
+async def deliver(
+    answer: Answer, *actions: str, life: float = MESSAGE_LIFE
+) -> tuple[Telegram, list[bytes], list[float]]:
+    """Updates of one chat, delivered to the end: Telegram, the bodies that came, and the pauses between them."""
+    async with receiver(answer) as (url, posts), Telegram([url], "secret", Wire(hurry=100.0)) as telegram:
+        writer = Writer(1)
+        for action in actions:
+            posting = writer.make(FIRST_CHAT, action)
+            posting.expires_at = time.monotonic() + life
+            telegram.add(posting)
+        async with asyncio.timeout(20):
+            await telegram.until(len(actions))
+        moments = [at for at, _ in posts]
+        return telegram, [body for _, body in posts], [b - a for a, b in pairwise(moments)]
+
+
+async def test_a_failed_update_stays_at_the_head_of_its_queue() -> None:
+    """It is repeated, with growing pauses, until it is acknowledged; the next one of its chat waits for that."""
+    telegram, bodies, pauses = await deliver(lambda n: web.Response(status=200 if n > 4 else 500), "write", "write")
+    assert bodies == [bodies[0]] * 5 + [bodies[5]]
+    assert bodies[0] != bodies[5]
+    assert pauses[1] >= 0.02  # at once, then after 2, 4 and 8 s, a hundred times faster here
+    assert pauses[2] >= 0.04
+    assert pauses[3] >= 0.08
+    assert (telegram.resends, telegram.statuses[500], len(telegram.acked)) == (4, 4, 2)
+
+
+async def test_retry_after_is_honoured() -> None:
+    """It replaces the pause that would come by itself."""
+
+    def answer(n: int) -> web.Response:
+        return web.Response(status=503, headers={"Retry-After": "5"}) if n == 1 else web.Response()
+
+    _, bodies, pauses = await deliver(answer, "write")
+    assert len(bodies) == 2
+    assert pauses[0] >= 0.05
+
+
+async def test_what_would_be_sent_after_its_life_is_dropped() -> None:
+    """Telegram gives it up, and goes on with the next one."""
+    telegram, bodies, _ = await deliver(lambda _: web.Response(status=500), "write", life=0.05)
+    assert telegram.expired == 1
+    assert telegram.unsent == 0
+    assert len(bodies) >= 2
+
+
+async def test_a_lost_answer_makes_a_repeat() -> None:
+    """The bot has answered 200, Telegram has not heard it."""
+    async with receiver(lambda _: web.Response()) as (url, posts):
+        async with Telegram([url], "secret", Wire(hurry=100.0, lost_answers=0.5), seed=3) as telegram:
+            writer = Writer(5)
+            for _ in range(40):
+                telegram.add(writer.draw())
+            async with asyncio.timeout(20):
+                await telegram.until(40)
+        assert len(telegram.acked) == 40
+        assert telegram.resends == len(posts) - 40 > 0
+
+
+async def test_the_balancer_has_no_stickiness_and_no_idea_who_is_dead() -> None:
+    """All living replicas get posts; what is refused is repeated, until a living one takes it."""
+    async with (
+        receiver(lambda _: web.Response()) as (first, some),
+        receiver(lambda _: web.Response()) as (second, more),
+        Telegram([first, "http://127.0.0.1:1", second], "secret", Wire(hurry=100.0)) as telegram,
+    ):
+        writer = Writer(20)
+        for _ in range(60):
+            telegram.add(writer.draw())
+        async with asyncio.timeout(20):
+            await telegram.until(60)
+    assert some
+    assert more
+    assert len(some) + len(more) == 60
+    assert telegram.statuses[0] == telegram.resends > 0
