@@ -110,6 +110,11 @@ class Talk:
 Opened = Callable[..., AbstractAsyncContextManager[Talk]]
 
 
+async def in_a_thread(function: Callable[..., Any], *arguments: Any, key: object = None) -> Any:
+    """What stands in for the process pool: the gazetteer is loaded once for all tests."""
+    return await asyncio.to_thread(function, *arguments)
+
+
 @pytest.fixture
 def completed() -> list[tuple[int, int, tuple[str, ...]]]:
     """What the listener heard: user, profile and what changed."""
@@ -151,7 +156,7 @@ def opened(listener: str) -> Opened:
 async def talk(opened: Opened, sqlite_url: str) -> AsyncIterator[Talk]:
     """A person who speaks English, on SQLite, with the gazetteer in this process: a pool for each test takes long."""
     async with opened(sqlite_url) as one:
-        one.kit.running.services.cpu.run = asyncio.to_thread
+        one.kit.running.services.cpu.run = in_a_thread
         yield one
 
 
@@ -159,7 +164,7 @@ async def talk(opened: Opened, sqlite_url: str) -> AsyncIterator[Talk]:
 async def both(opened: Opened, database_url: str) -> AsyncIterator[Talk]:
     """A person who speaks English, on SQLite and on PostgreSQL in turn; the gazetteer as for `talk`."""
     async with opened(database_url) as one:
-        one.kit.running.services.cpu.run = asyncio.to_thread
+        one.kit.running.services.cpu.run = in_a_thread
         yield one
 
 
