@@ -6,10 +6,8 @@ The process's write lock is taken for the commit, before all other writers.
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -22,6 +20,7 @@ from astral_core import failpoint
 from astral_core.db.engine import Database
 from astral_core.db.lock import WriteLock
 from astral_core.db.tables import now
+from astral_core.db.thread import WorkThread
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents, read_deliveries
@@ -91,7 +90,7 @@ class SqliteJournal:
         self._bot_id = bot_id
         self._path = str(database.engine.url.database)
         self._lock: WriteLock = database.lock
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="astral-inbox")
+        self._thread = WorkThread("astral-inbox")
         self._connection: sqlite3.Connection | None = None
         self._handing: set[int] = set()  # inserted by handlers, not handed out yet: `load` leaves them out
 
@@ -104,7 +103,7 @@ class SqliteJournal:
         if self._connection is not None:
             await self._run(self._connection.close)
             self._connection = None
-        self._thread.shutdown()
+        self._thread.close()
 
     async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
         """Store `rows` and note `marks` in one transaction."""
@@ -188,7 +187,7 @@ class SqliteJournal:
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run `work` in the journal's thread, with SQLAlchemy's errors, which the rest of the core knows."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+            return await self._thread.run(work, *arguments)
         except sqlite3.Error as error:
             raise DBAPIError.instance("inbox", None, error, sqlite3.Error, hide_parameters=True) from error
 

@@ -117,6 +117,7 @@ class Store:
     async def _flush_forever(self) -> None:
         while True:
             await self._wake.wait()
+            await asyncio.sleep(0)  # whoever is ready in this turn of the loop goes with this commit
             batch, self._queue = self._queue[:BATCH], self._queue[BATCH:]
             if not self._queue:
                 self._wake.clear()

@@ -6,6 +6,7 @@ import hmac
 import logging
 from dataclasses import dataclass, field
 
+import msgspec
 from aiohttp import web
 
 from astral_core import failpoint
@@ -17,6 +18,7 @@ from astral_core.observe.metrics import Metrics
 from astral_core.web.connection import BodyTimeout, Connection
 
 log = logging.getLogger("astral.web")
+_JSON = {"Content-Type": "application/json"}
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 MAX_BODY = 1024 * 1024  # bytes; an update is a few thousand
 
@@ -69,7 +71,8 @@ class TelegramWebhook:
             failpoint.hit("web.before_answer")
         if answered:
             # Telegram runs a method that stands in the answer: the button's spinner stops without another request.
-            return web.json_response({"method": "answerCallbackQuery", "callback_query_id": answered})
+            answer = msgspec.json.encode({"method": "answerCallbackQuery", "callback_query_id": answered})
+            return web.Response(body=answer, headers=_JSON)
         return web.Response()
 
     def _is_closed(self) -> bool:
