@@ -371,7 +371,8 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
         telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), replica=replica,
         polling=polling,
     )  # fmt: skip
-    replica.on_count, replica.on_end = app._count, app._background_ended  # noqa: SLF001  # made for each other here
+    replica.on_count = app._count  # noqa: SLF001  # made for each other here
+    replica.on_end = lanes.on_end = app._background_ended  # noqa: SLF001  # the same
     return app
 
 

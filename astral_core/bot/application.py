@@ -49,6 +49,8 @@ class AstralApplication(Application[Any, Context, dict[Any, Any], dict[Any, Any]
             await super().process_error(update, error, job=job, coroutine=coroutine)
         if update is not None and job is None and coroutine is None:
             raise HandlerFailed(type(error).__name__) from error
+        if not self.error_handlers:
+            log.error("a task of application.create_task failed", exc_info=error)
         return False
 
     def _mark_for_persistence_update(self, *, update: object | None = None, job: Any = None) -> None:
@@ -121,7 +123,7 @@ class BotRunner:
         outcome.contents = run.effects.contents
 
     async def _update(self, run: Run, found: Peek) -> None:
-        if run.user is not None and run.user.id in self._people.blocked:
+        if run.user is not None and run.user.id == run.chat_id and run.user.id in self._people.blocked:
             await self._people.unblock(run.user.id)
         query, late = found.callback_query, None
         if query is not None and not self._services.registry.is_auto_answered(query.data or ""):
@@ -181,9 +183,9 @@ class BotRunner:
             found = peek(row.payload)
             sender = sender_of(row.payload, found)
             if sender is not None and not sender.is_bot:
-                user = await self._person(sender, row.chat)
+                user = await self._person(sender, row.lane)
         elif row.chat > 0:
-            user = await self._people.user(row.chat, row.chat)
+            user = await self._people.user(row.chat, row.lane)
         return Run(
             row=row, work=work, services=self._services, people=self._people, transport=self._transport,
             chat_id=row.chat, user=user, language=self._language(user), peek=found,
@@ -237,7 +239,7 @@ class BotRunner:
         try:
             return await self._new_run(row, Work(self._services.database, self._services.store, "core"))
         except msgspec.ValidationError:  # the update itself is what failed: whoever has this chat is told
-            user = await self._people.user(row.chat, row.chat)
+            user = await self._people.user(row.chat, row.lane)
             return Run(
                 row=row, work=Work(self._services.database, self._services.store, "core"), services=self._services,
                 people=self._people, transport=self._transport, chat_id=row.chat, user=user,

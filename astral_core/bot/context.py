@@ -20,6 +20,7 @@ from astral_core.bot.check import ANSWER_LIMIT, utf16
 from astral_core.bot.people import Question, User, save_question
 from astral_core.bot.run import Run, current_run
 from astral_core.db.session import Session
+from astral_core.db.tables import CACHE_WIDTH, SLOT_WIDTH, storable
 from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
 from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.host.context import PluginContext
@@ -206,6 +207,7 @@ class Context(_Base):
         photo's buttons then change the text below it.
         """
         run = self.run
+        _check_name("a slot", slot, SLOT_WIDTH)
         pressed = self._pressed() if run.callback_id else None
         new = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
         where = Slot(name=slot, pressed=pressed, fresh=new, below=fresh is False)
@@ -298,7 +300,11 @@ class Context(_Base):
         return PluginContext(self.run.plugin, "", lambda: self.run.services)
 
     def _cache(self, key: str | None) -> str | None:
-        return f"{self.run.plugin}:{key}" if key else None
+        if not key:
+            return None
+        name = f"{self.run.plugin}:{key}"
+        _check_name("a cache key with its plugin", name, CACHE_WIDTH)
+        return name
 
     def _pressed(self) -> int | None:
         message = self.run.arguments.get("message_id")
@@ -312,6 +318,12 @@ class Context(_Base):
                 "message to change. Fix: name one with ref=, or send a new one with ctx.reply or ctx.show."
             )
         return target
+
+
+def _check_name(what: str, name: str, width: int) -> None:
+    """A name that its column cannot hold would fail after the message is out, and again and again."""
+    if not 0 < len(name) <= width or storable(name, width) != name:
+        raise EffectError(f"{what} has 1 to {width} characters, none of them NUL; this is {name[:80]!r}.")
 
 
 def _markup(text: str) -> Markup:

@@ -22,6 +22,7 @@ async def poll_forever(
     """Fetch updates while this replica leads. An active webhook is removed first, without dropping updates."""
     await _remove_webhook(transport)
     offset = 0
+    answers: set[asyncio.Task[None]] = set()
     pause = 0.0
     while leading():
         await asyncio.sleep(pause)
@@ -31,8 +32,11 @@ async def poll_forever(
             for update in updates:
                 answered = await ingest.take(msgspec.json.encode(update))
                 offset = int(update["update_id"]) + 1
-                if answered:
-                    await transport.best_effort("answerCallbackQuery", {"callback_query_id": answered})
+                if answered:  # beside the fetching: one slow answer must not hold up all chats
+                    call = transport.best_effort("answerCallbackQuery", {"callback_query_id": answered})
+                    task = asyncio.create_task(call, name="astral-answer")
+                    answers.add(task)
+                    task.add_done_callback(answers.discard)
             pause = 0.0
         except TelegramThrottled as error:
             pause = error.retry_after

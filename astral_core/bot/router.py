@@ -111,9 +111,9 @@ class Router(BaseHandler[Update, Context, object]):
         return await self._message(update, message, run)
 
     async def _message(self, update: Update, message: PeekMessage, run: Run) -> Match | None:
-        question = None
-        if run.user is not None:
-            question = await run.people.question(run.chat_id, run.user.id)
+        if run.user is None:  # a channel's post in a group, an anonymous admin: commands promise their handler a user
+            return self._raw(update)
+        question = await run.people.question(run.chat_id, run.user.id)
         text = message.text or ""
         command = self._command(text, run)
         if command is not None:

@@ -158,11 +158,8 @@ class MessageSender:
         await self._transport.call("editMessageMedia", {**params, "media": media}, {"photo": (effect.filename, data)})
 
     async def _delete(self, chat_id: int, message_id: int) -> None:
-        try:
-            await self._transport.call("deleteMessage", {"chat_id": chat_id, "message_id": message_id})
-        except TelegramRefused:
-            # Older than 48 hours, or gone: the new message is what matters, the old one stays where it is.
-            return
+        # Older than 48 hours, gone, or Telegram is busy: the new message is out, and must not go out again.
+        await self._transport.best_effort("deleteMessage", {"chat_id": chat_id, "message_id": message_id})
 
     async def _held(self, chat_id: int, slot: str) -> SlotState | None:
         query = select(core_slots).where(core_slots.c.chat_id == chat_id, core_slots.c.slot == slot)

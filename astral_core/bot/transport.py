@@ -10,6 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -91,6 +92,11 @@ class Transport:
             raise TelegramThrottled(method, description, retry_after)
         if code >= 500:
             raise TelegramUnavailable(method, description, code)
+        if code in (
+            HTTPStatus.UNAUTHORIZED,
+            HTTPStatus.NOT_FOUND,
+        ):  # the token is not known: its owner will mend that
+            raise TelegramUnavailable(method, description, code, maybe_done=False)
         raise TelegramRefused(method, description, code)
 
     async def best_effort(self, method: str, params: Mapping[str, Any]) -> None:

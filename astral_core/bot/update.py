@@ -6,6 +6,7 @@ they get an `Update` that is built at the first look into it.
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Self
 
 import msgspec
@@ -115,9 +116,10 @@ class LazyUpdate(Update):
         object.__setattr__(self, "_payload_bot", (payload, bot))
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_payload_bot":
-            raise AttributeError(name)
-        payload, bot = self._payload_bot
+        try:
+            payload, bot = object.__getattribute__(self, "_payload_bot")
+        except AttributeError:  # all fields are there: this one is none of them
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}") from None
         full = Update.de_json(msgspec.json.decode(payload), bot)
         object.__delattr__(self, "_payload_bot")
         for slot in _SLOTS:
@@ -126,6 +128,9 @@ class LazyUpdate(Update):
 
     def __reduce__(self) -> Any:
         return Update.de_json, (self.to_dict(), None)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Update:  # type: ignore[override]  # a full one is as good
+        return copy.deepcopy(Update.de_json(self.to_dict(), None), memo)
 
 
 _SLOTS = tuple({slot for kind in Update.__mro__ for slot in getattr(kind, "__slots__", ()) if slot != "__weakref__"})

@@ -47,6 +47,7 @@ class Database:
 
     engine: AsyncEngine
     lock: WriteLock | None
+    name: str = "astral"
 
     @property
     def is_sqlite(self) -> bool:
@@ -56,9 +57,6 @@ class Database:
     async def dispose(self) -> None:
         """Close all connections."""
         await self.engine.dispose()
-
-
-RESERVED = 4  # connections that the inbox holds for itself
 
 
 def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Database:
@@ -71,7 +69,7 @@ def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Dat
         return _sqlite(parsed, pool_size)
     engine = create_async_engine(
         parsed,
-        pool_size=pool_size + RESERVED,
+        pool_size=pool_size,
         max_overflow=0,
         hide_parameters=True,  # what people tell a bot has no place in logs
         pool_timeout=30,
@@ -82,13 +80,15 @@ def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Dat
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",
                 "idle_in_transaction_session_timeout": "60000",
+                "lock_timeout": "5000",  # below any handler_timeout: the database's condition, not the handler's bug
+                "statement_timeout": "10000",
             }
         },
     )
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
     event.listen(engine.sync_engine, "checkin", _forget)
-    return Database(engine, None)
+    return Database(engine, None, name)
 
 
 def may_pass(error: BaseException) -> bool:

@@ -84,6 +84,8 @@ async def upgrade(database: Database, chains: Iterable[Chain]) -> list[Status]:
     async with database.engine.connect() as guard:
         if not database.is_sqlite:
             guard = await guard.execution_options(isolation_level="AUTOCOMMIT")
+            await guard.execute(text("SET lock_timeout = 0"))
+            await guard.execute(text("SET statement_timeout = 0"))
             await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         try:
             for chain in chains:
@@ -98,6 +100,8 @@ async def _upgrade_one(database: Database, chain: Chain) -> None:
     async with database.engine.connect() as connection:
         if database.is_sqlite:  # batch mode copies and drops tables: that must not cascade to the rows that refer
             await connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        else:
+            await connection.execute(text("SET LOCAL statement_timeout = 0"))  # a large table may take its time
         try:
             await connection.run_sync(_upgrade, chain)
             if failpoint.armed:

@@ -75,6 +75,7 @@ Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only I
 
 PENDING, DONE, DEAD = 0, 1, 2
 UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
+SLOT_WIDTH, CACHE_WIDTH = 64, 128  # characters
 # A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped.
 FREE, CLAIMED, ADOPTED, HANDED_OVER = 0, 1, 2, 3
 
@@ -163,6 +164,13 @@ core_facts = Table(  # what all replicas must know, one value a name
     Column("value", Text, nullable=False),
 )
 
+Index(
+    "ix_core_inbox_dead",
+    core_inbox.c.seq,
+    sqlite_where=text("state = 2"),
+    postgresql_where=text("state = 2"),
+)
+
 core_blobs = Table(
     "core_blobs",
     metadata,
@@ -204,7 +212,7 @@ core_slots = Table(
     "core_slots",
     metadata,
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("slot", String(64), primary_key=True),
+    Column("slot", String(SLOT_WIDTH), primary_key=True),
     Column("message_id", BigInteger, nullable=False),
     Column("photo", Boolean, nullable=False),
 )
@@ -213,7 +221,7 @@ core_files = Table(
     "core_files",
     metadata,
     Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("key", String(128), primary_key=True),
+    Column("key", String(CACHE_WIDTH), primary_key=True),
     Column("file_id", String(256), nullable=False),
     _created(),
 )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from astral_core import failpoint
-from astral_core.db.tables import storable
+from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import notes
 from astral_core.inbox.effect import Sender, Sent
@@ -36,9 +36,12 @@ class Deliverer:
     sender: Sender
     alive: Callable[[], bool] = lambda: True
     doubt: Callable[[], None] | None = None
+    forget: Callable[[int], None] | None = None
 
     def ended(self, lane: Lane, seq: int) -> None:
         """The row is done: it leaves memory."""
+        if self.forget:
+            self.forget(seq)
         lane.rows[:] = [row for row in lane.rows if row.seq != seq]
         self.store.pending = max(self.store.pending - 1, 0)
 
@@ -76,12 +79,15 @@ class Deliverer:
         try:
             sent = await self.sender.send(content, delivery.results)
         except TelegramThrottled as error:
+            await self._not_sent(delivery, n)
             return max(error.retry_after, 0.05)
         except TelegramUnavailable as error:
             if not (drop and error.maybe_done) and time.monotonic() - delivery.started < LIFE:
                 delivery.tries += 1
                 if error.maybe_done:
                     self._doubt(delivery, n, "no answer came")
+                else:
+                    await self._not_sent(delivery, n)
                 return min(0.25 * float(2**delivery.tries), 15.0)
             sent = Sent(refused=f"gave up: {error}")
         except Exception as error:
@@ -95,6 +101,12 @@ class Deliverer:
         delivery.unmarked.append(n)
         delivery.noted, delivery.tries = False, 0
         return 0
+
+    async def _not_sent(self, delivery: Delivery, n: int) -> None:
+        """Take back that a message is on its way: Telegram said no, and so it may be sent by whoever has it next."""
+        if delivery.noted:
+            await self.store.write(lambda connection: connection.execute(notes.sending(delivery.seq, n, UNSENT)))
+            delivery.noted = False
 
     def _doubt(self, delivery: Delivery, n: int, why: str) -> None:
         effect = delivery.contents[n].effect

@@ -25,7 +25,9 @@ FAILED_DELAY = 1.0  # seconds, after a step that raised
 READ = 50  # rows that are read of a lane at once
 MEMORY = 5_000  # pending rows beyond which a lane keeps one row in memory, the others in the database
 IDLE = 5.0  # seconds that an owned lane may be idle before other replicas may have it
+GIVE_BACK = 5.0  # seconds that this may take at the end
 ADOPT = 200  # lanes that are claimed at once
+SHARE = 2_000  # lanes that are claimed between two heartbeats
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +96,7 @@ class Lanes:
         self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._quiet_until = 0.0
+        self.on_end: Callable[[asyncio.Task[None]], None] | None = None  # a worker that ends is a bot that stands
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -106,7 +109,10 @@ class Lanes:
     def start(self) -> None:
         """Begin to work."""
         for number in range(self._workers):
-            self._tasks.add(asyncio.create_task(self._work(), name=f"astral-worker-{number}"))
+            task = asyncio.create_task(self._work(), name=f"astral-worker-{number}")
+            self._tasks.add(task)
+            if self.on_end is not None:
+                task.add_done_callback(self.on_end)
         for lane in self._lanes.values():
             if is_express(lane.id) and lane.busy:
                 self._run_express(lane)
@@ -131,8 +137,9 @@ class Lanes:
         for lane in lanes:
             self._lose(lane)
         try:
-            if await self._store.journal.release(held, idle=False):
-                await self._store.journal.announce([Arrival(0, None, 0, 0, 0, 0)])
+            async with asyncio.timeout(GIVE_BACK):
+                if await self._store.journal.release(held, idle=False):
+                    await self._store.journal.announce([Arrival(0, None, 0, 0, 0, 0)])
         except Exception as error:  # noqa: BLE001  # the others find out by themselves that this process is gone
             log.warning("lanes could not be given back: %s", type(error).__name__)
 
@@ -211,9 +218,9 @@ class Lanes:
             self._wake(lane)
 
     async def adopt(self) -> int:
-        """Claim all lanes that wait and have no owner; return how many."""
+        """Claim lanes that wait and have no owner, a share of them at a time; return how many."""
         total = 0
-        while not self._stopping and (arrivals := await self._store.journal.adopt(ADOPT)):
+        while not self._stopping and total < SHARE and (arrivals := await self._store.journal.adopt(ADOPT)):
             for arrival in arrivals:
                 died = arrival.state != HANDED_OVER  # a replica that stops gives its lanes away: nothing killed it
                 lane = self._take(arrival.lane, arrival.epoch, arrival.arrivals, stale=True, inherited=died)
@@ -265,6 +272,8 @@ class Lanes:
         task = asyncio.create_task(self._drain(lane), name=f"astral-express-{lane.id}")
         self._express.add(task)
         task.add_done_callback(self._express.discard)
+        if self.on_end is not None:
+            task.add_done_callback(self.on_end)
 
     async def _drain(self, lane: Lane) -> None:
         while not lane.idle and not lane.lost and not self._stopping:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import text, update
+from sqlalchemy import exists, text, update
 
 from astral_core.db.engine import Database
-from astral_core.db.tables import DEAD, PENDING, SENDING, core_inbox, core_outbox, now, storable
+from astral_core.db.tables import DEAD, PENDING, SENDING, core_inbox, core_lanes, core_outbox, now, storable
 from astral_core.inbox.postgres import CHANNEL
 
 
@@ -20,6 +20,12 @@ def dead(seq: int, error_id: str, error: str) -> Any:
     )
 
 
+def owned(lane: int, replica: int | None, epoch: int) -> Any:
+    """That `lane` is still this replica's, since the claim of `epoch`."""
+    own = core_lanes.c
+    return exists().where(own.lane == lane, own.owner == replica, own.epoch == epoch)
+
+
 def attempt(seq: int, attempts: int) -> Any:
     """Count a failed attempt."""
     return update(core_inbox).where(core_inbox.c.seq == seq).values(attempts=attempts)
@@ -30,9 +36,9 @@ def crashes(seq: int, number: int) -> Any:
     return update(core_inbox).where(core_inbox.c.seq == seq).values(crashes=number)
 
 
-def sending(seq: int, n: int) -> Any:
-    """Note that a message is about to be sent that must not be repeated."""
-    return update(core_outbox).where(core_outbox.c.seq == seq, core_outbox.c.n == n).values(state=SENDING)
+def sending(seq: int, n: int, state: int = SENDING) -> Any:
+    """Note that a message is about to be sent that must not be repeated, or (UNSENT) that it was not."""
+    return update(core_outbox).where(core_outbox.c.seq == seq, core_outbox.c.n == n).values(state=state)
 
 
 # As when a row arrives: its owner, or whoever adopts the lane, sees by the count that there is more than it knows of.
@@ -40,6 +46,7 @@ _ARRIVED = (
     "INSERT INTO core_lanes AS known (lane, epoch, arrivals, state) VALUES (:lane, 0, 1, 2)"
     " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1, state = 2"
 )
+_NOTIFY = "SELECT pg_notify(coalesce(:base || '_' || owner, :base), :lane) FROM core_lanes WHERE lane = :number"
 
 
 async def revive(database: Database, seq: int) -> bool:
@@ -54,6 +61,5 @@ async def revive(database: Database, seq: int) -> bool:
             return False
         if not database.is_sqlite:
             await connection.execute(text(_ARRIVED), {"lane": lane})
-            owner = text("SELECT pg_notify(:base || '_' || owner, :lane) FROM core_lanes WHERE lane = :number")
-            await connection.execute(owner, {"base": CHANNEL, "lane": str(lane), "number": lane})
+            await connection.execute(text(_NOTIFY), {"base": CHANNEL, "lane": str(lane), "number": lane})
     return True

@@ -26,7 +26,6 @@ class Delivery:
     lane: int
     contents: dict[int, Content]
     recorded: bool
-    epoch: int = 0
     results: dict[int, Sent] = field(default_factory=dict)
     unmarked: list[int] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
@@ -46,7 +45,6 @@ class Delivery:
 class LaneContents:
     """What was found in a lane: everything that is pending, in order, and all messages that are unsent."""
 
-    epoch: int
     arrivals: int
     rows: list[InboxRow]
     deliveries: list[Delivery]

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
-from astral_core.db.engine import Database
+from astral_core.db.engine import Database, open_database
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
@@ -31,6 +31,8 @@ from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, N
 log = logging.getLogger("astral.inbox")
 
 CHANNEL = "astral"
+LINKS = 5  # connections: store, mark, read, notify, and one for marks with much to say
+ANSWER = 10.0  # seconds for one statement: a connection that leads nowhere tells nothing by itself
 
 
 @dataclass(slots=True, eq=False)
@@ -44,11 +46,13 @@ class _Asked:
 
 
 class PostgresJournal:
-    """The journal of one replica. Two connections are held: one stores, one marks; neither waits for the other."""
+    """The journal of one replica. One connection stores, one marks, one reads: neither waits for another."""
 
     def __init__(self, database: Database, bot_id: int) -> None:
         self.replica: int | None = None
-        self._database = database
+        url = database.engine.url.render_as_string(hide_password=False)
+        # A pool of its own: handlers may hold all of theirs, and Telegram waits for an answer.
+        self._database = open_database(url, LINKS, name=database.name)
         self._bot_id = bot_id
         self._closed = False
         self._asked: list[_Asked] = []
@@ -67,6 +71,7 @@ class PostgresJournal:
         links, self._links = self._links, {}
         for link in links.values():
             await link.close()
+        await self._database.dispose()
 
     async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
         """Store `rows` in one statement and note `marks` in another, side by side; all or nothing of each."""
@@ -147,7 +152,7 @@ class PostgresJournal:
         ):
             contents = found.get((lane, epoch))
             if contents is None:
-                contents = found[lane, epoch] = LaneContents(epoch, arrivals, [], [])
+                contents = found[lane, epoch] = LaneContents(arrivals, [], [])
                 if messages:
                     unsent[lane] = contents
             if columns[0] is not None:
@@ -209,7 +214,7 @@ class PostgresJournal:
                 self._links[link] = connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 with translated():
-                    return list(await (await _raw(connection)).fetch(query, *arguments))
+                    return list(await (await _raw(connection)).fetch(query, *arguments, timeout=ANSWER))
             except OperationalError:
                 self._links.pop(link, None)
                 await connection.invalidate()

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -48,8 +48,13 @@ _NAMESPACE, _LEADER = 0x4153_5452, 0  # of advisory locks: "ASTR", and the leade
 _DEAD = f"""
 SELECT id, name FROM core_replicas WHERE id <> :me
   AND (last_seen < now() - interval '{FROZEN} seconds' OR pg_try_advisory_xact_lock({_NAMESPACE}, id))
-FOR UPDATE SKIP LOCKED
+FOR NO KEY UPDATE SKIP LOCKED
 """  # noqa: S608  # constants
+# The foreign key would free lanes in any order; commits lock them in the order of their numbers.
+_FREE = """
+WITH own AS MATERIALIZED (SELECT lane FROM core_lanes WHERE owner = :id ORDER BY lane FOR UPDATE)
+UPDATE core_lanes SET owner = NULL WHERE lane IN (SELECT lane FROM own)
+"""
 _CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = :name AND datname = current_database()"
@@ -220,7 +225,7 @@ class Replica:
         # The lock first: a row without it would be that of a dead one.
         await link.execute(text(f"SELECT pg_advisory_lock({_NAMESPACE}, :me)"), {"me": number})
         await self._refuse_another_bot(link)
-        await link.execute(delete(core_replicas).where(core_replicas.c.name == self.name))  # what we were before
+        await self._forget_earlier_self(link)
         await link.execute(insert(core_replicas).values(**self._columns(number)))
         await link.execute(
             text("UPDATE core_replicas SET last_seen = now(), started_at = now() WHERE id = :me"), {"me": number}
@@ -233,6 +238,13 @@ class Replica:
         if self.handling:
             self.store.journal.replica = number
         log.info("this is replica %d", number)
+
+    async def _forget_earlier_self(self, link: AsyncConnection) -> None:
+        """Free the lanes that were ours under another number, in the order in which commits lock them."""
+        earlier = select(core_replicas.c.id).where(core_replicas.c.name == self.name)
+        for number in (await link.execute(earlier)).scalars().all():
+            await link.execute(text(_FREE), {"id": number})
+            await link.execute(delete(core_replicas).where(core_replicas.c.id == number))
 
     def _columns(self, number: int) -> dict[str, Any]:
         return {
@@ -271,7 +283,7 @@ class Replica:
             try:
                 await self._tend()
             except (SQLAlchemyError, OSError, InboxError, DatabaseError) as error:
-                await self._expelled(f"the database is away ({type(error).__name__})")
+                log.warning("could not look into the database (%s); trying again", type(error).__name__)
                 self._wake.clear()  # whoever wants to know something now has to wait, too
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT):
@@ -279,21 +291,33 @@ class Replica:
             self._wake.clear()
 
     async def _tend(self) -> None:
-        if not self.database.is_sqlite:
-            if not self.registered:
-                await self._register()
-            if not await self._beat():
-                await self._expelled("the other replicas took this one for dead")
-                return
-            await self._bury_the_dead()
+        if not self.database.is_sqlite and not await self._stays():
+            return
         if self.handling:
-            await self.lanes.adopt()
+            if await self.lanes.adopt():
+                self._wake.set()  # perhaps there are more; first the next heartbeat
             await self._sync()
             await self.lanes.release_idle()
         if self.store.failing:
             await self._try_to_write()
         if self.on_count:
             self.on_count(await self.store.journal.count())
+
+    async def _stays(self) -> bool:
+        """Beat, and bury the dead. Where that fails this replica may be one of them for the others."""
+        try:
+            async with asyncio.timeout(LEASE):  # a connection that leads nowhere tells nothing by itself
+                if not self.registered:
+                    await self._register()
+                known = await self._beat()
+                if known:
+                    await self._bury_the_dead()
+        except (SQLAlchemyError, OSError) as error:
+            await self._expelled(f"the database is away ({type(error).__name__})")
+            raise
+        if not known:
+            await self._expelled("the other replicas took this one for dead")
+        return known
 
     async def _try_to_write(self) -> None:
         """Find out whether commits succeed again; nobody else would, while no traffic comes."""
@@ -323,6 +347,7 @@ class Replica:
             for number, name in (await connection.execute(text(_DEAD), {"me": self._id})).all():
                 log.warning("replica %d is dead; its chats are taken over", number)
                 await connection.execute(text(_CUT), {"name": name})
+                await connection.execute(text(_FREE), {"id": number})
                 await connection.execute(delete(core_replicas).where(core_replicas.c.id == number))
                 self._unsure = True  # it may have died between a commit and its notice to us
                 if self.on_takeover:
@@ -340,9 +365,6 @@ class Replica:
 
     async def _expelled(self, why: str) -> None:
         """Begin anew under another id: what was ours may be another's by now."""
-        if self.database.is_sqlite:  # there is no other
-            log.warning("%s; trying again", why)
-            return
         log.warning("%s; this process gives up its chats and registers anew", why)
         self._lead(False)
         self.store.journal.replica = None

@@ -75,7 +75,8 @@ _UNSENT = (
 _WAITING = "SELECT lane FROM core_inbox WHERE state = 0 UNION SELECT lane FROM core_outbox WHERE state IN (0, 3)"
 _COUNT = (
     "SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),"
-    " (SELECT received_at FROM core_inbox WHERE state = 0 ORDER BY seq LIMIT 1),"
+    " (SELECT received_at FROM core_inbox WHERE seq ="
+    " (SELECT min(seq) FROM core_inbox INDEXED BY ix_core_inbox_pending WHERE state = 0)),"
     " (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas)"
 )
 
@@ -272,7 +273,7 @@ class SqliteJournal:
 
     def _load(self, lane: int, limit: int) -> LaneContents:
         rows = [_row(record) for record in self._fetch(_ROWS, (lane, limit))]
-        return LaneContents(0, 0, rows, read_deliveries(self._fetch(_UNSENT, (lane, lane))))
+        return LaneContents(0, rows, read_deliveries(self._fetch(_UNSENT, (lane, lane))))
 
 
 async def _raw(connection: AsyncConnection) -> Any:

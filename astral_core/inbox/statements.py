@@ -102,16 +102,23 @@ RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, orphan.state
 """
 # `arrivals` is looked at again under the row's lock: a row that came meanwhile keeps its lane owned.
 RELEASE_IDLE = """
+WITH free AS MATERIALIZED (  -- never wait: a commit holds some of these lanes and wants others
+  SELECT lane FROM core_lanes WHERE lane = ANY($2::bigint[]) AND owner = $1 FOR UPDATE SKIP LOCKED
+)
 UPDATE core_lanes AS own SET owner = NULL, state = 0
-FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS idle (lane, epoch, arrivals)
-WHERE own.lane = idle.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
+FROM free JOIN unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS idle (lane, epoch, arrivals) USING (lane)
+WHERE own.lane = free.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
   AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0)
   AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3))
 RETURNING own.lane
 """
 RELEASE = """
-UPDATE core_lanes AS own SET owner = NULL, state = 3 FROM unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch)
-WHERE own.lane = held.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
+WITH ordered AS MATERIALIZED (
+  SELECT lane FROM core_lanes WHERE lane = ANY($2::bigint[]) AND owner = $1 ORDER BY lane FOR UPDATE
+)
+UPDATE core_lanes AS own SET owner = NULL, state = 3
+FROM ordered JOIN unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch) USING (lane)
+WHERE own.lane = ordered.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
 """
 COUNT = """
 SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),

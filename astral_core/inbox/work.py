@@ -77,6 +77,8 @@ class Work:
                 await self._session.commit()
         except BaseException:
             journal.handed(stored)
+            if stored.rows and self._store.unsure:
+                self._store.unsure()  # the commit may have happened all the same
             raise
         self.rows.clear()
         self._store.accept(stored)
@@ -86,7 +88,9 @@ class Work:
         """The session's connection in a transaction that may write."""
         await self.session.flush()
         connection = await self.session.connection()
-        if not self.session.mark.wrote:
+        raw: Any = (await connection.get_raw_connection()).driver_connection
+        begun = raw.is_in_transaction() if hasattr(raw, "is_in_transaction") else raw.in_transaction
+        if not begun:  # nothing was written yet, or the handler itself ended the transaction that it had written in
             await connection.exec_driver_sql("SELECT 1")  # no compiled SELECT, and so a write for the engine
         return connection
 

@@ -103,6 +103,9 @@ class Worker:
     _suspects: set[int] = field(default_factory=set)
     _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def __post_init__(self) -> None:
+        self.deliverer.forget = self._suspects.discard
+
     def inherit(self, rows: Sequence[InboxRow]) -> None:
         """Take note of the first rows of lanes whose process died, perhaps of one of them."""
         self._suspects.update(row.seq for row in rows)
@@ -152,7 +155,7 @@ class Worker:
         except Refuse as refusal:
             await work.close()
             contents = await self._words(self.runner.refusal(row, refusal.text), row)
-            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False, epoch=lane.epoch)
+            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False)
             self._tell(row, outcome, "refused", started)
         except Fenced as fenced:
             log.warning("%s; its effects here are rolled back", fenced)
@@ -169,13 +172,15 @@ class Worker:
             # Not we are cancelled: the handler awaited something that was. That is a failure of its own.
             failure = _failure("the handler awaited a cancelled task or future", error)
             return await self._failed(lane, row, outcome, failure, started)
-        except SystemExit as error:  # a plugin's sys.exit() is its own failure, not the end of the bot
-            await work.close()
-            failure = _failure(f"the handler raised SystemExit({error.code!r})", error)
-            return await self._failed(lane, row, outcome, failure, started)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
         except Exception as error:  # noqa: BLE001  # a handler may raise anything; nothing of it is swallowed
             await work.close()
             return await self._failed(lane, row, outcome, error, started)
+        except BaseException as error:  # noqa: BLE001  # sys.exit(), a panic of an extension: a plugin's own failure
+            await work.close()
+            failure = _failure(f"the handler raised {error!r}", error)
+            return await self._failed(lane, row, outcome, failure, started)
         else:
             self._tell(row, outcome, "ok", started)
         finally:
@@ -200,7 +205,7 @@ class Worker:
             if failpoint.armed:
                 self._lose_the_answer()
                 failpoint.hit("worker.committed")
-        return Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=recorded, epoch=lane.epoch)
+        return Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=recorded)
 
     @staticmethod
     def _lose_the_answer() -> None:
@@ -238,6 +243,8 @@ class Worker:
 
         async def bury(connection: AsyncConnection) -> bool:
             dead = notes.dead(row.seq, error_id, redact(f"{where}: {type(error).__name__}: {error}"))
+            if not self.database.is_sqlite:
+                dead = dead.where(notes.owned(row.lane, self.store.journal.replica, lane.epoch))
             if (await connection.execute(dead)).rowcount != 1:
                 return False
             if contents:
@@ -251,9 +258,7 @@ class Worker:
             log.warning("row %d was ended by somebody else; it is not buried", row.seq)
             lane.mistrust()
             return
-        lane.deliveries.append(
-            Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True, epoch=lane.epoch)
-        )
+        lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
         self._tell(row, outcome, "dead", started, error_id)
 
     @staticmethod

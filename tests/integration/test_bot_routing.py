@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select
 from telegram.ext import MessageHandler, filters
 
 from astral_core import Context, Middleware, Routes, Update, hookimpl
+from astral_core.db.tables import DONE, core_inbox
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import bot_kit
 
@@ -288,3 +290,18 @@ async def test_a_payment_that_no_plugin_takes_is_kept_as_a_dead_letter(
         assert "no plugin takes payments of 'shop'" in listed.output
         shown = await astral(kit, "inbox", "show", "2")
         assert "order-1" in shown.output
+
+
+async def test_a_command_of_an_anonymous_admin_is_nobodys(
+    sqlite_url: str, post: Callable[..., Any], make_update: Callable[..., dict[str, Any]], until: Callable[..., Any]
+) -> None:
+    """Commands promise their handler a user; who writes as the group itself has none, and gets no failure either."""
+    async with bot_kit(sqlite_url, plugins=[]) as kit:
+        group = {"id": -1002, "type": "supergroup", "title": "t"}
+        body = make_update("/start", chat=group, sender_chat=group)
+        body["message"]["from"] = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
+        assert (await post(kit, body))[0] == 200
+        await until(lambda: kit.running._serving and not kit.running.lanes.active)
+        async with kit.running.database.engine.connect() as connection:
+            states = (await connection.execute(select(core_inbox.c.state))).scalars().all()
+        assert set(states) == {DONE}

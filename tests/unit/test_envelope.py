@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astral_core.inbox.envelope import Envelope, Sender, UnreadableUpdate, as_json, open_envelope
+from astral_core.inbox.envelope import NOBODY, Envelope, Sender, UnreadableUpdate, as_json, open_envelope
 from astral_core.inbox.rows import EXPRESS_LANES, chat_of, is_express
 
 ANNA = {"id": 1001, "is_bot": False, "first_name": "Anna", "language_code": "ru"}
@@ -121,7 +121,7 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
         ("shipping_query", {"id": "5", "from": ANNA}, 1001, 1001),
         ("pre_checkout_query", {"id": "5", "from": ANNA, "currency": "XTR"}, 1001, 1001),
         ("poll_answer", {"poll_id": "1", "user": ANNA}, 1001, 1001),
-        ("poll", {"id": "1", "question": "?"}, 500, None),
+        ("poll", {"id": "1", "question": "?"}, NOBODY - 500, None),
         ("my_chat_member", {"chat": PRIVATE, "from": ANNA}, 1001, 1001),
         ("chat_join_request", {"chat": GROUP, "from": ANNA}, -1002003, 1001),
         ("message_reaction", {"chat": GROUP, "user": ANNA, "message_id": 5}, -1002003, 1001),
@@ -147,9 +147,9 @@ def test_what_must_be_answered_in_seconds_is_express() -> None:
 
 
 def test_an_update_without_content_is_kept() -> None:
-    """Telegram may add kinds: an empty update is a row of its own lane, not an error."""
+    """Telegram may add kinds: an empty update is a row in a lane where no chat is, not an error."""
     envelope = open_envelope(b'{"update_id": 7}')
-    assert (envelope.kind, envelope.lane, envelope.express) == ("empty", 7, False)
+    assert (envelope.kind, envelope.lane, envelope.express) == ("empty", NOBODY - 7, False)
 
 
 @given(st.text(), st.none() | st.text(), st.none() | st.text())

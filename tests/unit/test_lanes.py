@@ -60,7 +60,7 @@ class FakeJournal:
         arrivals = self.arrivals.get(lane, 0)
         for _ in range(self.turns):
             await asyncio.sleep(0)
-        return LaneContents(epoch, arrivals, seen[:limit], self.deliveries.pop(lane, []))
+        return LaneContents(arrivals, seen[:limit], self.deliveries.pop(lane, []))
 
     async def waiting(self) -> list[Waiting]:
         """Lanes in which something may wait."""

@@ -50,6 +50,8 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_core_facts")),
     )
+    dead = sa.text("state = 2")
+    op.create_index("ix_core_inbox_dead", "core_inbox", ["seq"], postgresql_where=dead, sqlite_where=dead)
     if op.get_bind().dialect.name == "postgresql":
         op.execute("CREATE SEQUENCE core_replica_ids AS integer CYCLE")
         for table in _BUSY:
@@ -66,6 +68,7 @@ def downgrade() -> None:
         op.execute("DROP SEQUENCE core_replica_ids")
         for table in _BUSY:
             op.execute(f"ALTER TABLE {table} RESET (fillfactor, autovacuum_vacuum_scale_factor)")
+    op.drop_index("ix_core_inbox_dead", table_name="core_inbox")
     op.drop_table("core_facts")
     op.drop_index("ix_core_lanes_orphan", table_name="core_lanes")
     op.drop_index("ix_core_lanes_owner", table_name="core_lanes")
