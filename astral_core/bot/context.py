@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 import msgspec
@@ -25,7 +25,7 @@ from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
 from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.host.context import PluginContext
 from astral_core.i18n import fill
-from astral_core.inbox.effect import Effect, Ref, Slot
+from astral_core.inbox.effect import Effect, Noted, OnDoubt, Ref, Slot
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,20 +109,25 @@ class Context(_Base):
         """The session of this unit of work; opened at first use, committed after the handler."""
         return self.run.work.session
 
-    def defer(self, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
+    def defer(self, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
         """Do `step` durably after this handler's commit, in the same lane. Arguments go by keyword."""
-        self.defer_once(uuid.uuid4().hex, step, *args, **kwargs)
+        return self.defer_once(uuid.uuid4().hex, step, *args, **kwargs)
 
-    def defer_once(self, key: str, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """As `defer`, but once for each `key`, however often it is asked for."""
+    def defer_once(self, key: str, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
+        """As `defer`, but once for each `key`, however often it is asked for.
+
+        A key is remembered for as long as done rows are kept (`inbox.keep_done_hours`, three days).
+        """
         if args:
             raise HandlerError(f"arguments of the step {step.name!r} go by keyword.")
         route = self.run.services.registry.key_of(step)
         self.run.work.add_row("step", f"{route}:{key}", self.chat_id, {"route": route, "args": kwargs})
+        return Noted()
 
-    def emit(self, event: Event) -> None:
+    def emit(self, event: Event) -> Noted:
         """Tell every subscriber durably, in this lane, after this handler's commit."""
         self._plugin_context().emit(self.run.work, event, self.chat_id)
+        return Noted()
 
     def ask(self, route: QuestionRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
         """Give this user's next message to `route`; `kwargs` are kept in the database."""
@@ -148,10 +153,16 @@ class Context(_Base):
 
     # --- messages
 
-    def reply(self, text: str, buttons: Buttons | None = None, *, silent: bool = False) -> Ref:
-        """Send a new text message (HTML)."""
+    def reply(
+        self, text: str, buttons: Buttons | None = None, *, silent: bool = False, on_doubt: OnDoubt = "resend"
+    ) -> Ref:
+        """Send a new text message (HTML).
+
+        `on_doubt`: what becomes of it where the process died and nobody knows whether Telegram has it. "drop" costs a
+        commit before the call.
+        """
         run = self.run
-        return run.effects.text(run.plugin, run.chat_id, str(text), buttons, silent=silent)
+        return run.effects.text(run.plugin, run.chat_id, str(text), buttons, silent=silent, on_doubt=on_doubt)
 
     def edit(self, text: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
         """Change the pressed message, or the one `ref` names."""
@@ -168,14 +179,27 @@ class Context(_Base):
         self.run.effects.delete(self.run.plugin, self.chat_id, self._target(ref))
 
     def send_photo(
-        self, photo: bytes | str, caption: str = "", buttons: Buttons | None = None, *, cache: str | None = None
+        self,
+        photo: bytes | str,
+        caption: str = "",
+        buttons: Buttons | None = None,
+        *,
+        cache: str | None = None,
+        on_doubt: OnDoubt = "resend",
     ) -> Ref:
         """Send a picture: PNG or JPEG bytes, a file_id or an address. `cache` keeps Telegram's file_id."""
         run = self.run
         return run.effects.file(
             run.plugin, run.chat_id, "sendPhoto", "photo", photo, str(caption), buttons,
-            cache=self._cache(cache), filename="picture.png",
+            cache=self._cache(cache), filename="picture.png", on_doubt=on_doubt,
         )  # fmt: skip
+
+    def send_album(
+        self, photos: Sequence[bytes | str], caption: str = "", *, silent: bool = False, on_doubt: OnDoubt = "resend"
+    ) -> Ref:
+        """Send 2 to 10 pictures as one album: bytes, file_ids or addresses. The reference is to the first one."""
+        run = self.run
+        return run.effects.album(run.plugin, run.chat_id, photos, str(caption), silent=silent, on_doubt=on_doubt)
 
     def send_document(
         self, document: bytes | str, filename: str, caption: str = "", buttons: Buttons | None = None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import msgspec
 
 from astral_core.bot.buttons import Buttons, keyboard
 from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html
@@ -46,6 +49,23 @@ class Effects:
             return self.add(Effect(method=method, params=params, plugin=plugin, attachment=field, **options), content)
         params[field] = content
         return self.add(Effect(method=method, params=params, plugin=plugin, **options))
+
+    def album(self, plugin: str, chat_id: int, photos: Sequence[bytes | str], caption: str, **options: Any) -> Ref:
+        """Several pictures as one album; the caption stands under the first."""
+        if not 2 <= len(photos) <= 10:
+            raise EffectError(f"an album has 2 to 10 pictures, this one {len(photos)}.")
+        media: list[dict[str, Any]] = []
+        files: dict[str, bytes] = {}
+        for number, photo in enumerate(photos):
+            name = f"photo{number}"
+            if isinstance(photo, bytes):
+                _check_size(photo, PHOTO_LIMIT)
+                files[name] = photo
+            media.append({"type": "photo", "media": f"attach://{name}" if isinstance(photo, bytes) else photo})
+        media[0] |= {**_caption(caption), "parse_mode": "HTML"}
+        params = {"chat_id": chat_id, "media": media, **_silence(options)}
+        data = msgspec.msgpack.encode(files) if files else None
+        return self.add(Effect(method="sendMediaGroup", params=params, plugin=plugin, **options), data)
 
     def edit_text(self, plugin: str, chat_id: int, message: int | Ref, text: str, buttons: Buttons | None) -> Ref:
         """Another text in an old message."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 
 from astral_core.bot.transport import Transport
@@ -75,6 +76,10 @@ class MessageSender:
         self, effect: Effect, params: dict[str, Any], data: bytes | None, method: str | None = None
     ) -> Sent:
         method = method or effect.method
+        if method == "sendMediaGroup" and data is not None:
+            album = msgspec.msgpack.decode(data, type=dict[str, bytes])
+            files = {name: ("picture.png", picture) for name, picture in album.items()}
+            return self._result(effect, await self._transport.call(method, params, files))
         if not effect.attachment or data is None:
             return self._result(effect, await self._transport.call(method, params))
         file_id = await self._known_file(effect.cache) if effect.cache else None
@@ -92,6 +97,8 @@ class MessageSender:
 
     @staticmethod
     def _result(effect: Effect, result: Any) -> Sent:
+        if isinstance(result, list) and result:
+            result = result[0]  # an album is known by its first message
         if not isinstance(result, dict):
             return Sent()
         found = Sent(message_id=result.get("message_id"))

@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any, Literal, Protocol
 
 import msgspec
 
+OnDoubt = Literal["resend", "drop"]
+
+
+class Noted:
+    """What `ctx` has taken note of. It may be awaited, as calls of python-telegram-bot are, and need not be."""
+
+    def __await__(self) -> Generator[Any, None, None]:
+        yield from ()
+
 
 class Ref(msgspec.Struct, frozen=True):
-    """A message that an effect of the same handler will send; `n` is that effect's number."""
+    """A message that an effect of the same handler will send; `n` is that effect's number.
+
+    It may be awaited, as calls of python-telegram-bot are, and need not be: nothing is sent before the handler ends.
+    """
 
     n: int
+
+    def __await__(self) -> Generator[Any, None, Ref]:
+        yield from ()
+        return self
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +57,7 @@ class Effect(msgspec.Struct, kw_only=True):
     attachment: str | None = None
     filename: str = "file"
     cache: str | None = None
-    on_doubt: Literal["resend", "drop"] = "resend"
+    on_doubt: OnDoubt = "resend"
 
     @property
     def chat_id(self) -> int | None:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from astral_core import Context, Routes, Update, core_users
+from astral_core.db.tables import DEAD_EFFECT, core_outbox
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import BotKit, bot_kit
 
@@ -52,6 +53,32 @@ async def step(update: Update, ctx: Context, n: int) -> None:
     """A page of the wizard; the third is a picture."""
     button = [[ctx.button("Next", step, n=n + 1)]]
     ctx.show(f"step {n}", button, slot="wizard", photo=png() if n == 3 else None)
+
+
+@routes.command("awaited")
+async def awaited(update: Update, ctx: Context) -> None:
+    """The same with `await`, as people write who know python-telegram-bot."""
+    one = await ctx.reply("one")
+    await ctx.edit("one!", ref=one)
+    await ctx.defer(later, text="later")
+
+
+@routes.step("later")
+async def later(ctx: Context, text: str) -> None:
+    """Durable work."""
+    await ctx.reply(text)
+
+
+@routes.command("album")
+async def album(update: Update, ctx: Context) -> None:
+    """Three pictures, and a word under the first of them by reference."""
+    ctx.edit_caption("a better caption", ref=ctx.send_album([png(1), png(2), png(3)], "three shades"))
+
+
+@routes.command("once")
+async def once(update: Update, ctx: Context) -> None:
+    """A message that must not come twice."""
+    ctx.reply("only once", on_doubt="drop")
 
 
 @routes.command("photo")
@@ -235,3 +262,42 @@ async def test_whoever_blocks_the_bot_is_marked_until_they_come_back(
         await anna.send("/say again")
         await anna.wait_for("said again")
         await until(unblocked)
+
+
+async def test_what_is_recorded_may_be_awaited(database_url: str, make_plugin: MakePlugin) -> None:
+    """`await ctx.reply(...)` gives the reference, `await ctx.defer(...)` is fine: habits need not change."""
+    async with kit_of(database_url, make_plugin) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/awaited")
+        await anna.wait_for("later")
+        assert [message.text for message in anna.messages if message.sender == "bot"] == ["one!", "later"]
+
+
+async def test_an_album_is_one_call_with_all_its_pictures(database_url: str, make_plugin: MakePlugin) -> None:
+    """The pictures arrive as one group; the reference leads to the first one."""
+    async with kit_of(database_url, make_plugin) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/album")
+        await anna.wait_for("a better caption")
+        pictures = [message for message in anna.messages if "photo" in message.content]
+        assert len(pictures) == 3
+        assert len(kit.telegram.calls_of("sendMediaGroup")) == 1
+
+
+async def test_a_message_that_must_not_repeat_is_dropped_where_nobody_knows(
+    database_url: str, make_plugin: MakePlugin, until: Until
+) -> None:
+    """Telegram took it and the answer was lost: with `on_doubt="drop"` it goes out once, and stands as dead."""
+    async with kit_of(database_url, make_plugin) as kit:
+        anna = kit.user("Anna")
+        kit.telegram.fail("sendMessage", "timeout", times=1, delay=0.2)
+        await anna.send("/once")
+
+        async def dead() -> list[Any]:
+            async with kit.running.database.engine.connect() as connection:
+                dead = select(core_outbox.c.error).where(core_outbox.c.state == DEAD_EFFECT)
+                return list((await connection.execute(dead)).scalars())
+
+        (error,) = await until(dead)
+        assert "gave up" in error
+        assert len(kit.telegram.calls_of("sendMessage")) == 1
