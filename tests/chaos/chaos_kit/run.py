@@ -125,7 +125,8 @@ class House:
         while True:
             pid = replica.pid
             code = await replica.ended(limit=3600)
-            alone = pid not in monkey.ending or code not in (0, -9)
+            ends = (0, -9) if replica.was_ready else (0, -9, -15)  # SIGTERM before Python can hear it
+            alone = pid not in monkey.ending or code not in ends
             if alone and (replica.was_ready or not monkey.done["stop"]):  # no database, no start: that is right
                 self.fallen.append(f"{replica.url} ended with {code}, see {replica.log}")
             await replica.spawn()
