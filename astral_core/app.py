@@ -357,6 +357,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
         store, worker.step, settings.inbox.handlers, settings.inbox.max_lane,
         inherit=worker.inherit, forgotten=people.forget,
     )  # fmt: skip
+    lanes.keep = deliverer.keep
     direct = settings.database.direct_url
     replica = Replica(
         database, store, lanes, settings.bot_id, name, direct.get_secret_value() if direct else None,

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from astral_core import failpoint
 from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
@@ -15,7 +17,7 @@ from astral_core.inbox.effect import Sender, Sent
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import Mark
+from astral_core.inbox.rows import InboxRow, Mark
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import redact
@@ -113,6 +115,26 @@ class Deliverer:
         log.warning("row %d: %s number %d is doubtful (%s) and goes out again", delivery.seq, effect.method, n, why)
         if self.doubt:
             self.doubt()
+
+    async def keep(self, lane: Lane) -> None:
+        """Put what is left of a half-sent delivery into the outbox: the bot stops, and who sends the rest is another.
+
+        Its row is done with that. Otherwise its handler would run again, and say again what was said.
+        """
+        for delivery in lane.deliveries:
+            if delivery.recorded or not delivery.results or delivery.next is None or not lane.rows:
+                continue
+            row = lane.rows[0]
+
+            async def record(connection: AsyncConnection, row: InboxRow = row, half: Delivery = delivery) -> None:
+                await connection.exec_driver_sql("SELECT 1")  # the transaction begins
+                await self.store.journal.finish(connection, row, lane.epoch, list(half.contents.values()))
+                for n, sent in half.results.items():
+                    await connection.execute(notes.sent(half.seq, n, sent.message_id))
+
+            await self.store.write(record)
+            self.ended(lane, row.seq)
+            delivery.recorded = True
 
     async def _mark(self, lane: Lane, delivery: Delivery, last: bool) -> None:
         numbers = list(delivery.unmarked)

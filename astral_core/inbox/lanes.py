@@ -96,6 +96,7 @@ class Lanes:
         self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._quiet_until = 0.0
+        self.keep: Callable[[Lane], Awaitable[None]] | None = None  # is given half-sent lanes when the bot stops
         self.on_end: Callable[[asyncio.Task[None]], None] | None = None  # a worker that ends is a bot that stands
 
     def __len__(self) -> int:
@@ -129,6 +130,12 @@ class Lanes:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        if self.keep is not None:
+            for lane in [lane for lane in self._lanes.values() if lane.deliveries]:
+                try:
+                    await self.keep(lane)
+                except Exception as error:  # noqa: BLE001  # then its handler runs again
+                    log.warning("lane %d: half-sent messages could not be kept: %s", lane.id, type(error).__name__)
         await self._give_back(list(self._lanes.values()))
 
     async def _give_back(self, lanes: Sequence[Lane]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import exists, text, update
 
 from astral_core.db.engine import Database
-from astral_core.db.tables import DEAD, PENDING, SENDING, core_inbox, core_lanes, core_outbox, now, storable
-from astral_core.inbox.postgres import CHANNEL
+from astral_core.db.tables import DEAD, PENDING, SENDING, SENT, core_inbox, core_lanes, core_outbox, now, storable
+from astral_core.inbox.statements import CHANNEL
 
 
 def dead(seq: int, error_id: str, error: str) -> Any:
@@ -39,6 +39,12 @@ def crashes(seq: int, number: int) -> Any:
 def sending(seq: int, n: int, state: int = SENDING) -> Any:
     """Note that a message is about to be sent that must not be repeated, or (UNSENT) that it was not."""
     return update(core_outbox).where(core_outbox.c.seq == seq, core_outbox.c.n == n).values(state=state)
+
+
+def sent(seq: int, n: int, message_id: int | None) -> Any:
+    """Note that a message was sent before it was recorded."""
+    where = (core_outbox.c.seq == seq, core_outbox.c.n == n)
+    return update(core_outbox).where(*where).values(state=SENT, message_id=message_id)
 
 
 # As when a row arrives: its owner, or whoever adopts the lane, sees by the count that there is more than it knows of.

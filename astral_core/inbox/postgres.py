@@ -30,7 +30,6 @@ from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, N
 
 log = logging.getLogger("astral.inbox")
 
-CHANNEL = "astral"
 LINKS = 5  # connections: store, mark, read, notify, and one for marks with much to say
 ANSWER = 10.0  # seconds for one statement: a connection that leads nowhere tells nothing by itself
 
@@ -193,7 +192,7 @@ class PostgresJournal:
             if arrival.owner != self.replica:
                 lanes[arrival.owner].append(str(arrival.lane))
         for owner, numbers in lanes.items():
-            channel = f"{CHANNEL}_{owner}" if owner is not None else CHANNEL
+            channel = f"{sql.CHANNEL}_{owner}" if owner is not None else sql.CHANNEL
             text = ",".join(numbers)
             await self._query("notify", "SELECT pg_notify($1, $2)", channel, text if len(text) < 7900 else "")
 

@@ -33,8 +33,8 @@ from astral_core.db.engine import Database, open_database
 from astral_core.db.tables import core_replicas, now
 from astral_core.errors import ConfigError, DatabaseBusy, DatabaseError, InboxError
 from astral_core.inbox.lanes import Lanes
-from astral_core.inbox.postgres import CHANNEL, translated
 from astral_core.inbox.rows import Census
+from astral_core.inbox.statements import CHANNEL
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
@@ -230,6 +230,8 @@ class Replica:
         await link.execute(
             text("UPDATE core_replicas SET last_seen = now(), started_at = now() WHERE id = :me"), {"me": number}
         )
+        from astral_core.inbox.postgres import translated  # asyncpg, of no use on SQLite
+
         raw: Any = (await link.get_raw_connection()).driver_connection
         with translated():
             await raw.add_listener(CHANNEL, self._heard)

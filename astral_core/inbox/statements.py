@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+CHANNEL = "astral"  # NOTIFY: to all replicas; with an underscore and a number to one
+
 # The lanes are locked in the order of their numbers, so that two commits never wait for each other. An owner is not
 # taken away from a lane; a claim counts the epoch up. A second commit into a lane makes its state ADOPTED, so that
 # CLAIMED tells that nothing can be pending but what came with this very commit.

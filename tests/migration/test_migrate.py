@@ -191,3 +191,32 @@ async def test_connections_that_upgrade_at_the_same_time(postgres_url: str) -> N
     finally:
         for database in databases:
             await database.dispose()
+
+
+ANNOTATED = """
+revision: str = "w2"
+down_revision: str | None = "w1"
+branch_labels = depends_on = None
+def upgrade():
+    pass
+"""
+MERGE = """
+revision, down_revision = "w4", ("w2", "w3")
+def upgrade():
+    pass
+"""
+BRANCH = 'revision = "w3"\ndown_revision = "w1"\ndef upgrade():\n    pass\n'
+
+
+def test_the_head_is_what_alembic_says(plugin: Callable[..., Chain]) -> None:
+    """It is read without Alembic, which a start with nothing to migrate need not load, in all forms of a file."""
+    for files in ([FIRST], [FIRST, BATCH], [FIRST, ANNOTATED], [FIRST, ANNOTATED, BRANCH, MERGE]):
+        chain = plugin(*files)
+        assert chain.head() == chain.script().get_current_head()
+    assert CORE.head() == CORE.script().get_current_head()
+
+
+def test_two_heads_are_refused_with_alembics_words(plugin: Callable[..., Chain]) -> None:
+    """A chain that forks is a mistake of its author."""
+    with pytest.raises(Exception, match="multiple heads"):
+        plugin(FIRST, ANNOTATED, BRANCH).head()

@@ -28,3 +28,11 @@ def test_importing_the_package_loads_no_bot() -> None:
     code = "import sys, astral_core.cpu, astral_core.cli; print(*(sys.modules.keys() & {'telegram', 'sqlalchemy'}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_a_bot_on_sqlite_loads_no_more_than_it_needs() -> None:
+    """Alembic is for migrations, asyncpg for PostgreSQL, templates and drawing for those who use them."""
+    heavy = "{'alembic', 'asyncpg', 'jinja2', 'babel', 'numpy', 'skyfield', 'yookassa'}"
+    code = f"import sys, astral_core.app, astral_core.cli.run; print(*(sys.modules.keys() & {heavy}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -146,6 +146,7 @@ class Bench:
             self.database, self.store, self.runner, self.deliverer, handler_timeout=5.0, handled=self.told.append
         )
         self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane, inherit=self.worker.inherit)
+        self.lanes.keep = self.deliverer.keep
         self.replica = Replica(self.database, self.store, self.lanes, 42)
         self.store.dispatch = self.lanes.dispatch
 

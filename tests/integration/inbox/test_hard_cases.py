@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from astral_core.bot.people import People
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DONE, core_inbox, core_lanes, core_replicas, core_users, now
+from astral_core.errors import TelegramThrottled
 from astral_core.inbox import postgres as postgres_module
 from astral_core.inbox import replica as replica_module
 from astral_core.inbox.effect import Sent, SlotState
@@ -114,6 +115,32 @@ async def test_suspicion_is_forgotten_with_its_row(bench) -> None:
     await bench.settle()
     assert set((await bench.states()).values()) == {DONE}
     assert bench.worker._suspects == set()
+
+
+async def test_a_stop_in_the_middle_of_an_answer_says_nothing_twice(bench) -> None:
+    """Telegram throttles the second of three messages for longer than the bot takes to stop: the next one goes on."""
+    throttled = True
+
+    def fail(words: str) -> None:
+        if throttled and words == "two":
+            raise TelegramThrottled("sendMessage", "Too Many Requests", 60.0)
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents = [bench.message(words, row.lane) for words in ("one", "two", "three")]
+
+    bench.runner.handler, bench.sender.fail = handler, fail
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    await until(lambda: bench.sender.sent == ["one"])
+    await bench.stop()
+    assert await bench.states() == {"1": DONE}
+    throttled = False
+    bench.build()
+    await bench.start()
+    await until(lambda: len(bench.sender.sent) == 3)
+    await bench.settle()
+    assert bench.sender.sent == ["one", "two", "three"]
+    assert len(bench.runner.seen) == 1
 
 
 # --- PostgreSQL
