@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
-from telegram.error import InvalidToken, NetworkError, RetryAfter
+from telegram.error import InvalidToken
 
 from astral_core import core_plugin, failpoint
 from astral_core.bot.application import BotApplication, BotRunner, build_application
@@ -25,6 +25,7 @@ from astral_core.bot.hook import Hook
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.people import People
 from astral_core.bot.polling import poll_forever
+from astral_core.bot.reachable import name_of, until_reachable
 from astral_core.bot.sender import MessageSender
 from astral_core.bot.transport import Transport
 from astral_core.config import Settings
@@ -38,9 +39,6 @@ from astral_core.errors import (
     HookError,
     MigrationError,
     PluginLoadError,
-    TelegramRefused,
-    TelegramThrottled,
-    TelegramUnavailable,
 )
 from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host, enforce_policy, load
@@ -107,7 +105,7 @@ class App:
             await self._close()
             if isinstance(error, (SQLAlchemyError, OSError)):
                 raise DatabaseError(
-                    f"the database cannot be reached ({_name_of(error)}). "
+                    f"the database cannot be reached ({name_of(error)}). "
                     "Fix: start it, and look at ASTRAL_DATABASE__URL."
                 ) from error
             raise
@@ -220,14 +218,14 @@ class App:
     async def _begin_to_handle(self) -> None:
         """Initialize python-telegram-bot, however long Telegram is away, then let the lanes run."""
         try:
-            await _until_reachable(self.application.initialize)
+            await until_reachable(self.application.initialize)
         except InvalidToken:
             log.critical("Telegram does not know this token. Fix: take ASTRAL_TELEGRAM__TOKEN from @BotFather.")
             self.lost.set()
             return
         self._stack.push_async_callback(self._shutdown_application)
         self.store.dispatch = self.lanes.dispatch
-        await _until_reachable(self.replica.begin)
+        await until_reachable(self.replica.begin)
         self._stack.push_async_callback(self.lanes.stop, GRACE)
         self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
         if self.replica.leader:
@@ -254,7 +252,7 @@ class App:
         telegram = self.settings.telegram
         if telegram.public_url and telegram.webhook_secret and not self.polling:
             hook = Hook(self.transport, self.database, telegram, self._wanted)
-            await _until_reachable(hook.ensure)
+            await until_reachable(hook.ensure)
         self._background(announce_commands(self.transport, self.services), "astral-menu")
 
     @property
@@ -296,12 +294,6 @@ class App:
         self.metrics.pool_in_use.set(pool.checkedout() if isinstance(pool, QueuePool) else 0)
 
 
-def _name_of(error: BaseException) -> str:
-    """The driver's own error where SQLAlchemy wrapped one; its text may name the user and the host."""
-    original = getattr(error, "orig", None) or error
-    return type(original.__cause__ or original).__name__
-
-
 async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
     plugin.state = State.LOADED  # its web routes answer 503 from here on
     try:
@@ -309,22 +301,6 @@ async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
             await anext(generator, None)
     except (Exception, SystemExit):
         log.exception("plugin %r failed while it was closed", plugin.id)
-
-
-async def _until_reachable(call: Callable[[], Awaitable[object]]) -> None:
-    """Repeat `call` while Telegram is away. A refusal is the caller's."""
-    pause = 0.5
-    while True:
-        try:
-            await call()
-        except (InvalidToken, TelegramRefused):
-            raise
-        except (NetworkError, RetryAfter, TelegramUnavailable, TelegramThrottled, SQLAlchemyError, OSError) as error:
-            log.warning("not reachable (%s), trying again in %.1f s", _name_of(error), pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 30.0)
-        else:
-            return
 
 
 def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None) -> App:
