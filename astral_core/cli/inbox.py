@@ -13,9 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
-from astral_core.db.tables import DEAD, DEAD_EFFECT, PENDING, UNSENT, core_inbox, core_outbox
+from astral_core.db.tables import DEAD, DEAD_EFFECT, PENDING, SENT, core_inbox, core_outbox
 from astral_core.errors import DatabaseError
-from astral_core.inbox.notes import revive
+from astral_core.inbox.notes import revive, revive_message
 
 T = TypeVar("T")
 STATES = {0: "pending", 1: "done", 2: "dead"}
@@ -76,22 +76,34 @@ def drop(seq: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def outbox_list(as_json: bool) -> None:  # click passes flags so
     """Messages that are unsent or were refused."""
-    query = select(core_outbox).where(core_outbox.c.state.in_([UNSENT, DEAD_EFFECT])).order_by(core_outbox.c.id)
-    records = [
-        {
-            "id": row.id,
-            "seq": row.seq,
-            "state": "unsent" if row.state == UNSENT else "dead",
-            "plugin": row.plugin,
-            "method": json.loads(row.effect)["method"],
-            "error_id": row.error_id or "",
-            "error": row.error or "",
-        }
-        for row in _rows(query)
-    ]
+    query = select(core_outbox).where(core_outbox.c.state != SENT).order_by(core_outbox.c.id)
+    records = [_outbox_record(row) for row in _rows(query)]
     _print(
         records, as_json, "{id:>8} {state:<8} {plugin:<12} {method:<20} {error_id:<10} {error}", "nothing is waiting"
     )
+
+
+@outbox.command("show")
+@click.argument("what")
+def outbox_show(what: str) -> None:
+    """Messages of one number or error id, with all that was to be sent."""
+    where = core_outbox.c.id == int(what) if what.isdecimal() else core_outbox.c.error_id == what.upper()
+    found = _rows(select(core_outbox).where(where).order_by(core_outbox.c.id))
+    if not found:
+        raise click.ClickException(f"there is no message {what!r}. `astral outbox list` shows what there is.")
+    for row in found:
+        click.echo(
+            json.dumps({**_outbox_record(row), "effect": json.loads(row.effect)}, ensure_ascii=False, indent=2)
+        )
+
+
+@outbox.command("retry")
+@click.argument("number", type=int)
+def outbox_retry(number: int) -> None:
+    """Send a refused message again; a running bot takes it within half a minute."""
+    if not with_database(lambda database: revive_message(database, number)):
+        raise click.ClickException(f"there is no dead message {number}. `astral outbox list` shows them.")
+    click.echo(f"message {number}: done")
 
 
 @outbox.command("drop")
@@ -110,6 +122,18 @@ def _inbox_record(row: Any) -> dict[str, Any]:
         "source": row.source,
         "attempts": row.attempts,
         "received_at": row.received_at.isoformat(),
+        "error_id": row.error_id or "",
+        "error": row.error or "",
+    }
+
+
+def _outbox_record(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "seq": row.seq,
+        "state": "dead" if row.state == DEAD_EFFECT else "unsent",
+        "plugin": row.plugin,
+        "method": json.loads(row.effect)["method"],
         "error_id": row.error_id or "",
         "error": row.error or "",
     }

@@ -7,7 +7,19 @@ from typing import Any
 from sqlalchemy import exists, text, update
 
 from astral_core.db.engine import Database
-from astral_core.db.tables import DEAD, PENDING, SENDING, SENT, core_inbox, core_lanes, core_outbox, now, storable
+from astral_core.db.tables import (
+    DEAD,
+    DEAD_EFFECT,
+    PENDING,
+    SENDING,
+    SENT,
+    UNSENT,
+    core_inbox,
+    core_lanes,
+    core_outbox,
+    now,
+    storable,
+)
 from astral_core.inbox.statements import CHANNEL
 
 
@@ -59,10 +71,19 @@ async def revive(database: Database, seq: int) -> bool:
     """Make a dead row pending again, and let its owner know; False where there is no such row."""
     values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None}
     where = (core_inbox.c.seq == seq, core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
+    return await _again(database, update(core_inbox).where(*where).values(values).returning(core_inbox.c.lane))
+
+
+async def revive_message(database: Database, number: int) -> bool:
+    """Let a refused message go out again, and let its owner know; False where there is no such message."""
+    values = {"state": UNSENT, "error": None, "error_id": None}
+    where = (core_outbox.c.id == number, core_outbox.c.state == DEAD_EFFECT)
+    return await _again(database, update(core_outbox).where(*where).values(values).returning(core_outbox.c.lane))
+
+
+async def _again(database: Database, change: Any) -> bool:
     async with database.engine.begin() as connection:
-        lane = (
-            await connection.execute(update(core_inbox).where(*where).values(values).returning(core_inbox.c.lane))
-        ).scalar()
+        lane = (await connection.execute(change)).scalar()
         if lane is None:
             return False
         if not database.is_sqlite:

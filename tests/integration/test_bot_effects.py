@@ -211,6 +211,28 @@ async def test_a_refused_message_is_a_dead_effect_with_an_id_and_stops_nothing(
         assert "nothing is waiting" in await listed()
 
 
+async def test_a_refused_message_can_be_looked_at_and_sent_again(
+    database_url: str, make_plugin: MakePlugin, until: Until, astral: Astral
+) -> None:
+    """Telegram refused it once: the owner reads what it was, tries again, and the user gets it."""
+    async with kit_of(database_url, make_plugin) as kit:
+        anna = kit.user("Anna")
+        kit.telegram.fail("sendMessage", "400", times=1, description="Bad Request: of this moment")
+        await anna.send("/say again")
+
+        async def numbers() -> list[str]:
+            lines = str((await astral(kit, "outbox", "list")).output).splitlines()
+            return [line.split()[0] for line in lines if " dead " in line]
+
+        (number,) = await until(numbers)
+        assert '"text": "said again"' in (await astral(kit, "outbox", "show", number)).output
+        assert "done" in (await astral(kit, "outbox", "retry", number)).output
+        kit.running.replica.unsure()
+        await anna.wait_for("said again")
+        assert await numbers() == []
+        assert "there is no dead message" in (await astral(kit, "outbox", "retry", number)).output
+
+
 async def test_too_many_requests_delay_one_chat_and_lose_nothing(sqlite_url: str, make_plugin: MakePlugin) -> None:
     """429 holds back the chat it was about, in order; other people are served meanwhile."""
     async with kit_of(sqlite_url, make_plugin) as kit:
