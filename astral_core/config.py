@@ -65,7 +65,9 @@ class Database(Section):
     direct_url: SecretStr | None = Field(
         default=None, description="PostgreSQL itself, where url leads to PgBouncer: for locks and notifications"
     )
-    pool_size: int = Field(default=16, ge=2, description="connections for handlers, of this process")
+    pool_size: int = Field(
+        default=16, ge=2, description="connections for handlers; on PostgreSQL the inbox takes up to 7 more"
+    )
     auto_migrate: bool = Field(default=True, description="upgrade the schema at start")
 
 
