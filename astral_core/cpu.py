@@ -171,17 +171,16 @@ class Cpu:
         )
 
     def _discard(self, pool: ProcessPoolExecutor | None) -> None:
-        """Kill the workers of `pool`: the executor's own SIGTERM means nothing to them."""
+        """Kill the workers of `pool`, at once."""
         if pool is None or pool not in (self._pool, self._second):
             return  # somebody else was told first
         if pool is self._pool:
             self._pool = None
         else:
             self._second = None
-        workers = _workers(pool)
-        pool.shutdown(wait=False)
-        for worker in workers:
+        for worker in _workers(pool):  # first: the executor may hold its lock until they have ended
             worker.kill()
+        pool.shutdown(wait=False)
 
     async def close(self, grace: float = 5.0) -> None:
         """End the workers; jobs that have not begun are cancelled, running ones have `grace` seconds."""
@@ -212,12 +211,27 @@ def _name(function: Callable[..., Any]) -> str:
 
 
 def _start_worker() -> None:
-    """Ignore the terminal's signals, and end when the parent ends, however it ended."""
+    """Ignore signals that are meant for the bot, obey the parent's, and end when it ends, however it ended.
+
+    A terminal and a service manager signal all processes of a bot, which then needs its workers to finish what it
+    does. The executor of a broken pool sends SIGTERM too, and waits, from Python 3.13 on with its lock held.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if not hasattr(signal, "sigwaitinfo"):  # macOS cannot tell who sent a signal
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    else:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_die_with, args=(parent.join,), name="astral-parent", daemon=True).start()
+        if hasattr(signal, "sigwaitinfo"):
+            threading.Thread(target=_obey, args=(parent.pid,), name="astral-signals", daemon=True).start()
+
+
+def _obey(parent: int | None) -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+        continue
+    os._exit(1)
 
 
 def _die_with(wait: Callable[[], None]) -> None:
