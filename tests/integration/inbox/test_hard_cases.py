@@ -286,6 +286,7 @@ class Wire:
     def __init__(self, path: str) -> None:
         self._path = path
         self._open: list[asyncio.Event] = []
+        self._writers: list[asyncio.StreamWriter] = []
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
@@ -295,8 +296,10 @@ class Wire:
 
     async def __aexit__(self, *_error: object) -> None:
         self._server.close()
-        for task in tuple(self._tasks):
-            task.cancel()
+        for writer in self._writers:
+            writer.transport.abort()
+        for event in self._open:
+            event.set()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def cut(self) -> None:
@@ -309,6 +312,7 @@ class Wire:
         if task is not None:
             self._tasks.add(task)
         there, back = await asyncio.open_unix_connection(self._path)
+        self._writers += [writer, back]
         is_open = asyncio.Event()
         is_open.set()
         self._open.append(is_open)
