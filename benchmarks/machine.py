@@ -23,7 +23,7 @@ def facts(quick: bool, peers: tuple[Peer, ...]) -> list[tuple[str, str]]:
     return [
         ("Date", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC{', quick run' if quick else ''}"),
         ("Machine", f"{_cores()} cores, {_processor()}, {_memory()} GB"),
-        ("System", f"{platform.system()} {platform.release()}"),
+        ("System", f"{platform.system()} {platform.release().partition('-')[0]}"),
         ("Python", f"{platform.python_implementation()} {platform.python_version()}"),
         ("node", _node()),
         ("Astral", ", ".join(f"{name} {_version(name)}" for name in OWN)),
