@@ -1,13 +1,14 @@
 """The inbox on SQLite: one process, one connection of its own, a whole group commit in one hop to its thread.
 
 A statement through SQLAlchemy and aiosqlite costs several hops between threads; a hop costs more than the statement.
-The process's write lock is taken for the commit, before all other writers.
+The process's write lock is taken for the commit, before all other writers. Each step of a statement lets go of the
+interpreter's lock and has to get it back from a busy loop, and so whole batches go in few statements.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -39,6 +40,22 @@ _USERS = (
     " first_name = excluded.first_name, last_name = excluded.last_name, username = excluded.username,"
     " language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL"
 )
+# The same for many rows; their numbers are given out here, so that none has to be asked for.
+_SIZES = (64, 8, 1)
+_MANY = (
+    "INSERT INTO core_inbox"
+    " (seq, source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING"
+)
+_ONE = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)"
+_INSERTS = {size: _MANY.replace(_ONE, ", ".join([_ONE] * size)) for size in _SIZES}
+_LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'core_inbox'"
+_STORED = "SELECT seq FROM core_inbox WHERE seq > ?"
+_PENDING = "SELECT json_group_array(seq) FROM core_inbox WHERE state = 0 AND seq IN (SELECT value FROM json_each(?))"
+_ALL_DONE = (
+    "UPDATE core_inbox SET state = 1, payload = NULL, done_at = ?"
+    " WHERE state = 0 AND seq IN (SELECT value FROM json_each(?))"
+)
 _DONE = "UPDATE core_inbox SET state = 1, payload = NULL, done_at = ? WHERE seq = ? AND state = 0"
 _FIRST = (  # what was answered already is done all the same; a handler that wrote can still be rolled back
     " AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier WHERE earlier.lane = core_inbox.lane AND earlier.state = 0"
@@ -51,9 +68,10 @@ _OUTBOX = (
 _SENT = "UPDATE core_outbox SET state = ?, message_id = ?, error_id = ?, error = ? WHERE seq = ? AND n = ?"
 _BLOBS_GONE = (
     "DELETE FROM core_blobs WHERE id IN"
-    " (SELECT blob_id FROM core_outbox WHERE seq = ? AND state IN (0, 1, 3) AND blob_id IS NOT NULL)"
+    " (SELECT blob_id FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?))"
+    " AND state IN (0, 1, 3) AND blob_id IS NOT NULL)"
 )
-_SENT_GONE = "DELETE FROM core_outbox WHERE seq = ? AND state IN (0, 1, 3)"
+_SENT_GONE = "DELETE FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?)) AND state IN (0, 1, 3)"
 _SLOT = (
     "INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo"
@@ -223,29 +241,42 @@ class SqliteJournal:
         return Committed(stored, fenced)
 
     def _insert(self, rows: Sequence[NewRow], moment: datetime) -> list[InboxRow | None]:
-        execute, found = self._open.execute, {}
         users = {row.user["id"]: {**row.user, "now": _text(moment)} for row in rows if row.user is not None}
         if users:
             self._open.executemany(_USERS, users.values())
-        for key, row in unique(rows).items():
-            seq = execute(_INSERT, _columns(row, moment)).fetchone()
-            if seq is not None:
-                found[key] = seq[0]
+        new = unique(rows)
+        ((last,),) = self._fetch(_LAST)
+        records = [(seq, *_columns(row, moment)) for seq, row in enumerate(new.values(), last + 1)]
+        stored = 0
+        for batch in _batches(records):
+            stored += self._open.execute(
+                _INSERTS[len(batch)], [value for record in batch for value in record]
+            ).rowcount
+        found = dict(zip(new, range(last + 1, last + 1 + len(new)), strict=True))
+        if stored != len(new):  # some were here already
+            there = {seq for (seq,) in self._fetch(_STORED, (last,))}
+            found = {key: seq for key, seq in found.items() if seq in there}
         return _answers(rows, found, moment)
 
     def _mark(self, marks: Sequence[Mark], moment: str) -> set[int]:
-        execute, fenced = self._open.execute, set()
         for mark in marks:
             if mark.dead or (mark.recorded and not mark.ends):
                 self._note(mark, moment)
-            if mark.recorded and mark.ends:
-                execute(_BLOBS_GONE, (mark.seq,))
-                execute(_SENT_GONE, (mark.seq,))
-            elif mark.ends and execute(_DONE, (moment, mark.seq)).rowcount != 1:
-                fenced.add(mark.seq)
             if mark.sent:
                 self._remember(mark, moment)
-        return fenced
+        sent = [mark.seq for mark in marks if mark.recorded and mark.ends]
+        if sent:
+            self._open.execute(_BLOBS_GONE, (_listed(sent),))
+            self._open.execute(_SENT_GONE, (_listed(sent),))
+        return self._end([mark.seq for mark in marks if mark.ends and not mark.recorded], moment)
+
+    def _end(self, seqs: Sequence[int], moment: str) -> set[int]:
+        """Rows are done; returns those that had ended before."""
+        if not seqs:
+            return set()
+        ((pending,),) = self._fetch(_PENDING, (_listed(seqs),))
+        self._open.execute(_ALL_DONE, (moment, pending))
+        return set(seqs).difference(msgspec.json.decode(pending))
 
     def _note(self, mark: Mark, moment: str) -> None:
         """Write down which messages are sent, and which will never be."""
@@ -286,6 +317,19 @@ def _columns(row: NewRow, moment: datetime) -> tuple[Any, ...]:
     return (
         row.source, row.ext_id, row.lane, row.kind, row.express, row.payload, row.state, _text(moment), row.error
     )  # fmt: skip
+
+
+def _batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`records` in pieces of the few sizes that there are statements for."""
+    place = 0
+    for size in _SIZES:
+        while len(records) - place >= size:
+            yield records[place : place + size]
+            place += size
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return msgspec.json.encode(numbers).decode()
 
 
 def _answers(rows: Iterable[NewRow], found: dict[tuple[str, str], int], moment: datetime) -> list[InboxRow | None]:

@@ -77,6 +77,22 @@ async def test_concurrent_ingest_shares_commits(bench) -> None:
     assert handed == sorted(row.seq for row in stored)
 
 
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 63, 64, 65, 210])
+async def test_a_commit_of_any_size_stores_what_is_new_and_in_order(bench, size: int) -> None:
+    """Every third update was there before, every fifth comes twice; each new one gets its own row, in order."""
+    await bench.open()
+    before = [await bench.ingest(ext_id=str(number)) for number in range(0, size, 3)]
+    names = [str(number) for number in range(size)] + [str(number) for number in range(0, size, 5)]
+    stored = await asyncio.gather(*(bench.ingest(lane=int(name), ext_id=name) for name in names))
+    new = [row for row in stored if row is not None]
+    assert [row.ext_id for row in new] == [str(number) for number in range(size) if number % 3]
+    assert [row.seq for row in new] == sorted(row.seq for row in new)
+    async with bench.database.engine.connect() as connection:
+        kept = {row.ext_id: (row.seq, row.lane) for row in await connection.execute(select(core_inbox))}
+    assert len(kept) == size == len(before) + len(new)
+    assert all(kept[row.ext_id] == (row.seq, row.lane) for row in new)
+
+
 async def test_one_bad_operation_fails_alone(bench) -> None:
     """An operation that the database or its own code refuses does not take the others of its commit with it."""
 
