@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import CompoundSelect, Select
 from sqlalchemy.util import await_only
@@ -89,6 +89,12 @@ def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Dat
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
     event.listen(engine.sync_engine, "checkin", _forget)
     return Database(engine, None, name)
+
+
+def driver_of(connection: AsyncConnection) -> Any:
+    """The driver's own connection under an open one of SQLAlchemy's. Its `get_raw_connection` costs a greenlet."""
+    sync: Any = connection.sync_connection
+    return sync.connection.driver_connection
 
 
 def may_pass(error: BaseException) -> bool:

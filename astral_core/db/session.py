@@ -52,5 +52,10 @@ class Session(AsyncSession):
     @property
     def wrote(self) -> bool:
         """Whether a statement other than a plain SELECT was executed, or objects wait to be flushed."""
+        return self.mark.wrote or self.unflushed
+
+    @property
+    def unflushed(self) -> bool:
+        """Whether objects wait to be written."""
         sync = self.sync_session
-        return self.mark.wrote or bool(sync.new or sync.dirty or sync.deleted)
+        return bool(sync.new or sync.dirty or sync.deleted)

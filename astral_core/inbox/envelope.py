@@ -69,6 +69,20 @@ class _UpdateId(msgspec.Struct):
     update_id: Int64
 
 
+class _Frequent(msgspec.Struct):
+    """Nearly all updates, read in one go. Telegram fills at most one field beside the number."""
+
+    update_id: Int64
+    message: _Part | None = None
+    callback_query: _Part | None = None
+
+
+_frequent = msgspec.json.Decoder(_Frequent)
+_number = msgspec.json.Decoder(_UpdateId)
+_fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_part = msgspec.json.Decoder(_Part)
+
+
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     """One update, classified."""
 
@@ -94,20 +108,40 @@ class UnreadableUpdate(InboxError):
 def open_envelope(body: bytes) -> Envelope:
     """Classify the JSON `body` of an update; UnreadableUpdate where it is none."""
     try:
-        update_id = msgspec.json.decode(body, type=_UpdateId).update_id
-        fields: dict[str, msgspec.Raw] = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        text = body.decode("utf-8")
+        found = _frequent.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _envelope(body, *_read(body))  # which tells what is wrong
+    if found.callback_query is not None and found.message is None:
+        return _envelope(body, found.update_id, "callback_query", found.callback_query)
+    if found.message is not None and found.message.chat is not None and found.callback_query is None:
+        return _envelope(body, found.update_id, "message", found.message)
+    return _envelope(body, *_read(body))
+
+
+def _read(body: bytes) -> tuple[int, str, _Part]:
+    """The number, the kind and what is known of it, of an update of any kind."""
+    try:
+        update_id = _number.decode(body).update_id
+        fields = _fields.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
     kind = next((key for key in fields if key != "update_id"), "empty")
     try:
-        part = msgspec.json.decode(fields[kind], type=_Part) if kind in fields else _Part()
+        part = _part.decode(fields[kind]) if kind in fields else _Part()
     except (msgspec.MsgspecError, RecursionError):
         if kind in KINDS:
             raise UnreadableUpdate(f"update {update_id}: {kind!r} has an unknown form", body) from None
         part = _Part()  # a kind of the future: raw handlers may know it
     if kind in CHATTED and part.chat is None:
         raise UnreadableUpdate(f"update {update_id}: {kind!r} has no chat", body)
+    return update_id, kind, part
+
+
+def _envelope(body: bytes, update_id: int, kind: str, part: _Part) -> Envelope:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
     sender = part.sender or part.user
     return Envelope(
         ext_id=str(update_id),

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
-from astral_core.db.engine import Database, open_database
+from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
@@ -87,7 +87,7 @@ class PostgresJournal:
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
         """Insert `rows` in the caller's transaction."""
         with translated():
-            found = await (await _raw(connection)).fetch(sql.STORE, *_arrays(rows), self.replica)
+            found = await driver_of(connection).fetch(sql.STORE, *_arrays(rows), self.replica)
         return self._stored(rows, found)
 
     def handed(self, stored: Stored) -> None:
@@ -97,7 +97,7 @@ class PostgresJournal:
         self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content]
     ) -> None:
         """End `row` and record its messages; Fenced where it is not ours, not pending, or not the first."""
-        raw = await _raw(connection)
+        raw = driver_of(connection)
         with translated():
             if not await raw.fetch(sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.replica):
                 raise Fenced(f"row {row.seq} is not pending, not this replica's, or not the first of its lane")
@@ -106,7 +106,7 @@ class PostgresJournal:
 
     async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
         """Put messages into the outbox in the caller's transaction."""
-        raw, records = await _raw(connection), []
+        raw, records = driver_of(connection), []
         for n, content in enumerate(contents):
             blob = None
             if content.data is not None:
@@ -213,7 +213,7 @@ class PostgresJournal:
                 self._links[link] = connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 with translated():
-                    return list(await (await _raw(connection)).fetch(query, *arguments, timeout=ANSWER))
+                    return list(await driver_of(connection).fetch(query, *arguments, timeout=ANSWER))
             except OperationalError:
                 self._links.pop(link, None)
                 await connection.invalidate()
@@ -262,7 +262,7 @@ class PostgresJournal:
         """Everything in one transaction: what was sent, what that taught, which rows are done."""
         async with self._database.engine.connect() as connection:
             await connection.exec_driver_sql("SELECT 1")  # the transaction begins
-            raw = await _raw(connection)
+            raw = driver_of(connection)
             with translated():
                 await self._note(raw, marks)
                 await self._remember(raw, marks)
@@ -348,9 +348,3 @@ def _arrays(rows: Sequence[NewRow]) -> list[list[Any]]:
         [row.kind for row in rows], [row.express for row in rows], [row.payload for row in rows],
         [row.state for row in rows], [row.error for row in rows],
     ]  # fmt: skip
-
-
-async def _raw(connection: AsyncConnection) -> Any:
-    """The asyncpg connection under SQLAlchemy's."""
-    pooled = await connection.get_raw_connection()
-    return pooled.driver_connection

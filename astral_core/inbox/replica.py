@@ -29,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
 from astral_core._version import __version__
-from astral_core.db.engine import Database, open_database
+from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.db.tables import core_replicas, now
 from astral_core.errors import ConfigError, DatabaseBusy, DatabaseError, InboxError
 from astral_core.inbox.lanes import Lanes
@@ -232,7 +232,7 @@ class Replica:
         )
         from astral_core.inbox.postgres import translated  # asyncpg, of no use on SQLite
 
-        raw: Any = (await link.get_raw_connection()).driver_connection
+        raw: Any = driver_of(link)
         with translated():
             await raw.add_listener(CHANNEL, self._heard)
             await raw.add_listener(f"{CHANNEL}_{number}", self._heard)

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
-from astral_core.db.engine import Database
+from astral_core.db.engine import Database, driver_of
 from astral_core.db.lock import WriteLock
 from astral_core.db.tables import now
 from astral_core.db.thread import WorkThread
@@ -134,7 +134,7 @@ class SqliteJournal:
 
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
         """Insert `rows` in the caller's transaction."""
-        raw = await _raw(connection)
+        raw = driver_of(connection)
         moment = now()
         found: dict[tuple[str, str], int] = {}
         for key, row in unique(rows).items():
@@ -152,7 +152,7 @@ class SqliteJournal:
     ) -> None:
         """End `row` and record its messages; Fenced where somebody else ended it."""
         del epoch
-        raw = await _raw(connection)
+        raw = driver_of(connection)
         if not await raw.execute_fetchall(_DONE + _FIRST + " RETURNING seq", (_text(now()), row.seq)):
             raise Fenced(f"row {row.seq} is not pending, or an earlier one of its lane is")
         if contents:
@@ -160,7 +160,7 @@ class SqliteJournal:
 
     async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
         """Put messages into the outbox in the caller's transaction."""
-        raw, moment, records = await _raw(connection), _text(now()), []
+        raw, moment, records = driver_of(connection), _text(now()), []
         for n, content in enumerate(contents):
             blob = None
             if content.data is not None:
@@ -305,12 +305,6 @@ class SqliteJournal:
     def _load(self, lane: int, limit: int) -> LaneContents:
         rows = [_row(record) for record in self._fetch(_ROWS, (lane, limit))]
         return LaneContents(0, rows, read_deliveries(self._fetch(_UNSENT, (lane, lane))))
-
-
-async def _raw(connection: AsyncConnection) -> Any:
-    """The aiosqlite connection under a transaction that has begun."""
-    pooled = await connection.get_raw_connection()
-    return pooled.driver_connection
 
 
 def _columns(row: NewRow, moment: datetime) -> tuple[Any, ...]:

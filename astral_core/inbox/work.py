@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.engine import Database
+from astral_core.db.engine import Database, driver_of
 from astral_core.db.session import Session
 from astral_core.inbox.effect import Content
 from astral_core.inbox.envelope import as_json
@@ -86,9 +86,10 @@ class Work:
 
     async def _begun(self) -> AsyncConnection:
         """The session's connection in a transaction that may write."""
-        await self.session.flush()
+        if self.session.unflushed:
+            await self.session.flush()
         connection = await self.session.connection()
-        raw: Any = (await connection.get_raw_connection()).driver_connection
+        raw = driver_of(connection)
         begun = raw.is_in_transaction() if hasattr(raw, "is_in_transaction") else raw.in_transaction
         if not begun:  # nothing was written yet, or the handler itself ended the transaction that it had written in
             await connection.exec_driver_sql("SELECT 1")  # no compiled SELECT, and so a write for the engine

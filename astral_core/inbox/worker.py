@@ -193,7 +193,8 @@ class Worker:
         delivery.doubtful = row.seq in self._suspects and not delivery.recorded
         if delivery.recorded:
             self.deliverer.ended(lane, row.seq)
-        lane.deliveries.append(delivery)
+        if delivery.contents or not delivery.recorded:  # else all is said and done
+            lane.deliveries.append(delivery)
 
     async def _commit(self, lane: Lane, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
         if failpoint.armed:
@@ -258,7 +259,8 @@ class Worker:
             log.warning("row %d was ended by somebody else; it is not buried", row.seq)
             lane.mistrust()
             return
-        lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
+        if contents:
+            lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
         self._tell(row, outcome, "dead", started, error_id)
 
     @staticmethod
