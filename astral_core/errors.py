@@ -29,7 +29,7 @@ AstralError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class AstralError(Exception):
@@ -71,12 +71,17 @@ class PluginLoadError(PluginError):
 
 
 class ConflictError(PluginError):
-    """Plugins claim the same thing. `conflicts` holds one sentence each."""
+    """Plugins claim the same thing. `conflicts` holds one sentence each.
 
-    def __init__(self, conflicts: Sequence[str]) -> None:
-        AstralError.__init__(self, "plugins conflict:\n" + "\n".join(f"  - {line}" for line in conflicts))
+    `losers` tells which plugins have to go so that the others can live together, each with its sentences.
+    """
+
+    def __init__(self, conflicts: Sequence[str], losers: Mapping[str, Sequence[str]] | None = None) -> None:
+        lines = "\n".join(f"  - {line}" for line in conflicts)
+        AstralError.__init__(self, f"plugins conflict:\n{lines}" if len(conflicts) > 1 else conflicts[0])
         self.plugin = "?"
         self.conflicts = tuple(conflicts)
+        self.losers = losers or {}
 
 
 class DatabaseError(AstralError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +13,10 @@ from pydantic import BaseModel
 
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
-from astral_core.declare import Command, Schema
-from astral_core.errors import ConflictError, DeclarationError, HookError, PluginLoadError
+from astral_core.errors import ConflictError, DeclarationError, HookError, PluginError, PluginLoadError
+from astral_core.host.checks import check_tables, check_user_data, warn_of_renames, warn_of_strangers
 from astral_core.host.context import PluginContext
-from astral_core.host.discover import dependencies, discover, import_plugin, quarantine_dependents
+from astral_core.host.discover import discover, import_plugin, quarantine_dependents
 from astral_core.host.registry import Registry, build_registry
 from astral_core.host.runner import HookRunner, check_plugin, has_hookspecs, new_manager
 from astral_core.host.services import Services
@@ -78,8 +77,8 @@ class Host:
 def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None = None) -> Host:
     """Load the `core`'s own plugin module and all others; broken ones are set aside or stop the start.
 
-    Raises ConflictError where plugins clash, PluginLoadError where a required plugin cannot take part or
-    `host.on_error` is "stop".
+    Raises PluginLoadError where a required plugin cannot take part, and where any cannot and `host.on_error` is
+    "stop"; then also ConflictError, with all that clashes.
     """
     found = discover(settings.host) if plugins is None else list(plugins)
     own = Plugin("core", "astral-core", "", core.__name__, module=core)
@@ -89,72 +88,66 @@ def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None 
     for phase in (_import, _specify, _register, _configure, _declare):
         for plugin in host.alive:
             _guard(plugin, phase, host)
+        host.runner.renew()
         quarantine_dependents(host.plugins)
+    host.registry = _settled(host)
     enforce_policy(host)
-    _warn_of_strangers(host)
-    host.registry = build_registry(host.alive, settings.commands, settings.web.webhooks)
-    _warn_of_renames(host)
+    warn_of_strangers(settings, host.plugins)
+    warn_of_renames(settings, host.plugins)
     return host
 
 
-def _warn_of_strangers(host: Host) -> None:
-    """Settings of plugins that are not there are most often a misspelt name."""
-    known = [plugin.id for plugin in host.plugins]
-    for name in sorted(set(host.settings.plugins) - set(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        log.warning("[plugins.%s] is for no installed plugin.%s", name, f" Did you mean {near[0]!r}?" if near else "")
-    wanted = host.settings.host
-    states = {plugin.id: plugin.state for plugin in host.plugins}
-    for name in wanted.required if "required" in wanted.model_fields_set else ():  # the default is no wish of theirs
-        if name not in states:
-            log.warning("[host] required names %r, which is not installed. Fix: install it or take it out.", name)
-        elif states[name] is State.DISABLED:
-            log.warning("[host] required names %r, which [host] switches off. Fix: decide for one of them.", name)
-
-
-def _warn_of_renames(host: Host) -> None:
-    """A rename that matches nothing leaves a command under a name that its owner does not want."""
-    known = [f"{plugin.id}.{item.name}" for plugin in host.alive for item in plugin.declared.routes
-             if isinstance(item, Command)]  # fmt: skip
-    aside = {plugin.id for plugin in host.plugins if not plugin.alive}  # what becomes of these was told already
-    for name in sorted(set(host.settings.commands) - set(known)):
-        if name.partition(".")[0] in aside:
-            continue
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else 'Fix: "<plugin>.<command>" = "<new name>".'
-        log.warning("[commands] %r renames no command. %s", name, hint)
+def _settled(host: Host) -> Registry:
+    """The registry of all that can live together. Whoever clashes with another is set aside, or stops the start."""
+    while True:
+        try:
+            return build_registry(
+                host.alive, host.settings.commands, host.settings.web.webhooks, host.settings.host.required
+            )
+        except ConflictError as conflict:
+            if host.settings.host.on_error == "stop":
+                raise
+            for plugin in host.alive:
+                if plugin.id in conflict.losers:
+                    _set_aside(plugin, "conflicts", ConflictError(conflict.losers[plugin.id]), host)
+        except DeclarationError as error:  # a mistake that shows only beside the others
+            plugin = next(plugin for plugin in host.plugins if plugin.id == error.plugin)
+            if plugin.id == "core":
+                raise
+            _set_aside(plugin, "declare", error, host)
+        quarantine_dependents(host.plugins)
 
 
 def enforce_policy(host: Host) -> None:
-    """Log every plugin that is set aside; stop where the policy says so."""
-    for plugin in host.plugins:
-        if plugin.alive or plugin.state is State.DISABLED:
-            continue
-        log.error("plugin %s is %s in phase %s: %s", plugin.provider, plugin.state, plugin.phase, plugin.reason,
-                  exc_info=plugin.error if not isinstance(plugin.error, DeclarationError) else None)  # fmt: skip
+    """Log every plugin that was set aside since the last time; stop where the policy says so."""
+    aside = [plugin for plugin in host.plugins if not plugin.alive and plugin.state is not State.DISABLED]
+    for plugin in aside:
+        if not plugin.told:
+            plugin.told = True
+            trace = plugin.error if not isinstance(plugin.error, PluginError) else None  # these say all in their text
+            log.error("plugin %s is %s in phase %s: %s", plugin.provider, plugin.state, plugin.phase, plugin.reason,
+                      exc_info=trace)  # fmt: skip
+    for plugin in aside:
+        what = f"{plugin.state} in phase {plugin.phase}: {plugin.reason}"
         if plugin.id in host.settings.host.required:
-            raise PluginLoadError(
-                plugin.id,
-                f"{plugin.state} in phase {plugin.phase}: {plugin.reason}.",
-                "mend it, or take it out of [host] required: a bot without it would lose what only it can keep.",
-            ) from plugin.error
+            fix = "mend it, or take it out of [host] required: a bot without it would lose what only it can keep."
+            raise PluginLoadError(plugin.id, what, fix) from plugin.error
         if host.settings.host.on_error == "stop":
-            raise PluginLoadError(
-                plugin.id,
-                f"{plugin.state} in phase {plugin.phase}: {plugin.reason}.",
-                "mend it, or disable it in [host].",
-            ) from plugin.error
+            raise PluginLoadError(plugin.id, what, "mend it, or disable it in [host].") from plugin.error
 
 
 def _guard(plugin: Plugin, phase: Callable[[Plugin, Host], None], host: Host) -> None:
     try:
         phase(plugin, host)
-    except ConflictError:
-        raise
     except (Exception, SystemExit) as error:  # noqa: BLE001  # one plugin's failure does not stop the others
-        plugin.fail(phase.__name__.strip("_"), error)
-        if host.manager.has_plugin(plugin.id):
-            host.manager.unregister(name=plugin.id)
+        _set_aside(plugin, phase.__name__.strip("_"), error, host)
+
+
+def _set_aside(plugin: Plugin, phase: str, error: BaseException, host: Host) -> None:
+    plugin.fail(phase, error)
+    if host.manager.has_plugin(plugin.id):
+        host.manager.unregister(name=plugin.id)
+        host.runner.renew()
 
 
 def _import(plugin: Plugin, host: Host) -> None:
@@ -201,8 +194,8 @@ def _declare(plugin: Plugin, host: Host) -> None:
     declared.events = _collect(host, plugin, "astral_events", ctx)
     declared.jobs = _collect(host, plugin, "astral_jobs", ctx)
     if declared.schema is not None:
-        _check_tables(plugin, declared.schema, host.plugins)
-        _check_user_data(plugin, declared.schema, host)
+        check_tables(plugin, declared.schema, host.plugins)
+        check_user_data(plugin, declared.schema, host.runner)
     build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own
 
 
@@ -213,39 +206,3 @@ def _collect(host: Host, plugin: Plugin, hook: str, ctx: PluginContext) -> list[
     if not isinstance(result, Iterable):
         raise HookError(plugin.id, f"{hook} returned {result!r}, not an iterable of declarations.")
     return list(result)
-
-
-def _check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> None:
-    if plugin.id == "core":
-        return
-    allowed = {plugin.id, "core", *dependencies(plugin, plugins)}
-    for table in schema.metadata.tables.values():
-        if table.name != plugin.id and not table.name.startswith(f"{plugin.id}_"):
-            if table.name.startswith("core_"):
-                continue  # the target of a foreign key, brought in by reference
-            raise DeclarationError(plugin.id, f"table {table.name!r} must be called {plugin.id} or {plugin.id}_...")
-        for key in table.foreign_keys:
-            target = key.target_fullname.partition(".")[0]
-            if not any(target == name or target.startswith(f"{name}_") for name in allowed):
-                raise DeclarationError(
-                    plugin.id,
-                    f"{table.name}.{key.parent.name} refers to {target!r}.",
-                    "require that plugin in pyproject.toml.",
-                )
-
-
-def _check_user_data(plugin: Plugin, schema: Schema, host: Host) -> None:
-    if plugin.id == "core" or not _refers_to_users(schema):
-        return
-    for hook in ("astral_export_user", "astral_delete_user"):
-        if not host.runner.implements(hook, plugin.id):
-            raise DeclarationError(
-                plugin.id, "its tables refer to users.", f"implement {hook}: people may ask for it."
-            )
-
-
-def _refers_to_users(schema: Schema) -> bool:
-    return any(
-        "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
-        for table in schema.metadata.tables.values()
-    )

@@ -121,7 +121,8 @@ class _Builder:
     registry: Registry
     renames: dict[str, str]
     webhooks: Sequence[str]
-    conflicts: list[str] = field(default_factory=list)
+    required: Sequence[str]
+    conflicts: list[tuple[str, str]] = field(default_factory=list)  # who has to go, and the sentence
     providers: dict[tuple[str, str], Plugin] = field(default_factory=dict)
 
     def claim(self, what: str, name: str, plugin: Plugin, way_out: str = "rename one of them") -> bool:
@@ -132,13 +133,18 @@ class _Builder:
             return True
         if other is plugin:
             raise DeclarationError(plugin.id, f"declares the {what} {name!r} twice.")
-        self.conflicts.append(f"{what} {name!r} is declared by {other.provider} and by {plugin.provider}; {way_out}")
+        # The later one goes; but one that the owner cannot do without stays.
+        goes = other if plugin.id in self.required and other.id not in (*self.required, "core") else plugin
+        sentence = f"{what} {name!r} is declared by {other.provider} and by {plugin.provider}. Fix: {way_out}."
+        self.conflicts.append((goes.id, sentence))
         return False
 
 
-def build_registry(plugins: Iterable[Plugin], renames: dict[str, str], webhooks: Sequence[str]) -> Registry:
+def build_registry(
+    plugins: Iterable[Plugin], renames: dict[str, str], webhooks: Sequence[str], required: Sequence[str] = ()
+) -> Registry:
     """Check all declarations together and index them. ConflictError lists every conflict at once."""
-    builder = _Builder(Registry(), renames, webhooks)
+    builder = _Builder(Registry(), renames, webhooks, required)
     for plugin in plugins:
         for declared in plugin.declared.routes:
             _add_route(builder, plugin, declared)
@@ -151,7 +157,10 @@ def build_registry(plugins: Iterable[Plugin], renames: dict[str, str], webhooks:
         builder.registry.menu += [(plugin.id, entry) for entry in plugin.declared.menu]
         builder.registry.middleware += [(plugin.id, entry) for entry in plugin.declared.middleware]
     if builder.conflicts:
-        raise ConflictError(builder.conflicts)
+        losers: dict[str, list[str]] = {}
+        for plugin_id, sentence in builder.conflicts:
+            losers.setdefault(plugin_id, []).append(sentence)
+        raise ConflictError([sentence for _, sentence in builder.conflicts], losers)
     registry = builder.registry
     _check_listed(registry)
     registry.menu.sort(key=lambda pair: pair[1].order)

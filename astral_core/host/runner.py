@@ -8,6 +8,8 @@ gets a name. Sync or async is part of a hook's specification; pluggy does not ch
 from __future__ import annotations
 
 import inspect
+import logging
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import ModuleType
@@ -19,6 +21,8 @@ from astral_core import hookspecs
 from astral_core.errors import HookError
 from astral_core.hookspecs import PROJECT
 
+Implementation = Callable[[Mapping[str, Any]], Any]
+trace = logging.getLogger("astral.hooks")  # DEBUG shows every call: `astral run --trace-hooks`
 IMPL_MARK = f"{PROJECT}_impl"
 SPEC_MARK = f"{PROJECT}_spec"
 
@@ -88,48 +92,74 @@ def _place(function: Callable[..., Any]) -> str:
 
 
 class HookRunner:
-    """Calls a hook's implementations in dependency order."""
+    """Calls a hook's implementations in dependency order.
+
+    What implements what is looked up once: call `renew` when a plugin was registered or taken out.
+    """
 
     def __init__(self, manager: pluggy.PluginManager, order: list[str]) -> None:
         self._manager = manager
         self._rank = {name: number for number, name in enumerate(order)}
+        self._known: dict[str, dict[str, Implementation]] = {}
 
-    def implementations(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
-        """(plugin id, function taking the spec's arguments by keyword) in dependency order."""
-        caller = getattr(self._manager.hook, hook, None)
-        if caller is None:
-            return []
-        found = [(impl.plugin_name, _by_argnames(impl)) for impl in caller.get_hookimpls()]
-        return sorted(found, key=lambda item: self._rank.get(item[0], len(self._rank)))
+    def renew(self) -> None:
+        """Forget what implements what."""
+        self._known.clear()
+
+    def implementations(self, hook: str) -> Mapping[str, Implementation]:
+        """Plugin id -> function taking the spec's arguments by name, in dependency order."""
+        known = self._known.get(hook)
+        if known is None:
+            caller = getattr(self._manager.hook, hook, None)
+            found = caller.get_hookimpls() if caller is not None else []
+            found = sorted(found, key=lambda impl: self._rank.get(impl.plugin_name, len(self._rank)))
+            known = self._known[hook] = {impl.plugin_name: _by_argnames(hook, impl) for impl in found}
+        return known
 
     def call(self, hook: str, plugin: str, **arguments: Any) -> Any:
         """Call one plugin's implementation; None where it has none. Async hooks return their coroutine."""
-        for name, function in self.implementations(hook):
-            if name == plugin:
-                return function(arguments)
-        return None
+        function = self.implementations(hook).get(plugin)
+        return function(arguments) if function is not None else None
 
     def implements(self, hook: str, plugin: str) -> bool:
         """Whether `plugin` implements `hook`."""
-        return any(name == plugin for name, _ in self.implementations(hook))
+        return plugin in self.implementations(hook)
 
     def bound(self, hook: str, contexts: Mapping[str, Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
         """(plugin, call) of plugins in `contexts`, so that the caller guards each call by itself."""
-        for name, function in self.implementations(hook):
+        for name, function in self.implementations(hook).items():
             if name in contexts:
                 yield name, partial(function, {"ctx": contexts[name]})
 
     def each(self, hook: str, contexts: Mapping[str, Any], **arguments: Any) -> Iterator[tuple[str, Any]]:
         """Call all implementations of plugins in `contexts`, each with its own `ctx`; errors go to the caller."""
-        for name, function in self.implementations(hook):
+        for name, function in self.implementations(hook).items():
             if name in contexts:
                 yield name, function({"ctx": contexts[name], **arguments})
 
 
-def _by_argnames(impl: Any) -> Callable[[Mapping[str, Any]], Any]:
+def _by_argnames(hook: str, impl: Any) -> Implementation:
     def call(arguments: Mapping[str, Any]) -> Any:
         given = {key: arguments[key] for key in impl.argnames}
         optional = {key: arguments[key] for key in getattr(impl, "kwargnames", ()) if key in arguments}
-        return impl.function(**given, **optional)
+        if not trace.isEnabledFor(logging.DEBUG):
+            return impl.function(**given, **optional)
+        began = time.perf_counter()
+        try:
+            result = impl.function(**given, **optional)
+        except BaseException as error:
+            trace.debug("%s of %s raised %r", hook, impl.plugin_name, error)
+            raise
+        trace.debug("%s of %s: %s in %.1f ms", hook, impl.plugin_name, _said(result), _ms(began))
+        return result
 
     return call
+
+
+def _said(result: Any) -> str:
+    """What a hook returned, in a few words: an answer may hold what people told the bot."""
+    return f"{type(result).__name__} of {len(result)}" if hasattr(result, "__len__") else type(result).__name__
+
+
+def _ms(began: float) -> float:
+    return (time.perf_counter() - began) * 1000

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from astral_core.declare import Job, MenuItem, Middleware, Schema, Webhook, WebRoute
+from astral_core.errors import AstralError
 
 
 class State(StrEnum):
@@ -51,6 +52,7 @@ class Plugin:
     module: ModuleType | None = None
     path: Path | None = None  # a plugin in one file, without a package
     declared: Declarations = field(default_factory=Declarations)
+    told: bool = False  # the log says why it is set aside
 
     @property
     def alive(self) -> bool:
@@ -71,7 +73,8 @@ class Plugin:
         """Stop here, and remember where and why."""
         self.state = state
         self.phase = phase
-        self.reason = f"{type(error).__name__}: {error}"
+        text = str(error).removeprefix(f"plugin {self.id!r}: ").rstrip(".")
+        self.reason = text if isinstance(error, AstralError) else f"{type(error).__name__}: {text}"
         self.error = error
 
     def set_aside(self, state: State, phase: str, reason: str) -> None:

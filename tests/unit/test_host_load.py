@@ -366,7 +366,8 @@ def test_every_plugin_that_is_set_aside_is_logged(
 ) -> None:
     """The owner finds who, where and why in the log."""
     loaded(make_settings, make_plugin("bad", hooks=[unknown_hook()]))
-    assert "plugin 'bad' (astral-bad 1.0) is failed in phase register: HookError" in caplog.text
+    assert "plugin 'bad' (astral-bad 1.0) is failed in phase register: " in caplog.text
+    assert "there is no hook" in caplog.text
 
 
 def test_an_owner_changes_a_text_beside_astral_toml(make_settings: MakeSettings, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,13 @@ import pytest
 
 from astral_core import Command, Context, Event, Routes, Subscriber, Update, Webhook, WebRoute, core_plugin
 from astral_core.config import Settings
-from astral_core.errors import ConflictError, DeclarationError
+from astral_core.errors import ConflictError, DeclarationError, PluginLoadError
 from astral_core.host.handlers import check_handler
 from astral_core.host.host import load
 from astral_core.host.registry import Registry, build_registry
 from astral_core.host.state import Plugin, State
 
+STOP = {"host": {"on_error": "stop"}}
 MakePlugin = Callable[..., Plugin]
 MakeSettings = Callable[..., Settings]
 
@@ -76,7 +78,7 @@ def test_the_line_that_the_conflict_names_solves_it(make_plugin: MakePlugin, mak
     """A renamed command clashes no more, and is found under its new name."""
     plugins = [make_plugin("moon", [Command("tide", handler)]), make_plugin("sun", [Command("tide", handler)])]
     with pytest.raises(ConflictError):
-        load(make_settings(), core_plugin, plugins)
+        load(make_settings(**STOP), core_plugin, plugins)
     fresh = [make_plugin("moon", [Command("tide", handler)]), make_plugin("sun", [Command("tide", handler)])]
     registry = load(make_settings(commands={"sun.tide": "sun_tide"}), core_plugin, fresh).registry
     assert registry.commands["tide"].plugin == "moon"
@@ -86,7 +88,65 @@ def test_the_line_that_the_conflict_names_solves_it(make_plugin: MakePlugin, mak
 def test_a_clash_with_the_core_is_a_clash_too(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
     """Nobody takes /start away from the core in silence."""
     with pytest.raises(ConflictError, match=r"'core' .*'moon'"):
-        load(make_settings(), core_plugin, [make_plugin("moon", [Command("start", handler)])])
+        load(make_settings(**STOP), core_plugin, [make_plugin("moon", [Command("start", handler)])])
+
+
+def test_in_production_the_later_one_of_a_clash_goes_and_the_others_serve(
+    make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is named with all its clashes, both providers and the way out; what needs it goes with it."""
+    moon = make_plugin("moon", [Command("tide", handler), Command("eclipse", handler)])
+    sun = make_plugin("sun", [Command("tide", handler), Command("eclipse", handler), Command("sun", handler)])
+    needs = make_plugin("zenith", [Command("zenith", handler)], requires=("astral-sun",))
+    host = load(make_settings(), core_plugin, [moon, sun, needs])
+    assert [(p.id, p.state.value, p.phase) for p in host.plugins if not p.alive] == [
+        ("sun", "failed", "conflicts"), ("zenith", "quarantined", "dependencies"),
+    ]  # fmt: skip
+    assert {bound.plugin for bound in host.registry.commands.values()} == {"core", "moon"}
+    for said in ("'tide' is declared by 'moon' (astral-moon 1.0) and by 'sun' (astral-sun 1.0)", "'eclipse'",
+                 '[commands] "sun.tide" = "sun_tide"'):  # fmt: skip
+        assert said in sun.reason
+        assert said in caplog.text
+    assert "needs 'sun', which is failed" in needs.reason
+
+
+def test_who_is_required_wins_a_clash(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """A plugin that somebody installs cannot push out the one that the owner cannot do without."""
+    plugins = [make_plugin("moon", [Command("pay", handler)]), make_plugin("payments", [Command("pay", handler)])]
+    host = load(make_settings(), core_plugin, plugins)
+    assert host.registry.commands["pay"].plugin == "payments"
+    assert not plugins[0].alive
+
+
+def test_a_clash_of_two_required_ones_stops_the_start(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """The bot must not serve without either of them."""
+    plugins = [make_plugin("moon", [Command("pay", handler)]), make_plugin("sun", [Command("pay", handler)])]
+    with pytest.raises(PluginLoadError, match="conflicts"):
+        load(make_settings(host={"required": ("moon", "sun")}), core_plugin, plugins)
+
+
+def test_a_thousand_plugins_are_loaded_in_proportion(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """No step of the loading looks at all plugins for each plugin: the calls grow as the plugins do."""
+
+    def calls(number: int) -> int:
+        plugins = [make_plugin(f"p{n}", [Command(f"c{n}", handler)]) for n in range(number)]
+        settings, counted = make_settings(), 0
+
+        def count(frame: object, event: str, argument: object) -> None:
+            nonlocal counted
+            counted += event == "call"
+
+        sys.setprofile(count)
+        try:
+            load(settings, core_plugin, plugins)
+        finally:
+            sys.setprofile(None)
+        return counted
+
+    few, many = calls(20), calls(200)
+    assert many < few * 12
 
 
 @pytest.mark.parametrize("name", ["", "Start", "a-b", "команда", "x" * 33, "a b"])

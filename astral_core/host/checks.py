@@ -1,0 +1,80 @@
+"""Checks of what plugins declare and of what the owner's settings say about them, beyond a single route."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Sequence
+
+from astral_core.config import Settings
+from astral_core.declare import Command, Schema
+from astral_core.errors import DeclarationError
+from astral_core.host.discover import dependencies
+from astral_core.host.runner import HookRunner
+from astral_core.host.state import Plugin, State
+
+log = logging.getLogger("astral.host")
+
+
+def warn_of_strangers(settings: Settings, plugins: Sequence[Plugin]) -> None:
+    """Settings of plugins that are not there are most often a misspelt name."""
+    known = [plugin.id for plugin in plugins]
+    for name in sorted(set(settings.plugins) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        log.warning("[plugins.%s] is for no installed plugin.%s", name, f" Did you mean {near[0]!r}?" if near else "")
+    wanted = settings.host
+    states = {plugin.id: plugin.state for plugin in plugins}
+    for name in wanted.required if "required" in wanted.model_fields_set else ():  # the default is no wish of theirs
+        if name not in states:
+            log.warning("[host] required names %r, which is not installed. Fix: install it or take it out.", name)
+        elif states[name] is State.DISABLED:
+            log.warning("[host] required names %r, which [host] switches off. Fix: decide for one of them.", name)
+
+
+def warn_of_renames(settings: Settings, plugins: Sequence[Plugin]) -> None:
+    """A rename that matches nothing leaves a command under a name that its owner does not want."""
+    known = [f"{plugin.id}.{item.name}" for plugin in plugins if plugin.alive for item in plugin.declared.routes
+             if isinstance(item, Command)]  # fmt: skip
+    aside = {plugin.id for plugin in plugins if not plugin.alive}  # what becomes of these was told already
+    for name in sorted(set(settings.commands) - set(known)):
+        if name.partition(".")[0] in aside:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else 'Fix: "<plugin>.<command>" = "<new name>".'
+        log.warning("[commands] %r renames no command. %s", name, hint)
+
+
+def check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> None:
+    if plugin.id == "core":
+        return
+    allowed = {plugin.id, "core", *dependencies(plugin, plugins)}
+    for table in schema.metadata.tables.values():
+        if table.name != plugin.id and not table.name.startswith(f"{plugin.id}_"):
+            if table.name.startswith("core_"):
+                continue  # the target of a foreign key, brought in by reference
+            raise DeclarationError(plugin.id, f"table {table.name!r} must be called {plugin.id} or {plugin.id}_...")
+        for key in table.foreign_keys:
+            target = key.target_fullname.partition(".")[0]
+            if not any(target == name or target.startswith(f"{name}_") for name in allowed):
+                raise DeclarationError(
+                    plugin.id,
+                    f"{table.name}.{key.parent.name} refers to {target!r}.",
+                    "require that plugin in pyproject.toml.",
+                )
+
+
+def check_user_data(plugin: Plugin, schema: Schema, runner: HookRunner) -> None:
+    if plugin.id == "core" or not _refers_to_users(schema):
+        return
+    for hook in ("astral_export_user", "astral_delete_user"):
+        if not runner.implements(hook, plugin.id):
+            raise DeclarationError(
+                plugin.id, "its tables refer to users.", f"implement {hook}: people may ask for it."
+            )
+
+
+def _refers_to_users(schema: Schema) -> bool:
+    return any(
+        "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
+        for table in schema.metadata.tables.values()
+    )
