@@ -81,9 +81,8 @@ def _spare_the_collector() -> None:
     And let it look less often: a busy bot has thousands of objects in flight, which end by themselves. Both together
     save a sixth of the CPU time of an update.
     """
-    gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, 20, 20)
+    gc.set_threshold(YOUNG, 10, 5)
     gc.enable()
 
 

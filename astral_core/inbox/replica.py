@@ -36,9 +36,11 @@ from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.rows import Census
 from astral_core.inbox.statements import CHANNEL
 from astral_core.inbox.store import Store
+from astral_core.observe.logs import Seldom
 
 log = logging.getLogger("astral.inbox")
 BEAT = 1.0  # seconds between heartbeats
+RETRY = 0.25  # seconds between two looks while the database is away, however many wait for it
 FROZEN = 10  # seconds without one, by the database's clock, after which a replica is declared dead
 LEASE = 7.0  # seconds after its last heartbeat for which a replica may send: less than FROZEN, by its own clock
 GOODBYE = 5.0  # seconds that the last look may take
@@ -113,6 +115,7 @@ class Replica:
     name: str = field(default_factory=lambda: f"astral-{secrets.token_hex(4)}")
     direct_url: str | None = None
     port: int = 0
+    plugins: str = "{}"  # the state of each, as JSON: the others shall see it
     on_count: Callable[[Census], None] | None = None
     on_takeover: Callable[[], None] | None = None
     on_end: Callable[[asyncio.Task[None]], None] | None = None
@@ -129,6 +132,7 @@ class Replica:
     _unsure: bool = False
     _leaving: bool = False
     _id: int | None = None
+    _complain: Seldom = field(default_factory=lambda: Seldom(5.0))
     _led: asyncio.Event = field(default_factory=asyncio.Event)
     _deposed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -252,6 +256,7 @@ class Replica:
         return {
             "id": number, "name": self.name, "bot_id": self.bot_id, "host": socket.gethostname()[:128],
             "pid": os.getpid(), "port": self.port, "version": __version__, "leader": self.database.is_sqlite,
+            "plugins": self.plugins,
         }  # fmt: skip
 
     async def _refuse_another_bot(self, link: AsyncConnection) -> None:
@@ -285,8 +290,10 @@ class Replica:
             try:
                 await self._tend()
             except (SQLAlchemyError, OSError, InboxError, DatabaseError) as error:
-                log.warning("could not look into the database (%s); trying again", type(error).__name__)
-                self._wake.clear()  # whoever wants to know something now has to wait, too
+                if self._complain() is not None:
+                    log.warning("could not look into the database (%s); trying again", type(error).__name__)
+                await asyncio.sleep(RETRY)
+                self._wake.clear()  # whoever wanted to know something meanwhile has waited, too
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT):
                     await self._wake.wait()
@@ -367,7 +374,8 @@ class Replica:
 
     async def _expelled(self, why: str) -> None:
         """Begin anew under another id: what was ours may be another's by now."""
-        log.warning("%s; this process gives up its chats and registers anew", why)
+        if self.registered:
+            log.warning("%s; this process gives up its chats and registers anew", why)
         self._lead(False)
         self.store.journal.replica = None
         self.lanes.forget_all()

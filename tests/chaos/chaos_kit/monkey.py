@@ -109,11 +109,11 @@ class Monkey:
         self.moments.append(time.monotonic())
         if blow.kind in ("freeze", "oust"):
             replica.freeze()
-            if blow.kind == "oust":
-                await self.oust(replica)
             task = asyncio.create_task(self._thaw(replica, replica.pid, blow.length))
             self._thaws.add(task)
             task.add_done_callback(self._thaws.discard)
+            if blow.kind == "oust":  # it may have to wait for what the frozen one has locked
+                await self.oust(replica)
             return
         self.ending.add(replica.pid)
         replica.signal(signal.SIGKILL if blow.kind == "kill" else signal.SIGTERM)
