@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
@@ -36,14 +36,14 @@ from astral_core.declare import Handled
 from astral_core.errors import (
     ConfigError,
     DatabaseError,
-    HookError,
     MigrationError,
     PluginLoadError,
 )
 from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host, enforce_policy, load
+from astral_core.host.lifespan import start_plugins
 from astral_core.host.services import Services
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import Plugin
 from astral_core.inbox import retention
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.lanes import Lanes
@@ -56,12 +56,12 @@ from astral_core.observe.metrics import Metrics
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
 from astral_core.privacy import Privacy
+from astral_core.roster import Roster
 from astral_core.web.health import Health
 from astral_core.web.server import WebServer, build_web, start_server
 from astral_core.web.webhook import TelegramWebhook
 
 log = logging.getLogger("astral")
-LIFESPAN_TIMEOUT = 30.0
 GRACE = 20.0
 FRESH = 5.0  # seconds for which "the database answers" holds
 UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
@@ -89,6 +89,7 @@ class App:
     worker: Worker
     watchdog: Watchdog
     replica: Replica
+    roster: Roster
     polling: bool = False
     port: int = 0
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -177,43 +178,35 @@ class App:
             self.lost.set()
 
     async def _migrate(self) -> None:
+        """Bring the schema up to date. A plugin whose tables are not as it needs them is set aside."""
         chains = self.host.chains()
         if self.settings.database.auto_migrate:
-            await migrate.upgrade(self.database, chains)
-            return
-        behind = [item.plugin for item in await migrate.status(self.database, chains) if not item.up_to_date]
-        if behind:
-            raise MigrationError(f"the schema of {', '.join(behind)} is not up to date. Fix: astral db upgrade.")
+            failed = await migrate.upgrade_each(self.database, chains)
+        else:
+            failed = {
+                item.plugin: MigrationError("its schema is not up to date. Fix: astral db upgrade")
+                for item in await migrate.status(self.database, chains)
+                if not item.up_to_date
+            }
+        if migrate.CORE.plugin in failed:
+            raise MigrationError("the core's schema is not up to date. Fix: astral db upgrade.")
+        for plugin in self.host.plugins:
+            if plugin.id in failed:
+                plugin.fail("migrate", failed[plugin.id])
+        quarantine_dependents(self.host.plugins)
+        enforce_policy(self.host)
 
     async def _start_plugins(self) -> None:
         self.host.services = self.services
         self.services.providers[Privacy] = ("core", Privacy(self.host))
-        for plugin in self.host.alive:
-            if not plugin.alive:
-                continue  # it needs one whose lifespan failed a moment ago
-            try:
-                await self._start_plugin(plugin)
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # one failure does not stop the others
-                plugin.fail("lifespan", error)
-                quarantine_dependents(self.host.plugins)
+        await self.roster.remember()
+        await start_plugins(self.host, self._stack)
         for plugin in self.host.plugins:
             if not plugin.alive:
                 self.host.registry.withdraw(plugin.id)
                 self.telemetry.withdraw(plugin.id)
         enforce_policy(self.host)
-
-    async def _start_plugin(self, plugin: Plugin) -> None:
-        generator = self.host.runner.call("astral_lifespan", plugin.id, ctx=self.host.contexts[plugin.id])
-        if generator is not None:
-            try:
-                async with asyncio.timeout(LIFESPAN_TIMEOUT):
-                    await anext(generator)
-            except TimeoutError:
-                raise PluginLoadError(plugin.id, f"astral_lifespan took more than {LIFESPAN_TIMEOUT:g} s.") from None
-            except StopAsyncIteration:
-                raise HookError(plugin.id, "astral_lifespan ended without its one `yield`.") from None
-            self._stack.push_async_callback(_end_lifespan, plugin, generator)
-        plugin.state = State.ACTIVE
+        await self.roster.call()
 
     async def _begin_to_handle(self) -> None:
         """Initialize python-telegram-bot, however long Telegram is away, then let the lanes run."""
@@ -225,7 +218,9 @@ class App:
             return
         self._stack.push_async_callback(self._shutdown_application)
         self.store.dispatch = self.lanes.dispatch
+        await until_reachable(self.roster.replay)
         await until_reachable(self.replica.begin)
+        self._background(self.roster.watch(), "astral-roster")
         self._stack.push_async_callback(self.lanes.stop, GRACE)
         self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
         if self.replica.leader:
@@ -285,6 +280,7 @@ class App:
         self.metrics.oldest_pending.set(census.oldest)
         self.metrics.outbox_pending.set(census.unsent)
         self.metrics.replicas.set(census.replicas)
+        self.metrics.parked.set(census.parked)
 
     def _gauges(self) -> None:
         self.metrics.pending.set(self.store.pending)
@@ -292,15 +288,6 @@ class App:
         self.metrics.lanes_owned.set(len(self.lanes))
         pool = self.database.engine.pool
         self.metrics.pool_in_use.set(pool.checkedout() if isinstance(pool, QueuePool) else 0)
-
-
-async def _end_lifespan(plugin: Plugin, generator: AsyncIterator[None]) -> None:
-    plugin.state = State.LOADED  # its web routes answer 503 from here on
-    try:
-        async with asyncio.timeout(LIFESPAN_TIMEOUT):
-            await anext(generator, None)
-    except (Exception, SystemExit):
-        log.exception("plugin %r failed while it was closed", plugin.id)
 
 
 def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None) -> App:
@@ -346,7 +333,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
         transport=transport, application=application, lanes=lanes,
         webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
         telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), replica=replica,
-        polling=polling,
+        roster=Roster(host, database, replica, metrics), polling=polling,
     )  # fmt: skip
     replica.on_count = app._count  # noqa: SLF001  # made for each other here
     replica.on_end = lanes.on_end = app._background_ended  # noqa: SLF001  # the same

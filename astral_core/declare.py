@@ -41,15 +41,21 @@ class Route(Generic[P]):
 
 @dataclass(frozen=True, eq=False)
 class CallbackRoute(Route[P]):
-    """A button's route. `pattern` is `name/{arg:int}/{arg:slug}/{arg:uuid}`, at most 64 bytes when built."""
+    """A button's route. `pattern` is `name/{arg:int}/{arg:slug}/{arg:uuid}`, at most 64 bytes when built.
+
+    With `park` a press is kept while the plugin is away, and handled when it is back.
+    """
 
     pattern: str = ""
     answer: Answer = "auto"
+    park: bool = False
 
 
 @dataclass(frozen=True, eq=False)
 class QuestionRoute(Route[P]):
-    """Takes the next message of a user who was asked (`ctx.ask`)."""
+    """Takes the next message of a user who was asked (`ctx.ask`); kept, with `park`, while the plugin is away."""
+
+    park: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +65,17 @@ class StepRoute(Route[P]):
 
 @dataclass(frozen=True)
 class Command:
-    """A slash command. `description` is shown in Telegram's menu; `admin` ones answer admins only."""
+    """A slash command. `description` is shown in Telegram's menu; `admin` ones answer admins only.
+
+    With `park` it is kept while the plugin is away, and handled when it is back.
+    """
 
     name: str
     handler: Handler
     description: str = ""
     admin: bool = False
     hidden: bool = False
+    park: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,36 +147,36 @@ class Routes:
         return len(self.declared)
 
     def command(
-        self, name: str, *, description: str = "", admin: bool = False, hidden: bool = False
+        self, name: str, *, description: str = "", admin: bool = False, hidden: bool = False, park: bool = False
     ) -> Callable[[F], F]:
         """Route `/name` to the handler `(update, ctx)`. `description` is a source text (English)."""
 
         def add(handler: F) -> F:
             call: Handler = handler  # type: ignore[assignment]  # any callable of (update, ctx); checked at load
-            self.declared.append(Command(name, call, description, admin, hidden))
+            self.declared.append(Command(name, call, description, admin, hidden, park))
             return handler
 
         return add
 
     def callback(
-        self, pattern: str, *, answer: Answer = "auto"
+        self, pattern: str, *, answer: Answer = "auto", park: bool = False
     ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], CallbackRoute[P]]:
         """Route a button to the handler `(update, ctx, *args)`; the arguments are those of `pattern`."""
 
         def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> CallbackRoute[P]:
-            route: CallbackRoute[P] = CallbackRoute(handler, pattern.partition("/")[0], pattern, answer)
+            route: CallbackRoute[P] = CallbackRoute(handler, pattern.partition("/")[0], pattern, answer, park)
             self.declared.append(route)
             return route
 
         return add
 
     def question(
-        self, name: str
+        self, name: str, *, park: bool = False
     ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], QuestionRoute[P]]:
         """Route the next message of a user who was asked by `ctx.ask(route, **args)`."""
 
         def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> QuestionRoute[P]:
-            route: QuestionRoute[P] = QuestionRoute(handler, name)
+            route: QuestionRoute[P] = QuestionRoute(handler, name, park)
             self.declared.append(route)
             return route
 

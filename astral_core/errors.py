@@ -17,6 +17,7 @@ AstralError
 │   └── Fenced                  a row was finished by somebody else; the unit of work must roll back
 ├── HandlerError
 │   ├── Refuse                  a handler says no: roll back, tell the user, do not retry
+│   ├── Parked                  a plugin that is away has to handle this: it waits until that is back
 │   ├── EffectError             a message that Telegram would refuse
 │   ├── CallbackDataError       callback data that cannot be built or parsed
 │   ├── WaitingInTransaction    network or waiting after the first write of a unit of work
@@ -127,6 +128,14 @@ class Refuse(HandlerError):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
+
+
+class Parked(HandlerError):
+    """What the row is about is `plugin`'s, which is away now: the row leaves its lane and waits for it."""
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(f"plugin {plugin!r} is away")
+        self.plugin = plugin
 
 
 class EffectError(HandlerError):

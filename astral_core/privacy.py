@@ -24,6 +24,8 @@ from astral_core.db.tables import (
     core_users,
 )
 from astral_core.declare import Routes
+from astral_core.errors import Parked
+from astral_core.host.context import PluginContext
 from astral_core.host.host import Host
 
 routes = Routes()
@@ -38,19 +40,34 @@ class Privacy:
     async def export(self, user_id: int) -> dict[str, bytes]:
         """All files of all plugins, by `<plugin>/<name>`."""
         files: dict[str, bytes] = {}
-        for plugin, result in self._host.runner.each("astral_export_user", self._host.contexts, user_id=user_id):
+        for plugin, result in self._host.runner.each("astral_export_user", self._here(), user_id=user_id):
             files |= {f"{plugin}/{name}": content for name, content in (await result).items()}
         return files
 
     async def delete(self, user_id: int) -> int:
         """Delete in every plugin, dependents before what they depend on; return the number of rows."""
-        calls = list(
-            self._host.runner.each("astral_delete_user", self._host.contexts, user_id=user_id, reason="user")
-        )
+        calls = list(self._host.runner.each("astral_delete_user", self._here(), user_id=user_id, reason="user"))
         total = 0
         for _, result in reversed(calls):
             total += await result
         return total
+
+    async def delete_in(self, plugin: str, user_id: int) -> None:
+        """Delete in one plugin. Raises Parked while it is away, so that its row waits for it."""
+        context = self._here().get(plugin)
+        if context is None:
+            raise Parked(plugin)
+        found = self._host.runner.call("astral_delete_user", plugin, ctx=context, user_id=user_id, reason="user")
+        if found is not None:
+            await found
+
+    @property
+    def away(self) -> list[str]:
+        """Plugins that are not here and hold something of users: it is deleted when they are back."""
+        return sorted(name for name, one in self._host.registry.away.items() if one.forgets)
+
+    def _here(self) -> dict[str, PluginContext]:
+        return {plugin.id: self._host.contexts[plugin.id] for plugin in self._host.alive}
 
 
 @routes.callback("privacy")
@@ -112,6 +129,8 @@ async def forget_now(update: Update, ctx: Context) -> None:
     parts = ctx.api(Privacy)
     if parts is not None:
         await parts.delete(user_id)
+        for plugin in parts.away:
+            await ctx.defer(forget_in, plugin=plugin, user_id=user_id)
     text = ctx.t("Done. Everything is deleted.\n\nIf you ever want to come back, just send /start.")
     await ctx.session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == user_id))
     await ctx.session.execute(delete(core_slots).where(core_slots.c.chat_id == user_id, core_slots.c.slot != "main"))
@@ -125,6 +144,14 @@ async def forget_now(update: Update, ctx: Context) -> None:
         lambda: people.questions.drop((user_id, user_id)),
     ]
     ctx.show(text)
+
+
+@routes.step("forget_in")
+async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
+    """Delete what a plugin holds that was away when everything else was deleted."""
+    parts = ctx.api(Privacy)
+    if parts is not None:
+        await parts.delete_in(plugin, user_id)
 
 
 def _forget_user(user_id: int) -> Any:

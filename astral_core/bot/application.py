@@ -19,7 +19,7 @@ from astral_core.bot.run import Run, current_run
 from astral_core.bot.transport import AiohttpRequest, Transport
 from astral_core.bot.update import LazyUpdate, Peek, peek, sender_of
 from astral_core.config import Settings
-from astral_core.errors import HandlerError, HandlerFailed
+from astral_core.errors import HandlerError, HandlerFailed, Parked
 from astral_core.host.registry import Bound, Registry
 from astral_core.host.services import Services
 from astral_core.i18n import pick
@@ -88,7 +88,7 @@ def build_application(settings: Settings, transport: Transport, registry: Regist
         .context_types(ContextTypes(context=Context))
         .build()
     )
-    application.add_handler(Router(registry, home.FALLBACK, home.EXPIRED, lambda: application.bot.username))
+    application.add_handler(Router(registry, home.OWN, lambda: application.bot.username))
     return application
 
 
@@ -175,6 +175,9 @@ class BotRunner:
                 if (bound.plugin, bound.name) == (body["plugin"], body["name"]):
                     return bound, (), {}
         name = body.get("route") or body.get("job") or body.get("name")
+        owner = body.get("plugin") or str(name).partition(".")[0]
+        if owner in registry.away:
+            raise Parked(owner)
         raise HandlerError(f"no {kind} {name!r} is declared. Fix: enable the plugin, then astral inbox retry.")
 
     async def _new_run(self, row: InboxRow, work: Work) -> Run:
@@ -232,6 +235,27 @@ class BotRunner:
             "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
         )
         run.effects.text("core", run.chat_id, apology.format(error_id=error_id), None)
+        return run.effects.contents
+
+    async def patience(self, row: InboxRow) -> list[Content]:
+        """What a user is told of a payment or a press that is kept until its plugin is back."""
+        if row.kind not in ("message", "callback_query") or row.chat <= 0:
+            return []
+        run = await self._speaking_run(row)
+        self._end_spinner(run)
+        gettext = self._services.catalogs["core"].for_language(run.language).gettext
+        message = run.peek.message if run.peek is not None else None
+        if message is not None and message.successful_payment is not None:
+            text = gettext(
+                "Your payment has arrived and is safe. The part of me that handles it is being mended right now; "
+                "I go on by myself as soon as it is back. There is nothing you need to do."
+            )
+        else:
+            text = gettext(
+                "I have kept this. The part of me that handles it is being mended right now; I go on by myself as "
+                "soon as it is back."
+            )
+        run.effects.text("core", run.chat_id, text, None)
         return run.effects.contents
 
     async def _speaking_run(self, row: InboxRow) -> Run:

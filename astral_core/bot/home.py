@@ -9,8 +9,10 @@ from telegram import Update
 from astral_core._version import __version__
 from astral_core.bot.buttons import Button
 from astral_core.bot.context import Context, rows
+from astral_core.bot.router import Own
 from astral_core.db.tables import core_users
 from astral_core.declare import Routes
+from astral_core.errors import Refuse
 from astral_core.host.registry import Bound
 
 routes = Routes()
@@ -114,8 +116,28 @@ async def expired(update: Update, ctx: Context) -> None:
     ctx.show(ctx.t("That button has expired. Here is what I can do:"), menu_buttons(ctx), fresh=True)
 
 
-FALLBACK = Bound("core", "fallback", "text", fallback)
-EXPIRED = Bound("core", "expired", "callback", expired)
+async def away(update: Update, ctx: Context) -> None:
+    """What is said for a plugin that rests."""
+    if ctx.run.answer == "manual" and ctx.run.callback_id:
+        ctx.answer(ctx.t("This part of me is being mended."))
+    text = ctx.t(
+        "This part of me is being mended right now. Nothing you saved is lost; please try again a little later.\n\n"
+        "Meanwhile, here is what I can do:"
+    )
+    ctx.show(text, menu_buttons(ctx), fresh=True)
+
+
+async def declined(update: Update, ctx: Context) -> None:
+    """What is said to a payment whose plugin rests, before anything is charged."""
+    raise Refuse(ctx.t("Payments are resting for a moment. You were not charged. Please try again a little later."))
+
+
+OWN = Own(
+    fallback=Bound("core", "fallback", "text", fallback),
+    expired=Bound("core", "expired", "callback", expired),
+    away=Bound("core", "away", "text", away),
+    declined=Bound("core", "declined", "pre_checkout", declined),
+)
 
 
 def menu_button(ctx: Context) -> Button:

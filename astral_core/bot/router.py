@@ -17,7 +17,7 @@ from astral_core.bot.context import Context
 from astral_core.bot.run import Run
 from astral_core.bot.update import PeekCallback, PeekMessage
 from astral_core.declare import Middleware
-from astral_core.errors import CallbackDataError, HandlerError
+from astral_core.errors import CallbackDataError, HandlerError, Parked
 from astral_core.host.callback import split
 from astral_core.host.registry import Bound, Registry
 from astral_core.observe.logs import scope
@@ -34,14 +34,23 @@ class Match:
     clears_question: bool = False
 
 
+@dataclass(frozen=True)
+class Own:
+    """The core's own answers: to what nothing took, to buttons that are no more, and for plugins that are away."""
+
+    fallback: Bound
+    expired: Bound
+    away: Bound
+    declined: Bound
+
+
 class Router(BaseHandler[Update, Context, object]):
     """Takes every update and hands it to exactly one route."""
 
-    def __init__(self, registry: Registry, fallback: Bound, expired: Bound, username: Callable[[], str]) -> None:
+    def __init__(self, registry: Registry, own: Own, username: Callable[[], str]) -> None:
         super().__init__(self._unused)
         self._registry = registry
-        self._fallback = fallback
-        self._expired = expired
+        self._own = own
         self._username = username
 
     @staticmethod
@@ -100,7 +109,7 @@ class Router(BaseHandler[Update, Context, object]):
             return self._callback(found.callback_query, run)
         if found.pre_checkout_query is not None:
             run.arguments["query_id"] = found.pre_checkout_query.id
-            return self._by_payload(self._registry.pre_checkouts, found.pre_checkout_query.invoice_payload)
+            return self._checkout(found.pre_checkout_query.invoice_payload)
         message = found.message
         if message is None:
             return self._raw(update)
@@ -122,12 +131,16 @@ class Router(BaseHandler[Update, Context, object]):
         is_command = text.startswith("/")  # an unknown one: no answer to a question
         if question is not None and question.route in self._registry.questions and not is_command:
             return Match(self._registry.questions[question.route], kwargs=question.args, clears_question=True)
+        if question is not None and not is_command:
+            away = self._away(question.route.partition(".")[0], question.route)
+            if away is not None:
+                return away
         raw = self._raw(update)
         if raw is not None:
             return raw
         if message.chat is None or message.chat.type != "private":
             return None
-        return Match(self._fallback if is_command else self._registry.text or self._fallback)
+        return Match(self._own.fallback if is_command else self._registry.text or self._own.fallback)
 
     def _command(self, text: str, run: Run) -> Match | None:
         if not text.startswith("/"):
@@ -141,8 +154,14 @@ class Router(BaseHandler[Update, Context, object]):
             link = self._registry.deep_links.get(plugin)
             if link is not None:
                 return Match(link, kwargs={"rest": rest}, words=words)
+            away = self._away(plugin, words[0])
+            if away is not None:
+                return away
         bound = self._registry.commands.get(name.lower())
-        if bound is None or (bound.admin and not _is_admin(run)):
+        if bound is None:
+            gone = self._registry.away_commands.get(name.lower())
+            return self._away(gone.plugin, f"/{name.lower()}") if gone is not None else None
+        if bound.admin and not _is_admin(run):
             return None
         return Match(bound, words=words)
 
@@ -154,20 +173,39 @@ class Router(BaseHandler[Update, Context, object]):
         bound = self._registry.callbacks.get(key)
         if bound is None or bound.codec is None:
             run.answer = "manual"
-            return Match(self._expired)
+            return self._away(key.partition(":")[0], key) or Match(self._own.expired)
         run.answer = bound.answer
         try:
             return Match(bound, kwargs=bound.codec.parse(values))
         except CallbackDataError:
             # Anybody can send any data: an unreadable button is an expired one, not an error of the plugin.
-            return Match(self._expired)
+            return Match(self._own.expired)
 
-    @staticmethod
-    def _by_payload(table: dict[str, Bound], payload: str) -> Match:
-        """The owner of a payment. Without one the row becomes a dead letter: money is never dropped in silence."""
+    def _away(self, plugin: str, key: str) -> Match | None:
+        """What to do about a route of a plugin that is away: keep the row for it, or say that it rests."""
+        away = self._registry.away.get(plugin)
+        if away is None:
+            return None
+        if key in away.parks:
+            raise Parked(plugin)
+        return Match(self._own.away) if away.rests else None
+
+    def _checkout(self, payload: str) -> Match:
+        """Who says whether a payment may go on; where that plugin is away it may not, and costs nothing."""
+        owner = payload.partition(":")[0]
+        bound = self._registry.pre_checkouts.get(owner)
+        if bound is None and owner not in self._registry.away:
+            raise HandlerError(f"no plugin takes payments of {owner!r}.")
+        return Match(bound or self._own.declined)
+
+    def _by_payload(self, table: dict[str, Bound], payload: str) -> Match:
+        """The owner of a payment. Where it is away the row waits for it, and where nobody knows it the row becomes
+        a dead letter: money is never dropped in silence."""
         owner = payload.partition(":")[0]
         bound = table.get(owner)
         if bound is None:
+            if owner in self._registry.away:
+                raise Parked(owner)
             raise HandlerError(f"no plugin takes payments of {owner!r}. Fix: enable it, then astral inbox retry.")
         return Match(bound)
 

@@ -13,12 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
-from astral_core.db.tables import DEAD, DEAD_EFFECT, PENDING, SENT, core_inbox, core_outbox
+from astral_core.db.tables import DEAD, DEAD_EFFECT, PARKED, PENDING, SENT, core_inbox, core_outbox
 from astral_core.errors import DatabaseError
 from astral_core.inbox.notes import revive, revive_message
 
 T = TypeVar("T")
-STATES = {0: "pending", 1: "done", 2: "dead"}
+STATES = {0: "pending", 1: "done", 2: "dead", 3: "parked"}
 
 
 @click.group()
@@ -36,11 +36,11 @@ def outbox() -> None:
 @click.option("--dead", is_flag=True, help="Dead rows only.")
 @click.option("--limit", default=50, show_default=True, help="How many rows at most.")
 def list_(as_json: bool, dead: bool, limit: int) -> None:  # click passes flags so
-    """Rows that are pending or dead, the newest first."""
-    states = [DEAD] if dead else [PENDING, DEAD]
+    """Rows that are pending, dead, or parked until their plugin is back; the newest first."""
+    states = [DEAD] if dead else [PENDING, DEAD, PARKED]
     query = select(core_inbox).where(core_inbox.c.state.in_(states)).order_by(core_inbox.c.seq.desc()).limit(limit)
     records = [_inbox_record(row) for row in _rows(query)]
-    _print(records, as_json, "{seq:>8} {state:<8} {kind:<20} {error_id:<10} {error}", "nothing is pending or dead")
+    _print(records, as_json, "{seq:>8} {state:<8} {kind:<20} {error_id:<10} {error}", "nothing is pending, dead or parked")
 
 
 @inbox.command("show")
@@ -68,8 +68,9 @@ def retry(seq: int) -> None:
 @inbox.command("drop")
 @click.argument("seq", type=int)
 def drop(seq: int) -> None:
-    """Delete a dead row for good."""
-    _change(delete(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == DEAD), f"dead row {seq}")
+    """Delete a dead or parked row for good."""
+    ended = core_inbox.c.state.in_([DEAD, PARKED])
+    _change(delete(core_inbox).where(core_inbox.c.seq == seq, ended), f"dead row {seq}")
 
 
 @outbox.command("list")
@@ -123,7 +124,7 @@ def _inbox_record(row: Any) -> dict[str, Any]:
         "attempts": row.attempts,
         "received_at": row.received_at.isoformat(),
         "error_id": row.error_id or "",
-        "error": row.error or "",
+        "error": row.error or (f"waits for plugin {row.parked_for}" if row.parked_for else ""),
     }
 
 

@@ -73,7 +73,7 @@ def now() -> datetime:
 metadata = plugin_metadata("core")
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER PRIMARY KEY
 
-PENDING, DONE, DEAD = 0, 1, 2
+PENDING, DONE, DEAD, PARKED = 0, 1, 2, 3  # PARKED: its plugin is away; pending again when that is back
 UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
 SLOT_WIDTH, CACHE_WIDTH = 64, 128  # characters
 # A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped.
@@ -114,6 +114,7 @@ core_inbox = Table(
     Column("received_at", UtcDateTime, nullable=False, default=now),
     Column("done_at", UtcDateTime),
     Column("error_id", String(16)),
+    Column("parked_for", String(16)),
     Column("error", Text),
     UniqueConstraint("source", "ext_id"),
     sqlite_autoincrement=True,  # a seq is never used twice, also after retention deleted the newest rows
@@ -140,6 +141,7 @@ core_replicas = Table(  # the processes that handle this database's inbox
     Column("leader", Boolean, nullable=False, default=False),
     Column("started_at", UtcDateTime, nullable=False, default=now),
     Column("last_seen", UtcDateTime, nullable=False, default=now),
+    Column("plugins", Text, nullable=False, server_default="{}"),  # the state of each one there
 )
 
 core_lanes = Table(  # who handles which chat; PostgreSQL only, SQLite has one process
@@ -169,6 +171,24 @@ Index(
     core_inbox.c.seq,
     sqlite_where=text("state = 2"),
     postgresql_where=text("state = 2"),
+)
+
+Index(
+    "ix_core_inbox_parked",
+    core_inbox.c.parked_for,
+    core_inbox.c.seq,
+    sqlite_where=text("state = 3"),
+    postgresql_where=text("state = 3"),
+)
+
+core_plugins = Table(  # what each plugin declared when it last ran: it may not even be importable now
+    "core_plugins",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("distribution", String(128), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("declared", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False, default=now),
 )
 
 core_blobs = Table(

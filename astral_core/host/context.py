@@ -118,14 +118,9 @@ class PluginContext:
         """Add `event` to `work`: one durable row for each subscriber, in the lane of `chat_id`."""
         if self.services.registry.events.get(event.name) != self.id:
             raise DeclarationError(self.id, f"emits {event.name!r}, which it does not declare.", "astral_events")
-        for subscriber in self.services.registry.subscribers.get(event.name, ()):
-            body = {
-                "event": event.name,
-                "plugin": subscriber.plugin,
-                "name": subscriber.name,
-                "data": msgspec.to_builtins(event),
-            }
-            work.add_row("event", f"{subscriber.plugin}:{uuid.uuid4().hex}", chat_id, body)
+        for plugin, name in self.services.registry.listeners(event.name):
+            body = {"event": event.name, "plugin": plugin, "name": name, "data": msgspec.to_builtins(event)}
+            work.add_row("event", f"{plugin}:{uuid.uuid4().hex}", chat_id, body)
         work.after_commit.append(partial(self._tell, event.name, chat_id))
 
     def _tell(self, event: str, chat_id: int) -> None:

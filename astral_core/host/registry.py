@@ -58,6 +58,22 @@ class Bound:
         return self.kind == "command" and bool(self.description) and not self.hidden and not self.admin
 
 
+@dataclass(frozen=True)
+class Away:
+    """A plugin that is known and does not take part now.
+
+    One that `rests` failed or waits for another: who presses its buttons is told so, and events are kept for its
+    `subscribers` (event, name). Payments, and what comes for the routes in `parks`, wait for it in any case.
+    """
+
+    plugin: str
+    rests: bool = True
+    commands: frozenset[str] = frozenset()
+    parks: frozenset[str] = frozenset()
+    subscribers: tuple[tuple[str, str], ...] = ()
+    forgets: bool = False  # it holds something of users, and can delete it
+
+
 @dataclass
 class Registry:
     """All routes of the bot. Built by `build_registry`; read-only afterwards but for `withdraw`."""
@@ -80,6 +96,8 @@ class Registry:
     middleware: list[tuple[str, Middleware]] = field(default_factory=list)
     web: list[tuple[str, WebRoute | Webhook]] = field(default_factory=list)
     keys: dict[Route[Any], str] = field(default_factory=dict)
+    away: dict[str, Away] = field(default_factory=dict)
+    away_commands: dict[str, Away] = field(default_factory=dict)
 
     def key_of(self, route: Route[Any]) -> str:
         """`plugin:name` of a callback route, `plugin.name` of another; DeclarationError if nobody declared it."""
@@ -89,6 +107,20 @@ class Registry:
             raise DeclarationError(
                 "?", f"the route {route.name!r} is not registered.", "return its Routes collector from astral_routes."
             ) from None
+
+    def miss(self, away: dict[str, Away]) -> None:
+        """Take note of the plugins that are known and not here."""
+        self.away = away
+        self.away_commands = {
+            name: one for one in away.values() for name in one.commands if name not in self.commands
+        }
+
+    def listeners(self, event: str) -> list[tuple[str, str]]:
+        """(plugin, name) of every subscriber to `event`, also of plugins that rest: their rows wait for them."""
+        here = [(bound.plugin, bound.name) for bound in self.subscribers.get(event, ())]
+        return here + [
+            (away.plugin, name) for away in self.away.values() for wanted, name in away.subscribers if wanted == event
+        ]
 
     def withdraw(self, plugin: str) -> None:
         """Take out all routes of `plugin`: it failed after everything was built."""

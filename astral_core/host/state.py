@@ -73,7 +73,9 @@ class Plugin:
         """Stop here, and remember where and why."""
         self.state = state
         self.phase = phase
-        text = str(error).removeprefix(f"plugin {self.id!r}: ").rstrip(".")
+        text = str(error).removeprefix(f"plugin {self.id!r}: ")
+        if not text.endswith("..."):
+            text = text.removesuffix(".")
         self.reason = text if isinstance(error, AstralError) else f"{type(error).__name__}: {text}"
         self.error = error
 

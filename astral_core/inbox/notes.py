@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, text, update
+from sqlalchemy import exists, select, text, update
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import (
     DEAD,
     DEAD_EFFECT,
+    PARKED,
     PENDING,
     SENDING,
     SENT,
@@ -22,6 +24,8 @@ from astral_core.db.tables import (
 )
 from astral_core.inbox.statements import CHANNEL
 
+REPLAY = 200  # rows that are made pending again in one transaction
+
 
 def dead(seq: int, error_id: str, error: str) -> Any:
     """End a pending row as a dead letter; its payload stays for a later retry."""
@@ -29,6 +33,15 @@ def dead(seq: int, error_id: str, error: str) -> Any:
         update(core_inbox)
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
         .values(state=DEAD, done_at=now(), error_id=error_id, error=storable(error, 4000))
+    )
+
+
+def parked(seq: int, plugin: str) -> Any:
+    """Let a pending row wait, outside of its lane, until `plugin` is back."""
+    return (
+        update(core_inbox)
+        .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
+        .values(state=PARKED, parked_for=plugin)
     )
 
 
@@ -69,24 +82,41 @@ _NOTIFY = "SELECT pg_notify(coalesce(:base || '_' || owner, :base), :lane) FROM 
 
 async def revive(database: Database, seq: int) -> bool:
     """Make a dead row pending again, and let its owner know; False where there is no such row."""
-    values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None}
     where = (core_inbox.c.seq == seq, core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
-    return await _again(database, update(core_inbox).where(*where).values(values).returning(core_inbox.c.lane))
+    return await _again(database, _pending().where(*where)) == 1
+
+
+async def replay(database: Database, plugins: Sequence[str]) -> int:
+    """Make pending again what waits for one of `plugins`, the oldest first; return how many rows that are."""
+    total, waits = 0, (core_inbox.c.state == PARKED, core_inbox.c.parked_for.in_(plugins))
+    while True:
+        some = select(core_inbox.c.seq).where(*waits).order_by(core_inbox.c.seq).limit(REPLAY).scalar_subquery()
+        number = await _again(database, _pending().where(*waits, core_inbox.c.seq.in_(some)))
+        total += number
+        if number < REPLAY:
+            return total
+
+
+def _pending() -> Any:
+    values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None,
+              "parked_for": None}  # fmt: skip
+    return update(core_inbox).values(values).returning(core_inbox.c.lane)
 
 
 async def revive_message(database: Database, number: int) -> bool:
     """Let a refused message go out again, and let its owner know; False where there is no such message."""
     values = {"state": UNSENT, "error": None, "error_id": None}
     where = (core_outbox.c.id == number, core_outbox.c.state == DEAD_EFFECT)
-    return await _again(database, update(core_outbox).where(*where).values(values).returning(core_outbox.c.lane))
+    change = update(core_outbox).where(*where).values(values).returning(core_outbox.c.lane)
+    return await _again(database, change) == 1
 
 
-async def _again(database: Database, change: Any) -> bool:
+async def _again(database: Database, change: Any) -> int:
+    """Run `change`, which returns lanes, and let their owners know; return how many rows it changed."""
     async with database.engine.begin() as connection:
-        lane = (await connection.execute(change)).scalar()
-        if lane is None:
-            return False
+        lanes = (await connection.execute(change)).scalars().all()
         if not database.is_sqlite:
-            await connection.execute(text(_ARRIVED), {"lane": lane})
-            await connection.execute(text(_NOTIFY), {"base": CHANNEL, "lane": str(lane), "number": lane})
-    return True
+            for lane in sorted(set(lanes)):  # in the order in which commits lock them
+                await connection.execute(text(_ARRIVED), {"lane": lane})
+                await connection.execute(text(_NOTIFY), {"base": CHANNEL, "lane": str(lane), "number": lane})
+    return len(lanes)

@@ -124,13 +124,17 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Census(msgspec.Struct, frozen=True):
-    """What the database holds, of all replicas: rows, messages, processes; `oldest` is an age in seconds."""
+    """What the database holds, of all replicas: rows, messages, processes; `oldest` is an age in seconds.
+
+    `parked` rows wait until their plugin is back.
+    """
 
     pending: int
     dead: int
     oldest: float
     unsent: int
     replicas: int
+    parked: int = 0
 
 
 def unique(rows: Sequence[NewRow]) -> dict[tuple[str, str], NewRow]:

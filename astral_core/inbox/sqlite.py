@@ -95,7 +95,8 @@ _COUNT = (
     "SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),"
     " (SELECT received_at FROM core_inbox WHERE seq ="
     " (SELECT min(seq) FROM core_inbox INDEXED BY ix_core_inbox_pending WHERE state = 0)),"
-    " (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas)"
+    " (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas),"
+    " (SELECT count(*) FROM core_inbox WHERE state = 3)"
 )
 
 
@@ -197,9 +198,9 @@ class SqliteJournal:
 
     async def count(self) -> Census:
         """How much there is of everything."""
-        ((pending, dead, oldest, unsent, replicas),) = await self._run(self._fetch, _COUNT)
+        ((pending, dead, oldest, unsent, replicas, parked),) = await self._run(self._fetch, _COUNT)
         age = (now() - _moment(oldest)).total_seconds() if oldest else 0.0
-        return Census(pending, dead, max(age, 0.0), unsent, replicas)
+        return Census(pending, dead, max(age, 0.0), unsent, replicas, parked)
 
     # --- in the journal's thread
 

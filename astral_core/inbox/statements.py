@@ -125,5 +125,6 @@ WHERE own.lane = ordered.lane AND own.owner = $1 AND own.epoch = held.epoch RETU
 COUNT = """
 SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),
   coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = 0)), 0)::float8,
-  (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas)
+  (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas),
+  (SELECT count(*) FROM core_inbox WHERE state = 3)
 """

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +26,7 @@ from astral_core.errors import (
     AstralError,
     Fenced,
     HandlerFailed,
+    Parked,
     Refuse,
 )
 from astral_core.inbox import notes
@@ -75,6 +76,10 @@ class Runner(Protocol):
 
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
         """The messages that tell the user of a failure."""
+        ...
+
+    async def patience(self, row: InboxRow) -> list[Content]:
+        """The messages that tell the user that the row is kept until its plugin is back."""
         ...
 
 
@@ -157,6 +162,10 @@ class Worker:
             contents = await self._words(self.runner.refusal(row, refusal.text), row)
             delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False)
             self._tell(row, outcome, "refused", started)
+        except Parked as parked:
+            await work.close()
+            await self._park(lane, row, outcome, parked, started)
+            return 0
         except Fenced as fenced:
             log.warning("%s; its effects here are rolled back", fenced)
             self.deliverer.ended(lane, row.seq)
@@ -241,27 +250,39 @@ class Worker:
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self._words(self.runner.apology(row, error_id), row)
+        dead = notes.dead(row.seq, error_id, redact(f"{where}: {type(error).__name__}: {error}"))
+        if await self._take_out(lane, row, dead, contents):
+            self._tell(row, outcome, "dead", started, error_id)
 
-        async def bury(connection: AsyncConnection) -> bool:
-            dead = notes.dead(row.seq, error_id, redact(f"{where}: {type(error).__name__}: {error}"))
+    async def _park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:
+        log.warning("row %d (%s) waits until plugin %r is back", row.seq, row.kind, parked.plugin)
+        contents = await self._words(self.runner.patience(row), row)
+        if await self._take_out(lane, row, notes.parked(row.seq, parked.plugin), contents):
+            outcome.plugin = parked.plugin
+            self._tell(row, outcome, "parked", started)
+
+    async def _take_out(self, lane: Lane, row: InboxRow, change: Any, contents: list[Content]) -> bool:
+        """Take a row out of its lane by `change`, and say `contents`; False where it is not ours any more."""
+
+        async def take_out(connection: AsyncConnection) -> bool:
+            mine = change
             if not self.database.is_sqlite:
-                dead = dead.where(notes.owned(row.lane, self.store.journal.replica, lane.epoch))
-            if (await connection.execute(dead)).rowcount != 1:
+                mine = change.where(notes.owned(row.lane, self.store.journal.replica, lane.epoch))
+            if (await connection.execute(mine)).rowcount != 1:
                 return False
             if contents:
                 await self.store.journal.record(connection, row.seq, row.lane, contents)
             return True
 
-        buried = await self.store.write(bury)
+        taken = bool(await self.store.write(take_out))
         self.deliverer.ended(lane, row.seq)
         lane.failures = 0
-        if not buried:
-            log.warning("row %d was ended by somebody else; it is not buried", row.seq)
+        if not taken:
+            log.warning("row %d was ended by somebody else, or is another replica's", row.seq)
             lane.mistrust()
-            return
-        if contents:
+        elif contents:
             lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
-        self._tell(row, outcome, "dead", started, error_id)
+        return taken
 
     @staticmethod
     async def _words(words: Awaitable[list[Content]], row: InboxRow) -> list[Content]:

@@ -71,6 +71,11 @@ class Metrics:
             "astral_takeovers", "Processes that were found dead, and whose chats were taken over"
         )
         self.replicas = gauge("astral_replicas", "Processes that serve this database")
+        self.plugin_state = gauge("astral_plugin_state", "1 for the state of each plugin here", "plugin", "state")
+        self.plugin_disagreement = gauge(
+            "astral_plugin_disagreement", "1 where replicas disagree on whether a plugin runs", "plugin"
+        )
+        self.parked = gauge("astral_inbox_parked", "Rows that wait until their plugin is back")
         self.pool_in_use = gauge("astral_db_pool_in_use", "Connections to the database that are in use")
 
     def _telegram(self) -> None:

@@ -34,12 +34,25 @@ def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Appli
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.prometheus)
+    claimed = {route.path for _, route in host.registry.web if isinstance(route, Webhook)}
+    for path in host.settings.web.webhooks:
+        if path not in claimed:  # its plugin is away: the sender shall come again
+            app.router.add_post(path, _away)
     for plugin, route in host.registry.web:
         if isinstance(route, Webhook):
             app.router.add_post(route.path, _for_plugin(host, plugin, route))
         else:
             app.router.add_route(route.method, f"/plugins/{plugin}{route.path}", _for_plugin(host, plugin, route))
+    for item in host.plugins:
+        if not item.alive and item.state is not State.DISABLED:
+            app.router.add_route("*", f"/plugins/{item.id}/{{rest:.*}}", _away)
     return app
+
+
+async def _away(request: web.Request) -> web.StreamResponse:
+    """For a plugin that cannot serve now."""
+    del request
+    return web.Response(status=503, headers={"Retry-After": "5"})
 
 
 def _for_plugin(
@@ -50,7 +63,7 @@ def _for_plugin(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if states[plugin].state is not State.ACTIVE:  # not started yet, or its lifespan failed
-            return web.Response(status=503, headers={"Retry-After": "5"})
+            return await _away(request)
         scope.set({"plugin": plugin, "route": route.path})
         return await route.handler(request, ctx)
 

@@ -11,10 +11,11 @@ import aiohttp
 import pytest
 from aiohttp import web as aioweb
 
-from astral_core import Command, Context, MenuItem, Middleware, Routes, Update, WebRoute, app, hookimpl
+from astral_core import Command, Context, MenuItem, Middleware, Routes, Update, WebRoute, hookimpl
 from astral_core.app import App, build
 from astral_core.config import load_settings
 from astral_core.errors import PluginLoadError
+from astral_core.host import lifespan as lifespans
 from astral_core.host.state import Plugin, State
 from astral_core.inbox.sqlite import SqliteJournal
 from astral_playground.telegram import TelegramEmulator
@@ -80,8 +81,8 @@ async def test_a_lifespan_that_fails_takes_out_its_plugin_and_its_dependents(
     monkeypatch: pytest.MonkeyPatch,
     until: Until,
 ) -> None:
-    """Its commands, menu items, middleware and web routes are out; the other plugins and the core serve."""
-    monkeypatch.setattr(app, "LIFESPAN_TIMEOUT", 0.05)
+    """Its commands say so, its menu items, middleware and web routes are out; the others and the core serve."""
+    monkeypatch.setattr(lifespans, "TIMEOUT", 0.05)
     started: list[str] = []
 
     async def note() -> None:
@@ -126,7 +127,7 @@ async def test_a_lifespan_that_fails_takes_out_its_plugin_and_its_dependents(
             assert (await anna.wait_for()).text == "hello from good"
             for gone in ("/broken", "/moon"):
                 await anna.send(gone)
-                await anna.wait_for("I did not quite get that")
+                await anna.wait_for("This part of me is being mended")
             await anna.send("/start")
             assert "Broken item" not in (await anna.wait_for("Hello")).buttons
             async with http.get(f"{kit.url}/plugins/broken/page") as response:

@@ -112,7 +112,7 @@ async def test_the_owner_lists_shows_retries_and_drops_dead_rows(
         await anna.wait_for("mended")
 
         async def nothing_is_left() -> bool:
-            return "nothing is pending or dead" in (await astral(kit, "inbox", "list")).output
+            return "nothing is pending, dead or parked" in (await astral(kit, "inbox", "list")).output
 
         await until(nothing_is_left)
 

@@ -154,7 +154,7 @@ def test_db_upgrade_then_an_empty_inbox(tmp_path: Path) -> None:
     upgraded = astral("db", "upgrade", ASTRAL_DATABASE__URL=url)
     assert upgraded.exit_code == 0, upgraded.output
     assert "ok" in upgraded.output
-    assert "nothing is pending or dead" in astral("inbox", "list", ASTRAL_DATABASE__URL=url).output
+    assert "nothing is pending, dead or parked" in astral("inbox", "list", ASTRAL_DATABASE__URL=url).output
     assert json.loads(astral("outbox", "list", "--json", ASTRAL_DATABASE__URL=url).stdout) == []
     missing = astral("inbox", "show", "7", ASTRAL_DATABASE__URL=url)
     assert "there is no row '7'" in missing.output

@@ -1,0 +1,108 @@
+"""What the database remembers of plugins: one that cannot be imported is still recognised by what it declared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import core_plugins, now
+from astral_core.declare import CallbackRoute, Command, QuestionRoute
+from astral_core.host.registry import Away, Registry
+from astral_core.host.runner import HookRunner
+from astral_core.host.state import Plugin, State
+
+log = logging.getLogger("astral.host")
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """What has to be known of a plugin that is away.
+
+    `commands` are the names that users type, `parks` the keys of routes with `park=True`, `subscribers` pairs of an
+    event and the subscriber's name. `forgets`: it holds something of users, and can delete it.
+    """
+
+    commands: tuple[str, ...] = ()
+    parks: tuple[str, ...] = ()
+    subscribers: tuple[tuple[str, str], ...] = ()
+    forgets: bool = False
+
+
+def declared_by(plugin: Plugin, registry: Registry, runner: HookRunner) -> Declared:
+    """What `plugin` declared, under the names that the registry gave it."""
+    parks: list[str] = []
+    for route in plugin.declared.routes:
+        if isinstance(route, Command) and route.park:
+            parks += [f"/{name}" for name, bound in registry.commands.items() if bound.handler is route.handler]
+        elif isinstance(route, (CallbackRoute, QuestionRoute)) and route.park:
+            parks.append(registry.key_of(route))
+    return Declared(
+        tuple(name for name, bound in registry.commands.items() if bound.plugin == plugin.id),
+        tuple(parks),
+        tuple(
+            (event, bound.name)
+            for event, bounds in registry.subscribers.items()
+            for bound in bounds
+            if bound.plugin == plugin.id
+        ),
+        runner.implements("astral_delete_user", plugin.id),
+    )
+
+
+async def remember(database: Database, plugins: Iterable[tuple[Plugin, Declared]]) -> None:
+    """Write down what changed since the last time; a start at which nothing changed writes nothing."""
+    wanted = {plugin.id: (plugin.distribution, plugin.version, _text(declared)) for plugin, declared in plugins}
+
+    def write(connection: Connection) -> None:
+        known = {
+            row.id: (row.distribution, row.version, row.declared) for row in connection.execute(select(core_plugins))
+        }
+        for name, (distribution, version, text) in wanted.items():
+            values = {"distribution": distribution[:128], "version": version[:64], "declared": text, "seen_at": now()}
+            if name not in known:
+                connection.execute(delete(core_plugins).where(core_plugins.c.id == name))
+                connection.execute(insert(core_plugins).values(id=name, **values))
+            elif known[name] != (distribution[:128], version[:64], text):
+                connection.execute(update(core_plugins).where(core_plugins.c.id == name).values(**values))
+
+    async with database.engine.begin() as connection:
+        await connection.run_sync(write)
+
+
+async def recall(database: Database, plugins: Iterable[Plugin]) -> dict[str, Away]:
+    """Every plugin that is known and does not take part: set aside, switched off, or not installed any more."""
+    states = {plugin.id: plugin for plugin in plugins}
+    async with database.engine.connect() as connection:
+        rows = (await connection.execute(select(core_plugins.c.id, core_plugins.c.declared))).all()
+    remembered = {name: _declared(name, text) for name, text in rows}
+    away: dict[str, Away] = {}
+    for name in remembered.keys() | states.keys():
+        plugin = states.get(name)
+        if plugin is not None and plugin.alive:
+            continue
+        found = remembered.get(name, Declared())
+        rests = plugin is not None and plugin.state is not State.DISABLED
+        away[name] = Away(
+            name,
+            rests,
+            frozenset(found.commands),
+            frozenset(found.parks),
+            found.subscribers if rests else (),
+            found.forgets,
+        )
+    return away
+
+
+def _text(declared: Declared) -> str:
+    return msgspec.json.encode(declared).decode()
+
+
+def _declared(plugin: str, text: str) -> Declared:
+    try:
+        return msgspec.json.decode(text, type=Declared)
+    except msgspec.MsgspecError:  # a newer version of the core wrote it
+        log.warning("what plugin %r declared cannot be read; while away it is not recognised", plugin)
+        return Declared()
