@@ -295,7 +295,10 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     _check(settings, polling)
     host = load(settings, core_plugin, plugins)
     name = f"astral-{secrets.token_hex(4)}"
-    database = open_database(settings.database.url.get_secret_value(), settings.database.pool_size, name=name)
+    database = open_database(
+        settings.database.url.get_secret_value(), settings.database.pool_size, name=name,
+        plugin_connections=settings.database.plugin_connections,
+    )  # fmt: skip
     metrics = Metrics()
     store = Store(database, settings.bot_id, settings.inbox.max_pending, committed=_committed(metrics))
     telemetry = Telemetry(metrics, _telemetry_subscribers(host))

@@ -7,7 +7,7 @@ PostgreSQL: READ COMMITTED, as the driver begins it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, event
@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import CompoundSelect, Select
 from sqlalchemy.util import await_only
 
+from astral_core.db.bulkhead import Bulkhead, Permit
 from astral_core.db.lock import WriteLock
 from astral_core.errors import ConfigError
 
@@ -48,6 +49,15 @@ class Database:
     engine: AsyncEngine
     lock: WriteLock | None
     name: str = "astral"
+    plugin_connections: int = 16
+    _bulkheads: dict[str, Bulkhead] = field(default_factory=dict)
+
+    def permit(self, plugin: str) -> Permit:
+        """A place among the connections that `plugin` may hold."""
+        bulkhead = self._bulkheads.get(plugin)
+        if bulkhead is None:
+            bulkhead = self._bulkheads[plugin] = Bulkhead(plugin, self.plugin_connections)
+        return Permit(bulkhead)
 
     @property
     def is_sqlite(self) -> bool:
@@ -59,14 +69,17 @@ class Database:
         await self.engine.dispose()
 
 
-def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Database:
+def open_database(
+    url: str, pool_size: int = 16, *, name: str = "astral", plugin_connections: int | None = None
+) -> Database:
     """Make the engine for `url`; ConfigError where the URL names neither SQLite nor PostgreSQL.
 
-    `name` is what PostgreSQL calls its connections (application_name).
+    `name` is what PostgreSQL calls its connections (application_name). A plugin holds at most `plugin_connections`
+    of the `pool_size` at a time, three quarters of them unless told.
     """
-    parsed = _parse(url)
+    parsed, share = _parse(url), plugin_connections or max(1, pool_size * 3 // 4)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(parsed, pool_size)
+        return _sqlite(parsed, pool_size, share)
     engine = create_async_engine(
         parsed,
         pool_size=pool_size,
@@ -88,7 +101,7 @@ def open_database(url: str, pool_size: int = 16, *, name: str = "astral") -> Dat
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
     event.listen(engine.sync_engine, "checkin", _forget)
-    return Database(engine, None, name)
+    return Database(engine, None, name, share)
 
 
 def driver_of(connection: AsyncConnection) -> Any:
@@ -121,7 +134,7 @@ def _connect(dialect: Any, record: ConnectionPoolEntry, arguments: Any, paramete
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "database.url is not a database URL. Fix: use sqlite+aiosqlite:///astral.db or "
             "postgresql+asyncpg://user:password@host/name."
@@ -135,7 +148,7 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _sqlite(url: URL, pool_size: int) -> Database:
+def _sqlite(url: URL, pool_size: int, share: int) -> Database:
     if not url.database or url.database == ":memory:":
         raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
     engine = create_async_engine(
@@ -169,7 +182,7 @@ def _sqlite(url: URL, pool_size: int) -> Database:
     event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
     event.listen(engine.sync_engine, "before_cursor_execute", first_write)
     event.listen(engine.sync_engine, "checkin", done)
-    return Database(engine, lock)
+    return Database(engine, lock, plugin_connections=share)
 
 
 def _sqlite_pragmas(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:

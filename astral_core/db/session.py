@@ -28,6 +28,17 @@ class _MarkedSession(SyncSession):
                 "work inside the handler, or put it into a step with ctx.defer."
             ) from error
 
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        """The engine; asked for before each connection is taken, and so the place to wait for one's turn."""
+        self.info["permit"].take()
+        return super().get_bind(*args, **kwargs)
+
+
+@event.listens_for(_MarkedSession, "after_transaction_end")
+def _after_end(session: SyncSession, transaction: SessionTransaction) -> None:
+    if transaction.parent is None:  # the connection went back to the pool
+        session.info["permit"].release()
+
 
 @event.listens_for(_MarkedSession, "after_begin")
 def _after_begin(session: SyncSession, transaction: Any, connection: Connection) -> None:
@@ -46,8 +57,15 @@ class Session(AsyncSession):
     def __init__(self, database: Database, owner: str) -> None:
         self.mark = WriteMark()
         self.owner = owner
-        info = {"mark": self.mark, "owner": owner}
+        info = {"mark": self.mark, "owner": owner, "permit": database.permit(owner)}
         super().__init__(database.engine, expire_on_commit=False, close_resets_only=False, info=info)
+
+    async def close(self) -> None:
+        """Roll back what was not committed, and give the connection back."""
+        try:
+            await super().close()
+        finally:
+            self.info["permit"].release()
 
     @property
     def wrote(self) -> bool:

@@ -1,0 +1,96 @@
+"""The bulkhead: one plugin cannot take all database connections from the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from astral_core.db import bulkhead
+from astral_core.db.engine import Database, may_pass, open_database
+from astral_core.db.session import Session
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Four connections, two of them for each plugin."""
+    opened = open_database(database_url, pool_size=4, plugin_connections=2)
+    yield opened
+    await opened.dispose()
+
+
+async def reads(session: Session) -> int:
+    """Hold a connection."""
+    return int((await session.execute(text("SELECT 1"))).scalar_one())
+
+
+async def test_one_more_waits_while_the_others_get_theirs(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The third handler of a plugin that may hold two waits for its turn; another plugin's does not."""
+    first, second, third = (Session(database, "weather") for _ in range(3))
+    other = Session(database, "natal")
+    if database.is_sqlite:  # text() counts as a write there, of which there is one at a time
+        await first.connection()
+        await second.connection()
+        waits = asyncio.create_task(third.connection())
+    else:
+        await reads(first)
+        await reads(second)
+        waits = asyncio.create_task(reads(third))
+    await asyncio.sleep(0.05)
+    assert not waits.done()
+    await other.connection()
+    assert "plugin 'weather' holds all of its 2 database connections" in caplog.text
+    await first.close()
+    await waits
+    for session in (second, third, other):
+        await session.close()
+    assert [database.permit(name)._bulkhead.held for name in ("weather", "natal")] == [0, 0]
+
+
+async def test_the_end_of_a_transaction_gives_the_place_back(database: Database) -> None:
+    """A handler that rolled back, to compute something for long, holds nobody up."""
+    sessions = [Session(database, "weather") for _ in range(5)]
+    for session in sessions:
+        await session.connection()
+        await session.rollback()
+    for session in sessions:
+        await session.close()
+
+
+async def test_who_waits_for_too_long_is_told_which_plugin_it_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It counts as a condition that may pass: the handler is tried again."""
+    monkeypatch.setattr(bulkhead, "PATIENCE", 0.05)
+    held = [Session(database, "weather") for _ in range(2)]
+    for session in held:
+        await session.connection()
+    late = Session(database, "weather")
+    with pytest.raises(PoolTimeout, match="'weather' holds all of its 2") as caught:
+        await late.connection()
+    assert may_pass(caught.value)
+    for session in (*held, late):
+        await session.close()
+    assert database.permit("weather")._bulkhead.held == 0
+
+
+async def test_who_gives_up_in_line_takes_no_place_with_it(database: Database) -> None:
+    """A cancelled handler leaves the line; the next one gets its turn."""
+    held = [Session(database, "weather") for _ in range(2)]
+    for session in held:
+        await session.connection()
+    gone, stays = Session(database, "weather"), Session(database, "weather")
+    leaves, waits = asyncio.create_task(gone.connection()), asyncio.create_task(stays.connection())
+    await asyncio.sleep(0.02)
+    leaves.cancel()
+    await asyncio.gather(leaves, return_exceptions=True)
+    await held[0].close()
+    await asyncio.wait_for(waits, 5)
+    for session in (*held, gone, stays):
+        await session.close()
+    assert database.permit("weather")._bulkhead.held == 0
