@@ -8,22 +8,29 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Sequence
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretBytes, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from astral_core.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
+PREFIX = "ASTRAL_"
+# Read elsewhere: by `config_file`, by failpoint.py, and by tests.
+_NO_SETTINGS = ("ASTRAL_CONFIG", "ASTRAL_FAILPOINT", "ASTRAL_CHROMIUM", "ASTRAL_SCREENSHOT")
+_TESTS = "ASTRAL_TEST_"
+_WHERE = "astral.toml or ASTRAL_... in the environment"
 
 
 class Section(BaseModel):
@@ -67,6 +74,9 @@ class Database(Section):
     )
     pool_size: int = Field(
         default=16, ge=2, description="connections for handlers; on PostgreSQL the inbox takes up to 7 more"
+    )
+    plugin_connections: int | None = Field(
+        default=None, ge=1, description="connections that one plugin may hold; three quarters of pool_size"
     )
     auto_migrate: bool = Field(default=True, description="upgrade the schema at start")
 
@@ -120,9 +130,9 @@ class Settings(BaseSettings):
     """All settings of one process. Build it with `load_settings`."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ASTRAL_",
+        env_prefix=PREFIX,
         env_nested_delimiter="__",
-        extra="ignore",
+        extra="forbid",
         hide_input_in_errors=True,
         frozen=True,
     )
@@ -182,10 +192,26 @@ def config_file() -> Path:
 
 def load_settings(**overrides: Any) -> Settings:
     """Read all sources; raise ConfigError with every problem at once, without any value."""
+    settings, problems = try_settings(**overrides)
+    if settings is None:
+        raise ConfigError(f"settings are wrong ({_WHERE}): {'; '.join(problems)}")
+    return settings
+
+
+def try_settings(**overrides: Any) -> tuple[Settings | None, list[str]]:
+    """The settings, or None and one sentence for each problem, without any value."""
     try:
-        return Settings(**overrides)
+        return Settings(**overrides), []
     except ValidationError as error:
-        raise ConfigError(_explain(error, "astral.toml or ASTRAL_... in the environment")) from None
+        return None, _problems(error, Settings)
+    except SettingsError as error:
+        return None, [f"{error}; in the environment a list or a table is JSON"]
+    except UnicodeDecodeError:
+        return None, [f"{config_file().name}: not UTF-8"]
+    except tomllib.TOMLDecodeError as error:
+        return None, [f"{config_file().name}: not TOML: {error}"]
+    except OSError as error:
+        return None, [f"{config_file().name}: cannot be read ({error.strerror})"]
 
 
 def plugin_settings(settings: Settings, plugin: str, model: type[M]) -> M:
@@ -200,12 +226,81 @@ def plugin_settings(settings: Settings, plugin: str, model: type[M]) -> M:
         raise ConfigError(_explain(error, f"[plugins.{plugin}] or ASTRAL_PLUGINS__{plugin.upper()}__...")) from None
 
 
+def is_secret(annotation: Any) -> bool:
+    """Whether a setting of this type is, or holds, a secret."""
+    kind = get_origin(annotation) or annotation
+    if isinstance(kind, type) and issubclass(kind, (SecretStr, SecretBytes, Secret)):
+        return True
+    return any(is_secret(part) for part in get_args(annotation))
+
+
+def secret_values(value: object) -> list[str]:
+    """Every secret in a settings model, however deep, so that what is printed can be cleared of them."""
+    if isinstance(value, SecretStr):
+        return [value.get_secret_value()]
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple, set)) else ()
+    return [secret for item in items for secret in secret_values(item)]
+
+
+def unknown_variables(environ: Iterable[str]) -> list[tuple[str, str | None]]:
+    """The names among `environ` that look like settings and that nothing reads, each with the nearest known one.
+
+    A wrong key inside a section that exists is not among them: `load_settings` refuses it.
+    """
+    known, open_ended = list(_NO_SETTINGS), set[str]()
+    for name, item in Settings.model_fields.items():
+        known.append(f"{PREFIX}{name.upper()}")
+        keys = _keys(item.annotation)
+        known += [f"{PREFIX}{name.upper()}__{key.upper()}" for key in keys]
+        if keys or get_origin(item.annotation) is dict:
+            open_ended.add(f"{PREFIX}{name.upper()}")
+    found = []
+    for name in sorted(environ):
+        head, deeper, _ = name.upper().partition("__")
+        if not head.startswith(PREFIX) or head.startswith(_TESTS):
+            continue
+        if name.upper() not in known and not (deeper and head in open_ended):
+            found.append((name, nearest(name.upper(), known)))
+    return found
+
+
+def nearest(name: str, known: Sequence[str]) -> str | None:
+    """The one of `known` that `name` was most likely meant to be."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
 def _unknown_key(plugin: str, key: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else f" Known keys: {', '.join(known) or 'none'}."
-    return f"[plugins.{plugin}] has no setting {key!r}.{hint}"
+    return f"[plugins.{plugin}] has no setting {key!r}.{_hint(key, known)}"
+
+
+def _hint(key: str, known: Sequence[str]) -> str:
+    near = nearest(key, known)
+    return f" Did you mean {near!r}?" if near else f" Known keys: {', '.join(known) or 'none'}."
 
 
 def _explain(error: ValidationError, where: str) -> str:
-    lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
-    return f"settings are wrong ({where}): " + "; ".join(lines)
+    return f"settings are wrong ({where}): {'; '.join(_problems(error))}"
+
+
+def _problems(error: ValidationError, model: type[BaseModel] | None = None) -> list[str]:
+    """One sentence a problem; where `model` knows the place, an unknown key comes with the nearest known one."""
+    lines = []
+    for item in error.errors(include_input=False):
+        *parents, key = map(str, item["loc"]) if item["loc"] else ("",)
+        known = _keys_at(model, parents) if item["type"] == "extra_forbidden" else ()
+        said = f"there is no such setting.{_hint(key, known)}" if known else item["msg"]
+        lines.append(f"{'.'.join((*parents, key))}: {said}")
+    return lines
+
+
+def _keys_at(model: Any, path: Sequence[str]) -> tuple[str, ...]:
+    for name in path:
+        item = getattr(model, "model_fields", {}).get(name)
+        model = item.annotation if item else None
+    return _keys(model)
+
+
+def _keys(model: Any) -> tuple[str, ...]:
+    return tuple(getattr(model, "model_fields", ()))

@@ -7,17 +7,16 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import click
-from pydantic import BaseModel, SecretStr
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from astral_core.app import App, build
-from astral_core.config import Settings, load_settings
+from astral_core.config import Settings, load_settings, secret_values
 from astral_core.host.discover import discover, from_file
 from astral_core.observe.logs import configure_logging
 
@@ -30,19 +29,36 @@ YOUNG = 25_000  # new objects after which the garbage collector looks
 @click.option(
     "--plugin", "files", multiple=True, type=click.Path(path_type=Path), help="A plugin in one file; may be repeated."
 )
+@click.option("--reload", "reloading", is_flag=True, help="Start anew when a plugin's source file changes.")
+@click.option("--trace-hooks", is_flag=True, help="Log every call of a hook, with its plugin, result and time.")
 @click.option("--verbose", is_flag=True, help="Log debugging details.")
-def run(polling: bool, files: tuple[Path, ...], verbose: bool) -> None:  # click passes flags so
+def run(  # click passes flags so
+    polling: bool, files: tuple[Path, ...], reloading: bool, trace_hooks: bool, verbose: bool
+) -> None:
     """Serve the bot."""
     settings = load_settings()
     level = logging.DEBUG if verbose else logging.INFO
     secrets = _secrets(settings)
     configure_logging(secrets, as_json=settings.log_json, level=level)
+    if trace_hooks:
+        logging.getLogger("astral.hooks").setLevel(logging.DEBUG)
     plugins = [*discover(settings.host), *(from_file(path) for path in files)]
+    if reloading:
+        from astral_core.cli.reload import run_reloading  # an author's tool
+
+        raise SystemExit(run_reloading(_again(polling, files, trace_hooks, verbose), plugins))
     app = build(settings, polling=polling, plugins=plugins)
     for model in app.host.plugin_settings.values():  # each plugin's own model tells which values are secret
-        secrets += _secret_values(model)
+        secrets += secret_values(model)
     configure_logging(secrets, as_json=settings.log_json, level=level)
     raise SystemExit(asyncio.run(serve(app)))
+
+
+def _again(polling: bool, files: Iterable[Path], trace_hooks: bool, verbose: bool) -> list[str]:
+    """The same command line without --reload."""
+    flags = {"--polling": polling, "--trace-hooks": trace_hooks, "--verbose": verbose}
+    chosen = [flag for flag, wanted in flags.items() if wanted]
+    return ["run", *chosen, *(part for path in files for part in ("--plugin", str(path)))]
 
 
 async def serve(app: App) -> int:
@@ -101,16 +117,6 @@ def _passwords(url: str) -> list[str]:
     """The password in a database URL, as it is and as the URL spells it."""
     try:
         password = make_url(url).password
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return [url]  # no URL at all: anything in it may be secret
     return [password, quote(password), quote_plus(password)] if password else []
-
-
-def _secret_values(value: object) -> list[str]:
-    """Every secret in a settings model, however deep."""
-    if isinstance(value, SecretStr):
-        return [value.get_secret_value()]
-    if isinstance(value, BaseModel):
-        value = dict(value)
-    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple, set)) else ()
-    return [secret for item in items for secret in _secret_values(item)]

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from astral_core.cli.run import _secret_values, _secrets
-from astral_core.config import Settings
+from astral_core.cli.run import _secrets
+from astral_core.config import Settings, secret_values
 from astral_core.observe.logs import JsonFormatter, Redactor
 
 
@@ -45,7 +45,7 @@ def test_every_secret_of_a_plugins_settings_is_known() -> None:
     model = PluginSettings.model_validate(
         {"account": "one-1", "shops": [{"pin": "two-2"}], "by_country": {"ru": {"pin": "three-3"}}, "title": "Shop"}
     )
-    assert _secret_values(model) == ["one-1", "two-2", "three-3"]
+    assert secret_values(model) == ["one-1", "two-2", "three-3"]
 
 
 @pytest.mark.parametrize("secret", ['a"quoted"secret', "a\\back\\slash", "two\nlines\tof it"])

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, Secret, SecretBytes, SecretStr
 
-from astral_core.config import Section, Settings, load_settings, plugin_settings
+from astral_core.config import (
+    Section,
+    Settings,
+    is_secret,
+    load_settings,
+    plugin_settings,
+    secret_values,
+    try_settings,
+    unknown_variables,
+)
 from astral_core.errors import ConfigError
 
 TOKEN = "123456:SECRET-token-of-the-bot"
@@ -94,8 +104,7 @@ def test_wrong_values_are_named_but_not_shown(
         load_settings()
     assert "astral.toml or ASTRAL_" in str(caught.value)
     assert "unter2" not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
 
 
 def test_all_mistakes_are_told_at_once(toml) -> None:
@@ -162,3 +171,89 @@ def test_settings_do_not_change_while_the_bot_runs() -> None:
     """They are frozen."""
     with pytest.raises(ValueError, match="frozen"):
         load_settings().web.port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[databse]\nurl = 'hunter2'\n", "databse: there is no such setting. Did you mean 'database'?"),
+        ("zzz = 'hunter2'\n", "zzz: there is no such setting. Known keys: telegram, database,"),
+        ("[web]\nprot = 'hunter2'\n", "web.prot: there is no such setting. Did you mean 'port'?"),
+    ],
+)
+def test_an_unknown_key_of_the_core_is_refused_with_the_nearest_one(toml, text: str, said: str) -> None:
+    """At the top of astral.toml and in its sections: a misspelt section would else be silently ignored."""
+    toml(text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_read_is_one_problem_without_its_content(toml, tmp_path: Path) -> None:
+    """Broken TOML, with its line, and bytes that are no text."""
+    toml("language = hunter2\n")
+    settings, (problem,) = try_settings()
+    assert settings is None
+    assert problem.startswith("astral.toml: not TOML: ")
+    assert "line 1" in problem
+    assert "hunter2" not in problem
+    (tmp_path / "astral.toml").write_bytes(b"language = '\xff'\n")
+    assert try_settings() == (None, ["astral.toml: not UTF-8"])
+
+
+def test_a_section_in_the_environment_that_is_no_json_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the section's name, and without the value."""
+    monkeypatch.setenv("ASTRAL_HOST", "hunter2")
+    with pytest.raises(ConfigError, match=r'"host".* JSON') as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+
+
+def test_variables_that_nothing_reads_are_found_with_the_nearest_name() -> None:
+    """Whatever is read is not among them: settings in any case, plugins' sections, and what tests set."""
+    read = [
+        "ASTRAL_CONFIG", "ASTRAL_FAILPOINT", "ASTRAL_TEST_POSTGRES", "ASTRAL_CHROMIUM", "ASTRAL_SCREENSHOT",
+        "ASTRAL_WEB", "ASTRAL_WEB__PORT", "astral_web__port", "ASTRAL_ADMINS", "ASTRAL_PLUGINS__NATAL__KEY__DEEP",
+        "ASTRAL_COMMANDS__X", "PATH", "ASTRAL",
+    ]  # fmt: skip
+    assert unknown_variables(read) == []
+    assert unknown_variables(["ASTRAL_WEB_PORT", "ASTRAL_DATABSE__URL", "ASTRAL_ADMINS__1", "ASTRAL_QQQQQQQQQQ"]) == [
+        ("ASTRAL_ADMINS__1", "ASTRAL_ADMINS"),
+        ("ASTRAL_DATABSE__URL", "ASTRAL_DATABASE__URL"),
+        ("ASTRAL_QQQQQQQQQQ", None),
+        ("ASTRAL_WEB_PORT", "ASTRAL_WEB__PORT"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "secret"),
+    [
+        (SecretStr, True),
+        (SecretStr | None, True),
+        (list[SecretBytes], True),
+        (Secret[int], True),
+        (dict[str, Annotated[SecretStr, "x"]], True),
+        (str, False),
+        (list[str] | None, False),
+        (Any, False),
+    ],
+)
+def test_a_type_tells_whether_a_setting_is_secret(annotation: Any, secret: bool) -> None:
+    """Also where the secret is one of several, or of none."""
+    assert is_secret(annotation) is secret
+
+
+def test_every_secret_of_a_model_is_found() -> None:
+    """However deep it lies."""
+
+    class Shop(BaseModel):
+        pin: SecretStr
+
+    class Shops(BaseModel):
+        first: Shop
+        others: dict[str, list[Shop]]
+        name: str = "open"
+
+    model = Shops.model_validate({"first": {"pin": "one"}, "others": {"ru": [{"pin": "two"}]}})
+    assert secret_values(model) == ["one", "two"]

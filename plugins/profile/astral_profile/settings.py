@@ -10,5 +10,6 @@ class ProfileSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    draft_days: int = Field(default=30, ge=1, le=3650)
-    """After so many days without an answer an unfinished questionnaire is deleted."""
+    draft_days: int = Field(
+        default=30, ge=1, le=3650, description="days without an answer after which a questionnaire is deleted"
+    )
