@@ -74,8 +74,12 @@ class Host:
         return None
 
 
-def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None = None) -> Host:
+def load(
+    settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None = None, *, judge: bool = True
+) -> Host:
     """Load the `core`'s own plugin module and all others; broken ones are set aside or stop the start.
+
+    Without `judge` nothing stops it and nothing is logged: for whoever only wants to see what there is.
 
     Raises PluginLoadError where a required plugin cannot take part, and where any cannot and `host.on_error` is
     "stop"; then also ConflictError, with all that clashes.
@@ -90,14 +94,15 @@ def load(settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None 
             _guard(plugin, phase, host)
         host.runner.renew()
         quarantine_dependents(host.plugins)
-    host.registry = _settled(host)
-    enforce_policy(host)
-    warn_of_strangers(settings, host.plugins)
-    warn_of_renames(settings, host.plugins)
+    host.registry = _settled(host, stop=judge and settings.host.on_error == "stop")
+    if judge:
+        enforce_policy(host)
+        warn_of_strangers(settings, host.plugins)
+        warn_of_renames(settings, host.plugins)
     return host
 
 
-def _settled(host: Host) -> Registry:
+def _settled(host: Host, *, stop: bool) -> Registry:
     """The registry of all that can live together. Whoever clashes with another is set aside, or stops the start."""
     while True:
         try:
@@ -105,7 +110,7 @@ def _settled(host: Host) -> Registry:
                 host.alive, host.settings.commands, host.settings.web.webhooks, host.settings.host.required
             )
         except ConflictError as conflict:
-            if host.settings.host.on_error == "stop":
+            if stop:
                 raise
             for plugin in host.alive:
                 if plugin.id in conflict.losers:

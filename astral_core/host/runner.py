@@ -42,9 +42,14 @@ def colour(function: Callable[..., Any]) -> str:
     return "async" if inspect.iscoroutinefunction(target) else "sync"
 
 
+def is_hookspec(value: object) -> bool:
+    """Whether this is the specification of a hook."""
+    return _mark(value, SPEC_MARK) is not None
+
+
 def has_hookspecs(module: ModuleType) -> bool:
     """Whether the module brings hooks of its own for other plugins."""
-    return any(isinstance(_mark(value, SPEC_MARK), dict) for value in vars(module).values())
+    return any(is_hookspec(value) for value in vars(module).values())
 
 
 def check_plugin(manager: pluggy.PluginManager, name: str, module: ModuleType) -> None:

@@ -168,3 +168,29 @@ async def test_a_second_signal_ends_at_once(
     assert bot.process is not None
     assert bot.process.returncode is None
     assert await bot.stop() == 1
+
+
+async def test_reload_starts_anew_when_a_source_file_changes(
+    telegram: TelegramEmulator, bot: BotProcess, tmp_path: Path, until: Until
+) -> None:
+    """The new text is said without a hand on the bot; a broken file is waited out; one signal ends both processes."""
+    bot.arguments = (*bot.arguments, "--reload")
+    await bot.start()
+    anna = telegram.user("Anna")
+    await anna.send("/say one")
+    await anna.wait_for("said one")
+    plugin = tmp_path / "site" / "astral_weather" / "plugin.py"
+    plugin.write_text("def (", encoding="utf-8")
+    await until(lambda: "SyntaxError" in bot.text(), 30)
+    plugin.write_text(PLUGIN.replace('"said "', '"now I say "'), encoding="utf-8")
+    await anna.send("/say two")
+    await anna.wait_for("now I say two", timeout=30)
+    assert await bot.stop() == 0
+
+
+async def test_hooks_are_traced_where_somebody_asks(telegram: TelegramEmulator, bot: BotProcess) -> None:
+    """Each call with its plugin, what came back and how long it took."""
+    bot.arguments = (*bot.arguments, "--trace-hooks")
+    await bot.start()
+    assert "astral.hooks  astral_routes of weather: Routes of 4 in " in bot.text()
+    assert await bot.stop() == 0
