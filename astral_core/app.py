@@ -304,7 +304,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
     telemetry = Telemetry(metrics, _telemetry_subscribers(host))
     services = Services(
         settings, database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
-        host.catalogs(), host.plugin_settings, telemetry.handled,
+        host.catalogs(), host.plugin_settings, telemetry.handled, registry_of_metrics=metrics.registry,
     )  # fmt: skip
     services.implementations = host.implementations
     people = People(database)

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import aiohttp
 import msgspec
+from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
 
 from astral_core.declare import Event, Handled, StepRoute
@@ -61,6 +62,18 @@ class PluginContext:
         """The form of a text that `n` demands in `language`; `{n}` is filled in."""
         catalog = self.services.catalogs[self.id].for_language(language)
         return fill(catalog.ngettext(singular, plural, n), {"n": n, **values})
+
+    def counter(self, name: str, text: str, *labels: str) -> Counter:
+        """A Prometheus counter `astral_<plugin>_<name>_total`; the same one at every call. Labels have few values."""
+        return self.services.metric(Counter, f"astral_{self.id}_{name}", text, labels)
+
+    def gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        """A Prometheus gauge `astral_<plugin>_<name>`; the same one at every call."""
+        return self.services.metric(Gauge, f"astral_{self.id}_{name}", text, labels)
+
+    def histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        """A Prometheus histogram `astral_<plugin>_<name>` of seconds or bytes; the same one at every call."""
+        return self.services.metric(Histogram, f"astral_{self.id}_{name}", text, labels)
 
     def url(self, path: str) -> str | None:
         """The public address of `path`; None where the bot has no public address."""

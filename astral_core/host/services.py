@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from astral_core.config import Settings
 from astral_core.db.engine import Database
 from astral_core.declare import Handled
+from astral_core.errors import DeclarationError
 from astral_core.host.registry import Registry
 from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
 from astral_core.inbox.store import Store
 
 if TYPE_CHECKING:
     from astral_core.cpu import Cpu
+
+M = TypeVar("M", Counter, Gauge, Histogram)
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Services:
     implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()
     waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
     traces: list[aiohttp.TraceConfig] = field(default_factory=list)
+    registry_of_metrics: CollectorRegistry = field(default_factory=CollectorRegistry)
+    _metrics: dict[str, Any] = field(default_factory=dict)
     _http: aiohttp.ClientSession | None = None
 
     @property
@@ -48,6 +54,17 @@ class Services:
             timeout = aiohttp.ClientTimeout(total=35, connect=5)
             self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False, trace_configs=self.traces)
         return self._http
+
+    def metric(self, kind: type[M], name: str, text: str, labels: tuple[str, ...]) -> M:
+        """A plugin's own metric, made at the first call. DeclarationError where it was made as another one."""
+        known = self._metrics.get(name)
+        if known is None:
+            known = self._metrics[name] = kind(name, text, labels, registry=self.registry_of_metrics)
+        if type(known) is not kind or known._labelnames != labels:  # noqa: SLF001  # there is no public accessor
+            plugin = name.split("_")[1]
+            raise DeclarationError(plugin, f"the metric {name!r} was made with another kind or other labels.")
+        made: M = known
+        return made
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
