@@ -12,6 +12,8 @@ from sqlalchemy import select
 from telegram import LabeledPrice
 
 from astral_core import Context, Event, Routes, Subscriber, Update, WebRoute, hookimpl
+from astral_core.db.drop import drop_tables
+from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, PARKED, core_inbox, core_plugins
 from astral_core.host.state import Plugin, State
 from astral_playground.telegram import TelegramEmulator
@@ -280,6 +282,29 @@ async def test_a_plugin_that_was_switched_off_is_not_excused(kit: Any, post: Pos
                "provider_payment_charge_id": "p1"}  # fmt: skip
     await post(bot, make_update("", user=anna.id, successful_payment=payment))
     await anna.wait_for("Your payment has arrived and is safe.")
+
+
+async def test_dropping_its_tables_gives_up_what_waited_for_it(
+    kit: Any, post: Post, make_update: MakeUpdate, astral: Astral
+) -> None:
+    """`astral db drop` means for good: the core forgets the plugin, and what was parked is a dead letter with why."""
+    bot = await kit()
+    anna = bot.user("Anna")
+    await anna.send("/shop")
+    await anna.wait_for("Shop")
+    await kit(broken=True)
+    payment = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
+               "provider_payment_charge_id": "p1"}  # fmt: skip
+    await post(bot, make_update("", user=anna.id, successful_payment=payment))
+    await anna.wait_for("Your payment has arrived and is safe.")
+    await bot.stop()
+    database = open_database(bot.database_url, 2)
+    await drop_tables(database, "shop")
+    await database.dispose()
+    listed = (await astral(bot, "inbox", "list", "--dead")).output
+    assert "the tables of plugin 'shop' were dropped" in listed
+    await kit(plugins=[])
+    assert "shop" not in await _remembered(bot)
 
 
 async def test_what_did_not_change_is_not_written_again(kit: Any) -> None:

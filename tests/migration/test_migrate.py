@@ -15,9 +15,9 @@ from sqlalchemy import inspect, text
 
 from astral_core.db import migrate
 from astral_core.db.engine import Database, open_database
-from astral_core.db.migrate import CORE, Chain, status, upgrade
+from astral_core.db.migrate import CORE, Chain, downgrade, revisions, status, upgrade, upgrade_each
 from astral_core.db.tables import metadata
-from astral_core.errors import MigrationError
+from astral_core.errors import DatabaseError, MigrationError
 
 FIRST = """
 import sqlalchemy as sa
@@ -68,15 +68,15 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Cha
     """`plugin(FIRST, BATCH)`: the chain of a plugin with these versions; called again, it is another release."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def make(*versions: str) -> Chain:
-        name = f"weather_migrations_{uuid4().hex}"
+    def make(*versions: str, plugin: str = "weather") -> Chain:
+        name = f"{plugin}_migrations_{uuid4().hex}"
         folder = tmp_path / name / "versions"
         folder.mkdir(parents=True)
         (tmp_path / name / "__init__.py").write_text("")
         for number, source in enumerate(versions):
             (folder / f"{number:04}_step.py").write_text(source)
         importlib.invalidate_caches()
-        return Chain("weather", name)
+        return Chain(plugin, name)
 
     return make
 
@@ -220,3 +220,119 @@ def test_two_heads_are_refused_with_alembics_words(plugin: Callable[..., Chain])
     """A chain that forks is a mistake of its author."""
     with pytest.raises(Exception, match="multiple heads"):
         plugin(FIRST, ANNOTATED, BRANCH).head()
+
+
+SKY = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "s1", None
+def upgrade():
+    op.create_table("sky_stars", sa.Column("id", sa.Integer, primary_key=True))
+def downgrade():
+    op.drop_table("sky_stars")
+"""
+NO_MODULE = 'import nowhere\nrevision, down_revision = "w2", "w1"\n'
+NO_CODE = """
+from alembic import op
+revision, down_revision = "w2", "w1"
+def upgrade():
+    op.execute("DELETE FROM weather_days")
+    {}["nothing"]
+"""
+
+
+@pytest.mark.parametrize("broken", [BROKEN, NO_CODE, "revision, down_revision = 'w9', 'w8'", NO_MODULE, "x ="])
+async def test_one_plugins_failure_stops_no_other(
+    database: Database, plugin: Callable[..., Chain], broken: str
+) -> None:
+    """Wrong SQL, wrong Python, a hole in the chain, a file that cannot be read: its reason is returned, nothing of
+    it is kept, and the core and the plugins before and after it are at their heads."""
+    await upgrade(database, [plugin(FIRST)])
+    failed = await upgrade_each(database, [CORE, plugin(FIRST, broken), plugin(SKY, plugin="sky")])
+    assert failed.keys() == {"weather"}
+    assert "plugin 'weather'" in str(failed["weather"])
+    assert await revisions(database) == {"core": CORE.head(), "sky": "s1", "weather": "w1"}
+    assert await scalars(database, "SELECT id FROM weather_days") == [1]
+    assert await upgrade_each(database, [CORE, plugin(FIRST, BATCH), plugin(SKY, plugin="sky")]) == {}
+
+
+async def test_a_broken_chain_is_told_by_the_status(database: Database, plugin: Callable[..., Chain]) -> None:
+    """What the database has is known, what the code wants is not, and so it is not up to date."""
+    await upgrade(database, [plugin(FIRST)])
+    gone = Chain("sky", "there_is_no_such_package")
+    weather, sky = await status(database, [plugin(FIRST, "x ="), gone])
+    assert (weather.current, weather.head, weather.up_to_date) == ("w1", None, False)
+    assert "cannot be read" in str(weather.problem)
+    assert "there_is_no_such_package" in str(sky.problem)
+
+
+async def test_the_cores_failure_is_raised(database: Database, plugin: Callable[..., Chain]) -> None:
+    """Nothing works without the core's tables: no plugin is tried."""
+    broken = plugin("revision, down_revision = 'c1', None\ndef upgrade():\n    raise KeyError", plugin="core")
+    with pytest.raises(MigrationError, match="plugin 'core'"):
+        await upgrade_each(database, [broken, plugin(SKY, plugin="sky")])
+    assert await revisions(database) == {}
+
+
+async def test_a_database_that_is_busy_is_no_plugins_fault(
+    database: Database, database_url: str, plugin: Callable[..., Chain]
+) -> None:
+    """A lock that somebody holds stops the upgrade as a whole: no plugin is blamed, nothing is kept."""
+    await upgrade(database, [plugin(FIRST)])
+    other = open_database(database_url)
+    try:
+        async with other.engine.connect() as holder:
+            if not database.is_sqlite:
+                await holder.execute(text("LOCK TABLE weather_days IN ACCESS EXCLUSIVE MODE"))
+            else:
+                await holder.execute(text("DELETE FROM weather_days"))
+            with pytest.raises(DatabaseError, match="the database failed during its migrations") as caught:
+                await upgrade_each(database, [plugin(FIRST, BROKEN)])
+            assert not isinstance(caught.value, MigrationError)
+            await holder.rollback()
+    finally:
+        await other.dispose()
+    assert await scalars(database, "SELECT id FROM weather_days") == [1]
+
+
+async def test_a_chain_goes_down_and_up_again(database: Database, plugin: Callable[..., Chain]) -> None:
+    """One step, or all the way; others are left alone; a step that cannot go back is refused and keeps all."""
+    sky = plugin(SKY, plugin="sky")
+    await upgrade(database, [CORE, sky])
+    await downgrade(database, sky, "base")
+    assert await revisions(database) == {"core": CORE.head(), "sky": None}
+    assert (await upgrade(database, [sky]))[0].current == "s1"
+    await upgrade(database, [plugin(FIRST)])
+    with pytest.raises(MigrationError, match="plugin 'weather': its migrations from 'w1' to 'base' failed"):
+        await downgrade(database, plugin(FIRST), "base")
+    assert await scalars(database, "SELECT name FROM weather_cities") == ["Omsk"]
+
+
+@pytest.mark.postgres
+async def test_the_lock_leaves_no_patience_behind(postgres_url: str) -> None:
+    """Who waits for the right to migrate waits for ever; what handlers then get from the pool does not."""
+    database = open_database(postgres_url, pool_size=2)
+    try:
+        before = [await scalars(database, f"SHOW {name}") for name in ("lock_timeout", "statement_timeout")]
+        await upgrade(database, [CORE])
+        async with database.engine.connect() as first, database.engine.connect() as second:
+            for connection in (first, second):
+                for name, value in zip(("lock_timeout", "statement_timeout"), before, strict=True):
+                    assert [(await connection.execute(text(f"SHOW {name}"))).scalar()] == value
+    finally:
+        await database.dispose()
+
+
+async def test_status_of_a_made_schema_does_not_wait_either(sqlite_url: str, plugin: Callable[..., Chain]) -> None:
+    """The start's look at the revisions takes no lock: a command that writes just now is in nobody's way."""
+    database = open_database(sqlite_url)
+    try:
+        chain = plugin(FIRST)
+        await upgrade(database, [chain])
+        async with database.engine.connect() as writer:
+            await writer.execute(text("DELETE FROM weather_days"))
+            async with asyncio.timeout(20):
+                assert (await status(database, [chain]))[0].up_to_date
+            await writer.rollback()
+    finally:
+        await database.dispose()

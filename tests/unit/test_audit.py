@@ -1,0 +1,365 @@
+"""The audit of a plugin: a good one has no findings, and each mistake is found by its own code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from astral_core.audit import audit_plugin
+from astral_core.cli.check import check
+from astral_core.finding import Finding
+
+Install = Callable[..., None]
+CORE = "astral-core>=0.1,<0.2"
+HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Language: ru\\n"\n'
+PLURALS = HEADER + '"Plural-Forms: nplurals=3; plural=(n%10==1 ? 0 : n%10<5 ? 1 : 2);\\n"\n'
+GOOD = """
+from pydantic import BaseModel, ConfigDict, Field
+from astral_core import Event, Job, Routes, WebRoute, hookimpl
+
+routes = Routes()
+
+class WeatherSettings(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    days: int = Field(default=3, description="how many days to look ahead")
+
+@routes.command("weather", description="The weather")
+async def weather(update, ctx):
+    ctx.reply(ctx.t("It is {degrees} in {city}", degrees=7, city="Omsk") + ctx.nt("{n} day", "{n} days", 3))
+
+@hookimpl
+def astral_config():
+    return WeatherSettings
+
+@hookimpl
+def astral_routes(ctx):
+    return routes
+"""
+RUSSIAN = (
+    PLURALS + '\nmsgid "The weather"\nmsgstr "Погода"\n'
+    '\nmsgid "It is {degrees} in {city}"\nmsgstr "В {city} {degrees}"\n'
+    '\nmsgid "{n} day"\nmsgid_plural "{n} days"\n'
+    'msgstr[0] "{n} день"\nmsgstr[1] "{n} дня"\nmsgstr[2] "{n} дней"\n'
+)
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """`install(source, ru=catalogue)`: an installed distribution with one plugin; keywords change its metadata."""
+    before = set(sys.modules)
+
+    def make(
+        source: str, *, ru: str | None = None, plugin: str = "weather", requires: tuple[str, ...] = (CORE,),
+        typed: bool = True, dist: str | None = None,
+    ) -> None:  # fmt: skip
+        name = dist or f"astral-{plugin}"
+        site = tmp_path / f"site-{name}"
+        info = site / f"{name.replace('-', '_')}-1.0.dist-info"
+        info.mkdir(parents=True)
+        lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requires)]
+        (info / "METADATA").write_text("\n".join([*lines, ""]), encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{plugin} = astral_{plugin}.plugin\n", "utf-8")
+        package = site / f"astral_{plugin}"
+        (package / "locales").mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "plugin.py").write_text(source, encoding="utf-8")
+        if typed:
+            (package / "py.typed").touch()
+        if ru is not None:
+            (package / "locales" / "ru.po").write_text(ru, encoding="utf-8")
+        monkeypatch.syspath_prepend(str(site))
+
+    yield make
+    for module in set(sys.modules) - before:
+        if module.startswith(("astral_weather", "astral_sky")):
+            del sys.modules[module]
+
+
+def only(findings: list[Finding]) -> Finding:
+    """The one finding that there is."""
+    assert len(findings) == 1, [str(finding) for finding in findings]
+    return findings[0]
+
+
+def test_a_good_plugin_has_no_findings(install: Install) -> None:
+    """Settings, a command, texts with plural forms: everything by the rules is silence."""
+    install(GOOD, ru=RUSSIAN)
+    assert audit_plugin("weather") == []
+
+
+def test_a_plugin_that_is_not_installed_is_told_with_the_nearest_name(install: Install) -> None:
+    """The finding names the entry-point group and what it may have been called."""
+    install(GOOD, ru=RUSSIAN)
+    found = only(audit_plugin("wether"))
+    assert found.code == "plugin.missing"
+    assert "Did you mean 'weather'?" in found.fix
+
+
+def test_two_distributions_with_one_id(install: Install) -> None:
+    """Both are named, and neither is imported."""
+    install("raise SystemExit", dist="first-weather")
+    install("raise SystemExit", dist="second-weather")
+    found = only(audit_plugin("weather"))
+    assert found.code == "plugin.discovery"
+    assert "first-weather 1.0" in found.cause
+    assert "second-weather 1.0" in found.cause
+
+
+@pytest.mark.parametrize(
+    ("requires", "cause"),
+    [
+        ((), "does not require astral-core"),
+        (("astral-core>=0.1",), "has no upper bound"),
+        (("Astral_Core<0.2",), "has no lower bound"),
+        (("astral-core",), "has no lower bound"),
+    ],
+)
+def test_the_range_of_core_versions_has_two_ends(install: Install, requires: tuple[str, ...], cause: str) -> None:
+    """Without it an incompatible core would be found out by a crash."""
+    install("", requires=requires)
+    found = only(audit_plugin("weather"))
+    assert (found.code, found.where) == ("package.core", "astral-weather")
+    assert cause in found.cause
+
+
+def test_a_plugin_for_another_core_is_not_imported(install: Install) -> None:
+    """The finding says what it wants and what is here."""
+    install("raise SystemExit", requires=("astral-core>=98,<99",))
+    found = only(audit_plugin("weather"))
+    assert found.code == "plugin.compatibility"
+    assert "astral-core<99,>=98" in found.cause
+
+
+def test_a_package_without_py_typed(install: Install) -> None:
+    """Its annotations would be invisible; it works nevertheless."""
+    install("", typed=False)
+    found = only(audit_plugin("weather"))
+    assert (found.code, found.fatal) == ("package.typed", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("raise RuntimeError('no key')", "RuntimeError: no key"),
+        ("import os\nos.environ['WEATHER_KEY']", "KeyError: 'WEATHER_KEY'"),
+        ("open('weather.ini')", "FileNotFoundError"),
+        ("import sys\nsys.exit(3)", "SystemExit: 3"),
+        ("import os\nos._exit(7)", "ended the process with code 7"),
+        ("x =", "SyntaxError"),
+    ],
+)
+def test_an_import_that_needs_something_is_found(
+    install: Install, monkeypatch: pytest.MonkeyPatch, source: str, cause: str
+) -> None:
+    """It runs in a process with an empty environment and folder, whatever is set here, and cannot end this one."""
+    monkeypatch.setenv("WEATHER_KEY", "here")
+    install(source)
+    found = only(audit_plugin("weather"))
+    assert (found.code, found.where) == ("import.failed", "astral_weather.plugin")
+    assert cause in found.cause
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [
+        ("import socket\nsocket.create_connection(('127.0.0.1', 1))", "import.network"),
+        ("import socket\ntry:\n    socket.getaddrinfo('localhost', 1)\nexcept OSError:\n    pass", "import.network"),
+        ("import sqlite3\nsqlite3.connect(':memory:')", "import.database"),
+    ],
+)
+def test_an_import_that_reaches_out_is_stopped_and_told(install: Install, source: str, code: str) -> None:
+    """Network and database at import are found also where the plugin swallows the refusal."""
+    install(source)
+    found = only(audit_plugin("weather"))
+    assert (found.code, found.fatal) == (code, True)
+    assert "astral_lifespan" in found.fix
+
+
+def test_an_import_that_prints(install: Install) -> None:
+    """It would spoil the output of commands with --json."""
+    install("print('weather is here')")
+    found = only(audit_plugin("weather"))
+    assert (found.code, found.fatal) == ("import.prints", False)
+    assert "weather is here" in found.cause
+
+
+HOOK = "from astral_core import hookimpl\n@hookimpl\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "cause"),
+    [
+        ("def astral_rotes(ctx):\n    return []", "there is no hook 'astral_rotes'"),
+        ("async def astral_routes(ctx):\n    return []", "astral_routes is async, the hook is sync"),
+        ("def astral_routes(context):\n    return []", "context"),
+    ],
+)
+def test_hooks_have_their_names_colours_and_arguments(install: Install, source: str, cause: str) -> None:
+    """A misspelt or miscoloured hook would never be called."""
+    install(HOOK + source)
+    found = only(audit_plugin("weather"))
+    assert found.code == "hooks.wrong"
+    assert cause in found.cause
+
+
+MODEL = """
+from pydantic import BaseModel, ConfigDict, Field
+from astral_core import hookimpl
+class WeatherSettings(BaseModel):
+    model_config = ConfigDict(extra="{extra}")
+    {field}
+@hookimpl
+def astral_config():
+    return {returned}
+"""
+
+
+@pytest.mark.parametrize(
+    ("extra", "field", "returned", "code"),
+    [
+        ("ignore", 'days: int = Field(3, description="days")', "WeatherSettings", "settings.extra"),
+        ("forbid", "days: int = 3", "WeatherSettings", "settings.description"),
+        ("forbid", 'key: str = Field(description="the key")', "WeatherSettings", "settings.unset"),
+        ("forbid", 'days: int = Field(3, description="days")', "42", "settings.wrong"),
+    ],
+)
+def test_settings_refuse_and_explain(install: Install, extra: str, field: str, returned: str, code: str) -> None:
+    """Unknown keys, keys without a word, keys that must be set before anything can be checked, no model at all."""
+    install(MODEL.format(extra=extra, field=field, returned=returned))
+    found = only(audit_plugin("weather"))
+    assert found.code == code
+    assert found.fatal == (code == "settings.wrong")
+
+
+def test_a_setting_without_a_default_is_no_finding_once_it_is_set(
+    install: Install, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it is set to is read as the bot reads it, and the rest is checked."""
+    install(MODEL.format(extra="forbid", field='key: str = Field(description="the key")', returned="WeatherSettings"))
+    assert "ASTRAL_PLUGINS__WEATHER__KEY" in only(audit_plugin("weather")).fix
+    monkeypatch.setenv("ASTRAL_PLUGINS__WEATHER__KEY", "abc")
+    assert audit_plugin("weather") == []
+
+
+TABLES = """
+from sqlalchemy import BigInteger, Column, ForeignKey, Table
+from astral_core import Event, Job, Routes, Schema, core_users, hookimpl, plugin_metadata
+class Sunny(Event):
+    name = "sun.out"
+async def run(ctx):
+    pass
+metadata = plugin_metadata("weather")
+def table(name):
+    Table(name, metadata, Column("user_id", BigInteger, ForeignKey(core_users.c.id), primary_key=True))
+    return Schema(metadata, "astral_weather.migrations")
+@hookimpl
+"""
+
+
+@pytest.mark.parametrize(
+    ("hook", "cause"),
+    [
+        ("def astral_schema():\n    return table('climate')", "table 'climate' must be called weather or weather_"),
+        ("def astral_schema():\n    return table('weather_users')", "its tables refer to users"),
+        ("def astral_events(ctx):\n    return [Sunny]", "event 'sun.out' must be called weather."),
+        ("def astral_jobs(ctx):\n    return [Job('daily', 60, run)]", "job 'daily' must be called weather."),
+        ("def astral_routes(ctx):\n    return [42]", "42, which is no declaration"),
+    ],
+)
+def test_declarations_keep_the_rules(install: Install, hook: str, cause: str) -> None:
+    """Names of tables, events and jobs; the hooks that people's data demand; things that are no declarations."""
+    install(TABLES + hook)
+    found = only(audit_plugin("weather"))
+    assert found.code == "declarations.wrong"
+    assert cause in found.cause
+
+
+def test_a_command_of_the_core_is_a_conflict(install: Install) -> None:
+    """It would clash in every bot. The finding names both sides."""
+    install(GOOD.replace('"weather", description="The weather"', '"start"'))
+    found = only(audit_plugin("weather"))
+    assert found.code == "declarations.conflict"
+    assert "'core'" in found.cause
+
+
+def test_a_broken_dependency_is_named(install: Install) -> None:
+    """The plugin cannot be checked without what it needs."""
+    install("", requires=(CORE, "astral-sky"))
+    install("raise RuntimeError('no stars')", plugin="sky")
+    found = only(audit_plugin("weather"))
+    assert found.code == "plugin.dependencies"
+    assert "no stars" in found.cause
+
+
+def test_an_absolute_path_is_the_owners_business(install: Install) -> None:
+    """A webhook that these settings do not allow is no mistake of the plugin."""
+    install(
+        "from astral_core import Webhook, hookimpl\nasync def take(request, ctx):\n    pass\n"
+        "@hookimpl\ndef astral_web(ctx):\n    return [Webhook('/webhook/weather', take)]\n"
+    )
+    assert audit_plugin("weather") == []
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "code", "cause"),
+    [
+        ('msgstr "В {city} {degrees}"', 'msgstr ""', "texts.missing", "empty translation"),
+        ('\nmsgid "The weather"\nmsgstr "Погода"\n', "", "texts.missing", "description of /weather"),
+        ('msgid "It is {degrees} in {city}"', 'msgid "It was"', "texts.stale", "'It was', which no code says"),
+        ('msgstr "В {city} {degrees}"', 'msgstr "В {town} {degrees}"', "texts.placeholders", "{degrees}, {town}"),
+        ('msgstr[1] "{n} дня"', 'msgstr[1] "дня"', "texts.placeholders", "its translation nothing"),
+        ('msgstr[2] "{n} дней"', 'msgstr[2] ""', "texts.missing", "'{n} day' has an empty translation"),
+        ('\nmsgid "The weather"', '\n#, fuzzy\nmsgid "The weather"', "texts.fuzzy", "is fuzzy and not used"),
+        ('msgstr "Погода"', 'mgstr "Погода"', "texts.unreadable", "is no catalogue"),
+    ],
+)
+def test_catalogues_are_whole(install: Install, was: str, becomes: str, code: str, cause: str) -> None:
+    """Every text is there, checked, with all forms and the same placeholders, and nothing is left of old ones."""
+    assert was in RUSSIAN
+    install(GOOD, ru=RUSSIAN.replace(was, becomes))
+    found = {finding.code: finding for finding in audit_plugin("weather")}
+    assert cause in found[code].cause
+    assert found[code].where == "astral_weather/locales/ru.po"
+    assert found.keys() <= {code, "texts.missing"}  # what is called otherwise is missing too
+
+
+def test_texts_are_found_in_all_forms_of_a_call(install: Install) -> None:
+    """With the language first, in both arms of a condition, and never in another argument."""
+    source = (
+        "def N_(text):\n    return text\n"
+        "def say(ctx, plugin, cold, names):\n"
+        "    ctx.t('Cold' if cold else 'Warm')\n    plugin.t('ru', 'Outside')\n"
+        "    ctx.t(N_('Inside'), why='no text')\n"
+        "    plugin.nt('ru', '{n} cloud', '{n} clouds', 2)\n    ctx.t(names['other'])\n"
+    )
+    install(source, ru=PLURALS)
+    missing = sorted(finding.cause.split("'")[1] for finding in audit_plugin("weather"))
+    assert missing == ["Cold", "Inside", "Outside", "Warm", "{n} cloud"]
+
+
+def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_path: Path) -> None:
+    """Its place is told; the audit goes on."""
+    install("", typed=False)
+    (tmp_path / "site-astral-weather" / "astral_weather" / "old.py").write_text("x =\n", encoding="utf-8")
+    found = audit_plugin("weather")
+    assert [finding.code for finding in found] == ["package.typed", "package.syntax"]
+    assert found[1].where.endswith("old.py:1")
+
+
+def test_the_command_prints_findings_and_ends_with_1(install: Install) -> None:
+    """One line each for people, records for machines, 0 for a plugin without findings."""
+    install("print('hello')", typed=False)
+    text = CliRunner().invoke(check, ["weather"])
+    assert text.exit_code == 1
+    assert "warning: import.prints (astral_weather.plugin): " in text.output
+    assert "weather: 2 found" in text.output
+    records = json.loads(CliRunner().invoke(check, ["weather", "--json"]).stdout)
+    assert [record["code"] for record in records] == ["import.prints", "package.typed"]
+    install(GOOD, ru=RUSSIAN, plugin="sky")
+    assert json.loads(CliRunner().invoke(check, ["sky", "--json"]).stdout) == []
+    assert CliRunner().invoke(check, ["sky"]).exit_code == 0
