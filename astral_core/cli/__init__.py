@@ -23,10 +23,14 @@ _COMMANDS = {
         "routes",
         "Every command, button, question, step, job and web route, with its plugin.",
     ),
+    "hooks": ("astral_core.cli.plugins", "hooks", "Every hook, and who implements it."),
     "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),
     "outbox": ("astral_core.cli.inbox", "outbox", "Messages that wait or were refused."),
     "replicas": ("astral_core.cli.replicas", "replicas", "The processes that handle this bot's updates."),
+    "config": ("astral_core.cli.config", "config", "The settings of the core and of the plugins."),
+    "doctor": ("astral_core.cli.doctor", "doctor", "Look for what keeps the bot from working."),
     "db": ("astral_core.cli.database", "db", "The database's schema."),
+    "new": ("astral_core.cli.new", "new", "A new plugin or bot."),
 }
 
 

@@ -40,7 +40,8 @@ def list_(as_json: bool, dead: bool, limit: int) -> None:  # click passes flags 
     states = [DEAD] if dead else [PENDING, DEAD, PARKED]
     query = select(core_inbox).where(core_inbox.c.state.in_(states)).order_by(core_inbox.c.seq.desc()).limit(limit)
     records = [_inbox_record(row) for row in _rows(query)]
-    _print(records, as_json, "{seq:>8} {state:<8} {kind:<20} {error_id:<10} {error}", "nothing is pending, dead or parked")
+    form = "{seq:>8} {state:<8} {kind:<20} {error_id:<10} {error}"
+    _print(records, as_json, form, "nothing is pending, dead or parked")
 
 
 @inbox.command("show")
