@@ -5,20 +5,36 @@ Imports stand inside the fixtures: pytest loads this module in every run, also i
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
+    from astral_playground.testkit.bot import BotKit
+    from astral_playground.testkit.chat import Chat
     from astral_playground.testkit.postgres import PostgresServer
+    from astral_playground.testkit.schema import PostgresTemplates, SqliteTemplates
+    from astral_playground.testkit.selection import Selection
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The setting that names the plugins under test."""
+    parser.addini(
+        "astral_plugins", "plugins under test: ids of installed ones, or files like weather.py", "args", default=[]
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the markers that the fixtures set, for projects that run with --strict-markers."""
     config.addinivalue_line("markers", "postgres: needs a PostgreSQL server (found or brought by a wheel)")
+    config.addinivalue_line(
+        "markers",
+        "astral(plugins=[...], settings={...}, database='sqlite'): the bot of the fixtures `bot` and `chat`",
+    )
 
 
 def pytest_report_header() -> str:
@@ -35,8 +51,6 @@ def pytest_report_header() -> str:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The PostgreSQL of this test session; skips where there is none, fails where a forced one is missing."""
-    import os
-
     from astral_playground.testkit.postgres import FORCE, PostgresUnavailableError, find_source, postgres
 
     try:
@@ -84,3 +98,78 @@ def database_url(request: pytest.FixtureRequest) -> str:
     engine = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}[request.param]
     url: str = request.getfixturevalue(engine)
     return url
+
+
+@pytest.fixture(scope="session")
+def _astral_selection() -> Selection:
+    from astral_playground.testkit.selection import Selection
+
+    return Selection()
+
+
+@pytest.fixture(scope="session")
+def _sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplates:
+    from astral_playground.testkit.schema import SqliteTemplates
+
+    return SqliteTemplates(tmp_path_factory.mktemp("astral"))
+
+
+@pytest.fixture(scope="session")
+def _postgres_templates(postgres_server: PostgresServer) -> Iterator[PostgresTemplates]:
+    from astral_playground.testkit.schema import PostgresTemplates
+
+    templates = PostgresTemplates(postgres_server)
+    yield templates
+    templates.close()
+
+
+@pytest.fixture
+def _astral_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """Of a database that is yet to be made: as a copy of a template, which is faster than to fill an empty one."""
+    from uuid import uuid4
+
+    name = f"astral_test_{uuid4().hex[:12]}"
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
+def _astral_environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No bot of a test reads the settings of the machine that it runs on."""
+    from astral_playground.testkit.fixture import check_asyncio
+
+    check_asyncio(request.config)
+    for name in [name for name in os.environ if name.startswith("ASTRAL_")]:
+        if not name.startswith("ASTRAL_TEST_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ASTRAL_CONFIG", str(tmp_path / "astral.toml"))
+
+
+@pytest.fixture
+def astral_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What astral.toml would say, on top of the kit's own settings: the marker's `settings`. Override it at will."""
+    from astral_playground.testkit.fixture import wishes
+
+    return dict(wishes(request.node).get("settings", {}))
+
+
+@pytest.fixture
+async def bot(
+    request: pytest.FixtureRequest,
+    _astral_environment: None,
+    _astral_selection: Selection,
+    astral_settings: dict[str, Any],
+) -> AsyncIterator[BotKit]:
+    """A running bot with the plugin under test and those that it requires, on a database of its own."""
+    from astral_playground.testkit.fixture import database_of, running_bot, select
+
+    url = database_of(request)
+    templates = request.getfixturevalue("_sqlite_templates" if url.startswith("sqlite") else "_postgres_templates")
+    async with running_bot(url, templates, select(request, _astral_selection), astral_settings) as kit:
+        yield kit
+
+
+@pytest.fixture
+def chat(bot: BotKit) -> Chat:
+    """The private chat of one person, Anna, with `bot`."""
+    return bot.chat("Anna")

@@ -1,0 +1,79 @@
+"""What stands behind the fixtures `bot` and `chat`: a test's wishes, and the bot that fulfils them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from astral_core.errors import ConfigError
+from astral_core.host.state import Plugin
+from astral_playground.telegram.emulator import TelegramEmulator
+from astral_playground.testkit.bot import BotKit
+from astral_playground.testkit.clock import MovableClock
+from astral_playground.testkit.schema import Templates
+from astral_playground.testkit.selection import Selection, project_plugins
+
+WISHES = ("plugins", "settings", "database")
+ENGINES = {"sqlite": "sqlite_url", "postgresql": "_astral_postgres_url"}
+NEED_ASYNCIO = (
+    "the fixtures `bot` and `chat` are asynchronous, and pytest-asyncio {what}. "
+    'Fix: pip install pytest-asyncio, and set asyncio_mode = "auto" in pytest\'s settings.'
+)
+
+
+def check_asyncio(config: pytest.Config) -> None:
+    """Fail in words where nothing would run an asynchronous test."""
+    if not config.pluginmanager.hasplugin("asyncio"):
+        pytest.fail(NEED_ASYNCIO.format(what="is not there"), pytrace=False)
+    if (config.getoption("asyncio_mode", None) or config.getini("asyncio_mode")) != "auto":
+        pytest.fail(NEED_ASYNCIO.format(what="is not in auto mode"), pytrace=False)
+
+
+def wishes(node: pytest.Item) -> dict[str, Any]:
+    """The arguments of the markers `astral` of a test, its class and its module: the nearest one counts."""
+    found: dict[str, Any] = {}
+    for marker in node.iter_markers("astral"):
+        unknown = [name for name in marker.kwargs if name not in WISHES]
+        if marker.args or unknown:
+            raise ConfigError(
+                f"{node.nodeid}: @pytest.mark.astral takes {', '.join(WISHES)} by name, not "
+                f"{', '.join([*map(repr, marker.args), *unknown])}. Fix: e.g. @pytest.mark.astral(database='sqlite')."
+            )
+        found = {**marker.kwargs, **found}
+    return found
+
+
+def select(request: pytest.FixtureRequest, selection: Selection) -> list[Plugin]:
+    """The plugins of a test: those of its marker, of pytest's settings, or of its project."""
+    folder, root = request.path.parent, request.config.rootpath
+    choices = wishes(request.node).get("plugins") or request.config.getini("astral_plugins")
+    return selection.plugins(choices or project_plugins(folder), [folder, root])
+
+
+def database_of(request: pytest.FixtureRequest) -> str:
+    """The URL of the test's database: that of a fixture it asks for itself, else of the engine that it wishes."""
+    for name in ("database_url", "sqlite_url", "postgres_url"):
+        if name in request.fixturenames:
+            return str(request.getfixturevalue(name))
+    engine = wishes(request.node).get("database", "sqlite")
+    if engine not in ENGINES:
+        raise ConfigError(f"{request.node.nodeid}: no database {engine!r}. Fix: one of {', '.join(ENGINES)}.")
+    return str(request.getfixturevalue(ENGINES[engine]))
+
+
+@contextlib.asynccontextmanager
+async def running_bot(
+    database_url: str, templates: Templates, plugins: list[Plugin], settings: dict[str, Any]
+) -> AsyncIterator[BotKit]:
+    """A bot of these plugins alone, on a database that has their schema."""
+    async with TelegramEmulator(clock=MovableClock()) as telegram:
+        kit = BotKit(telegram, database_url, plugins, settings)
+        await templates.fill(kit)
+        await kit.start()
+        try:
+            yield kit
+        finally:
+            await kit.stop()

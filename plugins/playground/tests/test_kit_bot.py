@@ -1,0 +1,220 @@
+"""The kit's bot in trouble: Telegram fails, time passes, the process dies. The plugin under test is this file."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+
+from astral_core import Context, Handled, Job, PluginContext, Routes, TelemetrySubscriber, Update, hookimpl
+from astral_core.errors import ConfigError
+from astral_playground.testkit import settle
+from astral_playground.testkit.bot import BotKit
+from astral_playground.testkit.chat import Chat
+from astral_playground.testkit.clock import MovableClock
+
+pytestmark = pytest.mark.astral(plugins=[sys.modules[__name__]])
+routes = Routes()
+
+
+class Story:
+    """What the handlers of one test did."""
+
+    def __init__(self) -> None:
+        self.runs: list[str] = []
+        self.handled: list[str] = []
+        self.begun = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+
+@pytest.fixture(autouse=True)
+async def story() -> AsyncIterator[Story]:
+    """A new story a test; the handlers below write it."""
+    STORIES.append(Story())
+    yield STORIES[-1]
+    STORIES.clear()
+
+
+STORIES: list[Story] = []
+
+
+@routes.command("say")
+async def say(update: Update, ctx: Context) -> None:
+    """Answers."""
+    STORIES[-1].runs.append("say")
+    ctx.reply("said")
+
+
+@routes.command("slow")
+async def slow(update: Update, ctx: Context) -> None:
+    """Waits, the first time."""
+    told = STORIES[-1]
+    told.runs.append("slow")
+    told.begun.set()
+    if told.runs.count("slow") == 1:
+        await told.go_on.wait()
+    ctx.reply("slow said")
+
+
+@routes.step("later")
+async def later(ctx: Context, text: str) -> None:
+    """The second half of /write."""
+    STORIES[-1].runs.append("later")
+
+
+@routes.command("write")
+async def write(update: Update, ctx: Context) -> None:
+    """Writes a row and answers."""
+    STORIES[-1].runs.append("write")
+    await ctx.defer(later, text="from before")
+    ctx.reply("written")
+
+
+async def count(ctx: Context) -> None:
+    """A job."""
+    STORIES[-1].runs.append("count")
+
+
+async def heard(ctx: PluginContext, batch: list[Handled]) -> None:
+    """Telemetry."""
+    STORIES[-1].handled += [item.route for item in batch]
+
+
+@hookimpl
+def astral_routes() -> Routes:
+    """What this file declares."""
+    return routes
+
+
+@hookimpl
+def astral_jobs() -> Iterable[Job]:
+    """One job, that is due once a year."""
+    return [Job("kitbot.count", 31_536_000, count)]
+
+
+@hookimpl
+def astral_events() -> Iterable[TelemetrySubscriber]:
+    """One subscriber."""
+    return [TelemetrySubscriber(heard)]
+
+
+async def test_what_the_handler_deferred_is_done_too(chat: Chat, story: Story) -> None:
+    """send() returns after the steps that the handler left behind, and after telemetry was handed out."""
+    await chat.send("/write")
+    assert [run for run in story.runs if run != "count"] == ["write", "later"]
+    assert {"/write", "later"} <= set(story.handled)
+
+
+async def test_a_throttled_message_is_there_when_send_returns(bot: BotKit, chat: Chat) -> None:
+    """429 is waited out: the second try is in the list of calls."""
+    bot.telegram.fail("sendMessage", "429", retry_after=0)
+    await chat.send("/say")
+    assert chat.texts == ["said"]
+    assert [call.error_code for call in bot.calls("sendMessage", chat)] == [429, 0]
+
+
+async def test_a_server_error_and_a_lost_answer_are_tried_again(bot: BotKit, chat: Chat) -> None:
+    """500 sends once; a time-out after acceptance sends twice, because Telegram has no key to know it by."""
+    bot.telegram.fail("sendMessage", "500")
+    await chat.send("/say")
+    assert chat.texts == ["said"]
+    bot.telegram.fail("sendMessage", "timeout", delay=0.01)
+    await chat.send("/say")
+    assert chat.texts == ["said", "said", "said"]
+
+
+async def test_a_refused_message_does_not_stop_the_chat(bot: BotKit, chat: Chat) -> None:
+    """403 ends this message alone."""
+    bot.telegram.fail("sendMessage", "403")
+    await chat.send("/say")
+    assert chat.texts == []
+    await chat.send("/say")
+    assert chat.texts == ["said"]
+
+
+async def test_a_crash_in_a_handler_loses_nothing(database_url: str, bot: BotKit, chat: Chat, story: Story) -> None:
+    """The update was acknowledged before; after the restart it is handled anew and answered once."""
+    await chat.user.send("/slow")
+    await story.begun.wait()
+    await bot.crash()
+    assert chat.texts == []
+    await bot.restart()
+    assert chat.texts == ["slow said"]
+    assert story.runs.count("slow") == 2
+
+
+async def test_a_crash_keeps_what_was_committed(database_url: str, bot: BotKit, chat: Chat, story: Story) -> None:
+    """The handler had written and its message was on its way: it goes out again, the handler does not run again."""
+    bot.telegram.fail("sendMessage", "slow", delay=1000)
+    await chat.user.send("/write")
+    await chat.user.wait_until(lambda: not bot.telegram.world.faults.rules)
+    await bot.crash()
+    await bot.restart()
+    assert chat.texts == ["written"]
+    assert sorted(run for run in story.runs if run != "count") == ["later", "write"]
+
+
+async def test_telegram_keeps_what_is_sent_to_a_bot_that_is_down(bot: BotKit, chat: Chat) -> None:
+    """An act returns at once while nobody is there; the restart brings the answer."""
+    await bot.stop()
+    await chat.send("/say")
+    assert chat.texts == []
+    await bot.restart()
+    assert chat.texts == ["said"]
+
+
+async def test_held_back_updates_come_when_telegram_goes_on(bot: BotKit, chat: Chat) -> None:
+    """With paused delivery an act returns at once, too."""
+    bot.telegram.switch(paused=True)
+    await chat.send("/say")
+    assert chat.texts == []
+    bot.telegram.switch(paused=False)
+    await bot.settled()
+    assert chat.texts == ["said"]
+
+
+async def test_time_of_telegram_moves_by_hand(bot: BotKit, chat: Chat) -> None:
+    """A message that is sent after an hour carries a date of an hour later."""
+    await chat.send("/say")
+    before = chat.last.date
+    await bot.advance(3600)
+    await chat.send("/say")
+    assert 3600 <= chat.last.date - before < 3660
+
+
+async def test_a_sleeper_wakes_when_the_clock_has_been_moved_far_enough() -> None:
+    """Not before, and not later; time never goes back."""
+    clock = MovableClock()
+    sleeper = asyncio.create_task(clock.sleep(1000))
+    await asyncio.sleep(0)
+    clock.advance(500)
+    await asyncio.sleep(0.01)
+    assert not sleeper.done()
+    clock.advance(501)
+    await sleeper
+    with pytest.raises(ValueError, match="only moves forward"):
+        clock.advance(-1)
+
+
+async def test_a_job_runs_when_a_test_wants_it(bot: BotKit, story: Story) -> None:
+    """Beside its own time; a name that no plugin has is an error that lists those that there are."""
+    await bot.settled()
+    runs = story.runs.count("count")
+    await bot.run_job("kitbot.count")
+    assert story.runs.count("count") == runs + 1
+    with pytest.raises(ConfigError, match=r"there are: kitbot\.count"):
+        await bot.run_job("kitbot.cuont")
+
+
+async def test_a_bot_that_hangs_is_named_with_what_it_does(
+    bot: BotKit, chat: Chat, monkeypatch: pytest.MonkeyPatch, story: Story
+) -> None:
+    """The error says how many chats are busy, and with which updates."""
+    monkeypatch.setattr(settle, "TIMEOUT", 0.3)
+    with pytest.raises(TimeoutError, match="1 chats have something to do"):
+        await chat.send("/slow")
+    story.go_on.set()
+    await bot.settled()
+    assert chat.texts == ["slow said"]

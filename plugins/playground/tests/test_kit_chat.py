@@ -1,0 +1,187 @@
+"""What a person can do in the kit's chat, and what a test sees of it. The plugin under test is this file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+import pytest
+from telegram import KeyboardButton, ReplyKeyboardMarkup
+from telegram.ext import MessageHandler, filters
+
+from astral_core import Context, Routes, Update, hookimpl
+from astral_core.declare import Declared
+from astral_playground.testkit.bot import BotKit
+from astral_playground.testkit.chat import Chat
+
+pytestmark = pytest.mark.astral(plugins=[sys.modules[__name__]])
+PIXEL = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
+    b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
+)
+routes = Routes()
+
+
+@routes.callback("more/{n:int}")
+async def more(update: Update, ctx: Context, n: int) -> None:
+    """Counts."""
+    ctx.edit(f"Страница {n}", [[ctx.button("Ещё", more, n=n + 1)]])
+
+
+@routes.callback("save", answer="manual")
+async def save(update: Update, ctx: Context) -> None:
+    """Answers itself."""
+    ctx.answer("Сохранено")
+
+
+@routes.command("menu")
+async def menu(update: Update, ctx: Context) -> None:
+    """All kinds of buttons."""
+    ctx.reply("Меню", [[ctx.button("Ещё", more, n=2), ctx.button("Сохранить", save)],
+                       [ctx.link("Сайт", "https://example.org/")]])  # fmt: skip
+
+
+@routes.command("who")
+async def who(update: Update, ctx: Context) -> None:
+    """Says who asked, twice."""
+    ctx.reply(f"{ctx.user.first_name} speaks {ctx.language}")
+    ctx.reply(f"chat {ctx.chat_id}")
+
+
+@routes.command("below")
+async def below(update: Update, ctx: Context) -> None:
+    """A keyboard below the chat, by a native call."""
+    keyboard = ReplyKeyboardMarkup([[KeyboardButton("/who"), KeyboardButton("Нет")]])
+    await ctx.bot.send_message(ctx.chat_id, "Выберите", reply_markup=keyboard)
+
+
+@routes.command("buy")
+async def buy(update: Update, ctx: Context) -> None:
+    """An invoice for Stars."""
+    price = [{"label": "Звезда", "amount": 5}]
+    ctx.send_invoice(title="Звезда", description="Одна", payload="kitchat:star", currency="XTR", prices=price)
+
+
+@routes.pre_checkout()
+async def pre_checkout(update: Update, ctx: Context) -> None:
+    """Agrees."""
+    ctx.answer_pre_checkout()
+
+
+@routes.payment()
+async def payment(update: Update, ctx: Context) -> None:
+    """Thanks."""
+    ctx.reply("Спасибо!")
+
+
+async def received(update: Update, ctx: Context) -> None:
+    """Names what came."""
+    message = update.effective_message
+    if message is not None:
+        kinds = ("photo", "document", "location", "contact")
+        await message.reply_text(f"got {next(kind for kind in kinds if getattr(message, kind))}")
+
+
+@hookimpl
+def astral_routes() -> Iterable[Declared]:
+    """What this file declares."""
+    routes_of_media = Routes()
+    media = filters.PHOTO | filters.Document.ALL | filters.LOCATION | filters.CONTACT
+    routes_of_media.raw(MessageHandler(media, received))
+    return [*routes, *routes_of_media]
+
+
+async def test_an_act_returns_when_all_its_messages_are_there(chat: Chat) -> None:
+    """Nothing is waited for in a test: both messages are in the chat when send() returns."""
+    await chat.send("/who")
+    assert chat.texts == ["Anna speaks en", f"chat {chat.id}"]
+    assert chat.last is chat.messages[-1]
+
+
+async def test_tap_finds_a_button_by_its_text_and_by_its_data(chat: Chat) -> None:
+    """Both name the same button, and the edit has been made when tap() returns."""
+    await chat.send("/menu")
+    await chat.tap("Ещё")
+    assert chat.last.text == "Страница 2"
+    await chat.tap("kitchat:more/3")
+    assert chat.last.text == "Страница 3"
+    assert chat.keyboard == [["Ещё"]]
+
+
+async def test_tap_tells_the_answer_to_the_press(chat: Chat) -> None:
+    """The toast is what the handler answered."""
+    await chat.send("/menu")
+    query = await chat.tap("Сохранить")
+    assert query is not None
+    assert (query.answered, query.text) == (True, "Сохранено")
+    assert chat.toasts == ["Сохранено"]
+
+
+async def test_a_missing_button_is_an_error_that_lists_those_that_are_there(chat: Chat) -> None:
+    """Texts and what they do, so that the typing mistake is seen at once."""
+    await chat.send("/menu")
+    with pytest.raises(LookupError) as caught:
+        await chat.tap("Еще")
+    assert "Chat('Anna'" in str(caught.value)
+    assert "'Ещё' (kitchat:more/2), 'Сохранить' (kitchat:save), 'Сайт' (https://example.org/)" in str(caught.value)
+    with pytest.raises(LookupError, match="Сайт"):
+        await chat.tap("Сайт")
+
+
+async def test_an_empty_chat_has_nothing_to_tap_to_read_or_to_pay(chat: Chat) -> None:
+    """Each of the three says so."""
+    with pytest.raises(LookupError, match="none"):
+        await chat.tap("Ещё")
+    with pytest.raises(LookupError, match="has not written to Anna"):
+        _ = chat.last.text
+    with pytest.raises(LookupError, match="no invoice to pay"):
+        await chat.pay()
+    assert chat.keyboard == []
+
+
+async def test_a_button_below_the_chat_sends_its_text(chat: Chat) -> None:
+    """It stands in `keyboard`, and a tap on it is a message."""
+    await chat.send("/below")
+    assert chat.keyboard == [["/who", "Нет"]]
+    assert await chat.tap("/who") is None
+    assert chat.texts[-2:] == ["Anna speaks en", f"chat {chat.id}"]
+    with pytest.raises(LookupError, match="below the chat: '/who', 'Нет'"):
+        await chat.tap("Да")
+
+
+async def test_photos_files_places_and_contacts_reach_the_handler(chat: Chat) -> None:
+    """Each kind of message comes as Telegram would send it."""
+    await chat.send_photo(PIXEL)
+    await chat.send_document(b"%PDF", "a.pdf")
+    await chat.send_location(55.75, 37.62)
+    await chat.send_contact("+70000000000")
+    assert chat.texts == ["got photo", "got document", "got location", "got contact"]
+
+
+async def test_pay_buys_the_missing_stars_and_pays(chat: Chat) -> None:
+    """The price leaves the balance, and the bot's thanks are there."""
+    await chat.send("/buy")
+    outcome = await chat.pay()
+    assert outcome.status == "paid"
+    assert chat.stars == 0
+    assert chat.last.text == "Спасибо!"
+
+
+async def test_several_people_talk_to_one_bot(bot: BotKit, chat: Chat) -> None:
+    """Each has a chat of their own, with their language."""
+    ben = bot.chat("Ben", language_code="ru")
+    await ben.send("/who")
+    await chat.send("/who")
+    assert (ben.texts[0], chat.texts[0]) == ("Ben speaks ru", "Anna speaks en")
+    assert [call.params["text"] for call in bot.calls("sendMessage", ben)] == ben.texts
+    assert len(bot.calls("sendMessage")) == 4
+
+
+async def test_a_blocked_bot_is_told_and_may_write_again_later(bot: BotKit, chat: Chat) -> None:
+    """The block and its end reach the bot as updates of their own."""
+    await chat.send("/who")
+    await chat.block()
+    await chat.unblock()
+    await chat.send("/who")
+    assert len(chat.texts) == 4
+    assert [update.type for update in bot.telegram.world.updates.history].count("my_chat_member") == 2

@@ -1,0 +1,216 @@
+"""How a project tells the kit what to test, and what the kit costs those who do not use it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HELLO = Path(__file__).parents[3] / "examples/hello.py"
+INI = """
+[pytest]
+asyncio_mode = auto
+asyncio_default_fixture_loop_scope = function
+filterwarnings = error
+"""
+GREETING = """
+    async def test_hello(chat):
+        await chat.send("/hello")
+        assert chat.last.text == "Hello, Anna!"
+"""
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project with the one-file plugin hello.py and pytest-asyncio in auto mode."""
+    pytester.makefile(".ini", pytest=INI)
+    pytester.makepyfile(hello=HELLO.read_text(encoding="utf-8"))
+    return pytester
+
+
+def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run the project's tests in a process of its own."""
+    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+
+
+def test_a_marker_takes_a_path_a_module_and_an_id(project: pytest.Pytester) -> None:
+    """Each of the three runs; a path starts in the test's folder."""
+    project.makepyfile(
+        test_it="""
+        import pytest, hello
+
+        @pytest.mark.astral(plugins=["hello.py"])
+        async def test_path(chat):
+            await chat.send("/hello")
+            assert chat.last.text == "Hello, Anna!"
+
+        @pytest.mark.astral(plugins=[hello])
+        async def test_module(bot, chat):
+            await chat.send("/hello")
+            assert chat.last.text == "Hello, Anna!"
+            assert [plugin.id for plugin in bot.running.host.alive] == ["core", "hello"]
+
+        @pytest.mark.astral(plugins=["natal"])
+        async def test_id(bot):
+            assert {plugin.id for plugin in bot.running.host.alive} == {"core", "natal", "profile"}
+        """
+    )
+    run(project, "--import-mode=prepend").assert_outcomes(passed=3)
+
+
+def test_the_setting_names_the_plugin_of_a_whole_project(project: pytest.Pytester) -> None:
+    """No test has to say what it is about."""
+    project.makefile(".ini", pytest=INI + "astral_plugins = hello.py\n")
+    project.makepyfile(test_it=GREETING)
+    run(project).assert_outcomes(passed=1)
+
+
+def test_a_project_with_an_entry_point_tests_its_own_plugin(project: pytest.Pytester) -> None:
+    """The nearest pyproject.toml says whose tests these are."""
+    project.makepyprojecttoml('[project.entry-points."astral.plugins"]\nprofile = "astral_profile.plugin"\n')
+    project.mkdir("tests")
+    (project.path / "tests/test_it.py").write_text(
+        "async def test_it(bot):\n    assert [one.id for one in bot.running.host.alive] == ['core', 'profile']\n"
+    )
+    run(project).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("marker", "sentence"),
+    [
+        ("", "*no plugin to test is named*"),
+        ("@pytest.mark.astral(plugins=['weathre'])", "*no plugin 'weathre' is installed; these are: *profile*"),
+        ("@pytest.mark.astral(plugins=['weather.py'])", "*there is no one-file plugin *weather.py*"),
+        ("@pytest.mark.astral(plugin='hello.py')", "*takes plugins, settings, database by name, not plugin*"),
+        ("@pytest.mark.astral(plugins=['hello.py'], database='mysql')", "*no database 'mysql'*sqlite, postgresql*"),
+        ("@pytest.mark.astral(plugins=['Bad_Name.py'])", "*Bad_Name.py' must be 2-16 of a-z 0-9*"),
+    ],
+)
+def test_a_wrong_wish_is_an_error_that_says_what_to_write(
+    project: pytest.Pytester, marker: str, sentence: str
+) -> None:
+    """Nothing is started for it."""
+    project.makepyfile(Bad_Name="")
+    project.makepyfile(test_it=f"import pytest\n\n{marker}\nasync def test_it(chat):\n    pass\n")
+    result = run(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([sentence])
+
+
+def test_settings_reach_the_plugin_from_the_marker_and_from_a_fixture(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are what astral.toml would say; the machine's own settings are out of sight."""
+    project.makepyfile(
+        weather="""
+        from pydantic import BaseModel
+        from astral_core import Routes, hookimpl
+
+        class Weather(BaseModel):
+            city: str = "Nowhere"
+
+        routes = Routes()
+
+        @routes.command("city")
+        async def city(update, ctx):
+            ctx.reply(ctx.settings(Weather).city)
+
+        @hookimpl
+        def astral_config():
+            return Weather
+
+        @hookimpl
+        def astral_routes():
+            return routes
+        """,
+        test_it="""
+        import pytest
+
+        @pytest.mark.astral(settings={"plugins": {"weather": {"city": "Omsk"}}})
+        async def test_marker(chat):
+            await chat.send("/city")
+            assert chat.last.text == "Omsk"
+
+        async def test_default(chat):
+            await chat.send("/city")
+            assert chat.last.text == "Nowhere"
+
+        class TestFixture:
+            @pytest.fixture
+            def astral_settings(self):
+                return {"plugins": {"weather": {"city": "Tomsk"}}}
+
+            async def test_it(self, chat):
+                await chat.send("/city")
+                assert chat.last.text == "Tomsk"
+        """,
+    )
+    project.makefile(".ini", pytest=INI + "astral_plugins = weather.py\n")
+    monkeypatch.setenv("ASTRAL_PLUGINS__WEATHER__CITY", "Paris")
+    run(project).assert_outcomes(passed=3)
+
+
+@pytest.mark.postgres
+def test_each_test_has_a_database_of_its_own_on_both_engines(project: pytest.Pytester) -> None:
+    """The schema is there, the rows of the test before are not, whether the marker or `database_url` chose."""
+    project.makefile(".ini", pytest=INI + "astral_plugins = profile\n")
+    project.makepyfile(
+        test_it="""
+        import pytest
+        from sqlalchemy import func, select
+        from astral_core import core_users
+
+        async def people(bot):
+            async with bot.running.database.engine.connect() as connection:
+                return (await connection.execute(select(func.count()).select_from(core_users))).scalar()
+
+        @pytest.mark.parametrize("n", [1, 2])
+        async def test_both(n, database_url, bot, chat):
+            assert bot.running.database.is_sqlite == database_url.startswith("sqlite")
+            await chat.send("/help")
+            assert await people(bot) == 1
+
+        @pytest.mark.astral(database="postgresql")
+        @pytest.mark.parametrize("n", [1, 2])
+        async def test_marker(n, bot, chat):
+            assert not bot.running.database.is_sqlite
+            await chat.send("/help")
+            assert await people(bot) == 1
+        """
+    )
+    run(project).assert_outcomes(passed=6)
+
+
+@pytest.mark.parametrize("arguments", [["-p", "no:asyncio"], ["-o", "asyncio_mode=strict"]], ids=["away", "strict"])
+def test_a_missing_pytest_asyncio_is_said_in_words(project: pytest.Pytester, arguments: list[str]) -> None:
+    """What to install and what to set."""
+    project.makefile(".ini", pytest="[pytest]\nastral_plugins = hello.py\n")
+    project.makepyfile(test_it=GREETING)
+    result = run(project, *arguments)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*Fix: pip install pytest-asyncio, and set asyncio_mode = *"])
+
+
+def test_who_does_not_use_the_kit_does_not_pay_for_it(pytester: pytest.Pytester) -> None:
+    """A project without Astral tests collects without telegram, SQLAlchemy, aiohttp and the core's own modules."""
+    pytester.makepyfile(
+        conftest="""
+        import sys
+
+        def pytest_sessionfinish():
+            heavy = [name for name in ("telegram", "sqlalchemy", "aiohttp", "astral_core") if name in sys.modules]
+            print("imported:", heavy)
+        """,
+        test_it="def test_it(): pass",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-s", "-p", "no:cacheprovider"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "plugins:" in done.stdout
+    assert "astral" in done.stdout
+    assert "imported: []" in done.stdout
