@@ -63,6 +63,7 @@ from astral_core.web.webhook import TelegramWebhook
 
 log = logging.getLogger("astral")
 GRACE = 20.0
+FIRST_PURGE = 60.0  # seconds after the start, when there is no hurry any more
 FRESH = 5.0  # seconds for which "the database answers" holds
 UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
 EVERYTHING = [*UPDATES, "edited_message", "channel_post", "edited_channel_post", "inline_query", "shipping_query",
@@ -258,6 +259,7 @@ class App:
         await self.application.shutdown()
 
     async def _purge(self) -> None:
+        await asyncio.sleep(FIRST_PURGE)
         while True:
             try:
                 await retention.purge(

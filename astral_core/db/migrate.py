@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import importlib
 import logging
 from collections.abc import AsyncIterator, Iterable
@@ -59,15 +60,17 @@ class Chain:
         """The newest revision, read out of the files: a start with nothing to migrate needs no Alembic."""
         revisions, replaced = set[str](), set[str]()
         for file in (file for folder in self.folders for file in folder.glob("*.py")):
-            names = _constants(file)
+            names = _constants(file, file.stat().st_mtime_ns)
             revisions.update(names.get("revision", ()))
             replaced.update(names.get("down_revision", ()))
         heads = revisions - replaced
         return heads.pop() if len(heads) == 1 else self.script().get_current_head()  # Alembic says what is wrong
 
 
-def _constants(file: Path) -> dict[str, tuple[str, ...]]:
+@functools.lru_cache(maxsize=1024)  # a test run starts many bots with the same files
+def _constants(file: Path, changed: int) -> dict[str, tuple[str, ...]]:
     """The strings that a version file assigns to its names: one, or those of a tuple; None is none."""
+    del changed
     found: dict[str, tuple[str, ...]] = {}
     for node in ast.parse(file.read_bytes()).body:
         pairs: list[tuple[ast.expr, ast.expr | None]] = []

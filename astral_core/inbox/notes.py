@@ -89,6 +89,9 @@ async def revive(database: Database, seq: int) -> bool:
 async def replay(database: Database, plugins: Sequence[str]) -> int:
     """Make pending again what waits for one of `plugins`, the oldest first; return how many rows that are."""
     total, waits = 0, (core_inbox.c.state == PARKED, core_inbox.c.parked_for.in_(plugins))
+    async with database.engine.connect() as connection:  # nearly always there is nothing, and nothing to be locked
+        if (await connection.execute(select(core_inbox.c.seq).where(*waits).limit(1))).first() is None:
+            return 0
     while True:
         some = select(core_inbox.c.seq).where(*waits).order_by(core_inbox.c.seq).limit(REPLAY).scalar_subquery()
         number = await _again(database, _pending().where(*waits, core_inbox.c.seq.in_(some)))
