@@ -6,12 +6,13 @@ host does it itself.
 
 from __future__ import annotations
 
+import contextlib
 import graphlib
 import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -84,8 +85,11 @@ def quarantine_dependents(plugins: Sequence[Plugin]) -> None:
 
 def dependencies(plugin: Plugin, plugins: Sequence[Plugin]) -> set[str]:
     """The ids of the plugins that `plugin` declares to require."""
-    by_distribution = {_canonical(other.distribution): other.id for other in plugins}
-    return {by_distribution[name] for name in _required_names(plugin) if name in by_distribution}
+    return _ids(_required_names(plugin), {_canonical(other.distribution): other.id for other in plugins})
+
+
+def _ids(names: Iterable[str], by_distribution: Mapping[str, str]) -> set[str]:
+    return {by_distribution[name] for name in names if name in by_distribution}
 
 
 def _describe(entry: EntryPoint) -> Plugin:
@@ -144,8 +148,13 @@ def _requirements(plugin: Plugin) -> list[Requirement]:
     return parsed
 
 
-def _required_names(plugin: Plugin) -> list[str]:
-    return [_canonical(item.name) for item in _requirements(plugin) if "extra" not in str(item.marker or "")]
+def _required_names(plugin: Plugin, *, optional: bool = False) -> list[str]:
+    """Distributions that `plugin` needs; with `optional` those that it names in an extra instead."""
+    return [
+        _canonical(item.name)
+        for item in _requirements(plugin)
+        if ("extra" in str(item.marker or "")) is optional and _canonical(item.name) != CORE_DISTRIBUTION
+    ]
 
 
 def _canonical(name: str) -> str:
@@ -153,8 +162,16 @@ def _canonical(name: str) -> str:
 
 
 def _sorted(plugins: Sequence[Plugin]) -> list[Plugin]:
+    """Dependencies first; where it is possible also what a plugin merely can use (an extra of its distribution)."""
     by_id = {plugin.id: plugin for plugin in plugins}
-    graph = {plugin.id: dependencies(plugin, plugins) for plugin in plugins}
+    by_distribution = {_canonical(plugin.distribution): plugin.id for plugin in plugins}
+    graph = {plugin.id: _ids(_required_names(plugin), by_distribution) for plugin in plugins}
+    wishes = {
+        plugin.id: _ids(_required_names(plugin, optional=True), by_distribution) - {plugin.id} for plugin in plugins
+    }
+    with contextlib.suppress(graphlib.CycleError):  # two that can use each other: then their names decide
+        order = graphlib.TopologicalSorter({name: graph[name] | wishes[name] for name in graph}).static_order()
+        return [by_id[name] for name in order]
     try:
         order = list(graphlib.TopologicalSorter(graph).static_order())
     except graphlib.CycleError as error:

@@ -101,10 +101,16 @@ def test_dependencies_come_first_whatever_their_names() -> None:
     assert [plugin.id for plugin in found] == ["zzz", "aaa", "mmm"]
 
 
-def test_an_extra_is_no_dependency() -> None:
-    """What a plugin needs for an extra only does not order it."""
-    found = discover(Host(), [entry("aaa", 'astral-zzz; extra == "pictures"'), entry("zzz")])
-    assert [plugin.id for plugin in found] == ["aaa", "zzz"]
+def test_what_a_plugin_merely_can_use_comes_first_too() -> None:
+    """A requirement in an extra orders the two; that the other one is missing or broken sets nobody aside."""
+    found = discover(Host(), [entry("alpha", 'astral-zulu; extra == "zulu"'), entry("zulu")])
+    assert [plugin.id for plugin in found] == ["zulu", "alpha"]
+    found = discover(Host(disabled=("zulu",)), [entry("alpha", 'astral-zulu; extra == "zulu"'), entry("zulu")])
+    assert [plugin.alive for plugin in found] == [False, True]
+    both = [entry("alpha", 'astral-zulu; extra == "x"'), entry("zulu", 'astral-alpha; extra == "x"')]
+    assert [plugin.id for plugin in discover(Host(), both) if plugin.alive] == ["alpha", "zulu"]
+    itself = [entry("alpha", 'astral-alpha[x]; extra == "all"')]
+    assert discover(Host(), itself)[0].alive
 
 
 def test_a_circle_of_requirements_is_shown_and_stops_its_members_alone() -> None:
