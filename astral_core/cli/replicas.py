@@ -19,14 +19,15 @@ from astral_core.db.tables import core_lanes, core_replicas, now
 def replicas(as_json: bool) -> None:  # click passes flags so
     """The processes that handle this bot's updates.
 
-    Where they run, how many chats they hold, who leads."""
+    Where they run, how many chats they hold, who leads, which plugins are set aside there."""
     records = with_database(_read)
     if as_json:
         click.echo(json.dumps(records, indent=2))
         return
     for record in records:
         line = "{id:>4}  {host}:{port}  pid {pid}  {version}  {chats} chats  seen {seen:.1f} s ago".format(**record)
-        click.echo(line + ("  leader" if record["leader"] else ""))
+        away = [f"{name} {state}" for name, state in record["plugins"].items() if state not in ("active", "disabled")]
+        click.echo(line + ("  leader" if record["leader"] else "") + (f"  without {', '.join(away)}" if away else ""))
     if not records:
         click.echo("no process handles this database now. Fix: start one with `astral run`.")
 
@@ -49,5 +50,5 @@ def _record(row: Any, moment: datetime) -> dict[str, Any]:
     return {
         "id": row.id, "host": row.host, "port": row.port, "pid": row.pid, "version": row.version,
         "leader": bool(row.leader), "chats": row.chats, "seen": round((moment - row.last_seen).total_seconds(), 1),
-        "started_at": row.started_at.isoformat(),
+        "started_at": row.started_at.isoformat(), "plugins": json.loads(row.plugins),
     }  # fmt: skip

@@ -317,7 +317,11 @@ async def test_what_did_not_change_is_not_written_again(kit: Any) -> None:
 
 
 async def test_replicas_that_run_different_plugins_are_told_apart(
-    telegram: TelegramEmulator, postgres_url: str, make_plugin: MakePlugin, caplog: pytest.LogCaptureFixture
+    telegram: TelegramEmulator,
+    postgres_url: str,
+    make_plugin: MakePlugin,
+    caplog: pytest.LogCaptureFixture,
+    astral: Astral,
 ) -> None:
     """One log line for each change, a metric, and a row that one of them has kept is handled by the other."""
     works = make_plugin("shop", routes, hooks=[events(Subscriber(Sold, on_sold))])
@@ -336,6 +340,7 @@ async def test_replicas_that_run_different_plugins_are_told_apart(
         metrics = two.running.metrics.render().decode()
         assert 'astral_plugin_disagreement{plugin="shop"} 1.0' in metrics
         assert 'astral_plugin_state{plugin="shop",state="failed"} 1.0' in metrics
+        assert "without shop failed" in (await astral(two, "replicas")).output
         await one.stop()
         await two.running.roster.compare()
         assert 'astral_plugin_disagreement{plugin="shop"} 0.0' in two.running.metrics.render().decode()
