@@ -185,3 +185,15 @@ async def test_a_blocked_bot_is_told_and_may_write_again_later(bot: BotKit, chat
     await chat.send("/who")
     assert len(chat.texts) == 4
     assert [update.type for update in bot.telegram.world.updates.history].count("my_chat_member") == 2
+
+
+async def test_forged_data_reaches_the_bot_though_no_button_has_it(chat: Chat) -> None:
+    """As a hostile client can send it; before there is a message with buttons, there is nothing to forge."""
+    with pytest.raises(LookupError, match="sees no message with buttons"):
+        await chat.forge("x:more/1")
+    await chat.send("/menu")
+    key = next(one["callback_data"] for one in chat.last.button_rows[0] if one["text"] == "Ещё")
+    await chat.forge(key.replace("/2", "/41"))
+    assert chat.last.text == "Страница 41"
+    await chat.forge("nobody:nothing")
+    assert "expired" in chat.last.text

@@ -102,6 +102,14 @@ class EmulatedUser:
         self._fresh.clear()
         return actions.press(self._world, self.user, holder, data)[0]
 
+    async def forge(self, data: str, *, message: Message | None = None) -> CallbackQuery:
+        """Send callback data of no button, as a hostile client can; of `message`, or the newest with buttons."""
+        holders = [message] if message is not None else [one for one in self.messages[::-1] if one.button_rows]
+        if not holders:
+            raise LookupError(f"{self.user.first_name} sees no message with buttons.\n{self.transcript()}")
+        self._fresh.clear()
+        return actions.press(self._world, self.user, holders[0], data)[0]
+
     def _button(self, button: str, message: Message | None) -> tuple[Message, str]:
         candidates = self.messages[::-1] if message is None else [message]
         for holder in candidates:

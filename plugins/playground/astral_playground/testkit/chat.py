@@ -104,6 +104,12 @@ class Chat:
         await self._kit.settled()
         return query
 
+    async def forge(self, data: str, *, message: Message | None = None) -> CallbackQuery:
+        """Send callback data that no button has, as a hostile client can; bots must not trust it."""
+        query = await self.user.forge(data, message=message)
+        await self._kit.settled()
+        return query
+
     async def pay(self, message: Message | None = None, *, link: str | None = None) -> Outcome:
         """Pay the invoice of `message`, of a `link`, or the newest one; Stars that are missing are bought."""
         try:
