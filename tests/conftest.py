@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,15 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if not name.startswith("ASTRAL_TEST_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("ASTRAL_CONFIG", str(tmp_path / "astral.toml"))
+
+
+@pytest.fixture(autouse=True)
+def _no_plugin_stays(tmp_path: Path) -> Iterator[None]:
+    """A plugin that a test wrote and imported is not the next test's plugin of the same name."""
+    yield
+    for name, module in list(sys.modules.items()):
+        if name.startswith("astral_") and str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 @pytest.fixture

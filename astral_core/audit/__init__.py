@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from astral_core.audit import package
 from astral_core.audit.alone import find, load_alone
+from astral_core.audit.codes import CODES
 from astral_core.audit.settings import check_settings, model_of, unset
 from astral_core.audit.texts import check_texts
 from astral_core.config import Settings, load_settings
@@ -15,13 +16,15 @@ from astral_core.finding import Finding
 from astral_core.host.host import Host
 from astral_core.host.state import Plugin
 
+__all__ = ["CODES", "audit_plugin"]
+
 # What a phase of loading found: the code of its finding.
 _CODES = {
-    "specify": "hooks.wrong",
-    "register": "hooks.wrong",
-    "configure": "settings.wrong",
-    "declare": "declarations.wrong",
-    "conflicts": "declarations.conflict",
+    "specify": "hooks-wrong",
+    "register": "hooks-wrong",
+    "configure": "settings-wrong",
+    "declare": "declarations-wrong",
+    "conflicts": "declarations-conflict",
 }
 
 
@@ -38,11 +41,11 @@ def _audit(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
     try:
         plugin = next(plugin for plugin in find(plugin_id) if plugin.id == plugin_id)
     except PluginLoadError as error:
-        yield Finding("plugin.missing", plugin_id, error.what, error.fix)
+        yield Finding("plugin-missing", plugin_id, error.what, error.fix)
         return
     yield from package.check_metadata(plugin)
     if not plugin.alive:
-        yield Finding(f"plugin.{plugin.phase}", plugin_id, f"{plugin.reason}.", "mend the distribution's metadata.")
+        yield Finding(f"plugin-{plugin.phase}", plugin_id, f"{plugin.reason}.", "mend the distribution's metadata.")
         return
     broken = False
     for finding in package.check_import(plugin):
@@ -63,9 +66,9 @@ def _loaded(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
     if plugin.phase == "configure" and missing:
         names = ", ".join(f"ASTRAL_PLUGINS__{plugin_id.upper()}__{name.upper()}" for name in missing)
         cause = "these have no default and are not set: what the plugin declares could not be checked."
-        yield Finding("settings.unset", f"[plugins.{plugin_id}] {', '.join(missing)}", cause, f"set {names}.", False)
+        yield Finding("settings-unset", f"[plugins.{plugin_id}] {', '.join(missing)}", cause, f"set {names}.", False)
     elif not plugin.alive:
-        code = _CODES.get(plugin.phase, f"plugin.{plugin.phase}")
+        code = _CODES.get(plugin.phase, f"plugin-{plugin.phase}")
         what, fix = getattr(plugin.error, "what", plugin.reason), getattr(plugin.error, "fix", "")
         yield Finding(code, plugin_id, what, fix or "mend the plugin as the cause says.")
     yield from check_texts(plugin)

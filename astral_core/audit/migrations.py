@@ -36,7 +36,7 @@ def check_migrations(host: Host, plugin: Plugin, databases: Sequence[str]) -> li
     except Exception as error:  # noqa: BLE001  # a package that cannot be imported, a file that cannot be read
         cause = f"its version files cannot be read: {type(error).__name__}: {error}."
         fix = f"mend them; astral db revision {plugin.id} -m <what it does> writes the first one."
-        return [Finding("migrations.unreadable", own.package, cause, fix)]
+        return [Finding("migrations-unreadable", own.package, cause, fix)]
     models = merged(other.declared.schema.metadata for other in host.alive if other.declared.schema)
     with tempfile.TemporaryDirectory(prefix="astral-") as scratch, ThreadPoolExecutor(1) as thread:
         urls = (f"sqlite+aiosqlite:///{scratch}/scratch.db", *databases)
@@ -51,14 +51,14 @@ async def _on_database(url: str, needed: Sequence[Chain], own: Chain, models: Me
         try:
             if await tables_of(database, own.plugin):
                 cause = f"the database has tables of {own.plugin}: the way down would delete what is in them."
-                return [Finding("migrations.database", where, cause, "give the check an empty database.")]
+                return [Finding("migrations-database", where, cause, "give the check an empty database.")]
             await upgrade(database, needed)
             return await _up_and_down(database, needed, own, models, where)
         except SQLAlchemyError as error:
             cause = f"the database cannot be reached or used: {getattr(error, 'orig', None) or error}."
-            return [Finding("migrations.database", where, cause, "check its URL.")]
+            return [Finding("migrations-database", where, cause, "check its URL.")]
         except DatabaseError as error:
-            return [Finding("migrations.failed", where, str(error), "mend what another plugin did.")]
+            return [Finding("migrations-failed", where, str(error), "mend what another plugin did.")]
 
 
 async def _up_and_down(
@@ -67,7 +67,7 @@ async def _up_and_down(
     try:
         await upgrade(database, [*needed, own])
     except DatabaseError as error:
-        return [Finding("migrations.failed", where, str(error), "mend the version file.")]
+        return [Finding("migrations-failed", where, str(error), "mend the version file.")]
     found = [*await _drift(database, own, models, where)]
     for step, target in _steps(own.script()):
         try:
@@ -79,7 +79,7 @@ async def _up_and_down(
             cause = f"{step} is taken back and leaves {', '.join(sorted(left.keys() - {own.version_table}))}."
         except DatabaseError as error:
             cause = f"{step} cannot be taken back and done again: {error}"
-        found.append(Finding("migrations.down", where, cause, "mend its downgrade().", fatal=False))
+        found.append(Finding("migrations-down", where, cause, "mend its downgrade().", fatal=False))
         break
     return found
 
@@ -88,7 +88,7 @@ async def _drift(database: Database, own: Chain, models: MetaData, where: str) -
     async with database.engine.connect() as connection:
         lines = await connection.run_sync(differences, own.plugin, models)
     fix = FIX_DRIFT.format(own.plugin)
-    return (Finding("migrations.drift", where, f"models and migrations differ: {line}.", fix) for line in lines)
+    return (Finding("migrations-drift", where, f"models and migrations differ: {line}.", fix) for line in lines)
 
 
 def _steps(script: ScriptDirectory) -> list[tuple[str, str]]:

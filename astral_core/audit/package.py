@@ -35,13 +35,13 @@ def check_metadata(plugin: Plugin) -> Iterator[Finding]:
     where = plugin.distribution
     if operators is None:
         yield Finding(
-            "package.core", where, f"does not require {CORE_DISTRIBUTION}.",
+            "package-core", where, f"does not require {CORE_DISTRIBUTION}.",
             f'add "{CORE_DISTRIBUTION}>=<the oldest>,<<the next that may break it>" to its dependencies.',
         )  # fmt: skip
     elif not (operators & _FROM and operators & _UP_TO):
         bound = "no lower bound" if not operators & _FROM else "no upper bound"
         yield Finding(
-            "package.core", where, f"its range of {CORE_DISTRIBUTION} has {bound}.",
+            "package-core", where, f"its range of {CORE_DISTRIBUTION} has {bound}.",
             "give it both: an incompatible version is then refused before a line of the plugin runs.",
         )  # fmt: skip
 
@@ -51,7 +51,7 @@ def check_typed(plugin: Plugin) -> Iterator[Finding]:
     folder = package_folder(plugin)
     if folder is not None and not (folder / "py.typed").is_file():
         yield Finding(
-            "package.typed", plugin.package, "has no py.typed, so that type checkers ignore its annotations.",
+            "package-typed", plugin.package, "has no py.typed, so that type checkers ignore its annotations.",
             f"add an empty file {plugin.package}/py.typed.", fatal=False,
         )  # fmt: skip
 
@@ -70,14 +70,14 @@ def check_import(plugin: Plugin) -> Iterator[Finding]:
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             yield Finding(
-                "import.failed", where, f"its import was not done after {PATIENCE} s.",
+                "import-failed", where, f"its import was not done after {PATIENCE} s.",
                 "move what it waits for into astral_lifespan.",
             )  # fmt: skip
             return
         seen = json.loads(report.read_text("utf-8")) if report.is_file() else None
     if seen is None:
         yield Finding(
-            "import.failed", where, f"its import ended the process with code {done.returncode}.",
+            "import-failed", where, f"its import ended the process with code {done.returncode}.",
             "a module must not end its process.",
         )  # fmt: skip
         return
@@ -93,18 +93,18 @@ def package_folder(plugin: Plugin) -> Path | None:
 
 def _judge(where: str, error: str | None, touched: list[str], printed: str) -> Iterator[Finding]:
     for event in sorted(set(touched)):
-        code = "import.database" if event in bare.DATABASE else "import.network"
+        code = "import-database" if event in bare.DATABASE else "import-network"
         yield Finding(
             code, where, f"its import does {event}.", "open what the plugin needs in astral_lifespan, not at import."
         )
     if error is not None and not touched:
         yield Finding(
-            "import.failed", where, f"cannot be imported without settings, token and database: {error}.",
+            "import-failed", where, f"cannot be imported without settings, token and database: {error}.",
             "let the module define things only; read settings with ctx.settings, open things in astral_lifespan.",
         )  # fmt: skip
     if printed.strip():
         first = printed.strip().splitlines()[0][:80]
         yield Finding(
-            "import.prints", where, f"its import writes to stdout: {first!r}.",
+            "import-prints", where, f"its import writes to stdout: {first!r}.",
             "log with ctx.log; stdout belongs to commands with --json.", fatal=False,
         )  # fmt: skip

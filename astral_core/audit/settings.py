@@ -16,14 +16,14 @@ def check_settings(plugin: str, model: type[BaseModel]) -> Iterator[Finding]:
     where = f"[plugins.{plugin}]"
     if model.model_config.get("extra") != "forbid":
         yield Finding(
-            "settings.extra", where, f"{model.__name__} takes keys that it does not know.",
+            "settings-extra", where, f"{model.__name__} takes keys that it does not know.",
             'set model_config = ConfigDict(extra="forbid"): a misspelt key must not be silence.', fatal=False,
         )  # fmt: skip
     for name, field in model.model_fields.items():
         if not (field.description or "").strip():
             reason = ", and why it has no default" if field.is_required() else ""
             yield Finding(
-                "settings.description", f"{where} {name}", "has no description.",
+                "settings-description", f"{where} {name}", "has no description.",
                 f'say what it is for{reason}: Field(description="...").', fatal=False,
             )  # fmt: skip
 

@@ -32,7 +32,7 @@ def check_texts(plugin: Plugin) -> Iterator[Finding]:
     try:
         sources = dict(_sources(folder)) | {(text,): place for text, place in _declared(plugin)}
     except SyntaxError as error:  # of a module that nothing imports
-        yield Finding("package.syntax", f"{error.filename}:{error.lineno}", f"{error.msg}.", "mend it or delete it.")
+        yield Finding("package-syntax", f"{error.filename}:{error.lineno}", f"{error.msg}.", "mend it or delete it.")
         return
     for file in sorted((folder / "locales").glob("*.po")):
         yield from _check_catalogue(file, f"{plugin.package}/locales/{file.name}", sources)
@@ -46,12 +46,12 @@ def _check_catalogue(file: Path, where: str, sources: dict[Key, str]) -> Iterato
         with file.open("rb") as content:
             catalogue = read_po(content, locale=file.stem, abort_invalid=True)
     except (PoFileError, UnknownLocaleError, ValueError) as error:
-        yield Finding("texts.unreadable", where, f"is no catalogue: {error}.", "mend it with a gettext tool.")
+        yield Finding("texts-unreadable", where, f"is no catalogue: {error}.", "mend it with a gettext tool.")
         return
     entries = {_key(message): message for message in catalogue if message.id}
     for key, place in sources.items():
         if key not in entries:
-            yield Finding("texts.missing", where, f"has no {key[0]!r} ({place}).", "add its translation.")
+            yield Finding("texts-missing", where, f"has no {key[0]!r} ({place}).", "add its translation.")
     for key, message in entries.items():
         yield from _check_entry(where, key, message, known=key in sources)
 
@@ -60,19 +60,19 @@ def _check_entry(where: str, key: Key, message: Message, known: bool) -> Iterato
     forms = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
     if not known:
         yield Finding(
-            "texts.stale", where, f"translates {key[0]!r}, which no code says.", "take it out, or correct it.",
+            "texts-stale", where, f"translates {key[0]!r}, which no code says.", "take it out, or correct it.",
             fatal=False,
         )  # fmt: skip
     elif message.fuzzy:
-        yield Finding("texts.fuzzy", where, f"{key[0]!r} is fuzzy and not used.", "check it and take the mark away.")
+        yield Finding("texts-fuzzy", where, f"{key[0]!r} is fuzzy and not used.", "check it and take the mark away.")
     elif not all(forms):
-        yield Finding("texts.missing", where, f"{key[0]!r} has an empty translation.", "translate it.")
+        yield Finding("texts-missing", where, f"{key[0]!r} has an empty translation.", "translate it.")
     else:
         allowed = [set(PLACEHOLDER.findall(text)) for text in key]
         for form in forms:
             if set(PLACEHOLDER.findall(form)) not in allowed:
                 yield Finding(
-                    "texts.placeholders", where,
+                    "texts-placeholders", where,
                     f"{key[0]!r} fills in {', '.join(sorted(set().union(*allowed))) or 'nothing'}, its translation "
                     f"{', '.join(sorted(set(PLACEHOLDER.findall(form)))) or 'nothing'}.", "use the same names.",
                 )  # fmt: skip

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,9 +52,8 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """`install(FIRST, SECOND, models=MODELS)`: an installed plugin with a table and these versions."""
-    before = set(sys.modules)
 
     def make(*versions: str, models: str = MODELS) -> None:
         info = tmp_path / "astral_weather-1.0.dist-info"
@@ -75,10 +73,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             (folder / f"{number:04}_step.py").write_text(source, encoding="utf-8")
         monkeypatch.syspath_prepend(str(tmp_path))
 
-    yield make
-    for module in set(sys.modules) - before:
-        if module.startswith("astral_weather"):
-            del sys.modules[module]
+    return make
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -111,7 +106,7 @@ def test_a_model_without_its_migration_is_drift_on_each_engine(install: Install,
     """What the models have and the migrations do not is told, with the command that writes it."""
     install(FIRST)
     found = audit_plugin("weather", (postgres_url,))
-    assert {finding.code for finding in found} == {"migrations.drift"}
+    assert {finding.code for finding in found} == {"migrations-drift"}
     assert {finding.where for finding in found} == {"weather on sqlite", "weather on postgresql"}
     causes = " ".join(finding.cause for finding in found)
     assert "add_column weather_cities.seen_at" in causes
@@ -147,7 +142,7 @@ def test_differences_of_every_kind_are_seen(install: Install, was: str, becomes:
     assert was in MODELS
     install(FIRST, SECOND, models=MODELS.replace(was, becomes))
     found = only(audit_plugin("weather"))
-    assert (found.code, found.where) == ("migrations.drift", "weather on sqlite")
+    assert (found.code, found.where) == ("migrations-drift", "weather on sqlite")
     assert cause in found.cause
 
 
@@ -155,7 +150,7 @@ def test_a_migration_that_fails(install: Install) -> None:
     """The step's own error is told."""
     install(FIRST, SECOND.replace("weather_cities", "weather_towns"))
     found = only(audit_plugin("weather"))
-    assert found.code == "migrations.failed"
+    assert found.code == "migrations-failed"
     assert "weather_towns" in found.cause
 
 
@@ -165,7 +160,7 @@ def test_what_one_engine_alone_refuses_is_found_there(install: Install, postgres
     step = '    op.execute("UPDATE weather_cities SET id = length(4711)")\n'
     install(FIRST, SECOND.replace("def downgrade", f"{step}def downgrade"))
     found = only(audit_plugin("weather", (postgres_url,)))
-    assert (found.code, found.where) == ("migrations.failed", "weather on postgresql")
+    assert (found.code, found.where) == ("migrations-failed", "weather on postgresql")
     assert "length(integer)" in found.cause
 
 
@@ -185,7 +180,7 @@ def test_every_step_goes_down_and_up_again(install: Install, was: str, becomes: 
     """A way down that is missing, that forgets something, or that fails; the way up is not kept by it."""
     install(FIRST.replace(was, becomes), SECOND.replace(was, becomes))
     found = audit_plugin("weather")
-    assert {(finding.code, finding.fatal) for finding in found} == {("migrations.down", False)}
+    assert {(finding.code, finding.fatal) for finding in found} == {("migrations-down", False)}
     assert any(cause in finding.cause for finding in found)
 
 
@@ -194,15 +189,15 @@ def test_version_files_that_cannot_be_read(install: Install, versions: tuple[str
     """Python that is none, and a chain with two heads."""
     install(*versions)
     found = {finding.code: finding for finding in audit_plugin("weather")}
-    assert found["migrations.unreadable"].where == "astral_weather.migrations"
-    assert found.keys() <= {"migrations.unreadable", "package.syntax"}
+    assert found["migrations-unreadable"].where == "astral_weather.migrations"
+    assert found.keys() <= {"migrations-unreadable", "package-syntax"}
 
 
 def test_tables_without_any_migration_are_drift(install: Install) -> None:
     """The package is there, its first version is not."""
     install()
     found = only([finding for finding in audit_plugin("weather") if "add_table" in finding.cause])
-    assert (found.code, "weather_cities" in found.cause) == ("migrations.drift", True)
+    assert (found.code, "weather_cities" in found.cause) == ("migrations-drift", True)
 
 
 async def test_a_database_in_use_is_not_touched(install: Install, sqlite_url: str) -> None:
@@ -210,7 +205,7 @@ async def test_a_database_in_use_is_not_touched(install: Install, sqlite_url: st
     install(FIRST, SECOND)
     assert audit_plugin("weather", (sqlite_url,)) == []
     found = only(audit_plugin("weather", (sqlite_url,)))
-    assert found.code == "migrations.database"
+    assert found.code == "migrations-database"
     assert "would delete" in found.cause
 
 
@@ -218,5 +213,5 @@ def test_a_database_that_is_away_is_a_finding(install: Install) -> None:
     """SQLite was checked nevertheless."""
     install(FIRST, SECOND)
     found = only(audit_plugin("weather", ("postgresql://nobody:hush@127.0.0.1:1/none",)))
-    assert found.code == "migrations.database"
+    assert found.code == "migrations-database"
     assert "hush" not in str(found)

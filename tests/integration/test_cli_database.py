@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +40,11 @@ BROKEN = 'revision, down_revision = "{plugin}_0001", None\ndef upgrade():\n    r
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """`install("weather", FIRST)`: an installed plugin with a table and these versions; gives its versions' folder.
 
     Nothing else is enabled in the settings of this test.
     """
-    before = set(sys.modules)
     enabled: list[str] = []
 
     def make(plugin: str, *versions: str, models: str = MODELS, needs: tuple[str, ...] = ()) -> Path:
@@ -71,10 +69,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         return folder
 
     settings(tmp_path, enabled)
-    yield make
-    for module in set(sys.modules) - before:
-        if module.startswith(("astral_weather", "astral_sky")):
-            del sys.modules[module]
+    return make
 
 
 def settings(folder: Path, enabled: list[str], more: str = "") -> None:

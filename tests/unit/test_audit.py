@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from astral_core.audit import audit_plugin
+import astral_core.audit
+from astral_core.audit import CODES, audit_plugin
 from astral_core.cli.check import check
 from astral_core.finding import Finding
 
@@ -49,9 +50,8 @@ RUSSIAN = (
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """`install(source, ru=catalogue)`: an installed distribution with one plugin; keywords change its metadata."""
-    before = set(sys.modules)
 
     def make(
         source: str, *, ru: str | None = None, plugin: str = "weather", requires: tuple[str, ...] = (CORE,),
@@ -74,10 +74,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
             (package / "locales" / "ru.po").write_text(ru, encoding="utf-8")
         monkeypatch.syspath_prepend(str(site))
 
-    yield make
-    for module in set(sys.modules) - before:
-        if module.startswith(("astral_weather", "astral_sky")):
-            del sys.modules[module]
+    return make
 
 
 def only(findings: list[Finding]) -> Finding:
@@ -96,7 +93,7 @@ def test_a_plugin_that_is_not_installed_is_told_with_the_nearest_name(install: I
     """The finding names the entry-point group and what it may have been called."""
     install(GOOD, ru=RUSSIAN)
     found = only(audit_plugin("wether"))
-    assert found.code == "plugin.missing"
+    assert found.code == "plugin-missing"
     assert "Did you mean 'weather'?" in found.fix
 
 
@@ -105,7 +102,7 @@ def test_two_distributions_with_one_id(install: Install) -> None:
     install("raise SystemExit", dist="first-weather")
     install("raise SystemExit", dist="second-weather")
     found = only(audit_plugin("weather"))
-    assert found.code == "plugin.discovery"
+    assert found.code == "plugin-discovery"
     assert "first-weather 1.0" in found.cause
     assert "second-weather 1.0" in found.cause
 
@@ -123,7 +120,7 @@ def test_the_range_of_core_versions_has_two_ends(install: Install, requires: tup
     """Without it an incompatible core would be found out by a crash."""
     install("", requires=requires)
     found = only(audit_plugin("weather"))
-    assert (found.code, found.where) == ("package.core", "astral-weather")
+    assert (found.code, found.where) == ("package-core", "astral-weather")
     assert cause in found.cause
 
 
@@ -131,7 +128,7 @@ def test_a_plugin_for_another_core_is_not_imported(install: Install) -> None:
     """The finding says what it wants and what is here."""
     install("raise SystemExit", requires=("astral-core>=98,<99",))
     found = only(audit_plugin("weather"))
-    assert found.code == "plugin.compatibility"
+    assert found.code == "plugin-compatibility"
     assert "astral-core<99,>=98" in found.cause
 
 
@@ -139,7 +136,7 @@ def test_a_package_without_py_typed(install: Install) -> None:
     """Its annotations would be invisible; it works nevertheless."""
     install("", typed=False)
     found = only(audit_plugin("weather"))
-    assert (found.code, found.fatal) == ("package.typed", False)
+    assert (found.code, found.fatal) == ("package-typed", False)
 
 
 @pytest.mark.parametrize(
@@ -160,16 +157,16 @@ def test_an_import_that_needs_something_is_found(
     monkeypatch.setenv("WEATHER_KEY", "here")
     install(source)
     found = only(audit_plugin("weather"))
-    assert (found.code, found.where) == ("import.failed", "astral_weather.plugin")
+    assert (found.code, found.where) == ("import-failed", "astral_weather.plugin")
     assert cause in found.cause
 
 
 @pytest.mark.parametrize(
     ("source", "code"),
     [
-        ("import socket\nsocket.create_connection(('127.0.0.1', 1))", "import.network"),
-        ("import socket\ntry:\n    socket.getaddrinfo('localhost', 1)\nexcept OSError:\n    pass", "import.network"),
-        ("import sqlite3\nsqlite3.connect(':memory:')", "import.database"),
+        ("import socket\nsocket.create_connection(('127.0.0.1', 1))", "import-network"),
+        ("import socket\ntry:\n    socket.getaddrinfo('localhost', 1)\nexcept OSError:\n    pass", "import-network"),
+        ("import sqlite3\nsqlite3.connect(':memory:')", "import-database"),
     ],
 )
 def test_an_import_that_reaches_out_is_stopped_and_told(install: Install, source: str, code: str) -> None:
@@ -184,7 +181,7 @@ def test_an_import_that_prints(install: Install) -> None:
     """It would spoil the output of commands with --json."""
     install("print('weather is here')")
     found = only(audit_plugin("weather"))
-    assert (found.code, found.fatal) == ("import.prints", False)
+    assert (found.code, found.fatal) == ("import-prints", False)
     assert "weather is here" in found.cause
 
 
@@ -203,7 +200,7 @@ def test_hooks_have_their_names_colours_and_arguments(install: Install, source: 
     """A misspelt or miscoloured hook would never be called."""
     install(HOOK + source)
     found = only(audit_plugin("weather"))
-    assert found.code == "hooks.wrong"
+    assert found.code == "hooks-wrong"
     assert cause in found.cause
 
 
@@ -222,10 +219,10 @@ def astral_config():
 @pytest.mark.parametrize(
     ("extra", "field", "returned", "code"),
     [
-        ("ignore", 'days: int = Field(3, description="days")', "WeatherSettings", "settings.extra"),
-        ("forbid", "days: int = 3", "WeatherSettings", "settings.description"),
-        ("forbid", 'key: str = Field(description="the key")', "WeatherSettings", "settings.unset"),
-        ("forbid", 'days: int = Field(3, description="days")', "42", "settings.wrong"),
+        ("ignore", 'days: int = Field(3, description="days")', "WeatherSettings", "settings-extra"),
+        ("forbid", "days: int = 3", "WeatherSettings", "settings-description"),
+        ("forbid", 'key: str = Field(description="the key")', "WeatherSettings", "settings-unset"),
+        ("forbid", 'days: int = Field(3, description="days")', "42", "settings-wrong"),
     ],
 )
 def test_settings_refuse_and_explain(install: Install, extra: str, field: str, returned: str, code: str) -> None:
@@ -233,7 +230,7 @@ def test_settings_refuse_and_explain(install: Install, extra: str, field: str, r
     install(MODEL.format(extra=extra, field=field, returned=returned))
     found = only(audit_plugin("weather"))
     assert found.code == code
-    assert found.fatal == (code == "settings.wrong")
+    assert found.fatal == (code == "settings-wrong")
 
 
 def test_a_setting_without_a_default_is_no_finding_once_it_is_set(
@@ -275,7 +272,7 @@ def test_declarations_keep_the_rules(install: Install, hook: str, cause: str) ->
     """Names of tables, events and jobs; the hooks that people's data demand; things that are no declarations."""
     install(TABLES + hook)
     found = only(audit_plugin("weather"))
-    assert found.code == "declarations.wrong"
+    assert found.code == "declarations-wrong"
     assert cause in found.cause
 
 
@@ -283,7 +280,7 @@ def test_a_command_of_the_core_is_a_conflict(install: Install) -> None:
     """It would clash in every bot. The finding names both sides."""
     install(GOOD.replace('"weather", description="The weather"', '"start"'))
     found = only(audit_plugin("weather"))
-    assert found.code == "declarations.conflict"
+    assert found.code == "declarations-conflict"
     assert "'core'" in found.cause
 
 
@@ -292,7 +289,7 @@ def test_a_broken_dependency_is_named(install: Install) -> None:
     install("", requires=(CORE, "astral-sky"))
     install("raise RuntimeError('no stars')", plugin="sky")
     found = only(audit_plugin("weather"))
-    assert found.code == "plugin.dependencies"
+    assert found.code == "plugin-dependencies"
     assert "no stars" in found.cause
 
 
@@ -308,14 +305,14 @@ def test_an_absolute_path_is_the_owners_business(install: Install) -> None:
 @pytest.mark.parametrize(
     ("was", "becomes", "code", "cause"),
     [
-        ('msgstr "В {city} {degrees}"', 'msgstr ""', "texts.missing", "empty translation"),
-        ('\nmsgid "The weather"\nmsgstr "Погода"\n', "", "texts.missing", "description of /weather"),
-        ('msgid "It is {degrees} in {city}"', 'msgid "It was"', "texts.stale", "'It was', which no code says"),
-        ('msgstr "В {city} {degrees}"', 'msgstr "В {town} {degrees}"', "texts.placeholders", "{degrees}, {town}"),
-        ('msgstr[1] "{n} дня"', 'msgstr[1] "дня"', "texts.placeholders", "its translation nothing"),
-        ('msgstr[2] "{n} дней"', 'msgstr[2] ""', "texts.missing", "'{n} day' has an empty translation"),
-        ('\nmsgid "The weather"', '\n#, fuzzy\nmsgid "The weather"', "texts.fuzzy", "is fuzzy and not used"),
-        ('msgstr "Погода"', 'mgstr "Погода"', "texts.unreadable", "is no catalogue"),
+        ('msgstr "В {city} {degrees}"', 'msgstr ""', "texts-missing", "empty translation"),
+        ('\nmsgid "The weather"\nmsgstr "Погода"\n', "", "texts-missing", "description of /weather"),
+        ('msgid "It is {degrees} in {city}"', 'msgid "It was"', "texts-stale", "'It was', which no code says"),
+        ('msgstr "В {city} {degrees}"', 'msgstr "В {town} {degrees}"', "texts-placeholders", "{degrees}, {town}"),
+        ('msgstr[1] "{n} дня"', 'msgstr[1] "дня"', "texts-placeholders", "its translation nothing"),
+        ('msgstr[2] "{n} дней"', 'msgstr[2] ""', "texts-missing", "'{n} day' has an empty translation"),
+        ('\nmsgid "The weather"', '\n#, fuzzy\nmsgid "The weather"', "texts-fuzzy", "is fuzzy and not used"),
+        ('msgstr "Погода"', 'mgstr "Погода"', "texts-unreadable", "is no catalogue"),
     ],
 )
 def test_catalogues_are_whole(install: Install, was: str, becomes: str, code: str, cause: str) -> None:
@@ -325,7 +322,7 @@ def test_catalogues_are_whole(install: Install, was: str, becomes: str, code: st
     found = {finding.code: finding for finding in audit_plugin("weather")}
     assert cause in found[code].cause
     assert found[code].where == "astral_weather/locales/ru.po"
-    assert found.keys() <= {code, "texts.missing"}  # what is called otherwise is missing too
+    assert found.keys() <= {code, "texts-missing"}  # what is called otherwise is missing too
 
 
 def test_texts_are_found_in_all_forms_of_a_call(install: Install) -> None:
@@ -347,7 +344,7 @@ def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_
     install("", typed=False)
     (tmp_path / "site-astral-weather" / "astral_weather" / "old.py").write_text("x =\n", encoding="utf-8")
     found = audit_plugin("weather")
-    assert [finding.code for finding in found] == ["package.typed", "package.syntax"]
+    assert [finding.code for finding in found] == ["package-typed", "package-syntax"]
     assert found[1].where.endswith("old.py:1")
 
 
@@ -356,10 +353,33 @@ def test_the_command_prints_findings_and_ends_with_1(install: Install) -> None:
     install("print('hello')", typed=False)
     text = CliRunner().invoke(check, ["weather"])
     assert text.exit_code == 1
-    assert "warning: import.prints (astral_weather.plugin): " in text.output
+    assert "warning: import-prints (astral_weather.plugin): " in text.output
     assert "weather: 2 found" in text.output
     records = json.loads(CliRunner().invoke(check, ["weather", "--json"]).stdout)
-    assert [record["code"] for record in records] == ["import.prints", "package.typed"]
+    assert [record["code"] for record in records] == ["import-prints", "package-typed"]
     install(GOOD, ru=RUSSIAN, plugin="sky")
     assert json.loads(CliRunner().invoke(check, ["sky", "--json"]).stdout) == []
     assert CliRunner().invoke(check, ["sky"]).exit_code == 0
+
+
+def test_the_registry_names_every_code_that_the_source_gives_and_no_other() -> None:
+    """CODES is what the reference is made from; the phases before a plugin is imported make their codes by name."""
+    phases = {"plugin-discovery", "plugin-compatibility", "plugin-dependencies"}
+    words = set()
+    for file in Path(astral_core.audit.__file__).parent.glob("*.py"):
+        if file.name != "codes.py":
+            nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            words |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    heads = {code.partition("-")[0] for code in CODES}
+    given = {word for word in words if word.partition("-")[0] in heads and "-" in word and " " not in word}
+    assert given - {"plugin-"} | phases == set(CODES)
+    assert all(text.endswith(".") for text in CODES.values())
+
+
+def test_every_code_has_a_failing_case() -> None:
+    """The tests of the audit speak of each code."""
+    here = Path(__file__)
+    text = here.read_text(encoding="utf-8") + (
+        here.parents[1] / "integration" / "test_audit_migrations.py"
+    ).read_text(encoding="utf-8")
+    assert [code for code in CODES if f'"{code}"' not in text] == []

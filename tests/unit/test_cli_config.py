@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -82,7 +81,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n", encoding="utf-8")
         (info / "RECORD").touch()
         (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
-        monkeypatch.delitem(sys.modules, f"astral_{name}", raising=False)
 
     return make
 

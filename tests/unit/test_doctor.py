@@ -6,7 +6,6 @@ import ast
 import asyncio
 import json
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from email.utils import formatdate
@@ -88,7 +87,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n", encoding="utf-8")
         (info / "RECORD").touch()
         (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
-        monkeypatch.delitem(sys.modules, f"astral_{name}", raising=False)
 
     return make
 

@@ -19,6 +19,6 @@ def test_a_finding_fails_with_its_cause_and_the_way_to_mend_it() -> None:
         assert_plugin_ok("profil")
     lines = str(caught.value).splitlines()
     assert lines[0] == "plugin 'profil': 1 finding."
-    assert lines[1].startswith("  plugin.missing (profil): ")
+    assert lines[1].startswith("  plugin-missing (profil): ")
     assert "Fix: Did you mean 'profile'?" in lines[1]
-    assert_plugin_ok("profil", ignore=["plugin.missing"])
+    assert_plugin_ok("profil", ignore=["plugin-missing"])
