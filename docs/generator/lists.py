@@ -1,0 +1,61 @@
+"""The pages that are one table each: metrics, errors, findings."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+
+from prometheus_client import Counter
+from prometheus_client.metrics import MetricWrapperBase
+
+from astral_core import errors
+from astral_core.errors import AstralError
+from astral_core.observe.metrics import Metrics
+from generator.text import code, page, sentence, table
+
+
+def metrics() -> str:
+    """Every metric of the core, from its registry."""
+    rows = []
+    for metric in (item for item in vars(Metrics()).values() if isinstance(item, MetricWrapperBase)):
+        (family,) = metric.describe()
+        name = f"{family.name}_total" if isinstance(metric, Counter) else family.name
+        labels = ", ".join(code(label) for label in metric._labelnames)  # noqa: SLF001  # the library tells them nowhere
+        rows.append([code(name), family.type, labels, sentence(family.documentation)])
+    intro = (
+        "`GET /metrics` is for this machine alone, or for whoever has the bearer token `web.metrics_token`. Times "
+        "are in seconds; a histogram is the series `_bucket`, `_sum` and `_count`. No label holds a chat or a user."
+    )
+    return page("Metrics", intro, table(["metric", "type", "labels", "meaning"], sorted(rows)))
+
+
+def error_classes() -> str:
+    """Every error, as the tree that it stands in."""
+    rows = [
+        [f"{'&emsp;' * depth}{code(kind.__name__)}", sentence(inspect.getdoc(kind) or "")]
+        for kind, depth in _descend(AstralError, 0)
+    ]
+    intro = (
+        "Everything that Astral raises on purpose, importable from `astral_core.errors`; an indented one is a kind "
+        "of the one above. A message says who, what, where, and how to mend it; none holds a secret."
+    )
+    return page("Errors", intro, table(["error", "meaning"], rows))
+
+
+def _descend(kind: type[AstralError], depth: int) -> Iterator[tuple[type[AstralError], int]]:
+    yield kind, depth
+    for inner in kind.__subclasses__():
+        if inner.__module__ == errors.__name__:
+            yield from _descend(inner, depth + 1)
+
+
+def findings() -> str:
+    """Every code that the doctor and the audit of plugins can give."""
+    intro = "The codes stay the same from version to version; what is said of a finding may become clearer."
+    blocks = []
+    for module, who in (("astral_core.doctor", "astral doctor"), ("astral_core.audit", "astral plugins check")):
+        known: Mapping[str, str] = getattr(importlib.import_module(module), "CODES", {})
+        rows = [[code(name), sentence(meaning)] for name, meaning in known.items()]
+        blocks += [f"## {who}", table(["code", "meaning"], rows)] if rows else []
+    return page("Findings", intro, *blocks)
