@@ -26,6 +26,7 @@ from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.host.context import PluginContext
 from astral_core.i18n import fill
 from astral_core.inbox.effect import Effect, Noted, OnDoubt, Ref, Slot
+from astral_core.inbox.envelope import as_builtins, as_json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,6 +125,11 @@ class Context(_Base):
         self.run.work.add_row("step", f"{route}:{key}", self.chat_id, {"route": route, "args": kwargs})
         return Noted()
 
+    def defer_to(self, chat_id: int, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
+        """As `defer`, but in the lane of another chat: what it says goes there, in that chat's order."""
+        self._plugin_context().defer(self.run.work, step, chat_id, None, *args, **kwargs)
+        return Noted()
+
     def emit(self, event: Event) -> Noted:
         """Tell every subscriber durably, in this lane, after this handler's commit."""
         self._plugin_context().emit(self.run.work, event, self.chat_id)
@@ -134,7 +140,7 @@ class Context(_Base):
         if args:
             raise HandlerError(f"arguments of the question {route.name!r} go by keyword.")
         # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
-        stored = msgspec.json.decode(msgspec.json.encode(kwargs))
+        stored = msgspec.json.decode(as_json(kwargs))
         self.run.asked = Question(self.run.services.registry.key_of(route), stored)
 
     def end_question(self) -> None:
@@ -262,7 +268,7 @@ class Context(_Base):
 
     def call(self, method: str, **params: Any) -> Ref:
         """Record any other Bot API call as an effect."""
-        return self.run.effects.add(Effect(method=method, params=params, plugin=self.run.plugin))
+        return self.run.effects.add(Effect(method=method, params=as_builtins(params), plugin=self.run.plugin))
 
     async def progress(self, action: str = "typing") -> None:
         """Show at once, best effort, that something is being done ("typing", "upload_photo")."""

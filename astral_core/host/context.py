@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar, cast
 
 import aiohttp
-import msgspec
+from markupsafe import Markup
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
 
@@ -18,6 +18,7 @@ from astral_core.declare import Event, Handled, StepRoute
 from astral_core.errors import ConfigError, DeclarationError
 from astral_core.host.services import Services
 from astral_core.i18n import fill
+from astral_core.inbox.envelope import as_builtins
 from astral_core.inbox.work import Work
 
 P = ParamSpec("P")
@@ -54,14 +55,21 @@ class PluginContext:
             raise ConfigError(f"plugin {self.id!r} asks for {model.__name__}. Fix: return it from astral_config.")
         return found
 
-    def t(self, language: str, text: str, /, **values: Any) -> str:
-        """`text` in `language`; values are escaped for HTML."""
-        return fill(self.services.catalogs[self.id].for_language(language).gettext(text), values)
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that the bot speaks, as codes."""
+        return self.services.languages
 
-    def nt(self, language: str, singular: str, plural: str, n: int, /, **values: Any) -> str:
+    def t(self, language: str, text: str, /, **values: Any) -> Markup:
+        """`text` in `language`; values are escaped for HTML."""
+        text = fill(self.services.catalogs[self.id].for_language(language).gettext(text), values)
+        return Markup(text)  # noqa: S704  # values are escaped, the text is the plugin's own
+
+    def nt(self, language: str, singular: str, plural: str, n: int, /, **values: Any) -> Markup:
         """The form of a text that `n` demands in `language`; `{n}` is filled in."""
         catalog = self.services.catalogs[self.id].for_language(language)
-        return fill(catalog.ngettext(singular, plural, n), {"n": n, **values})
+        text = fill(catalog.ngettext(singular, plural, n), {"n": n, **values})
+        return Markup(text)  # noqa: S704  # the same
 
     def counter(self, name: str, text: str, *labels: str) -> Counter:
         """A Prometheus counter `astral_<plugin>_<name>_total`; the same one at every call. Labels have few values."""
@@ -132,7 +140,7 @@ class PluginContext:
         if self.services.registry.events.get(event.name) != self.id:
             raise DeclarationError(self.id, f"emits {event.name!r}, which it does not declare.", "astral_events")
         for plugin, name in self.services.registry.listeners(event.name):
-            body = {"event": event.name, "plugin": plugin, "name": name, "data": msgspec.to_builtins(event)}
+            body = {"event": event.name, "plugin": plugin, "name": name, "data": as_builtins(event)}
             work.add_row("event", f"{plugin}:{uuid.uuid4().hex}", chat_id, body)
         work.after_commit.append(partial(self._tell, event.name, chat_id))
 

@@ -171,4 +171,16 @@ def _optional(text: str | None, width: int) -> str | None:
 
 def as_json(value: Any) -> str:
     """Compact JSON text of builtin types and msgspec structs."""
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value, enc_hook=_plain).decode()
+
+
+def as_builtins(value: Any) -> Any:
+    """The same as what JSON knows: dicts, lists, plain text and numbers."""
+    return msgspec.to_builtins(value, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Translated texts are Markup, which msgspec does not take for the text that it is."""
+    if isinstance(value, str):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} is no JSON value")

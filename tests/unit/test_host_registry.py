@@ -118,9 +118,7 @@ def test_who_is_required_wins_a_clash(make_plugin: MakePlugin, make_settings: Ma
     assert not plugins[0].alive
 
 
-def test_a_clash_of_two_required_ones_stops_the_start(
-    make_plugin: MakePlugin, make_settings: MakeSettings
-) -> None:
+def test_a_clash_of_two_required_ones_stops_the_start(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
     """The bot must not serve without either of them."""
     plugins = [make_plugin("moon", [Command("pay", handler)]), make_plugin("sun", [Command("pay", handler)])]
     with pytest.raises(PluginLoadError, match="conflicts"):

@@ -1,0 +1,1 @@
+"""Astral plugin: good wishes, sold for Telegram Stars through the payments plugin."""
