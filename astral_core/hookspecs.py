@@ -122,7 +122,7 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     """Open and close what the plugin needs while it runs: an async generator with one `yield`.
 
     When: after migrations, before traffic; closed in reverse order. `ctx.provide(Type, instance)` stands before
-    the yield. Example: `ctx.provide(WeatherApi, Weather(ctx)); yield`.
+    the yield. Returns: nothing; it yields once. Example: `ctx.provide(WeatherApi, Weather(ctx)); yield`.
     """
     del ctx
     yield  # an async generator by colour: the host compares implementations with it
