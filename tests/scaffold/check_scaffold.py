@@ -114,6 +114,18 @@ def check_plugin(scripts: Path, folder: Path, wheels: list[Path]) -> None:
     print(f"style and types of three names, and {PLUGIN!r} is {check_listed(scripts, folder)}", flush=True)
 
 
+def check_tutorial(scripts: Path, folder: Path) -> None:
+    """Follow docs/tutorial/first-plugin.md with wheels alone: its own test does it, away from the repository."""
+    install(scripts, folder, "pytest>=9,<10", "pytest-asyncio>=1.2,<2", "ruff>=0.17,<0.18")
+    away = folder / "tutorial"
+    for name in ("docs/tutorial/first-plugin.md", "tests/docs/test_tutorial.py"):
+        (away / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / name, away / name)
+    (away / "pytest.ini").write_text("[pytest]\nmarkers = timeout: not here\n", encoding="utf-8")
+    said = run(scripts / "pytest", "-q", "-p", "no:cacheprovider", "tests", cwd=away).strip().splitlines()[-1]
+    print(f"the tutorial, followed with the wheels: {said}", flush=True)
+
+
 def check_bot(scripts: Path, folder: Path) -> None:
     """Generate a bot; see that its settings load and that its service and containers can be read."""
     run(scripts / "astral", "new", "bot", BOT, cwd=folder)
@@ -153,6 +165,7 @@ def check(folder: Path) -> None:
     wheels = [build(project, folder / "dist") for project in (ROOT, ROOT / "plugins/playground")]
     scripts = make_venv(folder)
     install(scripts, folder, *wheels)
+    check_tutorial(scripts, folder)
     check_plugin(scripts, folder, wheels)
     check_bot(scripts, folder)
 
