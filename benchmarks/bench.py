@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmarks import acknowledged, cpu, durable, rates, resources, takeover
+from benchmarks import acknowledged, cpu, durable, many, rates, resources, takeover
 from benchmarks.api import Api
 from benchmarks.bots import Bots
 from benchmarks.machine import Others, facts
@@ -35,7 +35,7 @@ WIDTH = 150  # columns of the printed tables where there is no terminal
 PARTS: dict[str, tuple[Callable[[Setting], Awaitable[None]], ...]] = {
     "cpu": (cpu.measure,),
     "durable": (acknowledged.measure, durable.measure),
-    "rates": (rates.messages, rates.crowded, resources.measure),
+    "rates": (rates.messages, rates.crowded, resources.measure, many.measure),
     "takeover": (takeover.measure,),
 }
 
