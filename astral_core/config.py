@@ -88,6 +88,14 @@ class Web(Section):
     port: int = Field(default=8080, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     metrics_token: SecretStr | None = Field(default=None, description="bearer token of /metrics; else loopback only")
     webhooks: tuple[str, ...] = Field(default=("/webhook/yookassa",), description="absolute paths plugins may claim")
+
+    @field_validator("webhooks")
+    @classmethod
+    def _absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not path.startswith("/") for path in value):
+            raise ValueError("each path must begin with a slash")
+        return value
+
     max_connections: int = Field(
         default=512, ge=1, description="open connections; for one more the oldest idle stranger is closed"
     )

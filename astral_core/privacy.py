@@ -22,11 +22,13 @@ from astral_core.db.tables import (
     core_outbox,
     core_slots,
     core_users,
+    now,
 )
 from astral_core.declare import Routes
 from astral_core.errors import Parked
 from astral_core.host.context import PluginContext
 from astral_core.host.host import Host
+from astral_core.inbox import notes
 
 routes = Routes()
 
@@ -103,7 +105,10 @@ async def mydata(update: Update, ctx: Context) -> None:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in sorted(files.items()):
             archive.writestr(name, content)
-    ctx.send_document(buffer.getvalue(), "my-data.zip", ctx.t("Everything I know about you. Keep it safe."))
+    caption = ctx.t("Everything I know about you. Keep it safe.")
+    if parts is not None and parts.away:
+        caption = ctx.t("A part of me is being mended now; what it holds is not in here. Please ask again later.")
+    ctx.send_document(buffer.getvalue(), "my-data.zip", caption)
 
 
 @routes.callback("forget")
@@ -165,11 +170,13 @@ def _forget_dead(user_id: int) -> list[Any]:
 
     The rule: a pending row is still to be handled and stays, so that a payment that waits is settled. A dead one,
     also a payment's, ends like a done one: without payload, and retention deletes it. A payment's own record is
-    the provider's.
+    the provider's. Of what is parked, payments and durable work stay: a deletion in the same plugin follows them.
     """
     row = (core_inbox.c.lane == user_id, core_inbox.c.state == DEAD)
+    parked = (core_inbox.c.lane == user_id, *notes.parked_words())
     message = (core_outbox.c.lane == user_id, core_outbox.c.state == DEAD_EFFECT)
     return [
         sql_update(core_inbox).where(*row).values(state=DONE, payload=None, error=None),
+        sql_update(core_inbox).where(*parked).values(state=DONE, payload=None, parked_for=None, done_at=now()),
         delete(core_outbox).where(*message),  # its file goes with retention, which drops what nobody refers to
     ]

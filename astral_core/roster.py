@@ -56,9 +56,13 @@ class Roster:
     async def replay(self) -> None:
         """Let what waited for a plugin of this process go on."""
         here = [plugin.id for plugin in self.host.alive]
-        number = await notes.replay(self.database, here)
-        if number:
-            log.info("%d rows had waited for a plugin that is back; they go on", number)
+        for plugin in await notes.awaited(self.database, here):
+            states = await self._replicas()
+            able = {number for number, said in states.items() if said.get(plugin) == "active"}
+            mine = self.replica.number
+            number = await notes.replay(self.database, plugin, able | {mine or 0}, mine)
+            if number:
+                log.info("%d rows had waited for plugin %r, which is back; they go on", number, plugin)
 
     async def watch(self) -> None:
         """Look after the others for ever: another replica may have kept what this one can handle."""
@@ -72,9 +76,7 @@ class Roster:
 
     async def compare(self) -> None:
         """Say where replicas disagree on who runs, once for each change."""
-        async with self.database.engine.connect() as connection:
-            rows = (await connection.execute(select(core_replicas.c.id, core_replicas.c.plugins))).all()
-        disagreed = _disagreed({number: _states(text) for number, text in rows})
+        disagreed = _disagreed(await self._replicas())
         for name, sentence in disagreed.items():
             if self._disagreed.get(name) != sentence:
                 log.warning("replicas disagree on plugin %r: %s. Fix: `astral replicas` and their logs say why.",
@@ -82,6 +84,12 @@ class Roster:
         for name in disagreed.keys() | self._disagreed.keys():
             self.metrics.plugin_disagreement.labels(name).set(name in disagreed)
         self._disagreed = disagreed
+
+    async def _replicas(self) -> dict[int, dict[str, str]]:
+        """Each replica's number, and the state of each plugin there."""
+        async with self.database.engine.connect() as connection:
+            rows = (await connection.execute(select(core_replicas.c.id, core_replicas.c.plugins))).all()
+        return {number: _states(text) for number, text in rows}
 
 
 def _states(text: str) -> dict[str, str]:

@@ -56,7 +56,10 @@ class _Commands(click.Group):
         if cmd_name in _COMMANDS:
             module, name, _ = _COMMANDS[cmd_name]
             command: click.Command = getattr(importlib.import_module(module), name)
+            if cmd_name != "run":  # which turns it on when the bot has started
+                gc.enable()
             return command
+        gc.enable()
         from astral_core.cli.plugins import plugin_command  # loads the host
 
         return plugin_command(cmd_name)

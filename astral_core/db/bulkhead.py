@@ -8,12 +8,11 @@ from collections import deque
 
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.util import await_only
-from sqlalchemy.util.concurrency import in_greenlet
 
 from astral_core.observe.logs import Seldom
 
 log = logging.getLogger("astral.db")
-PATIENCE = 30.0  # seconds that a unit of work waits for a connection
+PATIENCE = 10.0  # seconds that a unit of work waits for a connection: less than a handler may take
 
 
 class Bulkhead:
@@ -66,16 +65,16 @@ class Permit:
 
     def __init__(self, bulkhead: Bulkhead) -> None:
         self._bulkhead = bulkhead
-        self._taken = False
+        self._places = 0  # more than one where statements of one session waited side by side
 
     def take(self) -> None:
         """Take a connection's place, unless this session has one."""
-        if not self._taken and in_greenlet():  # elsewhere nothing is opened: somebody asks which engine it would be
+        if self._places == 0:
             self._bulkhead.take()
-            self._taken = True
+            self._places += 1
 
     def release(self) -> None:
         """Give it back."""
-        if self._taken:
-            self._taken = False
+        while self._places:
+            self._places -= 1
             self._bulkhead.release()

@@ -77,7 +77,7 @@ def open_database(
     `name` is what PostgreSQL calls its connections (application_name). A plugin holds at most `plugin_connections`
     of the `pool_size` at a time, three quarters of them unless told.
     """
-    parsed, share = _parse(url), plugin_connections or max(1, pool_size * 3 // 4)
+    parsed, share = _parse(url), plugin_connections or min(max(2, pool_size * 3 // 4), pool_size)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(parsed, pool_size, share)
     engine = create_async_engine(

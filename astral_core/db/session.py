@@ -9,6 +9,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session as SyncSession
 from sqlalchemy.orm import SessionTransaction
+from sqlalchemy.util.concurrency import in_greenlet
 
 from astral_core.db.engine import Database, WriteMark, mark_writes
 from astral_core.errors import SessionClosed
@@ -30,7 +31,9 @@ class _MarkedSession(SyncSession):
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         """The engine; asked for before each connection is taken, and so the place to wait for one's turn."""
-        self.info["permit"].take()
+        if in_greenlet():
+            self._autobegin_t()  # refuses a closed session before it takes a place that nobody would give back
+            self.info["permit"].take()
         return super().get_bind(*args, **kwargs)
 
 

@@ -88,6 +88,18 @@ def dependencies(plugin: Plugin, plugins: Sequence[Plugin]) -> set[str]:
     return _ids(_required_names(plugin), {_canonical(other.distribution): other.id for other in plugins})
 
 
+def _order(graph: Mapping[str, set[str]]) -> list[str]:
+    """Predecessors first, else by name: the same in every process. Raises graphlib.CycleError."""
+    sorter = graphlib.TopologicalSorter(graph)
+    sorter.prepare()
+    order: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        order += ready
+        sorter.done(*ready)
+    return order
+
+
 def _ids(names: Iterable[str], by_distribution: Mapping[str, str]) -> set[str]:
     return {by_distribution[name] for name in names if name in by_distribution}
 
@@ -170,10 +182,9 @@ def _sorted(plugins: Sequence[Plugin]) -> list[Plugin]:
         plugin.id: _ids(_required_names(plugin, optional=True), by_distribution) - {plugin.id} for plugin in plugins
     }
     with contextlib.suppress(graphlib.CycleError):  # two that can use each other: then their names decide
-        order = graphlib.TopologicalSorter({name: graph[name] | wishes[name] for name in graph}).static_order()
-        return [by_id[name] for name in order]
+        return [by_id[name] for name in _order({name: graph[name] | wishes[name] for name in graph})]
     try:
-        order = list(graphlib.TopologicalSorter(graph).static_order())
+        order = _order(graph)
     except graphlib.CycleError as error:
         cycle = error.args[1]
         for name in set(cycle):

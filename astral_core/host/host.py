@@ -16,7 +16,7 @@ from astral_core.db.migrate import Chain
 from astral_core.errors import ConflictError, DeclarationError, HookError, PluginError, PluginLoadError
 from astral_core.host.checks import check_jobs, check_tables, check_user_data, warn_of_renames, warn_of_strangers
 from astral_core.host.context import PluginContext
-from astral_core.host.discover import discover, import_plugin, quarantine_dependents
+from astral_core.host.discover import dependencies, discover, import_plugin, quarantine_dependents
 from astral_core.host.registry import Registry, build_registry
 from astral_core.host.runner import HookRunner, check_plugin, has_hookspecs, new_manager
 from astral_core.host.services import Services
@@ -87,6 +87,7 @@ def load(
     found = discover(settings.host) if plugins is None else list(plugins)
     own = Plugin("core", "astral-core", "", core.__name__, module=core)
     everything = [own, *found]
+    _refuse_taken_ids(everything)
     manager = new_manager()
     host = Host(settings, everything, manager, HookRunner(manager, [plugin.id for plugin in everything]))
     for phase in (_import, _specify, _register, _configure, _declare):
@@ -102,25 +103,43 @@ def load(
     return host
 
 
+def _refuse_taken_ids(plugins: Sequence[Plugin]) -> None:
+    """A file beside an installed plugin of the same name: the later one goes."""
+    known: dict[str, Plugin] = {}
+    for plugin in plugins:
+        if plugin.alive and known.setdefault(plugin.id, plugin) is not plugin:
+            reason = f"{known[plugin.id].provider} has this id already. Fix: give the file another name"
+            plugin.set_aside(State.FAILED, "discovery", reason)
+
+
 def _settled(host: Host, *, stop: bool) -> Registry:
     """The registry of all that can live together. Whoever clashes with another is set aside, or stops the start."""
+    settings = host.settings
     while True:
         try:
-            return build_registry(
-                host.alive, host.settings.commands, host.settings.web.webhooks, host.settings.host.required
-            )
+            return build_registry(host.alive, settings.commands, settings.web.webhooks, _indispensable(host))
         except ConflictError as conflict:
             if stop:
                 raise
-            for plugin in host.alive:
-                if plugin.id in conflict.losers:
-                    _set_aside(plugin, "conflicts", ConflictError(conflict.losers[plugin.id]), host)
+            # One at a time: with it gone, others may have nobody to clash with any more.
+            name, sentences = next(iter(conflict.losers.items()))
+            plugin = next(plugin for plugin in host.alive if plugin.id == name)
+            _set_aside(plugin, "conflicts", ConflictError(sentences), host)
         except DeclarationError as error:  # a mistake that shows only beside the others
             plugin = next(plugin for plugin in host.plugins if plugin.id == error.plugin)
             if plugin.id == "core":
                 raise
             _set_aside(plugin, "declare", error, host)
         quarantine_dependents(host.plugins)
+
+
+def _indispensable(host: Host) -> list[str]:
+    """The required plugins and what they stand on."""
+    found = set(host.settings.host.required)
+    for plugin in reversed(host.plugins):  # dependents come after what they need
+        if plugin.id in found:
+            found |= dependencies(plugin, host.plugins)
+    return sorted(found)
 
 
 def enforce_policy(host: Host) -> None:
@@ -150,7 +169,7 @@ def _guard(plugin: Plugin, phase: Callable[[Plugin, Host], None], host: Host) ->
 
 def _set_aside(plugin: Plugin, phase: str, error: BaseException, host: Host) -> None:
     plugin.fail(phase, error)
-    if host.manager.has_plugin(plugin.id):
+    if plugin.module is not None and host.manager.get_plugin(plugin.id) is plugin.module:
         host.manager.unregister(name=plugin.id)
         host.runner.renew()
 

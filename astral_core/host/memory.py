@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import inspect, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from astral_core.db.engine import Database
+from astral_core.db.migrate import owns
 from astral_core.db.tables import core_plugins, now
 from astral_core.declare import CallbackRoute, Command, QuestionRoute
 from astral_core.host.registry import Away, Registry
@@ -54,22 +57,25 @@ def declared_by(plugin: Plugin, registry: Registry, runner: HookRunner) -> Decla
 
 async def remember(database: Database, plugins: Iterable[tuple[Plugin, Declared]]) -> None:
     """Write down what changed since the last time; a start at which nothing changed writes nothing."""
-    wanted = {plugin.id: (plugin.distribution, plugin.version, _text(declared)) for plugin, declared in plugins}
-
-    def write(connection: Connection) -> None:
-        known = {
-            row.id: (row.distribution, row.version, row.declared) for row in connection.execute(select(core_plugins))
-        }
-        for name, (distribution, version, text) in wanted.items():
-            values = {"distribution": distribution[:128], "version": version[:64], "declared": text, "seen_at": now()}
-            if name not in known:
-                connection.execute(delete(core_plugins).where(core_plugins.c.id == name))
-                connection.execute(insert(core_plugins).values(id=name, **values))
-            elif known[name] != (distribution[:128], version[:64], text):
-                connection.execute(update(core_plugins).where(core_plugins.c.id == name).values(**values))
+    wanted = {
+        plugin.id: (plugin.distribution[:128], plugin.version[:64], _text(declared)) for plugin, declared in plugins
+    }
 
     async with database.engine.begin() as connection:
-        await connection.run_sync(write)
+        known = {
+            row.id: (row.distribution, row.version, row.declared)
+            for row in await connection.execute(select(core_plugins))
+        }
+        # In the order of their names, and each as an upsert: replicas that start together write the same rows.
+        for name, values in sorted(wanted.items()):
+            if known.get(name) != values:
+                await connection.execute(_upsert(database, name, values))
+
+
+def _upsert(database: Database, name: str, values: tuple[str, str, str]) -> Any:
+    new = dict(zip(("distribution", "version", "declared"), values, strict=True)) | {"seen_at": now()}
+    insert = (sqlite if database.is_sqlite else postgresql).insert(core_plugins).values(id=name, **new)
+    return insert.on_conflict_do_update(index_elements=[core_plugins.c.id], set_=new)
 
 
 async def recall(database: Database, plugins: Iterable[Plugin]) -> dict[str, Away]:
@@ -77,22 +83,20 @@ async def recall(database: Database, plugins: Iterable[Plugin]) -> dict[str, Awa
     states = {plugin.id: plugin for plugin in plugins}
     async with database.engine.connect() as connection:
         rows = (await connection.execute(select(core_plugins.c.id, core_plugins.c.declared))).all()
+        tables = await connection.run_sync(lambda sync: inspect(sync).get_table_names())
     remembered = {name: _declared(name, text) for name, text in rows}
     away: dict[str, Away] = {}
     for name in remembered.keys() | states.keys():
         plugin = states.get(name)
         if plugin is not None and plugin.alive:
             continue
-        found = remembered.get(name, Declared())
+        found = remembered.get(name)
         rests = plugin is not None and plugin.state is not State.DISABLED
-        away[name] = Away(
-            name,
-            rests,
-            frozenset(found.commands),
-            frozenset(found.parks),
-            found.subscribers if rests else (),
-            found.forgets,
-        )
+        # Of one of which nothing can be told, its tables tell whether it may hold something of users.
+        forgets = found.forgets if found is not None else any(owns(name, table) for table in tables)
+        known = found or Declared()
+        commands, parks = frozenset(known.commands), frozenset(known.parks)
+        away[name] = Away(name, rests, commands, parks, known.subscribers if rests else (), forgets)
     return away
 
 
@@ -100,9 +104,9 @@ def _text(declared: Declared) -> str:
     return msgspec.json.encode(declared).decode()
 
 
-def _declared(plugin: str, text: str) -> Declared:
+def _declared(plugin: str, text: str) -> Declared | None:
     try:
         return msgspec.json.decode(text, type=Declared)
     except msgspec.MsgspecError:  # a newer version of the core wrote it
         log.warning("what plugin %r declared cannot be read; while away it is not recognised", plugin)
-        return Declared()
+        return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import exists, select, text, update
+from sqlalchemy import delete, exists, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import (
@@ -24,6 +25,7 @@ from astral_core.db.tables import (
 )
 from astral_core.inbox.statements import CHANNEL
 
+REPLAYED = -1  # the attempts of a row that was parked before: its user has been told
 REPLAY = 200  # rows that are made pending again in one transaction
 
 
@@ -43,6 +45,13 @@ def parked(seq: int, plugin: str) -> Any:
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
         .values(state=PARKED, parked_for=plugin)
     )
+
+
+def parked_words() -> tuple[Any, ...]:
+    """That a row is parked and holds what somebody wrote or pressed: no payment, and no durable work of a handler."""
+    payload = core_inbox.c.payload
+    paid = payload.contains('"successful_payment"') | payload.contains('"refunded_payment"')
+    return core_inbox.c.state == PARKED, core_inbox.c.source.startswith("tg:"), ~paid
 
 
 def owned(lane: int, replica: int | None, epoch: int) -> Any:
@@ -74,8 +83,10 @@ def sent(seq: int, n: int, message_id: int | None) -> Any:
 
 # As when a row arrives: its owner, or whoever adopts the lane, sees by the count that there is more than it knows of.
 _ARRIVED = (
-    "INSERT INTO core_lanes AS known (lane, epoch, arrivals, state) VALUES (:lane, 0, 1, 2)"
-    " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1, state = 2"
+    "INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state) VALUES (:lane, :me, 1, 1, 2)"
+    " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1, state = 2,"
+    " owner = coalesce(known.owner, excluded.owner),"
+    " epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END"
 )
 _NOTIFY = "SELECT pg_notify(coalesce(:base || '_' || owner, :base), :lane) FROM core_lanes WHERE lane = :number"
 
@@ -83,27 +94,39 @@ _NOTIFY = "SELECT pg_notify(coalesce(:base || '_' || owner, :base), :lane) FROM 
 async def revive(database: Database, seq: int) -> bool:
     """Make a dead row pending again, and let its owner know; False where there is no such row."""
     where = (core_inbox.c.seq == seq, core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
-    return await _again(database, _pending().where(*where)) == 1
+    return await _rows_again(database, _pending(0).where(*where)) == 1
 
 
-async def replay(database: Database, plugins: Sequence[str]) -> int:
-    """Make pending again what waits for one of `plugins`, the oldest first; return how many rows that are."""
-    total, waits = 0, (core_inbox.c.state == PARKED, core_inbox.c.parked_for.in_(plugins))
-    async with database.engine.connect() as connection:  # nearly always there is nothing, and nothing to be locked
-        if (await connection.execute(select(core_inbox.c.seq).where(*waits).limit(1))).first() is None:
-            return 0
+async def replay(database: Database, plugin: str, able: Collection[int], me: int | None) -> int:
+    """Make pending again what waits for `plugin`, the oldest first; return how many rows that are.
+
+    Only in lanes that nobody owns, which `me` claims, and in those of `able` replicas: others would park it again.
+    """
+    waits = [core_inbox.c.state == PARKED, core_inbox.c.parked_for == plugin]
+    if not database.is_sqlite:
+        own = core_lanes.c
+        waits.append(~exists().where(own.lane == core_inbox.c.lane, own.owner.is_not(None), own.owner.not_in(able)))
+    total = 0
     while True:
         some = select(core_inbox.c.seq).where(*waits).order_by(core_inbox.c.seq).limit(REPLAY).scalar_subquery()
-        number = await _again(database, _pending().where(*waits, core_inbox.c.seq.in_(some)))
+        again = _pending(REPLAYED).where(core_inbox.c.state == PARKED, core_inbox.c.seq.in_(some))
+        number = await _rows_again(database, again, me)
         total += number
         if number < REPLAY:
             return total
 
 
-def _pending() -> Any:
-    values = {"state": PENDING, "attempts": 0, "crashes": 0, "error": None, "error_id": None, "done_at": None,
+async def awaited(database: Database, plugins: Sequence[str]) -> list[str]:
+    """Those of `plugins` for which something waits."""
+    waits = (core_inbox.c.state == PARKED, core_inbox.c.parked_for.in_(plugins))
+    async with database.engine.connect() as connection:
+        return list((await connection.execute(select(core_inbox.c.parked_for).where(*waits).distinct())).scalars())
+
+
+def _pending(attempts: int) -> Any:
+    values = {"state": PENDING, "attempts": attempts, "crashes": 0, "error": None, "error_id": None, "done_at": None,
               "parked_for": None}  # fmt: skip
-    return update(core_inbox).values(values).returning(core_inbox.c.lane)
+    return update(core_inbox).values(values).returning(core_inbox.c.lane, core_inbox.c.seq)
 
 
 async def revive_message(database: Database, number: int) -> bool:
@@ -111,15 +134,27 @@ async def revive_message(database: Database, number: int) -> bool:
     values = {"state": UNSENT, "error": None, "error_id": None}
     where = (core_outbox.c.id == number, core_outbox.c.state == DEAD_EFFECT)
     change = update(core_outbox).where(*where).values(values).returning(core_outbox.c.lane)
-    return await _again(database, change) == 1
-
-
-async def _again(database: Database, change: Any) -> int:
-    """Run `change`, which returns lanes, and let their owners know; return how many rows it changed."""
     async with database.engine.begin() as connection:
         lanes = (await connection.execute(change)).scalars().all()
-        if not database.is_sqlite:
-            for lane in sorted(set(lanes)):  # in the order in which commits lock them
-                await connection.execute(text(_ARRIVED), {"lane": lane})
-                await connection.execute(text(_NOTIFY), {"base": CHANNEL, "lane": str(lane), "number": lane})
-    return len(lanes)
+        await _tell(database, connection, lanes)
+    return len(lanes) == 1
+
+
+async def _rows_again(database: Database, change: Any, me: int | None = None) -> int:
+    """Run `change`, which returns lanes and seqs, and let the lanes' owners know; return how many rows it changed."""
+    async with database.engine.begin() as connection:
+        rows = (await connection.execute(change)).all()
+        # What the user was told when the row was given up or parked must not stand in the way of its new messages.
+        said = core_outbox.c.seq.in_([seq for _, seq in rows])
+        if rows:
+            await connection.execute(delete(core_outbox).where(said))
+        await _tell(database, connection, [lane for lane, _ in rows], me)
+    return len(rows)
+
+
+async def _tell(database: Database, connection: AsyncConnection, lanes: Iterable[int], me: int | None = None) -> None:
+    if database.is_sqlite:
+        return
+    for lane in sorted(set(lanes)):  # in the order in which commits lock them
+        await connection.execute(text(_ARRIVED), {"lane": lane, "me": me})
+        await connection.execute(text(_NOTIFY), {"base": CHANNEL, "lane": str(lane), "number": lane})

@@ -141,6 +141,11 @@ class Replica:
         """Whether the database knows this replica."""
         return self._id is not None
 
+    @property
+    def number(self) -> int | None:
+        """What the database calls this replica."""
+        return self._id
+
     def may_send(self) -> bool:
         """Whether no other replica can have been told yet that this one is dead."""
         return self.database.is_sqlite or (self.registered and time.monotonic() - self._seen < LEASE)

@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_inbox, core_outbox, now
+from astral_core.inbox import notes
 from astral_core.inbox.store import Store
 
 BATCH = 2_000
@@ -46,6 +47,10 @@ async def _forget_dead(connection: AsyncConnection, before: object) -> None:
         func.coalesce(core_inbox.c.done_at, core_inbox.c.received_at) < before,
     )
     await connection.execute(update(core_inbox).where(*rows).values(payload=None))
+    waiting = (*notes.parked_words(), core_inbox.c.received_at < before)
+    why = {"state": DEAD, "payload": None, "parked_for": None, "done_at": now(),
+           "error": "its plugin was away for too long"}  # fmt: skip
+    await connection.execute(update(core_inbox).where(*waiting).values(why))
     messages = (core_outbox.c.state == DEAD_EFFECT, core_outbox.c.created_at < before)
     await connection.execute(delete(core_outbox).where(*messages))
 

@@ -256,7 +256,8 @@ class Worker:
 
     async def _park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:
         log.warning("row %d (%s) waits until plugin %r is back", row.seq, row.kind, parked.plugin)
-        contents = await self._words(self.runner.patience(row), row)
+        told = row.attempts == notes.REPLAYED
+        contents = [] if told else await self._words(self.runner.patience(row), row)
         if await self._take_out(lane, row, notes.parked(row.seq, parked.plugin), contents):
             outcome.plugin = parked.plugin
             self._tell(row, outcome, "parked", started)

@@ -35,9 +35,10 @@ def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Appli
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.prometheus)
     claimed = {route.path for _, route in host.registry.web if isinstance(route, Webhook)}
-    for path in host.settings.web.webhooks:
-        if path not in claimed:  # its plugin is away: the sender shall come again
-            app.router.add_post(path, _away)
+    if any(not item.alive and item.state is not State.DISABLED for item in host.plugins):
+        for path in dict.fromkeys(host.settings.web.webhooks):
+            if path not in claimed:  # its plugin may be the one that is set aside: the sender shall come again
+                app.router.add_post(path, _away)
     for plugin, route in host.registry.web:
         if isinstance(route, Webhook):
             app.router.add_post(route.path, _for_plugin(host, plugin, route))

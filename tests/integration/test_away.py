@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
 import pytest
 from click.testing import Result
-from sqlalchemy import select
+from sqlalchemy import delete, insert, select, text
 from telegram import LabeledPrice
 
 from astral_core import Context, Event, Routes, Subscriber, Update, WebRoute, hookimpl
 from astral_core.db.drop import drop_tables
 from astral_core.db.engine import open_database
-from astral_core.db.tables import DEAD, PARKED, core_inbox, core_plugins
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, core_inbox, core_outbox, core_plugins
 from astral_core.host.state import Plugin, State
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.testkit.bot import BotKit
@@ -27,6 +28,8 @@ Astral = Callable[..., Awaitable[Result]]
 
 MENDED = "This part of me is being mended right now."
 LENIENT = {"host": {"on_error": "quarantine", "required": ()}}
+PAYMENT = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
+           "provider_payment_charge_id": "p1"}  # fmt: skip
 BROKEN = Plugin("shop", "astral-shop", "1.1", "astral_shop_that_cannot_be_imported")
 
 
@@ -199,9 +202,7 @@ async def test_payments_are_kept_and_go_on_when_it_is_back(
     await anna.send("/shop")
     await anna.wait_for("Shop")
     await kit(broken=True)
-    payment = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
-               "provider_payment_charge_id": "p1"}  # fmt: skip
-    status, _ = await post(bot, make_update("", user=anna.id, successful_payment=payment))
+    status, _ = await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
     assert status == 200
     await anna.wait_for("Your payment has arrived and is safe.")
     await anna.send("/sell")
@@ -259,6 +260,111 @@ async def test_a_payment_is_declined_before_it_costs_anything(kit: Any) -> None:
     assert anna.stars == 10
 
 
+async def test_a_chat_goes_on_where_it_could_not_be_told_to_wait(
+    kit: Any, post: Post, make_update: MakeUpdate, until: Until
+) -> None:
+    """Telegram refused the words about the payment; the payment is handled all the same, and what comes after it."""
+    bot = await kit()
+    anna = bot.user("Anna")
+    await anna.send("/shop")
+    await anna.wait_for("Shop")
+    await kit(broken=True)
+    bot.telegram.world.faults.add("sendMessage", "400")
+    await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
+    await until(lambda: _refused(bot))
+    await kit()
+    await anna.wait_for("Thank you for the payment.")
+    await anna.send("/sell")
+    await anna.wait_for("selling")
+
+
+async def test_who_disagrees_does_not_hand_a_payment_to_and_fro(
+    telegram: TelegramEmulator, postgres_url: str, make_plugin: MakePlugin, post: Post, make_update: MakeUpdate,
+    until: Until,
+) -> None:  # fmt: skip
+    """While the chat is one replica's that lacks the plugin, the row waits, and the user is told once."""
+    works = make_plugin("shop", routes, hooks=[events(Subscriber(Sold, on_sold))])
+    other = make_plugin("till", till, hooks=[events(Sold)])
+    able = BotKit(telegram, postgres_url, plugins=[works, other], overrides=LENIENT)
+    lacks = BotKit(telegram, postgres_url, plugins=[BROKEN, other], overrides=LENIENT)
+    await able.start()
+    await able.stop()
+    await lacks.start()
+    try:
+        anna = lacks.user("Anna")
+        await anna.send("/sell")
+        await anna.wait_for("selling")
+        await post(lacks, make_update("", user=anna.id, successful_payment=PAYMENT))
+        await anna.wait_for("Your payment has arrived and is safe.")
+        await able.start()
+        for _ in range(3):
+            await able.running.roster.replay()
+            await lacks.running.roster.replay()
+        assert await _states(lacks, PARKED)
+        await lacks.stop()
+        await able.running.roster.replay()
+        await anna.wait_for("Thank you for the payment.")
+        assert [message.text for message in anna.messages if "is safe" in message.text][1:] == []
+    finally:
+        await lacks.stop()
+        await able.stop()
+
+
+async def test_replicas_that_start_together_remember_together(kit: Any) -> None:
+    """Both write the same rows; neither start fails."""
+    bot = await kit()
+    async with bot.running.database.engine.begin() as connection:
+        await connection.execute(delete(core_plugins))
+    await asyncio.gather(*(bot.running.roster.remember() for _ in range(5)))
+    assert set(await _remembered(bot)) == {"core", "shop", "till"}
+
+
+async def test_forgetting_reaches_a_plugin_that_is_away(kit: Any, until: Until) -> None:
+    """What was typed for it is gone at once; what it holds is deleted when it is back; payments stay."""
+    bot = await kit()
+    anna = bot.user("Anna")
+    await anna.send("/shop")
+    await anna.wait_for("Shop")
+    async with bot.running.database.engine.begin() as connection:
+        await connection.execute(text("CREATE TABLE shop_guests (user_id BIGINT)"))
+        await connection.execute(delete(core_plugins).where(core_plugins.c.id == "shop"))
+    await kit(broken=True)
+    assert bot.running.host.registry.away["shop"].forgets
+    await bot.running.roster.remember()
+    async with bot.running.database.engine.begin() as connection:
+        row = {
+            "source": "tg:1",
+            "ext_id": "9",
+            "lane": anna.id,
+            "kind": "message",
+            "state": PARKED,
+            "parked_for": "shop",
+        }
+        await connection.execute(insert(core_inbox).values(**row, payload='{"text": "born in Omsk"}'))
+        paid = {**row, "ext_id": "10", "payload": '{"message": {"successful_payment": {}}}'}
+        await connection.execute(insert(core_inbox).values(**paid))
+    await anna.send("/mydata")
+    await anna.wait_for("what it holds is not in here")
+    await anna.send("/forget")
+    await anna.wait_for("Delete your birth data")
+    await anna.press("Yes, delete everything")
+    await anna.wait_for("Everything is deleted")
+
+    async def rows() -> dict[str, Any]:
+        async with bot.running.database.engine.connect() as connection:
+            return {row.ext_id: row for row in await connection.execute(select(core_inbox))}
+
+    async def promised() -> bool:
+        return any(
+            (row.kind, row.state, row.parked_for) == ("step", PARKED, "shop") for row in (await rows()).values()
+        )
+
+    await until(promised)
+    found = await rows()
+    assert (found["9"].state, found["9"].payload) == (DONE, None)
+    assert found["10"].state == PARKED
+
+
 async def test_its_web_routes_ask_to_come_again(kit: Any, http: aiohttp.ClientSession) -> None:
     """503 with Retry-After for its pages and for webhooks that nobody serves, so that the sender repeats."""
     bot = await kit(broken=True)
@@ -278,9 +384,7 @@ async def test_a_plugin_that_was_switched_off_is_not_excused(kit: Any, post: Pos
     await kit(plugins=[])
     await anna.press("Look", message=next(m for m in anna.messages if m.text == "Shop"))
     await anna.wait_for("That button has expired")
-    payment = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
-               "provider_payment_charge_id": "p1"}  # fmt: skip
-    await post(bot, make_update("", user=anna.id, successful_payment=payment))
+    await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
     await anna.wait_for("Your payment has arrived and is safe.")
 
 
@@ -293,9 +397,7 @@ async def test_dropping_its_tables_gives_up_what_waited_for_it(
     await anna.send("/shop")
     await anna.wait_for("Shop")
     await kit(broken=True)
-    payment = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
-               "provider_payment_charge_id": "p1"}  # fmt: skip
-    await post(bot, make_update("", user=anna.id, successful_payment=payment))
+    await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
     await anna.wait_for("Your payment has arrived and is safe.")
     await bot.stop()
     database = open_database(bot.database_url, 2)
@@ -353,6 +455,12 @@ async def _remembered(bot: BotKit) -> dict[str, Any]:
     async with bot.running.database.engine.connect() as connection:
         rows = await connection.execute(select(core_plugins))
     return {row.id: (row.version, row.declared, row.seen_at) for row in rows}
+
+
+async def _refused(bot: BotKit) -> bool:
+    async with bot.running.database.engine.connect() as connection:
+        dead = select(core_outbox.c.id).where(core_outbox.c.state == DEAD_EFFECT)
+        return (await connection.execute(dead)).first() is not None
 
 
 async def _states(bot: BotKit, *states: int, empty: bool = False) -> bool:
