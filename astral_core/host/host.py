@@ -110,6 +110,7 @@ def _refuse_taken_ids(plugins: Sequence[Plugin]) -> None:
         if plugin.alive and known.setdefault(plugin.id, plugin) is not plugin:
             reason = f"{known[plugin.id].provider} has this id already. Fix: give the file another name"
             plugin.set_aside(State.FAILED, "discovery", reason)
+            plugin.id = f"{plugin.id}:{plugin.distribution}"  # whoever looks by id finds the one that serves
 
 
 def _settled(host: Host, *, stop: bool) -> Registry:

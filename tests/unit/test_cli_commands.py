@@ -65,6 +65,15 @@ def test_every_command_has_the_help_that_the_list_shows() -> None:
         assert line in shown.output
 
 
+def test_the_collector_is_on_while_other_commands_run(tmp_path: Path) -> None:
+    """Only the start of `astral run` goes without it; a plugin's own command may run for hours."""
+    code = (
+        "import gc, sys\nsys.argv = ['astral', 'plugins', 'list']\nimport atexit\n"
+        "atexit.register(lambda: print('collects', gc.isenabled()))\nfrom astral_core.cli import main\nmain()"
+    )
+    assert "collects True" in python(code, tmp_path)
+
+
 def test_the_version_is_told() -> None:
     """For reports of errors."""
     assert __version__ in astral("--version").output

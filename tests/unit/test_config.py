@@ -257,3 +257,10 @@ def test_every_secret_of_a_model_is_found() -> None:
 
     model = Shops.model_validate({"first": {"pin": "one"}, "others": {"ru": [{"pin": "two"}]}})
     assert secret_values(model) == ["one", "two"]
+
+
+def test_webhooks_are_absolute_paths(make_settings: Any) -> None:
+    """A path without its slash is told before the server is built; the same path twice does no harm."""
+    with pytest.raises(ConfigError, match="must begin with a slash"):
+        make_settings(web={"webhooks": ("hook",)})
+    assert make_settings(web={"webhooks": ("/hook", "/hook")}).web.webhooks == ("/hook", "/hook")

@@ -101,6 +101,12 @@ def test_dependencies_come_first_whatever_their_names() -> None:
     assert [plugin.id for plugin in found] == ["zzz", "aaa", "mmm"]
 
 
+def test_the_order_is_the_same_in_every_process() -> None:
+    """By name where nothing else decides: who loses a clash must not depend on a hash."""
+    entries = [entry("zulu", "astral-pp", "astral-qq"), entry("qq"), entry("pp"), entry("aaa", "astral-zulu")]
+    assert [plugin.id for plugin in discover(Host(), entries)] == ["pp", "qq", "zulu", "aaa"]
+
+
 def test_what_a_plugin_merely_can_use_comes_first_too() -> None:
     """A requirement in an extra orders the two; that the other one is missing or broken sets nobody aside."""
     found = discover(Host(), [entry("alpha", 'astral-zulu; extra == "zulu"'), entry("zulu")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from astral_core import Command, Context, Event, Routes, Subscriber, Update, Webhook, WebRoute, core_plugin
 from astral_core.config import Settings
 from astral_core.errors import ConflictError, DeclarationError, PluginLoadError
+from astral_core.host.discover import from_file
 from astral_core.host.handlers import check_handler
 from astral_core.host.host import load
 from astral_core.host.registry import Registry, build_registry
@@ -116,6 +118,44 @@ def test_who_is_required_wins_a_clash(make_plugin: MakePlugin, make_settings: Ma
     host = load(make_settings(), core_plugin, plugins)
     assert host.registry.commands["pay"].plugin == "payments"
     assert not plugins[0].alive
+
+
+def test_who_clashes_only_with_one_that_goes_anyway_stays(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """Of three in a row the middle one goes: with it both clashes are gone."""
+    plugins = [
+        make_plugin("aa", [Command("x", handler)]),
+        make_plugin("bb", [Command("x", handler), Command("y", handler)]),
+        make_plugin("cc", [Command("y", handler)]),
+    ]
+    load(make_settings(), core_plugin, plugins)
+    assert [plugin.alive for plugin in plugins] == [True, False, True]
+
+
+def test_what_a_required_plugin_stands_on_is_required_too(
+    make_plugin: MakePlugin, make_settings: MakeSettings
+) -> None:
+    """The other one of a clash goes, though it comes first: without its base the required one could not run."""
+    other = make_plugin("aa", [Command("x", handler)])
+    base = make_plugin("base", [Command("x", handler)])
+    pay = make_plugin("pay", [Command("pay", handler)], requires=("astral-base",))
+    load(make_settings(host={"required": ("pay",)}), core_plugin, [other, base, pay])
+    assert [plugin.alive for plugin in (other, base, pay)] == [False, True, True]
+
+
+def test_a_second_plugin_of_one_id_does_not_disarm_the_first(
+    make_plugin: MakePlugin, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    """A file beside an installed plugin of the same name is refused with its name, and the first one serves."""
+    (tmp_path / "moon.py").touch()
+    first, second = make_plugin("moon", [Command("tide", handler)]), from_file(tmp_path / "moon.py")
+    host = load(make_settings(), core_plugin, [first, second])
+    assert (second.state, second.phase) == (State.FAILED, "discovery")
+    assert "'moon' (astral-moon 1.0) has this id already" in second.reason
+    assert "tide" in host.registry.commands
+    assert host.runner.implements("astral_routes", "moon")
+    assert [plugin for plugin in host.plugins if plugin.id == "moon"] == [first]
 
 
 def test_a_clash_of_two_required_ones_stops_the_start(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:

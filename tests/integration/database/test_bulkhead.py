@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from astral_core.db import bulkhead
 from astral_core.db.engine import Database, may_pass, open_database
 from astral_core.db.session import Session
+from astral_core.errors import SessionClosed
 
 
 @pytest.fixture
@@ -94,3 +95,40 @@ async def test_who_gives_up_in_line_takes_no_place_with_it(database: Database) -
     for session in (*held, gone, stays):
         await session.close()
     assert database.permit("weather")._bulkhead.held == 0
+
+
+async def test_a_session_that_is_closed_takes_no_place(database: Database) -> None:
+    """A stray task that uses its handler's session late is refused, and costs the plugin nothing."""
+    session = Session(database, "weather")
+    await session.connection()
+    await session.close()
+    for _ in range(3):
+        with pytest.raises(SessionClosed):
+            await session.execute(text("SELECT 1"))
+    assert database.permit("weather")._bulkhead.held == 0
+
+
+async def test_two_statements_of_one_session_give_back_what_they_took(database: Database) -> None:
+    """A handler that does two things at once while its plugin waits leaves no place taken."""
+    held = [Session(database, "weather") for _ in range(2)]
+    for session in held:
+        await session.connection()
+    both = Session(database, "weather")
+    waits = [asyncio.create_task(both.connection()) for _ in range(2)]
+    await asyncio.sleep(0.02)
+    for session in held:
+        await session.close()
+    await asyncio.gather(*waits, return_exceptions=True)
+    await both.close()
+    assert database.permit("weather")._bulkhead.held == 0
+
+
+async def test_the_smallest_pool_has_room_for_a_unit_of_work_inside_a_handler(database_url: str) -> None:
+    """A handler that has read may open another unit of work: it does not wait for itself."""
+    small = open_database(database_url, pool_size=2)
+    outer, inner = Session(small, "weather"), Session(small, "weather")
+    await outer.connection()
+    await asyncio.wait_for(inner.connection(), 5)
+    await inner.close()
+    await outer.close()
+    await small.dispose()
