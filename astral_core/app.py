@@ -51,7 +51,7 @@ from astral_core.inbox.replica import Replica
 from astral_core.inbox.rows import Census
 from astral_core.inbox.store import Store
 from astral_core.inbox.worker import Worker
-from astral_core.jobs import run_jobs
+from astral_core.jobs import Clock, SystemClock, run_jobs
 from astral_core.observe.metrics import Metrics
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
@@ -91,6 +91,7 @@ class App:
     watchdog: Watchdog
     replica: Replica
     roster: Roster
+    clock: Clock = field(default_factory=SystemClock)
     polling: bool = False
     port: int = 0
     lost: asyncio.Event = field(default_factory=asyncio.Event)
@@ -223,7 +224,7 @@ class App:
         await until_reachable(self.replica.begin)
         self._background(self.roster.watch(), "astral-roster")
         self._stack.push_async_callback(self.lanes.stop, GRACE)
-        self._background(run_jobs(self.host.registry, self.store), "astral-jobs")
+        self._background(run_jobs(self.host.registry, self.store, self.clock), "astral-jobs")
         if self.replica.leader:
             await self._lead_once()
         self._background(self._lead_forever(), "astral-leader")
@@ -292,8 +293,13 @@ class App:
         self.metrics.pool_in_use.set(pool.checkedout() if isinstance(pool, QueuePool) else 0)
 
 
-def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None) -> App:
-    """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing."""
+def build(
+    settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None, clock: Clock | None = None
+) -> App:
+    """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing.
+
+    `clock` says when a job's time has come; the machine's unless told.
+    """
     _check(settings, polling)
     host = load(settings, core_plugin, plugins)
     name = f"astral-{secrets.token_hex(4)}"
@@ -338,7 +344,7 @@ def build(settings: Settings, *, polling: bool = False, plugins: list[Plugin] | 
         transport=transport, application=application, lanes=lanes,
         webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
         telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), replica=replica,
-        roster=Roster(host, database, replica, metrics), polling=polling,
+        roster=Roster(host, database, replica, metrics), clock=clock or SystemClock(), polling=polling,
     )  # fmt: skip
     replica.on_count = app._count  # noqa: SLF001  # made for each other here
     replica.on_end = lanes.on_end = app._background_ended  # noqa: SLF001  # the same

@@ -11,7 +11,7 @@ import pytest
 
 from astral_core.errors import DatabaseError, IngestRefused
 from astral_core.inbox.store import NewRow
-from astral_core.jobs import lane_of, run_jobs
+from astral_core.jobs import SystemClock, lane_of, run_jobs
 
 
 class FakeStore:
@@ -34,7 +34,7 @@ class FakeStore:
 async def rows_after(store: FakeStore, count: int, **jobs: float) -> list[NewRow]:
     """Run `jobs` (name = seconds) until `count` rows are there."""
     registry: Any = SimpleNamespace(jobs={name: (None, every) for name, every in jobs.items()})
-    running = asyncio.create_task(run_jobs(registry, store))  # type: ignore[arg-type]
+    running = asyncio.create_task(run_jobs(registry, store, SystemClock()))  # type: ignore[arg-type]
     while len(store.rows) < count and not running.done():  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.002)
     running.cancel()
@@ -56,7 +56,7 @@ async def test_a_restart_in_the_same_slot_adds_nothing() -> None:
     store = FakeStore()
     first = list(await rows_after(store, 1, digest=3600))
     registry: Any = SimpleNamespace(jobs={"digest": (None, 3600.0)})
-    again = asyncio.create_task(run_jobs(registry, store))  # type: ignore[arg-type]
+    again = asyncio.create_task(run_jobs(registry, store, SystemClock()))  # type: ignore[arg-type]
     await asyncio.sleep(0.02)
     again.cancel()
     await asyncio.gather(again, return_exceptions=True)

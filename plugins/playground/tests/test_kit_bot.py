@@ -208,6 +208,18 @@ async def test_a_job_runs_when_a_test_wants_it(bot: BotKit, story: Story) -> Non
         await bot.run_job("kitbot.cuont")
 
 
+async def test_a_job_runs_when_its_time_has_come_by_the_moved_clock(bot: BotKit, story: Story) -> None:
+    """Once for each slot that the clock is moved to, and not before."""
+    await bot.settled()
+    runs = story.runs.count("count")
+    await bot.advance(72 * 3_600)
+    assert story.runs.count("count") == runs + 1
+    await bot.advance(1)
+    assert story.runs.count("count") == runs + 1
+    await bot.advance(144 * 3_600)
+    assert story.runs.count("count") == runs + 2
+
+
 async def test_a_bot_that_hangs_is_named_with_what_it_does(
     bot: BotKit, chat: Chat, monkeypatch: pytest.MonkeyPatch, story: Story
 ) -> None:
