@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from astral_core import config, core_plugin
 from astral_core.config import Settings
 from astral_core.errors import PluginLoadError
-from astral_core.host.discover import dependencies, discover
+from astral_core.host.discover import discover, with_dependencies
 from astral_core.host.host import Host, load
 from astral_core.host.state import Plugin
 
@@ -20,18 +19,15 @@ def find(plugin_id: str) -> list[Plugin]:
     """
     found = discover(config.Host(disabled=()))
     if plugin_id not in {plugin.id for plugin in found}:
-        near = difflib.get_close_matches(plugin_id, [plugin.id for plugin in found], n=1)
-        hint = f"Did you mean {near[0]!r}? " if near else ""
+        near = config.nearest(plugin_id, [plugin.id for plugin in found])
+        hint = f"Did you mean {near!r}? " if near else ""
         raise PluginLoadError(
             plugin_id,
             "no installed distribution has an entry point of this name in the group astral.plugins.",
             f"{hint}A plugin in one file has none: make it a package with a pyproject.toml, and install that "
             "(pip install -e <its folder>).",
         )
-    wanted = {plugin_id}
-    for plugin in reversed(found):
-        if plugin.id in wanted:
-            wanted |= dependencies(plugin, found)
+    wanted = with_dependencies([plugin_id], found)
     return [plugin for plugin in found if plugin.id in wanted]
 
 
@@ -46,7 +42,7 @@ def load_alone(plugin_id: str, settings: Settings, webhooks: Sequence[str] = ())
     host = load(
         settings.model_copy(
             update={
-                "host": config.Host(disabled=(), required=(), on_error="quarantine"),
+                "host": config.Host(disabled=(), required=()),
                 "web": config.Web(webhooks=(*settings.web.webhooks, *webhooks)),
                 "commands": {},
                 "plugins": own,
@@ -54,5 +50,6 @@ def load_alone(plugin_id: str, settings: Settings, webhooks: Sequence[str] = ())
         ),
         core_plugin,
         plugins,
+        judge=False,
     )
     return host, next(plugin for plugin in plugins if plugin.id == plugin_id)

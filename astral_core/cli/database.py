@@ -133,9 +133,7 @@ async def _ask_and_drop(database: Database, plugin: str, yes: bool) -> None:
 
 def _host() -> Host:
     """All plugins, whatever is broken: that a plugin cannot be loaded keeps nobody from the database."""
-    settings = load_settings()
-    lenient = settings.host.model_copy(update={"required": (), "on_error": "quarantine"})
-    return load(settings.model_copy(update={"host": lenient}), core_plugin)
+    return load(load_settings(), core_plugin, judge=False)
 
 
 def _needed(host: Host, plugin: str) -> list[Chain]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -13,7 +12,7 @@ import pluggy
 from astral_core import core_plugin, hookspecs
 from astral_core.cli.check import check
 from astral_core.config import Host as HostSettings
-from astral_core.config import load_settings
+from astral_core.config import load_settings, nearest
 from astral_core.db.migrate import owns
 from astral_core.declare import Webhook
 from astral_core.errors import HookError, PluginLoadError
@@ -137,8 +136,8 @@ def looked_at() -> Host:
 
 def near(name: str, known: Iterable[str]) -> str:
     """A hint for a misspelt name."""
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"Did you mean {found[0]!r}?" if found else "`astral plugins list` shows what there is."
+    found = nearest(name, list(known))
+    return f"Did you mean {found!r}?" if found else "`astral plugins list` shows what there is."
 
 
 def specifications(host: Host) -> Iterator[tuple[str, Callable[..., Any], str]]:

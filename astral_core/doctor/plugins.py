@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -10,7 +9,7 @@ from functools import partial
 from astral_core import core_plugin
 from astral_core.config import Settings
 from astral_core.db.migrate import CORE, Chain
-from astral_core.errors import ConflictError, PluginError, PluginLoadError
+from astral_core.errors import ConflictError, PluginError
 from astral_core.finding import Finding
 from astral_core.host.discover import discover
 from astral_core.host.host import load
@@ -35,9 +34,7 @@ class Plugins:
     def check(self) -> Iterator[Finding]:
         """Each plugin in a bad state, each conflict, and what is required and not there."""
         self.found = discover(self.settings.host)
-        lenient = self.settings.host.model_copy(update={"on_error": "quarantine"})
-        with contextlib.suppress(PluginLoadError):  # a required one is missing: the states tell which
-            load(self.settings.model_copy(update={"host": lenient}), core_plugin, self.found)
+        load(self.settings, core_plugin, self.found, judge=False)
         yield from (finding for plugin in self.found for finding in self._state(plugin))
         yield from self._required()
 

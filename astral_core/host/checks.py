@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import logging
 from collections.abc import Sequence
 
-from astral_core.config import Settings
+from astral_core.config import Settings, nearest
 from astral_core.declare import Command, Job, Schema
 from astral_core.errors import DeclarationError
 from astral_core.host.discover import dependencies
@@ -20,8 +19,8 @@ def warn_of_strangers(settings: Settings, plugins: Sequence[Plugin]) -> None:
     """Settings of plugins that are not there are most often a misspelt name."""
     known = [plugin.id for plugin in plugins]
     for name in sorted(set(settings.plugins) - set(known)):
-        near = difflib.get_close_matches(name, known, n=1)
-        log.warning("[plugins.%s] is for no installed plugin.%s", name, f" Did you mean {near[0]!r}?" if near else "")
+        near = nearest(name, known)
+        log.warning("[plugins.%s] is for no installed plugin.%s", name, f" Did you mean {near!r}?" if near else "")
     wanted = settings.host
     states = {plugin.id: plugin.state for plugin in plugins}
     for name in wanted.required if "required" in wanted.model_fields_set else ():  # the default is no wish of theirs
@@ -39,12 +38,13 @@ def warn_of_renames(settings: Settings, plugins: Sequence[Plugin]) -> None:
     for name in sorted(set(settings.commands) - set(known)):
         if name.partition(".")[0] in aside:
             continue
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else 'Fix: "<plugin>.<command>" = "<new name>".'
+        near = nearest(name, known)
+        hint = f"Did you mean {near!r}?" if near else 'Fix: "<plugin>.<command>" = "<new name>".'
         log.warning("[commands] %r renames no command. %s", name, hint)
 
 
 def check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> None:
+    """Tables begin with their plugin's id, and refer to its own, the core's and its dependencies' alone."""
     if plugin.id == "core":
         return
     allowed = {plugin.id, "core", *dependencies(plugin, plugins)}
@@ -75,6 +75,7 @@ def check_jobs(plugin: Plugin, keep_done_hours: int) -> None:
 
 
 def check_user_data(plugin: Plugin, schema: Schema, runner: HookRunner) -> None:
+    """Whoever keeps something of users has to give it out and to delete it."""
     if plugin.id == "core" or not _refers_to_users(schema):
         return
     for hook in ("astral_export_user", "astral_delete_user"):

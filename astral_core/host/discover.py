@@ -88,6 +88,15 @@ def dependencies(plugin: Plugin, plugins: Sequence[Plugin]) -> set[str]:
     return _ids(_required_names(plugin), {_canonical(other.distribution): other.id for other in plugins})
 
 
+def with_dependencies(ids: Iterable[str], plugins: Sequence[Plugin]) -> set[str]:
+    """`ids` and all that they stand on. `plugins` are in dependency order."""
+    found = set(ids)
+    for plugin in reversed(plugins):  # dependents come after what they need
+        if plugin.id in found:
+            found |= dependencies(plugin, plugins)
+    return found
+
+
 def _order(graph: Mapping[str, set[str]]) -> list[str]:
     """Predecessors first, else by name: the same in every process. Raises graphlib.CycleError."""
     sorter = graphlib.TopologicalSorter(graph)

@@ -16,7 +16,7 @@ from astral_core.db.migrate import Chain
 from astral_core.errors import ConflictError, DeclarationError, HookError, PluginError, PluginLoadError
 from astral_core.host.checks import check_jobs, check_tables, check_user_data, warn_of_renames, warn_of_strangers
 from astral_core.host.context import PluginContext
-from astral_core.host.discover import dependencies, discover, import_plugin, quarantine_dependents
+from astral_core.host.discover import discover, import_plugin, quarantine_dependents, with_dependencies
 from astral_core.host.registry import Registry, build_registry
 from astral_core.host.runner import HookRunner, check_plugin, has_hookspecs, new_manager
 from astral_core.host.services import Services
@@ -116,9 +116,10 @@ def _refuse_taken_ids(plugins: Sequence[Plugin]) -> None:
 def _settled(host: Host, *, stop: bool) -> Registry:
     """The registry of all that can live together. Whoever clashes with another is set aside, or stops the start."""
     settings = host.settings
+    indispensable = sorted(with_dependencies(settings.host.required, host.plugins))
     while True:
         try:
-            return build_registry(host.alive, settings.commands, settings.web.webhooks, _indispensable(host))
+            return build_registry(host.alive, settings.commands, settings.web.webhooks, indispensable)
         except ConflictError as conflict:
             if stop:
                 raise
@@ -132,15 +133,6 @@ def _settled(host: Host, *, stop: bool) -> Registry:
                 raise
             _set_aside(plugin, "declare", error, host)
         quarantine_dependents(host.plugins)
-
-
-def _indispensable(host: Host) -> list[str]:
-    """The required plugins and what they stand on."""
-    found = set(host.settings.host.required)
-    for plugin in reversed(host.plugins):  # dependents come after what they need
-        if plugin.id in found:
-            found |= dependencies(plugin, host.plugins)
-    return sorted(found)
 
 
 def enforce_policy(host: Host) -> None:
