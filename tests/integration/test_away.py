@@ -18,6 +18,7 @@ from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, core_inbox, core_outbox, core_plugins
 from astral_core.host.state import Plugin, State
 from astral_playground.telegram import TelegramEmulator
+from astral_playground.telegram.client import EmulatedUser
 from astral_playground.testkit.bot import BotKit
 
 MakePlugin = Callable[..., Plugin]
@@ -160,6 +161,15 @@ async def kit(
     await made.stop()
 
 
+async def in_the_shop(kit: Any) -> tuple[BotKit, EmulatedUser]:
+    """The bot with its shop, and somebody who has it open."""
+    bot = await kit()
+    anna = bot.user("Anna")
+    await anna.send("/shop")
+    await anna.wait_for("Shop")
+    return bot, anna
+
+
 async def test_who_presses_its_buttons_is_told_in_words(kit: Any) -> None:
     """Commands, buttons, links and open questions of a plugin that cannot be imported get a polite answer."""
     bot = await kit()
@@ -197,10 +207,7 @@ async def test_payments_are_kept_and_go_on_when_it_is_back(
     kit: Any, post: Post, make_update: MakeUpdate, until: Until, astral: Astral
 ) -> None:
     """The user is told that it is safe; the row leaves the lane, is listed as parked, and is handled later."""
-    bot = await kit()
-    anna = bot.user("Anna")
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
+    bot, anna = await in_the_shop(kit)
     await kit(broken=True)
     status, _ = await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
     assert status == 200
@@ -217,10 +224,7 @@ async def test_payments_are_kept_and_go_on_when_it_is_back(
 
 async def test_a_press_that_must_not_be_lost_waits_too(kit: Any) -> None:
     """A route with `park=True` is handled when its plugin is back, and the user knows that."""
-    bot = await kit()
-    anna = bot.user("Anna")
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
+    _, anna = await in_the_shop(kit)
     await kit(broken=True)
     query = await anna.press("Order", message=next(m for m in anna.messages if m.text == "Shop"))
     await anna.wait_for("I have kept this.")
@@ -264,10 +268,7 @@ async def test_a_chat_goes_on_where_it_could_not_be_told_to_wait(
     kit: Any, post: Post, make_update: MakeUpdate, until: Until
 ) -> None:
     """Telegram refused the words about the payment; the payment is handled all the same, and what comes after it."""
-    bot = await kit()
-    anna = bot.user("Anna")
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
+    bot, anna = await in_the_shop(kit)
     await kit(broken=True)
     bot.telegram.world.faults.add("sendMessage", "400")
     await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
@@ -321,10 +322,7 @@ async def test_replicas_that_start_together_remember_together(kit: Any) -> None:
 
 async def test_forgetting_reaches_a_plugin_that_is_away(kit: Any, until: Until) -> None:
     """What was typed for it is gone at once; what it holds is deleted when it is back; payments stay."""
-    bot = await kit()
-    anna = bot.user("Anna")
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
+    bot, anna = await in_the_shop(kit)
     async with bot.running.database.engine.begin() as connection:
         await connection.execute(text("CREATE TABLE shop_guests (user_id BIGINT)"))
         await connection.execute(delete(core_plugins).where(core_plugins.c.id == "shop"))
@@ -377,10 +375,7 @@ async def test_its_web_routes_ask_to_come_again(kit: Any, http: aiohttp.ClientSe
 
 async def test_a_plugin_that_was_switched_off_is_not_excused(kit: Any, post: Post, make_update: MakeUpdate) -> None:
     """Its owner wanted that: its buttons have expired. A payment that is on its way is kept all the same."""
-    bot = await kit()
-    anna = bot.user("Anna")
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
+    bot, anna = await in_the_shop(kit)
     await kit(plugins=[])
     await anna.press("Look", message=next(m for m in anna.messages if m.text == "Shop"))
     await anna.wait_for("That button has expired")
@@ -392,10 +387,7 @@ async def test_dropping_its_tables_gives_up_what_waited_for_it(
     kit: Any, post: Post, make_update: MakeUpdate, astral: Astral
 ) -> None:
     """`astral db drop` means for good: the core forgets the plugin, and what was parked is a dead letter with why."""
-    bot = await kit()
-    anna = bot.user("Anna")
-    await anna.send("/shop")
-    await anna.wait_for("Shop")
+    bot, anna = await in_the_shop(kit)
     await kit(broken=True)
     await post(bot, make_update("", user=anna.id, successful_payment=PAYMENT))
     await anna.wait_for("Your payment has arrived and is safe.")
