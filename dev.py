@@ -52,7 +52,6 @@ COMMANDS = {
     "bench": Command("benchmarks.bench", True, "the speed, side by side with other frameworks"),
     "chaos": Command("benchmarks.chaos", True, "kill -9 at random, then look for lost and doubled effects"),
     "soak": Command("benchmarks.soak", True, "hours of load: memory, lag, order"),
-    "seed": Command("benchmarks.seed", False, "a database full of made-up users to look at"),
 }
 
 
@@ -181,14 +180,27 @@ def prepare(tools: bool) -> None:
     sys.exit("Astral could not be installed (the reason is above): is there a network, or a mirror of PyPI to set?")
 
 
+def environment() -> "dict[str, str]":
+    """Return the variables of a command: this process's, with a place for bytecode where none may be left.
+
+    PYTHONDONTWRITEBYTECODE keeps bytecode out of the tree, and makes each process compile Astral and all libraries
+    anew: three seconds of each of the many processes that the tests start. .venv is ours to write to.
+    """
+    variables = dict(os.environ)
+    if variables.pop("PYTHONDONTWRITEBYTECODE", ""):
+        variables["PYTHONPYCACHEPREFIX"] = str(VENV / "bytecode")
+    return variables
+
+
 def start(module: str, arguments: list[str]) -> NoReturn:
     """Become ``python -m module``: its signals, output and exit code are the command's."""
     command = [str(PYTHON), "-m", module, *arguments]
     os.chdir(ROOT)
     sys.stderr.flush()
     if os.name != "nt":
-        os.execv(command[0], command)
-    process = subprocess.Popen(command)  # Windows' exec would give the prompt back while the program still runs
+        os.execve(command[0], command, environment())
+    # Windows' exec would give the prompt back while the program still runs
+    process = subprocess.Popen(command, env=environment())
     while True:
         try:
             sys.exit(process.wait())

@@ -29,12 +29,10 @@ def _own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_plugin_stays(tmp_path: Path) -> Iterator[None]:
+def _no_plugin_stays(tmp_path: Path, forget: Callable[[Path], None]) -> Iterator[None]:
     """A plugin that a test wrote and imported is not the next test's plugin of the same name."""
     yield
-    for name, module in list(sys.modules.items()):
-        if name.startswith("astral_") and str(getattr(module, "__file__", None)).startswith(str(tmp_path)):
-            del sys.modules[name]
+    forget(tmp_path)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import os
 import re
-import shutil
 import signal
 import sys
 
@@ -17,14 +16,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, async_playwright, expect
 
+from astral_playground.testkit.browser import ARGUMENTS, find_chromium
 from astral_playground.testkit.ports import free_port
 
-CHROMIUM = os.environ.get("ASTRAL_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM = find_chromium()
 SCREENSHOT = os.environ.get("ASTRAL_SCREENSHOT")
-ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-]  # fmt: skip
 SLOW = 60_000  # ms: a busy machine draws a chart in some seconds
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on PATH")]
@@ -51,7 +47,7 @@ async def page(playground):
     """The chat page on a desktop; a complaint in its console fails the test."""
     complaints: list[str] = []
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         context = await chromium.new_context(locale="ru-RU", viewport={"width": 1440, "height": 960})
         page = await context.new_page()
         page.set_default_timeout(SLOW)

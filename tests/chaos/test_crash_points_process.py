@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 from chaos_kit.processes import until
-from chaos_kit.scene import KILLED, Scene
+from chaos_kit.scene import KILLED, Scene, open_scene
 
 TABLES = {
     True: "SELECT count(*) FROM sqlite_master WHERE name LIKE 'core\\_%' ESCAPE '\\'",
@@ -17,37 +20,42 @@ WHERE locktype = 'advisory' AND granted = :granted AND here.datname = current_da
 ROOM = 600_000  # bytes a file may have: the schema fits, some hundred updates do not
 
 
-async def test_point_12_a_broken_off_migration_leaves_nothing(scene: Scene) -> None:
+async def test_point_12_a_broken_off_migration_leaves_nothing(
+    zygote: subprocess.Popen[bytes], database_url: str, tmp_path: Path
+) -> None:
     """The schema changes in one transaction on both engines; the next start makes it, and serves."""
-    bot = scene.replica()
-    await bot.spawn("migrate.before_commit:kill")
-    assert await bot.ended() == KILLED
-    assert await scene.books.one(TABLES[scene.books.is_sqlite]) == 0
-    await bot.start()
-    await scene.send()
-    await scene.settle()
-    assert await scene.written() == scene.said() == ["m:1"]
-    assert await scene.books.integrity() == "ok"
+    async with open_scene(zygote, database_url, tmp_path, migrated=False) as scene:
+        bot = scene.replica()
+        await bot.spawn("migrate.before_commit:kill")
+        assert await bot.ended() == KILLED
+        assert await scene.books.one(TABLES[scene.books.is_sqlite]) == 0
+        await bot.start()
+        await scene.send()
+        await scene.settle()
+        assert await scene.written() == scene.said() == ["m:1"]
+        assert await scene.books.integrity() == "ok"
 
 
 @pytest.mark.postgres
-async def test_point_12_the_next_replica_migrates_when_the_first_one_dies(replicas_scene: Scene) -> None:
+async def test_point_12_the_next_replica_migrates_when_the_first_one_dies(
+    zygote: subprocess.Popen[bytes], postgres_url: str, tmp_path: Path
+) -> None:
     """It waits for the lock of the one that migrates; the lock dies with its session, and nothing is half done."""
-    scene = replicas_scene
-    dead, alive = scene.replica(), scene.replica()
+    async with open_scene(zygote, postgres_url, tmp_path, migrated=False) as scene:
+        dead, alive = scene.replica(), scene.replica()
 
-    async def locks(granted: bool) -> bool:
-        return bool(await scene.books.one(LOCKS, granted=granted))
+        async def locks(granted: bool) -> bool:
+            return bool(await scene.books.one(LOCKS, granted=granted))
 
-    await dead.spawn("migrate.before_commit:sleep=60")
-    await until(lambda: locks(True), what="the first replica migrates")
-    await alive.spawn()
-    await until(lambda: locks(False), what="the second replica waits for its turn")
-    await dead.kill()
-    await alive.ready()
-    await scene.send("write", alive)
-    await scene.settle()
-    assert await scene.written() == scene.said() == ["m:1"]
+        await dead.spawn("migrate.before_commit:sleep=60")
+        await until(lambda: locks(True), what="the first replica migrates")
+        await alive.spawn()
+        await until(lambda: locks(False), what="the second replica waits for its turn")
+        await dead.kill()
+        await alive.ready()
+        await scene.send("write", alive)
+        await scene.settle()
+        assert await scene.written() == scene.said() == ["m:1"]
 
 
 async def test_point_14_a_drain_that_is_cut_short_loses_nothing(scene: Scene) -> None:
@@ -85,8 +93,6 @@ async def test_point_16_a_full_disk_refuses_and_loses_nothing(sqlite_scene: Scen
     """No room: 503, not ready, still alive. All that got 200 has its effect once there is room, and only once."""
     scene = sqlite_scene
     bot = scene.replica()
-    await bot.start()
-    await bot.stop()  # the schema is there, the files are small
     await bot.start(file_limit=ROOM)
     acknowledged = []
     for number in range(3000):

@@ -9,15 +9,18 @@ and docs/how-to/test-a-plugin.md is run by the playground's tests, on both datab
 from __future__ import annotations
 
 import ast
+import contextlib
+import functools
 import importlib.util
-import os
+import io
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 import pytest
@@ -31,6 +34,7 @@ from astral_core.host.discover import discover, from_file
 from astral_core.host.host import load
 from astral_playground.__main__ import main as playground
 
+RunProject = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
 MARK = re.compile(r"<!-- not run:(.*)-->", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
@@ -118,15 +122,6 @@ def lay_out(page: str, folder: Path) -> list[Path]:
     return found
 
 
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in the folder, whose modules it finds, without settings of this machine."""
-    kept = {key: value for key, value in os.environ.items() if not re.match("ASTRAL_(?!TEST_)|PYTEST_", key)}
-    environment = {**kept, "PYTHONPATH": str(folder), "ASTRAL_CONFIG": str(folder / "none.toml")}
-    return subprocess.run(
-        [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-
-
 def test_the_pages_are_found() -> None:
     """The README in both languages, and every kind of page."""
     assert {"README.md", "README.ru.md", "docs/tutorial/first-plugin.md", "docs/index.md"} <= set(PAGES)
@@ -149,7 +144,9 @@ def test_who_is_not_run_says_why(page: str) -> None:
 @pytest.mark.parametrize(
     "page", [page for page, blocks in PAGES.items() if any(b.language == "python" for b in blocks)]
 )
-def test_python_compiles_and_what_it_imports_is_there(page: str, tmp_path: Path) -> None:
+def test_python_compiles_and_what_it_imports_is_there(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Every import of a page is executed, beside the page's own files."""
     blocks = [block for block in chosen("python") if block.page == page]
     lines = []
@@ -158,9 +155,9 @@ def test_python_compiles_and_what_it_imports_is_there(page: str, tmp_path: Path)
         lines += [ast.unparse(node) for node in tree.body if isinstance(node, (ast.Import, ast.ImportFrom))]
     future = [line for line in lines if "__future__" in line][:1]
     lay_out(page, tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     code = "\n".join([*future, *(line for line in lines if "__future__" not in line)])
-    done = run(tmp_path, "-c", code)
-    assert done.returncode == 0, done.stderr
+    exec(compile(code, page, "exec"), {"__name__": "page"})  # noqa: S102  # our own pages
 
 
 @pytest.mark.parametrize("block", [block for block in chosen("python") if is_plugin(block)], ids=name)
@@ -182,15 +179,13 @@ def test_a_plugin_in_one_file_is_taken_by_the_host(block: Block, tmp_path: Path)
         if page not in ELSEWHERE and any(Path(block.file or "").name.startswith("test_") for block in blocks)
     ],
 )
-def test_the_tests_of_a_page_pass(page: str, tmp_path: Path) -> None:
+def test_the_tests_of_a_page_pass(page: str, tmp_path: Path, run_project: RunProject) -> None:
     """The page's files are a project, and all of its tests run in it."""
     files = lay_out(page, tmp_path)
     wanted = sum(len(re.findall(r"^(?:async )?def test_", file.read_text("utf-8"), re.MULTILINE)) for file in files)
-    done = run(tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert done.returncode == 0, done.stdout
-    passed = re.search(r"(\d+) passed", done.stdout)
-    assert passed is not None
-    assert int(passed[1]) >= wanted > 0
+    ran = run_project("-o", "asyncio_default_fixture_loop_scope=function")
+    assert set(ran.outcomes) == {"passed"}, ran.text
+    assert ran.outcomes["passed"] >= wanted > 0
 
 
 def check_astral(words: list[str]) -> None:
@@ -211,24 +206,39 @@ def check_playground(words: list[str]) -> None:
     playground.make_context("playground", there)
 
 
-def check_dev(words: list[str]) -> None:
-    """Look the command up in dev.py, and its options where it says what they are."""
+@functools.cache
+def dev_commands() -> dict[str, str]:
+    """The commands of dev.py, and the modules that they run."""
     spec = importlib.util.spec_from_file_location("dev", ROOT / "dev.py")
     assert spec is not None
     assert spec.loader is not None
     dev = importlib.util.module_from_spec(spec)
     sys.modules["dev"] = dev
     spec.loader.exec_module(dev)
+    return {name: command.module for name, command in dev.COMMANDS.items()}
+
+
+@functools.cache
+def help_of(module: str) -> str:
+    """What `python -m module --help` prints."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.setattr(sys, "argv", [module, "--help"])
+        patch.syspath_prepend(ROOT)
+        with pytest.raises(SystemExit):
+            runpy.run_module(module, run_name="__main__")
+    return said.getvalue()
+
+
+def check_dev(words: list[str]) -> None:
+    """Look the command up in dev.py, and its options where it says what they are."""
     command, *rest = words or ["playground"]
-    assert command in dev.COMMANDS
+    assert command in dev_commands()
     if command == "playground":
         check_playground(rest)
     elif command != "test":
-        done = subprocess.run(
-            [sys.executable, "-m", dev.COMMANDS[command].module, "--help"],
-            cwd=ROOT, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        assert [word for word in rest if word.startswith("--") and word not in done.stdout] == []
+        known = help_of(dev_commands()[command])
+        assert [word for word in rest if word.startswith("--") and word not in known] == []
 
 
 @pytest.mark.parametrize("block", [b for b in BLOCKS if b.language in CONSOLES and b.reason is None], ids=name)

@@ -223,13 +223,13 @@ def test_help_and_unknown_commands(clone: Path) -> None:
     missed = call(clone, "tests")
     assert missed.returncode == 2
     assert "'tests'" in missed.stderr
-    for name in ("playground", "test", "bench", "chaos", "soak", "seed"):
+    for name in ("playground", "test", "bench", "chaos", "soak"):
         assert f"\n  {name} " in shown.stdout
         assert f"\n  {name} " in missed.stderr
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", ["bench", "chaos", "soak", "seed"])
+@pytest.mark.parametrize("name", ["bench", "chaos", "soak"])
 def test_a_command_without_its_module(clone: Path, name: str) -> None:
     """A copy without the benchmarks says so in one sentence, ends with 2 and installs nothing."""
     done = call(clone, name)
@@ -248,7 +248,7 @@ def ready(dev: ModuleType, clone: Path) -> Path:
     for name in ("astral_playground", "pytest"):
         (clone / f"{name}.py").write_text(shows)
     (clone / "benchmarks").mkdir()
-    (clone / "benchmarks" / "seed.py").write_text(shows)
+    (clone / "benchmarks" / "bench.py").write_text(shows)
     return clone
 
 
@@ -259,7 +259,7 @@ def ready(dev: ModuleType, clone: Path) -> Path:
         (["--port", "9000"], ["--port", "9000"]),
         (["playground", "--help"], ["--help"]),
         (["test", "-k", "a b"], ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal", "-k", "a b"]),
-        (["seed", "10"], ["10"]),
+        (["bench", "--quick"], ["--quick"]),
     ],
 )
 def test_command_runs_in_the_venv(ready: Path, arguments: list[str], passed: list[str], tmp_path: Path) -> None:
@@ -270,6 +270,17 @@ def test_command_runs_in_the_venv(ready: Path, arguments: list[str], passed: lis
     assert done.stdout.strip().endswith(f"{ready} {ready / '.venv'}")
     assert done.returncode == 7
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("forbidden", [True, False])
+def test_bytecode_is_kept_where_none_may_be_written(ready: Path, forbidden: bool) -> None:
+    """PYTHONDONTWRITEBYTECODE keeps it out of the tree; the many processes of a test run find it in .venv."""
+    (ready / "astral_playground.py").write_text("import hello\n")
+    (ready / "hello.py").write_text("")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    assert call(ready, env={**kept, **({"PYTHONDONTWRITEBYTECODE": "1"} if forbidden else {})}).returncode == 0
+    assert (ready / "__pycache__").exists() is not forbidden
+    assert bool(list((ready / ".venv" / "bytecode").rglob("hello.*.pyc"))) is forbidden
 
 
 @posix

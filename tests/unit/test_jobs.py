@@ -20,9 +20,11 @@ class FakeStore:
     def __init__(self, *errors: Exception) -> None:
         self.errors = list(errors)
         self.rows: list[NewRow] = []
+        self.asked = 0
 
     async def ingest(self, row: NewRow) -> NewRow | None:
         """Store a row once."""
+        self.asked += 1
         if self.errors:
             raise self.errors.pop()
         if row.ext_id in {known.ext_id for known in self.rows}:
@@ -55,9 +57,11 @@ async def test_a_restart_in_the_same_slot_adds_nothing() -> None:
     """A second process, or the same one started again, finds the slot taken."""
     store = FakeStore()
     first = list(await rows_after(store, 1, digest=3600))
+    asked = store.asked
     registry: Any = SimpleNamespace(jobs={"digest": (None, 3600.0)})
     again = asyncio.create_task(run_jobs(registry, store, SystemClock()))  # type: ignore[arg-type]
-    await asyncio.sleep(0.02)
+    while store.asked < asked + 1:  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0.002)
     again.cancel()
     await asyncio.gather(again, return_exceptions=True)
     assert store.rows == first or time.time() % 3600 < 1  # the hour may turn in between

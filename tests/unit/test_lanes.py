@@ -372,9 +372,11 @@ async def test_stop_waits_for_running_steps_and_begins_no_new_ones() -> None:
 
 async def test_stop_cancels_what_does_not_end_in_time() -> None:
     """After the grace running steps and express rows are cancelled; no task is left."""
+    begun: list[int] = []
     cancelled: list[int] = []
 
     async def step(lane: Lane) -> float:
+        begun.append(lane.rows[0].seq)
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
@@ -385,7 +387,8 @@ async def test_stop_cancels_what_does_not_end_in_time() -> None:
     lanes = Lanes(FakeStore(), step, 2, 10)  # type: ignore[arg-type]
     lanes.start()
     lanes.dispatch(Stored([row(1), row(2, 2, express=True)]))
-    await asyncio.sleep(0.01)
+    while len(begun) < 2:  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0)
     await lanes.stop(0.01)
     await asyncio.sleep(0)
     assert sorted(cancelled) == [1, 2]

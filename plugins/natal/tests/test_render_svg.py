@@ -24,21 +24,29 @@ def parse(markup: str) -> ET.Element:
     return ET.fromstring(markup)  # noqa: S314  # our own output
 
 
-def unfilter(data: bytes, width: int, height: int, depth: int) -> list[bytes]:
-    """Rows of pixels of an inflated PNG (filters of the PNG specification, section 9)."""
-    rows, before, stride = [], bytearray(width * depth), width * depth
-    for y in range(height):
-        start = y * (stride + 1)
-        kind, row = data[start], bytearray(data[start + 1 : start + 1 + stride])
-        for i in range(stride):
-            left = row[i - depth] if i >= depth else 0
-            corner = before[i - depth] if i >= depth else 0
-            guess = left + before[i] - corner
-            paeth = min((left, before[i], corner), key=lambda value, guess=guess: abs(guess - value))
-            row[i] = (row[i] + (0, left, before[i], (left + before[i]) // 2, paeth)[kind]) & 255
-        rows.append(bytes(row))
-        before = row
+def alphas(data: bytes, width: int) -> list[bytes]:
+    """The opacity of each pixel, row by row, of an inflated PNG of four bytes a pixel.
+
+    The filters of the PNG specification, section 9, treat each byte of a pixel by itself: only the fourth is read.
+    """
+    rows, before, stride = [], bytes(width), width * 4 + 1
+    for start in range(0, len(data), stride):
+        kind, row = data[start], bytearray(data[start + 4 : start + stride : 4])
+        if kind and (any(row) or any(before)):
+            row = unfilter(kind, row, before)
+        rows.append(before := bytes(row))
     return rows
+
+
+def unfilter(kind: int, row: bytearray, before: bytes) -> bytearray:
+    """A row of one byte a pixel as it was before its filter."""
+    left = corner = 0
+    for i, above in enumerate(before):
+        guess = left + above - corner
+        paeth = min((left, above, corner), key=lambda value: abs(guess - value)) if kind == 4 else 0
+        left = row[i] = (row[i] + (0, left, above, (left + above) // 2, paeth)[kind]) & 255
+        corner = above
+    return row
 
 
 def ink_box(content: str, width: int = SIDE) -> tuple[int, int, int, int]:
@@ -58,8 +66,9 @@ def ink_box(content: str, width: int = SIDE) -> tuple[int, int, int, int]:
         packed += image[at + 8 : at + 8 + size] if image[at + 4 : at + 8] == b"IDAT" else b""
         at += size + 12
     assert image[24:26] == b"\x08\x06", "eight bits, red green blue alpha"
-    rows = unfilter(zlib.decompress(packed), width, SIDE, 4)
-    inked = [(i // 4, y) for y, row in enumerate(rows) for i in range(3, len(row), 4) if row[i] > 100]
+    inked = [
+        (x, y) for y, row in enumerate(alphas(zlib.decompress(packed), width)) for x in range(width) if row[x] > 100
+    ]
     assert inked, "nothing was drawn"
     columns, lines = [x for x, _ in inked], [y for _, y in inked]
     return min(columns), min(lines), max(columns) + 1, max(lines) + 1

@@ -244,8 +244,11 @@ async def test_the_bot_restarts_between_payment_and_update(seller: Any) -> None:
     await seller.kit.stop()
     world = seller.kit.telegram.world
     checkout._settle(world, world.users[anna.id], invoice.invoice)
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(10):
+        while not any(one.deliveries for one in world.updates.pending.values()):  # noqa: ASYNC110  # a try in vain
+            await asyncio.sleep(0.002)
     await seller.kit.start()
+    seller.kit.telegram.retry()
     await anna.wait_for("Thank you!")
     await seller.quiet()
     assert await seller.granted() == 1

@@ -353,7 +353,7 @@ async def test_the_bot_restarts_between_payment_and_notification(seller: Any) ->
     await seller.quiet()
     await seller.kit.stop()
     await seller.pay(url)
-    await asyncio.sleep(0.1)
+    await seller.yookassa.idle()
     await seller.kit.start()
     await seller.execute(update(payments).values(next_check_at=now()))
     await seller.job()

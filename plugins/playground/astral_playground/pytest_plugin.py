@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from astral_playground.testkit.bot import BotKit
     from astral_playground.testkit.chat import Chat
     from astral_playground.testkit.postgres import PostgresServer
-    from astral_playground.testkit.schema import PostgresTemplates, SqliteTemplates
     from astral_playground.testkit.selection import Selection
 
 
@@ -107,22 +106,6 @@ def _astral_selection() -> Selection:
     return Selection()
 
 
-@pytest.fixture(scope="session")
-def _sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> SqliteTemplates:
-    from astral_playground.testkit.schema import SqliteTemplates
-
-    return SqliteTemplates(tmp_path_factory.mktemp("astral"))
-
-
-@pytest.fixture(scope="session")
-def _postgres_templates(postgres_server: PostgresServer) -> Iterator[PostgresTemplates]:
-    from astral_playground.testkit.schema import PostgresTemplates
-
-    templates = PostgresTemplates(postgres_server)
-    yield templates
-    templates.close()
-
-
 @pytest.fixture
 def _astral_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """Of a database that is yet to be made: as a copy of a template, which is faster than to fill an empty one."""
@@ -164,8 +147,7 @@ async def bot(
     from astral_playground.testkit.fixture import database_of, running_bot, select
 
     url = database_of(request)
-    templates = request.getfixturevalue("_sqlite_templates" if url.startswith("sqlite") else "_postgres_templates")
-    async with running_bot(url, templates, select(request, _astral_selection), astral_settings) as kit:
+    async with running_bot(url, select(request, _astral_selection), astral_settings) as kit:
         yield kit
 
 

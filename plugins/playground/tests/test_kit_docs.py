@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from astral_playground.testkit.chat import Chat
+from astral_playground.testkit.postgres import FORCE, PostgresServer
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/test-a-plugin.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -16,17 +19,22 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.postgres
-def test_every_block_of_the_page_runs(pytester: pytest.Pytester) -> None:
-    """Each block names its file in the first line; together they are a project whose tests pass."""
+def test_every_block_of_the_page_runs(
+    tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each block names its file in the first line; together they are a project whose tests pass, on its own."""
+    monkeypatch.setenv(FORCE, postgres_server.url())  # one server is enough
     for _, block in BLOCKS:
         name = re.match(r"# ([\w.]+)\n", block)
         assert name is not None, block
-        (pytester.path / name[1]).write_text(block, encoding="utf-8")
+        (tmp_path / name[1]).write_text(block, encoding="utf-8")
     tests = sum(len(re.findall(r"^(?:async )?def test_", block, re.MULTILINE)) for _, block in BLOCKS)
     on_two_databases = TEXT.count("(database_url")
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert tests > 8
-    result.assert_outcomes(passed=tests + on_two_databases)
+    assert f"\n{tests + on_two_databases} passed in " in done.stdout, done.stdout
 
 
 def test_the_page_names_everything_that_a_chat_can_do() -> None:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from astral_playground.testkit.postgres import FORCE, PostgresServer
+
+RunProject = Callable[..., Any]
 HELLO = Path(__file__).parents[3] / "examples/hello.py"
 INI = """
 [pytest]
@@ -23,22 +31,24 @@ GREETING = """
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(tmp_path: Path) -> Path:
     """A project with the one-file plugin hello.py and pytest-asyncio in auto mode."""
-    pytester.makefile(".ini", pytest=INI)
-    pytester.makepyfile(hello=HELLO.read_text(encoding="utf-8"))
-    return pytester
+    (tmp_path / "pytest.ini").write_text(INI)
+    shutil.copy(HELLO, tmp_path)
+    return tmp_path
 
 
-def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run the project's tests in a process of its own."""
-    return project.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+def write(path: Path, text: str) -> None:
+    """Write a file of the project, without the indentation that it has here."""
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(textwrap.dedent(text), encoding="utf-8")
 
 
-def test_a_marker_takes_a_path_a_module_and_an_id(project: pytest.Pytester) -> None:
+def test_a_marker_takes_a_path_a_module_and_an_id(project: Path, run_project: RunProject) -> None:
     """Each of the three runs; a path starts in the test's folder."""
-    project.makepyfile(
-        test_it="""
+    write(
+        project / "test_it.py",
+        """
         import pytest, hello
 
         @pytest.mark.astral(plugins=["hello.py"])
@@ -55,56 +65,55 @@ def test_a_marker_takes_a_path_a_module_and_an_id(project: pytest.Pytester) -> N
         @pytest.mark.astral(plugins=["natal"])
         async def test_id(bot):
             assert {plugin.id for plugin in bot.running.host.alive} == {"core", "natal", "profile"}
-        """
+        """,
     )
-    run(project, "--import-mode=prepend").assert_outcomes(passed=3)
+    assert run_project("--import-mode=prepend").outcomes == {"passed": 3}
 
 
-def test_the_setting_names_the_plugin_of_a_whole_project(project: pytest.Pytester) -> None:
+def test_the_setting_names_the_plugin_of_a_whole_project(project: Path, run_project: RunProject) -> None:
     """No test has to say what it is about."""
-    project.makefile(".ini", pytest=INI + "astral_plugins = hello.py\n")
-    project.makepyfile(test_it=GREETING)
-    run(project).assert_outcomes(passed=1)
+    write(project / "pytest.ini", INI + "astral_plugins = hello.py\n")
+    write(project / "test_it.py", GREETING)
+    assert run_project().outcomes == {"passed": 1}
 
 
-def test_a_project_with_an_entry_point_tests_its_own_plugin(project: pytest.Pytester) -> None:
+def test_a_project_with_an_entry_point_tests_its_own_plugin(project: Path, run_project: RunProject) -> None:
     """The nearest pyproject.toml says whose tests these are."""
-    project.makepyprojecttoml('[project.entry-points."astral.plugins"]\nprofile = "astral_profile.plugin"\n')
-    project.mkdir("tests")
-    (project.path / "tests/test_it.py").write_text(
-        "async def test_it(bot):\n    assert [one.id for one in bot.running.host.alive] == ['core', 'profile']\n"
-    )
-    run(project).assert_outcomes(passed=1)
+    write(project / "pyproject.toml", '[project.entry-points."astral.plugins"]\nprofile = "astral_profile.plugin"\n')
+    test = "async def test_it(bot):\n    assert [one.id for one in bot.running.host.alive] == ['core', 'profile']\n"
+    write(project / "tests/test_it.py", test)
+    assert run_project().outcomes == {"passed": 1}
 
 
 @pytest.mark.parametrize(
     ("marker", "sentence"),
     [
-        ("", "*no plugin to test is named*"),
-        ("@pytest.mark.astral(plugins=['weathre'])", "*no plugin 'weathre' is installed; these are: *profile*"),
-        ("@pytest.mark.astral(plugins=['weather.py'])", "*there is no one-file plugin *weather.py*"),
-        ("@pytest.mark.astral(plugin='hello.py')", "*takes plugins, settings, database by name, not plugin*"),
-        ("@pytest.mark.astral(plugins=['hello.py'], database='mysql')", "*no database 'mysql'*sqlite, postgresql*"),
-        ("@pytest.mark.astral(plugins=['Bad_Name.py'])", "*Bad_Name.py' must be 2-16 of a-z 0-9*"),
+        ("", "no plugin to test is named"),
+        ("@pytest.mark.astral(plugins=['weathre'])", "no plugin 'weathre' is installed; these are: .*profile"),
+        ("@pytest.mark.astral(plugins=['weather.py'])", "there is no one-file plugin .*weather.py"),
+        ("@pytest.mark.astral(plugin='hello.py')", "takes plugins, settings, database by name, not plugin"),
+        ("@pytest.mark.astral(plugins=['hello.py'], database='mysql')", "no database 'mysql'.*sqlite, postgresql"),
+        ("@pytest.mark.astral(plugins=['Bad_Name.py'])", "Bad_Name.py' must be 2-16 of a-z 0-9"),
     ],
 )
 def test_a_wrong_wish_is_an_error_that_says_what_to_write(
-    project: pytest.Pytester, marker: str, sentence: str
+    project: Path, run_project: RunProject, marker: str, sentence: str
 ) -> None:
     """Nothing is started for it."""
-    project.makepyfile(Bad_Name="")
-    project.makepyfile(test_it=f"import pytest\n\n{marker}\nasync def test_it(chat):\n    pass\n")
-    result = run(project)
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([sentence])
+    write(project / "Bad_Name.py", "")
+    write(project / "test_it.py", f"import pytest\n\n{marker}\nasync def test_it(chat):\n    pass\n")
+    ran = run_project()
+    assert ran.outcomes == {"error": 1}
+    assert re.search(sentence, ran.text), ran.text
 
 
 def test_settings_reach_the_plugin_from_the_marker_and_from_a_fixture(
-    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    project: Path, run_project: RunProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are what astral.toml would say; the machine's own settings are out of sight."""
-    project.makepyfile(
-        weather="""
+    write(
+        project / "weather.py",
+        """
         from pydantic import BaseModel
         from astral_core import Routes, hookimpl
 
@@ -125,7 +134,10 @@ def test_settings_reach_the_plugin_from_the_marker_and_from_a_fixture(
         def astral_routes():
             return routes
         """,
-        test_it="""
+    )
+    write(
+        project / "test_it.py",
+        """
         import pytest
 
         @pytest.mark.astral(settings={"plugins": {"weather": {"city": "Omsk"}}})
@@ -147,17 +159,21 @@ def test_settings_reach_the_plugin_from_the_marker_and_from_a_fixture(
                 assert chat.last.text == "Tomsk"
         """,
     )
-    project.makefile(".ini", pytest=INI + "astral_plugins = weather.py\n")
+    write(project / "pytest.ini", INI + "astral_plugins = weather.py\n")
     monkeypatch.setenv("ASTRAL_PLUGINS__WEATHER__CITY", "Paris")
-    run(project).assert_outcomes(passed=3)
+    assert run_project().outcomes == {"passed": 3}
 
 
 @pytest.mark.postgres
-def test_each_test_has_a_database_of_its_own_on_both_engines(project: pytest.Pytester) -> None:
+def test_each_test_has_a_database_of_its_own_on_both_engines(
+    project: Path, run_project: RunProject, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The schema is there, the rows of the test before are not, whether the marker or `database_url` chose."""
-    project.makefile(".ini", pytest=INI + "astral_plugins = profile\n")
-    project.makepyfile(
-        test_it="""
+    monkeypatch.setenv(FORCE, postgres_server.url())  # one server is enough
+    write(project / "pytest.ini", INI + "astral_plugins = profile\n")
+    write(
+        project / "test_it.py",
+        """
         import pytest
         from sqlalchemy import func, select
         from astral_core import core_users
@@ -178,35 +194,40 @@ def test_each_test_has_a_database_of_its_own_on_both_engines(project: pytest.Pyt
             assert not bot.running.database.is_sqlite
             await chat.send("/help")
             assert await people(bot) == 1
-        """
+        """,
     )
-    run(project).assert_outcomes(passed=6)
+    assert run_project().outcomes == {"passed": 6}
 
 
 @pytest.mark.parametrize("arguments", [["-p", "no:asyncio"], ["-o", "asyncio_mode=strict"]], ids=["away", "strict"])
-def test_a_missing_pytest_asyncio_is_said_in_words(project: pytest.Pytester, arguments: list[str]) -> None:
+def test_a_missing_pytest_asyncio_is_said_in_words(
+    project: Path, run_project: RunProject, arguments: list[str]
+) -> None:
     """What to install and what to set."""
-    project.makefile(".ini", pytest="[pytest]\nastral_plugins = hello.py\n")
-    project.makepyfile(test_it=GREETING)
-    result = run(project, *arguments)
-    assert result.ret != 0
-    result.stdout.fnmatch_lines(["*Fix: pip install pytest-asyncio, and set asyncio_mode = *"])
+    scope = "asyncio_default_fixture_loop_scope = function"
+    write(project / "pytest.ini", f"[pytest]\nastral_plugins = hello.py\n{scope}\n")
+    write(project / "test_it.py", GREETING)
+    ran = run_project(*arguments)
+    assert ran.code != 0
+    assert "Fix: pip install pytest-asyncio, and set asyncio_mode = " in ran.text
 
 
-def test_who_does_not_use_the_kit_does_not_pay_for_it(pytester: pytest.Pytester) -> None:
+def test_who_does_not_use_the_kit_does_not_pay_for_it(tmp_path: Path) -> None:
     """A project without Astral tests collects without telegram, SQLAlchemy, aiohttp and the core's own modules."""
-    pytester.makepyfile(
-        conftest="""
+    write(
+        tmp_path / "conftest.py",
+        """
         import sys
 
         def pytest_sessionfinish():
             heavy = [name for name in ("telegram", "sqlalchemy", "aiohttp", "astral_core") if name in sys.modules]
             print("imported:", heavy)
         """,
-        test_it="def test_it(): pass",
     )
+    write(tmp_path / "test_it.py", "def test_it(): pass")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-s", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import aiohttp
 
+from astral_core.db.migrate import CORE
 from astral_playground.testkit.ports import free_port
+from astral_playground.testkit.schema import fill
 
 from .api import BotApi
 from .books import Books
@@ -108,8 +110,12 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def open_scene(zygote: subprocess.Popen[bytes], url: str, folder: Path) -> AsyncIterator[Scene]:
-    """A stage on the database at `url`; its processes die with it."""
+async def open_scene(
+    zygote: subprocess.Popen[bytes], url: str, folder: Path, *, migrated: bool = True
+) -> AsyncIterator[Scene]:
+    """A stage on the database at `url`, with the core's schema unless told; its processes die with it."""
+    if migrated:
+        await fill(url, [CORE])
     async with (
         BotApi() as api, Books(url) as books, Nursery(zygote) as nursery, aiohttp.ClientSession() as http
     ):  # fmt: skip

@@ -23,6 +23,14 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await opened.dispose()
 
 
+async def in_line(database: Database, count: int) -> None:
+    """Wait until so many handlers of the plugin stand in line."""
+    line = database.permit("weather")._bulkhead._waiting
+    async with asyncio.timeout(10):
+        while len(line) < count:  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.001)
+
+
 async def reads(session: Session) -> int:
     """Hold a connection."""
     return int((await session.execute(text("SELECT 1"))).scalar_one())
@@ -42,7 +50,7 @@ async def test_one_more_waits_while_the_others_get_theirs(
         await reads(first)
         await reads(second)
         waits = asyncio.create_task(reads(third))
-    await asyncio.sleep(0.05)
+    await in_line(database, 1)
     assert not waits.done()
     await other.connection()
     assert "plugin 'weather' holds all of its 2 database connections" in caplog.text
@@ -87,7 +95,7 @@ async def test_who_gives_up_in_line_takes_no_place_with_it(database: Database) -
         await session.connection()
     gone, stays = Session(database, "weather"), Session(database, "weather")
     leaves, waits = asyncio.create_task(gone.connection()), asyncio.create_task(stays.connection())
-    await asyncio.sleep(0.02)
+    await in_line(database, 2)
     leaves.cancel()
     await asyncio.gather(leaves, return_exceptions=True)
     await held[0].close()
@@ -115,7 +123,7 @@ async def test_two_statements_of_one_session_give_back_what_they_took(database: 
         await session.connection()
     both = Session(database, "weather")
     waits = [asyncio.create_task(both.connection()) for _ in range(2)]
-    await asyncio.sleep(0.02)
+    await in_line(database, 1)
     for session in held:
         await session.close()
     await asyncio.gather(*waits, return_exceptions=True)

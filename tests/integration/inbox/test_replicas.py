@@ -172,14 +172,15 @@ async def test_a_frozen_replica_is_expelled_and_comes_back_under_another_number(
     writes(second)
     await first.ingest(ext_id="1")
     await until(lambda: first.runner.seen == ["1"])
-    before, beat, thaw = first.replica._id, first.replica._beat, asyncio.Event()
+    before, beat, stopped, thaw = first.replica._id, first.replica._beat, asyncio.Event(), asyncio.Event()
 
     async def frozen() -> bool:
+        stopped.set()
         await thaw.wait()
         return await beat()
 
     first.replica._beat = frozen
-    await asyncio.sleep(0.1)
+    await stopped.wait()
     async with second.engine.begin() as connection:
         old = text("UPDATE core_replicas SET last_seen = now() - interval '1 minute' WHERE id = :id")
         await connection.execute(old, {"id": before})
@@ -208,7 +209,7 @@ async def test_a_stopping_replica_hands_its_waiting_rows_over_at_once(pair) -> N
     await until(lambda: len(first.runner.seen) == 5)
     await first.ingest(ext_id="late", lane=0)
     stopping = asyncio.create_task(first.lanes.stop(5.0))
-    await asyncio.sleep(0.05)
+    await until(lambda: first.lanes._stopping)
     hold.set()
     await stopping
     await until(lambda: "late" in second.sender.sent)

@@ -13,7 +13,6 @@ from astral_core.host.state import Plugin
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.clock import MovableClock
-from astral_playground.testkit.schema import Templates
 from astral_playground.testkit.selection import Selection, project_plugins
 
 WISHES = ("plugins", "settings", "database")
@@ -65,13 +64,10 @@ def database_of(request: pytest.FixtureRequest) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running_bot(
-    database_url: str, templates: Templates, plugins: list[Plugin], settings: dict[str, Any]
-) -> AsyncIterator[BotKit]:
-    """A bot of these plugins alone, on a database that has their schema."""
+async def running_bot(database_url: str, plugins: list[Plugin], settings: dict[str, Any]) -> AsyncIterator[BotKit]:
+    """A bot of these plugins alone."""
     async with TelegramEmulator(clock=MovableClock()) as telegram:
         kit = BotKit(telegram, database_url, plugins, settings)
-        await templates.fill(kit)
         await kit.start()
         try:
             yield kit

