@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from astral_core.audit import audit_plugin
+from astral_core.audit import audit_plugin, package
 from astral_core.db.engine import open_database
 from astral_core.db.migrate import revisions
 from astral_core.finding import Finding
@@ -52,7 +52,7 @@ Install = Callable[..., None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: None) -> Install:
     """`install(FIRST, SECOND, models=MODELS)`: an installed plugin with a table and these versions."""
 
     def make(*versions: str, models: str = MODELS) -> None:
@@ -74,6 +74,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         monkeypatch.syspath_prepend(str(tmp_path))
 
     return make
+
+
+@pytest.fixture
+def trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is wrong with how the plugin is imported: to try it takes a process, and is tried elsewhere."""
+    monkeypatch.setattr(package, "check_import", lambda _plugin: iter(()))
 
 
 def only(findings: list[Finding]) -> Finding:

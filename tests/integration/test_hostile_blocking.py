@@ -225,7 +225,7 @@ async def test_a_busy_machine_accuses_nobody(tmp_path: Path) -> None:
         for _ in range(2 * (os.cpu_count() or 2))
     ]
     try:
-        process = await run_busy(tmp_path, 2.0, 0.0)
+        process = await run_busy(tmp_path, 1.0, 0.0)
         said, _ = await process.communicate()
     finally:
         for burner in burners:

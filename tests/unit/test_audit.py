@@ -77,12 +77,22 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     return make
 
 
+@pytest.fixture(autouse=True)
+def _imports_are_tried_where_they_are_the_point(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The audit imports a plugin in a process of its own, which takes most of a second."""
+    if request.node.get_closest_marker("imports") is None:
+        monkeypatch.setattr(astral_core.audit.package, "check_import", lambda _plugin: iter(()))
+
+
 def only(findings: list[Finding]) -> Finding:
     """The one finding that there is."""
     assert len(findings) == 1, [str(finding) for finding in findings]
     return findings[0]
 
 
+@pytest.mark.imports
 def test_a_good_plugin_has_no_findings(install: Install) -> None:
     """Settings, a command, texts with plural forms: everything by the rules is silence."""
     install(GOOD, ru=RUSSIAN)
@@ -124,6 +134,7 @@ def test_the_range_of_core_versions_has_two_ends(install: Install, requires: tup
     assert cause in found.cause
 
 
+@pytest.mark.imports
 def test_a_plugin_for_another_core_is_not_imported(install: Install) -> None:
     """The finding says what it wants and what is here."""
     install("raise SystemExit", requires=("astral-core>=98,<99",))
@@ -139,6 +150,7 @@ def test_a_package_without_py_typed(install: Install) -> None:
     assert (found.code, found.fatal) == ("package-typed", False)
 
 
+@pytest.mark.imports
 @pytest.mark.parametrize(
     ("source", "cause"),
     [
@@ -161,6 +173,7 @@ def test_an_import_that_needs_something_is_found(
     assert cause in found.cause
 
 
+@pytest.mark.imports
 @pytest.mark.parametrize(
     ("source", "code"),
     [
@@ -177,6 +190,7 @@ def test_an_import_that_reaches_out_is_stopped_and_told(install: Install, source
     assert "astral_lifespan" in found.fix
 
 
+@pytest.mark.imports
 def test_an_import_that_prints(install: Install) -> None:
     """It would spoil the output of commands with --json."""
     install("print('weather is here')")
@@ -339,6 +353,7 @@ def test_texts_are_found_in_all_forms_of_a_call(install: Install) -> None:
     assert missing == ["Cold", "Inside", "Outside", "Warm", "{n} cloud"]
 
 
+@pytest.mark.imports
 def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_path: Path) -> None:
     """Its place is told; the audit goes on."""
     install("", typed=False)
@@ -348,6 +363,7 @@ def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_
     assert found[1].where.endswith("old.py:1")
 
 
+@pytest.mark.imports
 def test_the_command_prints_findings_and_ends_with_1(install: Install) -> None:
     """One line each for people, records for machines, 0 for a plugin without findings."""
     install("print('hello')", typed=False)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,21 +16,40 @@ from astral_core.cpu import Cpu
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import module_plugin
 
-STARTED = Cpu._started
+STARTED, COMPUTE = Cpu._started, Cpu._compute
 
 
 @pytest.fixture(scope="session")
 def warm_pool() -> Iterator[Cpu]:
     """One process pool for all bots of the session: a worker takes seconds to import what draws."""
-    cpu = Cpu()
+    cpu = Cpu(1)
     yield cpu
     asyncio.run(cpu.close())
 
 
+@pytest.fixture(scope="session")
+def computed() -> dict[bytes, Any]:
+    """What the pool has computed for the bots of the session."""
+    return {}
+
+
 @pytest.fixture
-def profiles(monkeypatch: pytest.MonkeyPatch, warm_pool: Cpu) -> ModuleType:
-    """The obedient profile plugin: `BIRTHS` by user id, `birth(...)`; /complete tells that it is complete."""
+def computed_once(monkeypatch: pytest.MonkeyPatch, warm_pool: Cpu, computed: dict[bytes, Any]) -> None:
+    """Bots share the pool, and what is asked for again is not computed again: most charts are Anna's."""
+
+    async def compute(cpu: Cpu, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        key = pickle.dumps((function, arguments))
+        if key not in computed:
+            computed[key] = await COMPUTE(cpu, function, arguments)
+        return computed[key]
+
     monkeypatch.setattr(Cpu, "_started", lambda _: STARTED(warm_pool))
+    monkeypatch.setattr(Cpu, "_compute", compute)
+
+
+@pytest.fixture
+def profiles(monkeypatch: pytest.MonkeyPatch, computed_once: None) -> ModuleType:
+    """The obedient profile plugin: `BIRTHS` by user id, `birth(...)`; /complete tells that it is complete."""
     monkeypatch.syspath_prepend(Path(__file__).parent / "fakes")
     module = importlib.import_module("fake_profile")
     module.BIRTHS.clear()

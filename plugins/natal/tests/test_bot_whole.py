@@ -11,7 +11,7 @@ def is_photo(message):
     return "photo" in message.content
 
 
-async def test_from_the_first_question_to_the_paid_reading(database_url):
+async def test_from_the_first_question_to_the_paid_reading(database_url, computed_once):
     """Date, time and place bring the chart at once; 150 Stars bring the reading; /chart then opens it for nothing."""
     plugins = [module_plugin(name, f"astral_{name}.plugin") for name in ("profile", "natal", "payments")]
     async with bot_kit(database_url, plugins) as kit:

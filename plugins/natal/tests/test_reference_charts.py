@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ def house_tolerance(facts: dict[str, Any]) -> float:
     return max(5.0, 1.2 * facts["houses"]["asc_arcsec_per_second_of_time"])
 
 
+compute_once = cache(compute_chart)
+
+
 def chart_of(facts: dict[str, Any], system: HouseSystem = HouseSystem.PLACIDUS) -> Chart:
     """The plugin's chart of the same birth, as if its time were known."""
-    return compute_chart(ChartRequest(facts["jd_ut"], facts["lat"], facts["lon"], system))
+    return compute_once(ChartRequest(facts["jd_ut"], facts["lat"], facts["lon"], system))
 
 
 def test_there_are_ten_charts_and_one_has_no_time() -> None:

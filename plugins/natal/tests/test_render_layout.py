@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations, pairwise, product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from astral_natal.render.layout import confine, isotonic, spread
@@ -67,7 +67,7 @@ def test_spread_is_as_good_as_a_search_of_all_places() -> None:
     """For three crowded labels of different size no places on a fine grid cost less."""
     angles, sizes = [100.0, 101.0, 104.5], [8.0, 14.0, 8.0]
     found = spread(angles, sizes)
-    grid = [80 + step / 4 for step in range(180)]
+    grid = [80 + step / 2 for step in range(90)]
     legal = (places for places in product(grid, repeat=3) if min(places[1] - places[0], places[2] - places[1]) >= 11)
     best = min(cost(list(places), angles) for places in legal)
     assert cost(found, angles) <= best
@@ -75,7 +75,6 @@ def test_spread_is_as_good_as_a_search_of_all_places() -> None:
 
 
 @given(ANGLES, st.floats(1, 40))
-@settings(max_examples=300)
 def test_labels_never_reach_into_each_other(angles: list[float], size: float) -> None:
     """Any two labels are apart by their size, or by an equal share of the circle if that is too small."""
     places = spread(angles, [size] * len(angles))

@@ -176,7 +176,7 @@ def charts(draw: st.DrawFn) -> Chart:
 
 
 @given(charts(), st.sampled_from(["en", "ru"]), st.sampled_from(["night", "paper"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_any_chart_is_well_formed_without_overlap(chart: Chart, language: str, theme: str) -> None:
     """Whatever the sky looks like, the SVG parses, texts keep clear of each other and of the edges."""
     root = parse(render_svg(picture(chart, title="Екатерина Ивановна", language=language, theme=theme)))
@@ -318,7 +318,7 @@ def test_hostile_names_are_only_text(title: str, shown: str) -> None:
 
 
 @given(st.text(max_size=80), st.lists(st.text(max_size=300), max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_any_words_make_a_document_within_its_margins(title: str, lines: list[str]) -> None:
     """Any title and any footer lines leave the document well-formed and within its edges."""
     given_picture = replace(picture(moscow(), title=title), subtitle=tuple(lines))

@@ -85,26 +85,27 @@ def test_a_project_with_an_entry_point_tests_its_own_plugin(project: Path, run_p
     assert run_project().outcomes == {"passed": 1}
 
 
-@pytest.mark.parametrize(
-    ("marker", "sentence"),
-    [
-        ("", "no plugin to test is named"),
-        ("@pytest.mark.astral(plugins=['weathre'])", "no plugin 'weathre' is installed; these are: .*profile"),
-        ("@pytest.mark.astral(plugins=['weather.py'])", "there is no one-file plugin .*weather.py"),
-        ("@pytest.mark.astral(plugin='hello.py')", "takes plugins, settings, database by name, not plugin"),
-        ("@pytest.mark.astral(plugins=['hello.py'], database='mysql')", "no database 'mysql'.*sqlite, postgresql"),
-        ("@pytest.mark.astral(plugins=['Bad_Name.py'])", "Bad_Name.py' must be 2-16 of a-z 0-9"),
-    ],
-)
-def test_a_wrong_wish_is_an_error_that_says_what_to_write(
-    project: Path, run_project: RunProject, marker: str, sentence: str
-) -> None:
+WRONG = {
+    "": "no plugin to test is named",
+    "@pytest.mark.astral(plugins=['weathre'])": "no plugin 'weathre' is installed; these are: .*profile",
+    "@pytest.mark.astral(plugins=['weather.py'])": "there is no one-file plugin .*weather.py",
+    "@pytest.mark.astral(plugin='hello.py')": "takes plugins, settings, database by name, not plugin",
+    "@pytest.mark.astral(plugins=['hello.py'], database='mysql')": "no database 'mysql'.*sqlite, postgresql",
+    "@pytest.mark.astral(plugins=['Bad_Name.py'])": "Bad_Name.py' must be 2-16 of a-z 0-9",
+}
+
+
+def test_a_wrong_wish_is_an_error_that_says_what_to_write(project: Path, run_project: RunProject) -> None:
     """Nothing is started for it."""
     write(project / "Bad_Name.py", "")
-    write(project / "test_it.py", f"import pytest\n\n{marker}\nasync def test_it(chat):\n    pass\n")
-    ran = run_project()
-    assert ran.outcomes == {"error": 1}
-    assert re.search(sentence, ran.text), ran.text
+    tests = [f"{marker}\nasync def test_{n}(chat):\n    pass\n" for n, marker in enumerate(WRONG)]
+    write(project / "test_it.py", "\n".join(["import pytest", *tests]))
+    ran = run_project("--tb=short")
+    assert ran.outcomes == {"error": len(WRONG)}
+    parts = re.split(r"^_+ ERROR at setup of test_\d _+$", ran.text, flags=re.MULTILINE)[1:]
+    assert [
+        sentence for sentence, part in zip(WRONG.values(), parts, strict=True) if not re.search(sentence, part)
+    ] == []
 
 
 def test_settings_reach_the_plugin_from_the_marker_and_from_a_fixture(

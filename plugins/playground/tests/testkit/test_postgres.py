@@ -187,36 +187,33 @@ async def test_url_is_a_fresh_database(postgres_url: str, postgres_server: kit.P
     postgres_server.drop_database(other)  # gone already: no error
 
 
-PROJECT = """
-import os, signal, time, pathlib, pytest
-pytestmark = pytest.mark.filterwarnings("ignore")
-@pytest.mark.postgres
-def test_one(postgres_server):
-    directory = postgres_server._directory
-    pid = (directory / "data" / "postmaster.pid").read_text().split()[0]
-    pathlib.Path("seen").write_text(f"{pid} {directory}")
+USER = """
+import pathlib, time
+from astral_playground.testkit.postgres import postgres
+with postgres() as server:
+    pid = (server._directory / "data" / "postmaster.pid").read_text().split()[0]
+    pathlib.Path("seen").write_text(f"{pid} {server._directory}")
     time.sleep(100)
 """
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
-    """A pytest of another project in the middle of a test that uses the server."""
-    (tmp_path / "test_it.py").write_text(PROJECT)
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
-    command = [sys.executable, "-m", "pytest", "-q", "test_it.py"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+def waiting(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that uses a server of its own, as pytest does with the fixture `postgres_server`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER], cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     yield process
     process.kill()
-    process.communicate()
+    process.wait()
 
 
 @pytest.mark.postgres
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_server_dies_with_pytest(
-    how: signal.Signals, waiting: subprocess.Popen[str], tmp_path: Path, postgres_server: kit.PostgresServer
+def test_server_dies_with_its_user(
+    how: signal.Signals, waiting: subprocess.Popen[bytes], tmp_path: Path, postgres_server: kit.PostgresServer
 ) -> None:
-    """Ctrl-C, kill and kill -9 of pytest end the server and remove its directory."""
+    """Ctrl-C, kill and kill -9 of who started it end the server and remove its directory."""
     if postgres_server.origin == "url":
         pytest.skip("the server of ASTRAL_TEST_DATABASE_URL is not ours to end")
     seen = tmp_path / "seen"

@@ -46,11 +46,14 @@ async def browser() -> AsyncIterator[Any]:
         await opened.close()
 
 
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (320, 640), (1280, 860)])
-async def test_payer_types_a_card_and_comes_back(
-    client: Any, browser: Any, shop_page: str, width: int, height: int
-) -> None:
+async def test_payer_types_a_card_and_comes_back(client: Any, browser: Any, shop_page: str) -> None:
     """Card, code, back in the shop: without scripts, within the policy, nothing wider than the screen."""
+    for width, height in [(390, 844), (320, 640), (1280, 860)]:
+        await pay(client, browser, shop_page, width, height)
+
+
+async def pay(client: Any, browser: Any, shop_page: str, width: int, height: int) -> None:
+    """Pay on a screen of this size."""
     payment = await client.created(confirmation={"type": "redirect", "return_url": shop_page})
     context = await browser.new_context(
         viewport={"width": width, "height": height}, locale="ru-RU", java_script_enabled=False
