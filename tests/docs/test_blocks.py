@@ -2,7 +2,7 @@
 
 A block whose first line names a file (`# hello.py`) is that file; the files of a page are laid out together, and
 where there are tests among them, these run. `<!-- not run: why -->` before a block is the one exception.
-docs/reference is written from the code (test_reference.py), the tutorial is followed step by step (test_tutorial.py),
+docs/reference is written from the code (test_reference.py), the tutorial is followed step by step (`tox -e scaffold`),
 and docs/how-to/test-a-plugin.md is run by the playground's tests, on both databases.
 """
 
@@ -38,7 +38,7 @@ RunProject = Callable[..., Any]
 ROOT = Path(__file__).parents[2]
 MARK = re.compile(r"<!-- not run:(.*)-->", re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+\.\w+)\n")
-ELSEWHERE = {"docs/tutorial/first-plugin.md": "tests/docs/test_tutorial.py",
+ELSEWHERE = {"docs/tutorial/first-plugin.md": "tests/scaffold/follow_tutorial.py",
              "docs/how-to/test-a-plugin.md": "plugins/playground/tests/test_kit_docs.py"}  # fmt: skip
 OURS = re.compile(r"(^|[\s/])(astral|dev\.py|astral_playground)(\s|$)")
 CONSOLES = ("", "console", "bash")

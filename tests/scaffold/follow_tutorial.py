@@ -1,4 +1,7 @@
-"""The tutorial is followed by machine: its files are written, its edits made, its commands run, in its order."""
+"""The tutorial is followed by machine: its files are written, its edits made, its commands run, in its order.
+
+pytest tests/scaffold/follow_tutorial.py      (`tox -e scaffold` does so with the wheels, in a clean environment)
+"""
 
 from __future__ import annotations
 
