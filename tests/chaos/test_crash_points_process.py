@@ -93,6 +93,8 @@ async def test_point_16_a_full_disk_refuses_and_loses_nothing(sqlite_scene: Scen
     """No room: 503, not ready, still alive. All that got 200 has its effect once there is room, and only once."""
     scene = sqlite_scene
     bot = scene.replica()
+    await bot.start()
+    await bot.stop()  # the files are small again
     await bot.start(file_limit=ROOM)
     acknowledged = []
     for number in range(3000):

@@ -2,7 +2,7 @@
 
 A block whose first line names a file (`# hello.py`) is that file; the files of a page are laid out together, and
 where there are tests among them, these run. `<!-- not run: why -->` before a block is the one exception.
-docs/reference is written from the code (test_reference.py), the tutorial is followed step by step (`tox -e scaffold`),
+docs/reference is written from the code (test_reference.py), the tutorial is followed by `tox -e scaffold`,
 and docs/how-to/test-a-plugin.md is run by the playground's tests, on both databases.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -44,7 +45,8 @@ async def test_a_head_that_dribbles_is_cut_off(sqlite_url: str, monkeypatch: pyt
 
         dribbling = asyncio.create_task(dribble())
         async with asyncio.timeout(5):
-            assert await reader.read() == b""
+            with contextlib.suppress(ConnectionResetError):  # the answer to a byte that came after the end
+                assert await reader.read() == b""
         dribbling.cancel()
         writer.close()
 
