@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -15,6 +16,8 @@ import pytest
 from astral_core import PluginContext, hookimpl
 from astral_core.config import Settings, load_settings
 from astral_core.host.state import Plugin
+from astral_playground.testkit.process import Nursery
+from astral_playground.testkit.process import zygote as forking
 
 TOKEN = "424242:unit-test-token-of-nobody-at-all"
 
@@ -33,6 +36,20 @@ def _no_plugin_stays(tmp_path: Path, forget: Callable[[Path], None]) -> Iterator
     """A plugin that a test wrote and imported is not the next test's plugin of the same name."""
     yield
     forget(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def zygote() -> Iterator[subprocess.Popen[bytes]]:
+    """What imports Astral once and forks every bot of these tests that is a process of its own."""
+    with forking() as process:
+        yield process
+
+
+@pytest.fixture
+async def nursery(zygote: subprocess.Popen[bytes]) -> AsyncIterator[Nursery]:
+    """Starts bots as processes, and kills them when the test ends."""
+    async with Nursery(zygote) as made:
+        yield made
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from astral_core.db.engine import open_database
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.ports import free_port
-from astral_playground.testkit.process import BotProcess
+from astral_playground.testkit.process import BotProcess, Nursery
 from astral_playground.yookassa import Shop, YooKassaEmulator
 
 
@@ -51,7 +51,7 @@ class House:
 
 
 @pytest.fixture
-async def house(database_url: str, tmp_path: Path):
+async def house(database_url: str, nursery: Nursery, tmp_path: Path):
     """A running bot with all plugins on SQLite and on PostgreSQL."""
     port = free_port()
     shop = Shop()
@@ -72,7 +72,7 @@ async def house(database_url: str, tmp_path: Path):
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SECRET_KEY": shop.secret_key,
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_API_URL": yookassa.api_url,
         }
-        bot = BotProcess(environment, tmp_path / "bot.log")
+        bot = BotProcess(nursery, environment, tmp_path / "bot.log")
         await bot.start()
         try:
             yield House(telegram, yookassa, bot, database_url)

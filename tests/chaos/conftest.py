@@ -1,25 +1,17 @@
-"""Fixtures of the chaos tests: the process that forks bots, and a stage for one crash at a time."""
+"""Fixtures of the chaos tests: a stage for one crash at a time."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `chaos_kit`, which is no part of any distribution
 
-from chaos_kit.processes import zygote as forking
 from chaos_kit.scene import Scene, open_scene
-
-
-@pytest.fixture(scope="session")
-def zygote() -> Iterator[subprocess.Popen[bytes]]:
-    """What imports Astral once and forks every bot of these tests."""
-    with forking() as process:
-        yield process
 
 
 @pytest.fixture

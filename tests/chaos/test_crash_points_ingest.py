@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from chaos_kit.processes import until
 from chaos_kit.scene import KILLED, Scene
+
+from astral_playground.testkit.process import until
 
 
 async def has_its_effect_once(scene: Scene) -> None:

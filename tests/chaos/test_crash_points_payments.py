@@ -12,12 +12,12 @@ from pathlib import Path
 import aiohttp
 import pytest
 from chaos_kit.books import Books
-from chaos_kit.processes import Nursery, Replica, until
 from chaos_kit.scene import KILLED
 
 from astral_payments.handlers.fetch import RECONCILE_EVERY
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.ports import free_port
+from astral_playground.testkit.process import BotProcess, Nursery, until
 from astral_playground.yookassa import Shop, YooKassaEmulator
 
 SKY = Path(__file__).parent / "chaos_kit" / "sky.py"
@@ -35,7 +35,7 @@ class Till:
 
     telegram: TelegramEmulator
     yookassa: YooKassaEmulator
-    bot: Replica
+    bot: BotProcess
     books: Books
     http: aiohttp.ClientSession
 
@@ -82,7 +82,7 @@ async def till(zygote: subprocess.Popen[bytes], database_url: str, tmp_path: Pat
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SECRET_KEY": shop.secret_key,
             "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_API_URL": yookassa.api_url,
         }
-        bot = Replica(nursery, environment, tmp_path / "bot.log", ("--plugin", str(SKY)))
+        bot = BotProcess(nursery, environment, tmp_path / "bot.log", ("--plugin", str(SKY)))
         yield Till(telegram, yookassa, bot, books, http)
 
 

@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from chaos_kit.processes import until
 from chaos_kit.scene import KILLED, Scene, open_scene
+
+from astral_playground.testkit.process import until
 
 TABLES = {
     True: "SELECT count(*) FROM sqlite_master WHERE name LIKE 'core\\_%' ESCAPE '\\'",

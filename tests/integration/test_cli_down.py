@@ -13,7 +13,7 @@ import pytest
 
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.testkit.bot import free_port
-from astral_playground.testkit.process import BotProcess
+from astral_playground.testkit.process import BotProcess, Nursery
 
 Until = Callable[..., Awaitable[Any]]
 
@@ -59,7 +59,9 @@ async def test_a_database_that_is_away_is_one_sentence(url: str, tmp_path: Path)
     assert "hush-hush" not in output
 
 
-async def test_an_update_that_kills_the_process_is_convicted_alone(tmp_path: Path, until: Until) -> None:
+async def test_an_update_that_kills_the_process_is_convicted_alone(
+    tmp_path: Path, nursery: Nursery, until: Until
+) -> None:
     """A supervisor that starts the bot again and again soon has one that lives: the update is a dead letter."""
     (tmp_path / "deadly.py").write_text(PLUGIN, encoding="utf-8")
     (tmp_path / "astral.toml").write_text("[host]\nenabled = []\n", encoding="utf-8")
@@ -74,7 +76,7 @@ async def test_an_update_that_kills_the_process_is_convicted_alone(tmp_path: Pat
             "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
             "ASTRAL_CONFIG": str(tmp_path / "astral.toml"),
         }
-        bot = BotProcess(environment, tmp_path / "bot.log", ("--plugin", str(tmp_path / "deadly.py")))
+        bot = BotProcess(nursery, environment, tmp_path / "bot.log", ("--plugin", str(tmp_path / "deadly.py")))
         anna = telegram.user("Anna")
         deaths = 0
         await bot.start()
@@ -82,8 +84,7 @@ async def test_an_update_that_kills_the_process_is_convicted_alone(tmp_path: Pat
         await anna.send("/say after")
         try:
             while deaths < 8 and not any("Something went wrong" in message.text for message in anna.messages):
-                assert bot.process is not None
-                ended = asyncio.create_task(bot.process.wait())
+                ended = asyncio.create_task(bot.ended())
                 heard = asyncio.create_task(anna.wait_for("Something went wrong"))
                 await asyncio.wait({ended, heard}, return_when=asyncio.FIRST_COMPLETED)
                 heard.cancel()

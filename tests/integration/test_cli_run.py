@@ -12,7 +12,7 @@ import pytest
 
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.testkit.bot import free_port
-from astral_playground.testkit.process import BotProcess
+from astral_playground.testkit.process import BotProcess, Nursery
 
 Until = Callable[..., Awaitable[Any]]
 
@@ -72,7 +72,7 @@ async def telegram() -> AsyncIterator[TelegramEmulator]:
 
 
 @pytest.fixture
-async def bot(telegram: TelegramEmulator, tmp_path: Path) -> AsyncIterator[BotProcess]:
+def bot(telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path) -> BotProcess:
     """`astral run` with one installed plugin, not yet started."""
     site = tmp_path / "site"
     info = site / "astral_weather-1.0.dist-info"
@@ -85,7 +85,8 @@ async def bot(telegram: TelegramEmulator, tmp_path: Path) -> AsyncIterator[BotPr
     (package / "plugin.py").write_text(PLUGIN, encoding="utf-8")
     (tmp_path / "astral.toml").write_text('[host]\nenabled = ["weather"]\non_error = "stop"\n', encoding="utf-8")
     port = free_port()
-    process = BotProcess(
+    return BotProcess(
+        nursery,
         {
             "ASTRAL_TELEGRAM__TOKEN": telegram.token,
             "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
@@ -98,9 +99,6 @@ async def bot(telegram: TelegramEmulator, tmp_path: Path) -> AsyncIterator[BotPr
         },
         tmp_path / "bot.log",
     )
-    yield process
-    if process.process is not None and process.process.returncode is None:
-        await process.kill()
 
 
 async def test_sigterm_drains_what_runs_and_exits_with_0(
@@ -165,8 +163,7 @@ async def test_a_second_signal_ends_at_once(
     await until((tmp_path / "slow-began").exists)
     os.kill(bot.pid, signal.SIGTERM)
     await until(lambda: "a second signal ends at once" in bot.text())
-    assert bot.process is not None
-    assert bot.process.returncode is None
+    assert bot.alive
     assert await bot.stop() == 1
 
 

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, text
 
 from astral_core import Context, PluginContext, Subscriber, hookimpl
+from astral_core.cpu import Cpu
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 from astral_profile.api import ProfileCompleted
 from astral_profile.tables import drafts, profiles
@@ -110,7 +111,7 @@ class Talk:
 Opened = Callable[..., AbstractAsyncContextManager[Talk]]
 
 
-async def in_a_thread(function: Callable[..., Any], *arguments: Any, key: object = None) -> Any:
+async def in_a_thread(cpu: Cpu, function: Callable[..., Any], *arguments: Any, key: object = None) -> Any:
     """What stands in for the process pool: the gazetteer is loaded once for all tests."""
     return await asyncio.to_thread(function, *arguments)
 
@@ -140,8 +141,9 @@ def listener(completed: list[tuple[int, int, tuple[str, ...]]]) -> Iterator[str]
 
 
 @pytest.fixture
-def opened(listener: str) -> Opened:
+def opened(listener: str, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """Open a bot on a database: `async with opened(url, language="ru") as talk`."""
+    monkeypatch.setattr(Cpu, "run", in_a_thread)
 
     @asynccontextmanager
     async def open_(url: str, language: str = "en") -> AsyncIterator[Talk]:
@@ -154,17 +156,15 @@ def opened(listener: str) -> Opened:
 
 @pytest.fixture
 async def talk(opened: Opened, sqlite_url: str) -> AsyncIterator[Talk]:
-    """A person who speaks English, on SQLite, with the gazetteer in this process: a pool for each test takes long."""
+    """A person who speaks English, on SQLite."""
     async with opened(sqlite_url) as one:
-        one.kit.running.services.cpu.run = in_a_thread
         yield one
 
 
 @pytest.fixture
 async def both(opened: Opened, database_url: str) -> AsyncIterator[Talk]:
-    """A person who speaks English, on SQLite and on PostgreSQL in turn; the gazetteer as for `talk`."""
+    """A person who speaks English, on SQLite and on PostgreSQL in turn."""
     async with opened(database_url) as one:
-        one.kit.running.services.cpu.run = in_a_thread
         yield one
 
 

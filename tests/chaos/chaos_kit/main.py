@@ -15,9 +15,9 @@ import click
 from rich.console import Console
 
 from astral_playground.testkit.postgres import LocalPostgres, postgres
+from astral_playground.testkit.process import zygote
 
 from .monkey import Counts
-from .processes import zygote
 from .run import Plan, storm
 from .watch import Watch
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from .processes import Replica
+from astral_playground.testkit.process import BotProcess
 
 LONG_FREEZE = 11.5  # seconds: beyond the 10 s after which a silent replica counts as dead
 
@@ -80,9 +80,9 @@ class Monkey:
     `oust(replica)` strikes it off the database's list of replicas.
     """
 
-    replicas: Sequence[Replica]
+    replicas: Sequence[BotProcess]
     finished: Callable[[int], Awaitable[None]]
-    oust: Callable[[Replica], Awaitable[None]]
+    oust: Callable[[BotProcess], Awaitable[None]]
     server: Server | None = None
     spared: int = 0
     said: Callable[[str], None] = lambda _: None
@@ -118,7 +118,7 @@ class Monkey:
         self.ending.add(replica.pid)
         replica.signal(signal.SIGKILL if blow.kind == "kill" else signal.SIGTERM)
 
-    async def _victim(self, place: int) -> Replica:
+    async def _victim(self, place: int) -> BotProcess:
         """The replica at `place`, or the next one that runs and is not frozen."""
         while True:
             for offset in range(len(self.replicas) - self.spared):
@@ -129,7 +129,7 @@ class Monkey:
             await asyncio.sleep(0.01)  # the supervisor starts one in a moment
 
     @staticmethod
-    async def _thaw(replica: Replica, pid: int, length: float) -> None:
+    async def _thaw(replica: BotProcess, pid: int, length: float) -> None:
         await asyncio.sleep(length)
         if replica.pid == pid:
             replica.thaw()

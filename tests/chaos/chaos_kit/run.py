@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from astral_playground.testkit.ports import free_port
+from astral_playground.testkit.process import BotProcess, Nursery, until
 
 from . import verdict as judging
 from .api import TOKEN, BotApi, Faults, Sent
 from .books import Books
 from .monkey import Counts, Monkey, Server, plan
-from .processes import Nursery, Replica, until
 from .telegram import Telegram, Wire
 from .traffic import Posting, Writer
 from .verdict import Verdict
@@ -81,7 +81,7 @@ class House:
     nursery: Nursery
     api: BotApi
     books: Books
-    replicas: list[Replica]
+    replicas: list[BotProcess]
     secret: str
     postings: dict[tuple[int, str], Posting] = field(default_factory=dict)
     written: list[Posting] = field(default_factory=list)
@@ -113,7 +113,7 @@ class House:
             except TimeoutError:
                 raise Stalled(f"no answer for {STALL} s, {self.finished} updates are finished") from None
 
-    async def oust(self, replica: Replica) -> None:
+    async def oust(self, replica: BotProcess) -> None:
         """Let the others take `replica` for dead."""
         await self.books.oust(replica.port)
 
@@ -121,7 +121,7 @@ class House:
         """Start every process again that ends, as a supervisor does; note those that nobody had told to end."""
         self._supervisors = [asyncio.create_task(self._supervise(replica, monkey)) for replica in self.replicas]
 
-    async def _supervise(self, replica: Replica, monkey: Monkey) -> None:
+    async def _supervise(self, replica: BotProcess, monkey: Monkey) -> None:
         while True:
             pid = replica.pid
             code = await replica.ended(limit=3600)
@@ -162,7 +162,7 @@ async def house(zygote: subprocess.Popen[bytes], plan: Plan) -> AsyncIterator[Ho
     ):  # fmt: skip
         await books.make_tables()
         replicas = [
-            Replica(
+            BotProcess(
                 nursery, environment(plan.url, api.url, free_port(), secret), plan.folder / f"bot-{number}.log",
                 ("--plugin", str(STORM)),
             )

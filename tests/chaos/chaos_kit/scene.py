@@ -13,11 +13,11 @@ import aiohttp
 
 from astral_core.db.migrate import CORE
 from astral_playground.testkit.ports import free_port
+from astral_playground.testkit.process import BotProcess, Nursery, until
 from astral_playground.testkit.schema import fill
 
 from .api import BotApi
 from .books import Books
-from .processes import Nursery, Replica, until
 from .run import STORM, environment
 from .telegram import HEADER
 from .traffic import FIRST_CHAT, Posting, Writer
@@ -36,20 +36,20 @@ class Scene:
     folder: Path
     secret: str
     writer: Writer = field(default_factory=lambda: Writer(1))
-    replicas: list[Replica] = field(default_factory=list)
+    replicas: list[BotProcess] = field(default_factory=list)
 
-    def replica(self) -> Replica:
+    def replica(self) -> BotProcess:
         """A new place for a process."""
         settings = environment(self.books.url, self.api.url, free_port(), self.secret)
         log = self.folder / f"bot-{len(self.replicas)}.log"
-        self.replicas.append(Replica(self.nursery, settings, log, ("--plugin", str(STORM))))
+        self.replicas.append(BotProcess(self.nursery, settings, log, ("--plugin", str(STORM))))
         return self.replicas[-1]
 
     def update(self, action: str = "write", chat: int = 0) -> Posting:
         """The next update of a chat."""
         return self.writer.make(FIRST_CHAT + chat, action)
 
-    async def post(self, posting: Posting, replica: Replica | None = None) -> int:
+    async def post(self, posting: Posting, replica: BotProcess | None = None) -> int:
         """Post once; the status, 0 where no answer came."""
         url = f"{(replica or self.replicas[0]).url}/webhook/telegram"
         headers = {HEADER: self.secret, "Content-Type": "application/json"}
@@ -60,7 +60,7 @@ class Scene:
         except (aiohttp.ClientError, OSError):
             return 0
 
-    async def send(self, action: str = "write", replica: Replica | None = None, chat: int = 0) -> Posting:
+    async def send(self, action: str = "write", replica: BotProcess | None = None, chat: int = 0) -> Posting:
         """Post a new update, which has to be acknowledged."""
         posting = self.update(action, chat)
         status = await self.post(posting, replica)
@@ -68,7 +68,7 @@ class Scene:
             raise AssertionError(f"the bot answered {status} to /{action} {posting.number}")
         return posting
 
-    async def deliver(self, posting: Posting, replica: Replica | None = None) -> None:
+    async def deliver(self, posting: Posting, replica: BotProcess | None = None) -> None:
         """Post until it is acknowledged, as Telegram does."""
 
         async def acknowledged() -> bool:

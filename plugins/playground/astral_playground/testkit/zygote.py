@@ -1,4 +1,4 @@
-"""The parent of a run's bots: it imports Astral once, then forks an `astral run` in a blink.
+"""The parent of the bots of tests: it imports Astral once, then forks an `astral run` in a blink.
 
 A bot that is killed a hundred times would import for minutes otherwise. One JSON object a line comes in:
 `{"id", "arguments", "environment", "folder", "log", "file_limit"}`; `{"id", "pid"}` and later `{"pid", "code"}` go
@@ -105,6 +105,7 @@ def _become(order: dict[str, Any]) -> NoReturn:
         os.chdir(order["folder"])
         os.environ.clear()
         os.environ.update(order["environment"])
+        sys.path[:0] = filter(None, order["environment"].get("PYTHONPATH", "").split(os.pathsep))
         if order["file_limit"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"],) * 2)
         code = _run(order["arguments"])
