@@ -10,6 +10,9 @@ from sqlalchemy import select, update
 
 from astral_payments.tables import entitlements, orders, payments
 
+# What is not about the database is tried on one engine; the other one costs as much again.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 async def test_history_shows_every_payment(seller: Any) -> None:
     """/payments says what, when, how much and what came of it; a pending payment can be checked there."""
@@ -33,6 +36,7 @@ async def test_history_shows_every_payment(seller: Any) -> None:
     assert "returned in part" in (await anna.wait_for("Your payments")).text
 
 
+@on_sqlite
 async def test_a_paid_link_is_closed_and_leads_on(seller: Any) -> None:
     """After the payment the card has no button to pay with; the thanks and an old «buy» lead to what was bought."""
     anna = seller.buyer()
@@ -50,6 +54,7 @@ async def test_a_paid_link_is_closed_and_leads_on(seller: Any) -> None:
     assert "My payments" in (await anna.wait_for("You already have")).buttons
 
 
+@on_sqlite
 async def test_an_unknown_number_is_named_to_the_owner(seller: Any) -> None:
     """/refund with a number that no payment has says so, and how it is written."""
     owner = seller.buyer("Owner", id=4242)
@@ -58,6 +63,7 @@ async def test_an_unknown_number_is_named_to_the_owner(seller: Any) -> None:
     assert "/refund number" in answer.text
 
 
+@on_sqlite
 async def test_russians_read_russian(seller: Any) -> None:
     """Every text of the way has its translation."""
     ivan = seller.buyer("Иван", language_code="ru")
@@ -95,6 +101,7 @@ async def test_support_passes_words_on(seller: Any) -> None:
     assert f"id {anna.id}" in message.text
 
 
+@on_sqlite
 async def test_a_forwarded_invoice_leads_to_ones_own(seller: Any) -> None:
     """The deep link of an invoice offers the product to whoever opens it."""
     boris = seller.buyer("Boris")
@@ -104,6 +111,7 @@ async def test_a_forwarded_invoice_leads_to_ones_own(seller: Any) -> None:
     await boris.wait_for("no longer for sale")
 
 
+@on_sqlite
 async def test_forged_buttons_buy_nothing(seller: Any) -> None:
     """Callback data can be anything: unknown products and ways are refused politely."""
     eve = seller.buyer("Eve")
@@ -123,6 +131,7 @@ async def page(seller: Any, token: str, **headers: str) -> tuple[int, str, Any]:
         return answer.status, await answer.text(), answer.headers
 
 
+@on_sqlite
 async def test_the_return_page_tells_and_leads_back(seller: Any) -> None:
     """Pending, then paid; in the buyer's language; no scripts; a lost notification is no matter."""
     seller.yookassa.set_faults([{"where": "notification", "do": "lose", "times": None}])
@@ -154,6 +163,7 @@ async def test_the_return_page_tells_and_leads_back(seller: Any) -> None:
     assert await seller.granted() == 1
 
 
+@on_sqlite
 async def test_an_unknown_token_is_a_polite_404(seller: Any) -> None:
     """A wrong link says nothing about anybody; the language is the browser's."""
     status, text, _ = await page(seller, "x" * 32, **{"Accept-Language": "ru-RU"})
@@ -162,6 +172,7 @@ async def test_an_unknown_token_is_a_polite_404(seller: Any) -> None:
     assert (await page(seller, "x%22%3E"))[0] == 404
 
 
+@on_sqlite
 async def test_titles_are_escaped_on_the_page(seller: Any) -> None:
     """A product's title is text, not markup."""
     anna = seller.buyer()
@@ -198,6 +209,7 @@ async def test_people_own_their_data(seller: Any, path: str) -> None:
     assert (await seller.rows(select(entitlements.c.revoke_reason)))[0][0] == "forgotten"
 
 
+@on_sqlite
 async def test_every_command_is_in_the_help_and_the_menu_leads_there(seller: Any) -> None:
     """People see /payments, /paysupport, /terms; admins see /refund too; the menu has «My payments»."""
     owner, anna = seller.buyer("Owner", id=4242), seller.buyer()

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from sqlalchemy import select, update
 
 from astral_core import now
@@ -14,6 +15,9 @@ from astral_payments.handlers.stars import order_id_of
 from astral_payments.shop import shop_of
 from astral_payments.tables import entitlements, orders, payments, refunds, transitions
 from astral_playground.telegram import checkout
+
+# What is not about the database is tried on one engine; the other one costs as much again.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 async def test_stars_from_button_to_product(seller: Any) -> None:
@@ -44,6 +48,7 @@ async def test_stars_from_button_to_product(seller: Any) -> None:
     assert api.product("sky.broken") is None
 
 
+@on_sqlite
 async def test_an_owned_product_is_not_sold_again(seller: Any) -> None:
     """Who has the product is told so, in the chat and at the old invoice."""
     anna = seller.buyer()
@@ -105,6 +110,7 @@ async def test_a_repeated_update_settles_once(seller: Any) -> None:
     assert await seller.count(entitlements) == 1
 
 
+@on_sqlite
 async def test_another_user_cannot_pay_the_invoice(seller: Any) -> None:
     """Somebody else's invoice is declined before any money moves; the reason is in the payer's language."""
     anna, boris = seller.buyer(), seller.buyer("Boris", language_code="ru")
@@ -115,6 +121,7 @@ async def test_another_user_cannot_pay_the_invoice(seller: Any) -> None:
     assert boris.stars == 1000
 
 
+@on_sqlite
 async def test_a_changed_price_declines_the_old_invoice(seller: Any) -> None:
     """An invoice from before a price change cannot be paid; a new one can, under a new order."""
     anna = seller.buyer()
@@ -131,6 +138,7 @@ async def test_a_changed_price_declines_the_old_invoice(seller: Any) -> None:
     assert await seller.states(orders) == ["expired", "paid"]
 
 
+@on_sqlite
 async def test_a_foreign_payload_is_returned(seller: Any) -> None:
     """Stars for an order that does not exist are kept in the books and given back."""
     anna = seller.buyer()
@@ -146,6 +154,7 @@ async def test_a_foreign_payload_is_returned(seller: Any) -> None:
     assert [row.reason for row in await seller.rows(select(refunds))] == ["no_order"]
 
 
+@on_sqlite
 async def test_a_wrong_amount_or_payer_is_returned(seller: Any) -> None:
     """What the pre-checkout would have declined is declined at the settlement too."""
     anna, boris = seller.buyer(), seller.buyer("Boris")
@@ -189,6 +198,7 @@ async def test_an_admin_returns_a_payment(seller: Any) -> None:
     assert await seller.granted() == 1
 
 
+@on_sqlite
 async def test_money_for_a_returned_order_goes_back(seller: Any) -> None:
     """An old invoice of an order that was given back is paid once more: no product, the money returns."""
     admin, anna = seller.buyer("Owner", id=4242), seller.buyer()
@@ -208,6 +218,7 @@ async def test_money_for_a_returned_order_goes_back(seller: Any) -> None:
     assert await seller.states(refunds) == ["succeeded", "succeeded"]
 
 
+@on_sqlite
 async def test_a_lost_refund_answer_is_asked_again(seller: Any) -> None:
     """Telegram's answer to the refund is lost: the next try learns that it was done, and counts it once."""
     admin, anna = seller.buyer("Owner", id=4242), seller.buyer()

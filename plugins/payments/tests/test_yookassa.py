@@ -17,6 +17,8 @@ from astral_payments.tables import entitlements, events, orders, payments, refun
 from astral_payments.web import MAX_BODY
 from astral_playground.yookassa import Shop
 
+# What is not about the database is tried on one engine; the other one costs as much again.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 SECRET = "test_very-secret-key"
 POOR_CARD = "5555555555554600"
 
@@ -58,6 +60,7 @@ async def test_a_card_pays_from_button_to_product(seller: Any, caplog: pytest.Lo
     assert "Authorization" not in caplog.text
 
 
+@on_sqlite
 async def test_a_second_press_shows_the_same_link(seller: Any) -> None:
     """Buying again while a link is young makes neither a second order nor a second payment."""
     anna = seller.buyer()
@@ -79,6 +82,7 @@ async def test_a_double_tap_creates_one_payment(seller: Any) -> None:
     assert await seller.count(payments) == 1
 
 
+@on_sqlite
 async def test_a_declined_card_is_told_and_can_be_replaced(seller: Any) -> None:
     """The buyer reads why, nothing is granted, and a second attempt of the same order succeeds."""
     anna = seller.buyer()
@@ -119,6 +123,7 @@ def notification(payment_ref: str, number: int, **changes: Any) -> dict[str, Any
     return {"type": "notification", "event": "payment.succeeded", "object": subject}
 
 
+@on_sqlite
 async def test_a_forged_success_of_an_unpaid_payment_grants_nothing(seller: Any) -> None:
     """A body that says «paid» is a hint: YooKassa itself says «pending»."""
     anna = seller.buyer()
@@ -130,6 +135,7 @@ async def test_a_forged_success_of_an_unpaid_payment_grants_nothing(seller: Any)
     assert (await seller.newest()).status == "pending"
 
 
+@on_sqlite
 async def test_a_cheap_payment_cannot_pay_an_expensive_order(seller: Any) -> None:
     """A real cheap payment with a forged body, also with metadata that names the expensive one, grants nothing."""
     anna, eve = seller.buyer(), seller.buyer("Eve")
@@ -153,6 +159,7 @@ async def test_a_cheap_payment_cannot_pay_an_expensive_order(seller: Any) -> Non
     assert await seller.states(payments) == ["pending", "pending"]
 
 
+@on_sqlite
 async def test_a_payment_of_another_program_is_left_alone(seller: Any) -> None:
     """A payment of the same shop that this bot never made is an orphan, whatever number its metadata has."""
     bank, shop = seller.yookassa.bank, seller.yookassa.shops["100500"]
@@ -172,6 +179,7 @@ async def test_a_payment_of_another_program_is_left_alone(seller: Any) -> None:
     assert await seller.granted() == 0
 
 
+@on_sqlite
 async def test_another_shop_and_another_mode_are_refused(seller: Any) -> None:
     """A payment that YooKassa books for another shop grants nothing."""
     anna = seller.buyer()
@@ -206,6 +214,7 @@ async def test_malformed_notifications_are_refused(sell: Any, body: bytes) -> No
         assert await seller.count(events) == 0
 
 
+@on_sqlite
 async def test_a_long_or_foreign_notification(seller: Any) -> None:
     """64 KiB is the limit; unknown kinds of events are taken and dropped; an unknown id is kept and looked into."""
     assert await seller.notify(b" " * (MAX_BODY + 1)) == 413
@@ -268,6 +277,7 @@ async def test_a_lost_answer_is_asked_again_with_the_same_key(seller: Any) -> No
     await settled(seller, anna)
 
 
+@on_sqlite
 async def test_after_23_hours_a_lost_creation_is_looked_for_not_repeated(seller: Any) -> None:
     """An old key would make a second payment: the list is read instead, and the payment found by our number."""
     seller.yookassa.set_faults(
@@ -287,6 +297,7 @@ async def test_after_23_hours_a_lost_creation_is_looked_for_not_repeated(seller:
     assert len(seller.yookassa.bank.payments) == 1
 
 
+@on_sqlite
 async def test_a_payment_that_never_was_ends_after_23_hours(seller: Any) -> None:
     """Neither created nor found: the attempt is closed, nothing is created late, a new attempt is possible."""
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "drop_before"}])
@@ -302,6 +313,7 @@ async def test_a_payment_that_never_was_ends_after_23_hours(seller: Any) -> None
     await settled(seller, anna)
 
 
+@on_sqlite
 async def test_a_refused_creation_offers_another_way(seller: Any) -> None:
     """YooKassa says no: the buyer is told that nothing was charged, and Stars are offered."""
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "status", "http": 403}])
@@ -326,6 +338,7 @@ async def test_a_lost_notification_is_found_by_the_reconciliation(seller: Any) -
     assert [row.cause for row in await seller.rows(select(transitions).order_by(transitions.c.id))][-1] == "poll"
 
 
+@on_sqlite
 async def test_the_button_settles_too(seller: Any) -> None:
     """«I have paid» looks at YooKassa at once: first nothing, then the product; only the buyer may press it."""
     seller.yookassa.set_faults([{"where": "notification", "do": "lose", "times": None}])
@@ -415,6 +428,7 @@ async def test_a_lost_refund_answer_makes_one_refund(seller: Any) -> None:
     assert await seller.granted() == 0
 
 
+@on_sqlite
 async def test_a_failed_refund_can_be_asked_for_again(seller: Any, caplog: pytest.LogCaptureFixture) -> None:
     """YooKassa cancels a refund: the product stays, the log says so, and the admin may try again with a new key."""
     fault = {"where": "refund", "do": "pending_then", "status": "canceled", "reason": "insufficient_funds"}
@@ -461,6 +475,7 @@ async def test_a_refund_in_the_cabinet_takes_the_product_back(seller: Any) -> No
     await anna.wait_for("I have returned")
 
 
+@on_sqlite
 async def test_late_money_wins_over_an_expired_order(seller: Any) -> None:
     """Prices changed while the payer was at the bank: the old price was agreed on, so it counts."""
     anna = seller.buyer()

@@ -21,6 +21,9 @@ from astral_profile.handlers.answers import current
 from astral_profile.settings import ProfileSettings
 from astral_profile.tables import drafts, profiles
 
+# What is not about the database is tried on one engine; the other one costs as much again.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 
 def _context(talk: Any) -> Any:
     return talk.kit.running.host.contexts["profile"]
@@ -44,6 +47,7 @@ async def test_a_repeated_hour_is_asked_about(talk: Any, choice: str, fold: int,
     assert row["fold"] == fold
 
 
+@on_sqlite
 async def test_a_skipped_time_is_explained_with_what_the_clock_showed(both: Any) -> None:
     """On 1981-04-01 Moscow's clocks went from 00:00 to 01:00: half past midnight was half past one."""
     talk = both
@@ -106,6 +110,7 @@ async def test_the_offset_can_be_told_and_given_back_to_the_zone(talk: Any) -> N
 # --- a saved profile
 
 
+@on_sqlite
 async def test_one_field_is_changed_and_confirmed(both: Any, completed: list[Any]) -> None:
     """«My profile» shows it; one field is asked for, then the confirm card; the event names what changed."""
     talk = both
