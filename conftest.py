@@ -30,6 +30,8 @@ def pytest_configure() -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the CPU seconds, which say more than the seconds of a machine that others share."""
+    if hasattr(terminalreporter.config, "workerinput"):
+        return  # one of xdist's workers: the process that started it sums up
     times = os.times()
     own, children = times.user + times.system, times.children_user + times.children_system
     terminalreporter.write_line(
