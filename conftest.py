@@ -14,18 +14,38 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from hypothesis import settings
 
 RERUNS = "ASTRAL_TEST_RERUNS"  # a file: each run adds the tests that passed only when they were run once more
+EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "default": a hundred examples for each property, not fifty
+MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes directories of its own inside, for this user alone
+ROOM = 4 * 2**30  # bytes
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C back where a shell has started the run in the background, which makes it ignored.
+    """Make this process one that tests run well in.
 
-    Programs that the tests start inherit that, and those that wait for Ctrl-C would wait for ever.
+    A shell that starts the run in the background makes it ignore Ctrl-C. Programs that the tests start inherit that,
+    and those that wait for Ctrl-C would wait for ever: it is taken back.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(20_000, 20, 20)  # `astral run` does the same; looking for garbage takes a tenth of the time else
+    settings.register_profile("quick", max_examples=50)
+    settings.load_profile(os.environ.get(EXAMPLES, "quick"))
+    if _is_roomy(MEMORY):
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def _is_roomy(folder: Path) -> bool:
+    """Whether temporary files may lie there: in memory, SQLite does not wait for a disk at each commit.
+
+    Some tests write programs and run them, which containers forbid in /dev/shm.
+    """
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        return False
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
