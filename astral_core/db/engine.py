@@ -23,6 +23,7 @@ from astral_core.db.bulkhead import Bulkhead, Permit
 from astral_core.db.lock import WriteLock
 from astral_core.errors import ConfigError
 
+PATIENCE = 5.0  # seconds to wait for a lock; below any handler_timeout: the database's condition, not a handler's bug
 URGENT = "astral_urgent"  # execution option: this statement goes before other writers
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
 _WRITING = "astral_writing"  # connection info: BEGIN IMMEDIATE was sent and the lock is held
@@ -93,7 +94,7 @@ def open_database(
                 "tcp_keepalives_interval": "2",
                 "tcp_keepalives_count": "3",
                 "idle_in_transaction_session_timeout": "60000",
-                "lock_timeout": "5000",  # below any handler_timeout: the database's condition, not the handler's bug
+                "lock_timeout": f"{PATIENCE * 1000:.0f}",
                 "statement_timeout": "10000",
             }
         },
@@ -152,7 +153,7 @@ def _sqlite(url: URL, pool_size: int, share: int) -> Database:
     if not url.database or url.database == ":memory:":
         raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args={"timeout": 5}
+        url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args={"timeout": PATIENCE}
     )
     lock = WriteLock()
 
@@ -189,7 +190,8 @@ def _sqlite_pragmas(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
     del record
     dbapi_connection.isolation_level = None  # the driver's own BEGIN is deferred: ours is not
     cursor = dbapi_connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+    patience = f"busy_timeout={PATIENCE * 1000:.0f}"
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", patience, "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import inspect, text
 
+from astral_core.db import engine
 from astral_core.db.drop import drop_tables, refuse_referred, tables_of
 from astral_core.db.engine import Database, open_database
 from astral_core.errors import DatabaseError
@@ -21,6 +22,12 @@ TABLES = (
     "INSERT INTO weather VALUES (2)",
     "INSERT INTO weather_cities VALUES (1, 2)",
 )
+
+
+@pytest.fixture
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a lock in vain waits shortly."""
+    monkeypatch.setattr(engine, "PATIENCE", 0.3)
 
 
 @pytest.fixture
@@ -75,7 +82,9 @@ async def test_a_table_of_another_that_refers_to_them_keeps_them(database: Datab
     assert await names(database) == before
 
 
-async def test_what_else_depends_on_them_keeps_them_all(database: Database, database_url: str) -> None:
+async def test_what_else_depends_on_them_keeps_them_all(
+    little_patience: None, database: Database, database_url: str
+) -> None:
     """A view or a lock in the way: none of the tables is dropped, and the references hold as before."""
     async with database.engine.begin() as connection:
         await connection.execute(text("CREATE VIEW weather_now AS SELECT day FROM weather_cities"))

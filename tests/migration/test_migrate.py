@@ -13,7 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import inspect, text
 
-from astral_core.db import migrate
+from astral_core.db import engine, migrate
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, Chain, downgrade, revisions, status, upgrade, upgrade_each
 from astral_core.db.tables import metadata
@@ -53,6 +53,12 @@ revision, down_revision = "w2", "w1"
 def upgrade():
     op.execute("INSERT INTO weather_days VALUES (2, 77)")
 """
+
+
+@pytest.fixture
+def little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a lock in vain waits shortly."""
+    monkeypatch.setattr(engine, "PATIENCE", 0.3)
 
 
 @pytest.fixture
@@ -275,7 +281,7 @@ async def test_the_cores_failure_is_raised(database: Database, plugin: Callable[
 
 
 async def test_a_database_that_is_busy_is_no_plugins_fault(
-    database: Database, database_url: str, plugin: Callable[..., Chain]
+    little_patience: None, database: Database, database_url: str, plugin: Callable[..., Chain]
 ) -> None:
     """A lock that somebody holds stops the upgrade as a whole: no plugin is blamed, nothing is kept."""
     await upgrade(database, [plugin(FIRST)])
