@@ -57,10 +57,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(
         f"CPU: {own + children:.0f} s; {children:.0f} s of them in test workers and the programs that they started"
     )
-    again = sorted({report.nodeid for report in terminalreporter.stats.get("rerun", ())})
+    again = {report.nodeid: _reason(report) for report in terminalreporter.stats.get("rerun", ())}
+    for nodeid, reason in sorted(again.items()):
+        terminalreporter.write_line(f"RERUN {nodeid}: {reason}")
     if again and (file := os.environ.get(RERUNS)):
         with Path(file).open("a", encoding="utf-8") as log:
-            log.writelines(f"{nodeid}\n" for nodeid in again)
+            log.writelines(f"{nodeid}\n" for nodeid in sorted(again))
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """The first line of what was wrong."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    return str(getattr(crash, "message", report.longrepr)).partition("\n")[0]
 
 
 class Ran(NamedTuple):

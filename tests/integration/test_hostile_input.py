@@ -192,6 +192,7 @@ async def test_garbage_that_is_no_http_is_one_line_a_minute(
         for one in garbage * 3:
             assert (await raw(kit, one)).split()[1:2] == [b"400"]
         loud = [record for record in caplog.records if record.levelno >= logging.WARNING]
+        loud = [record for record in loud if record.name != "astral.watchdog"]  # a busy machine's affair
         lines = [record for record in loud if "metrics_token" not in record.getMessage()]  # the owner's own affair
         assert len(lines) <= 2
         assert await rows(kit) == {}
