@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 RERUNS = "ASTRAL_TEST_RERUNS"  # a file: each run adds the tests that passed only when they were run once more
-EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "default": a hundred examples for each property, not fifty
+EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "thorough": two hundred examples for each property, not fifty
 MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes directories of its own inside, for this user alone
 ROOM = 4 * 2**30  # bytes
 
@@ -31,7 +31,8 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(20_000, 20, 20)  # `astral run` does the same; looking for garbage takes a tenth of the time else
-    settings.register_profile("quick", max_examples=50)
+    settings.register_profile("quick", max_examples=50, deadline=None)  # no test asserts a speed
+    settings.register_profile("thorough", max_examples=200, deadline=None)
     settings.load_profile(os.environ.get(EXAMPLES, "quick"))
     if _is_roomy(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
