@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from astral_core.cli import cli
 from astral_playground.testkit.bot import BotKit
+from astral_playground.testkit.process import until as wait_until
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 Until = Callable[..., Awaitable[Any]]
@@ -24,16 +24,7 @@ Until = Callable[..., Awaitable[Any]]
 def until() -> Until:
     """`await until(condition)`: wait until the function (or coroutine function) returns something true."""
 
-    async def wait(condition: Callable[[], Any], limit: float = 10.0) -> Any:
-        async with asyncio.timeout(limit):
-            while True:
-                found = condition()
-                found = await found if inspect.isawaitable(found) else found
-                if found:
-                    return found
-                await asyncio.sleep(0.01)
-
-    return wait
+    return wait_until
 
 
 @pytest.fixture

@@ -155,10 +155,7 @@ class PostgresServer:
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', self._creation(name, template))
 
     def execute(self, *statements: str, database: str | None = None, missing: Any = None) -> Any:
-        """Run statements, each in no transaction, in the maintenance database or ``database``.
-
-        Returns the last one's first value, or None; ``missing`` where there is no such database.
-        """
+        """Run statements outside transactions; return the last one's first value, ``missing`` without such a database."""
         return _in_thread(self._execute(statements, database, missing))
 
     async def _execute(self, statements: Sequence[str], database: str | None, missing: Any) -> Any:
@@ -377,9 +374,11 @@ def postgres(source: Source | None = None, *, fsync: bool = False) -> Iterator[P
 def _given(source: Source) -> Iterator[PostgresServer]:
     """A server that was there before us, and that we leave as it was."""
     server = PostgresServer(source.place)
-    yield server
-    for name in server.templates.values():
-        server.drop_database(name)
+    try:
+        yield server
+    finally:
+        for name in server.templates.values():
+            server.drop_database(name)
 
 
 @contextmanager

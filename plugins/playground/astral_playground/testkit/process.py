@@ -23,7 +23,7 @@ import aiohttp
 
 READY_TIMEOUT = 60.0  # seconds, for loaded machines
 END_TIMEOUT = 60.0
-POLL = 0.02
+POLL = 0.01  # seconds between two looks
 
 
 @contextlib.contextmanager
