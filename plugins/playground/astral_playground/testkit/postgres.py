@@ -155,7 +155,7 @@ class PostgresServer:
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', self._creation(name, template))
 
     def execute(self, *statements: str, database: str | None = None, missing: Any = None) -> Any:
-        """Run statements outside transactions; return the last one's first value, ``missing`` without such a database."""
+        """Run statements outside transactions; return the last one's first value, ``missing`` without a database."""
         return _in_thread(self._execute(statements, database, missing))
 
     async def _execute(self, statements: Sequence[str], database: str | None, missing: Any) -> Any:
