@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,12 @@ def pytest_configure() -> None:
     settings.load_profile(os.environ.get(EXAMPLES, "quick"))
     if _is_roomy(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_collection_finish() -> None:
+    """Take what is there by now out of the garbage collector's sight: it stays to the end, and is most of the heap."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_roomy(folder: Path) -> bool:
@@ -95,8 +102,9 @@ class _Outcomes:
             self.found["error"] += 1
 
 
-def _forget(folder: Path) -> None:
-    for name, module in list(sys.modules.items()):
+def _forget(folder: Path, before: Container[str]) -> None:
+    for name in [name for name in sys.modules if name not in before]:
+        module = sys.modules[name]
         known = getattr(module, "__dict__", {})
         places = [known.get("__file__")]
         with contextlib.suppress(KeyError):  # a namespace package whose parent is not loaded cannot tell its folders
@@ -107,8 +115,8 @@ def _forget(folder: Path) -> None:
 
 @pytest.fixture
 def forget() -> Callable[[Path], None]:
-    """`forget(folder)`: what was imported from there is not the next test's module of the same name."""
-    return _forget
+    """`forget(folder)`: what this test imported from there is not the next test's module of the same name."""
+    return partial(_forget, before=frozenset(sys.modules))
 
 
 @pytest.fixture

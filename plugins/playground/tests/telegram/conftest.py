@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import struct
 import zlib
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +16,6 @@ from aiohttp import web
 from telegram.request import HTTPXRequest
 
 from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
-
 
 def make_png(width: int, height: int) -> bytes:
     """A grey picture of the given size, complete and valid."""
@@ -54,14 +54,23 @@ async def frozen(clock: ManualClock) -> AsyncIterator[TelegramEmulator]:
         yield emulator
 
 
+@pytest.fixture(scope="session")
+def tls() -> ssl.SSLContext:
+    """For clients: one without it reads all certificates anew, for http, too."""
+    return ssl.create_default_context()
+
+
 @pytest.fixture
-def new_bot() -> Callable[[TelegramEmulator], telegram.Bot]:
+def new_bot(tls: ssl.SSLContext) -> Callable[[TelegramEmulator], telegram.Bot]:
     """Makes the real client for an emulator."""
 
     def make(emulator: TelegramEmulator, token: str | None = None) -> telegram.Bot:
         def request() -> HTTPXRequest:
             return HTTPXRequest(
-                read_timeout=30, connect_timeout=30, pool_timeout=30, httpx_kwargs={"trust_env": False}
+                read_timeout=30,
+                connect_timeout=30,
+                pool_timeout=30,
+                httpx_kwargs={"trust_env": False, "verify": tls},
             )
 
         return telegram.Bot(

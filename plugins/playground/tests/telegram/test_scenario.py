@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -90,11 +91,12 @@ async def member(update: Update, _context: Context) -> None:
         BLOCKED.append(update.my_chat_member.from_user.id)
 
 
-def build(tg: TelegramEmulator) -> Application[Any, Any, Any, Any, Any, Any]:
+def build(tg: TelegramEmulator, tls: ssl.SSLContext) -> Application[Any, Any, Any, Any, Any, Any]:
     """The bot, whose only setting is where Telegram is."""
 
     def request() -> HTTPXRequest:
-        return HTTPXRequest(read_timeout=30, connect_timeout=30, pool_timeout=30, httpx_kwargs={"trust_env": False})
+        options = {"trust_env": False, "verify": tls}
+        return HTTPXRequest(read_timeout=30, connect_timeout=30, pool_timeout=30, httpx_kwargs=options)
 
     app = (
         ApplicationBuilder()
@@ -120,7 +122,7 @@ def build(tg: TelegramEmulator) -> Application[Any, Any, Any, Any, Any, Any]:
 async def living_bot(request: pytest.FixtureRequest, tg: TelegramEmulator) -> AsyncIterator[TelegramEmulator]:
     """The bot runs and gets its updates one way or the other."""
     BLOCKED.clear()
-    app = build(tg)
+    app = build(tg, tls)
     async with app:
         if request.param == "polling":
             task = asyncio.create_task(poll(app))
