@@ -40,7 +40,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take what is there by now out of the garbage collector's sight: it stays to the end, and is most of the heap."""
+    """Take what is there by now out of the garbage collector's sight: it stays, and is most of the heap."""
     gc.collect()
     gc.freeze()
 

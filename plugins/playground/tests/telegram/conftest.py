@@ -17,6 +17,7 @@ from telegram.request import HTTPXRequest
 
 from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
 
+
 def make_png(width: int, height: int) -> bytes:
     """A grey picture of the given size, complete and valid."""
 

@@ -119,7 +119,9 @@ def build(tg: TelegramEmulator, tls: ssl.SSLContext) -> Application[Any, Any, An
 
 
 @pytest.fixture(params=["polling", "webhook"])
-async def living_bot(request: pytest.FixtureRequest, tg: TelegramEmulator) -> AsyncIterator[TelegramEmulator]:
+async def living_bot(
+    request: pytest.FixtureRequest, tg: TelegramEmulator, tls: ssl.SSLContext
+) -> AsyncIterator[TelegramEmulator]:
     """The bot runs and gets its updates one way or the other."""
     BLOCKED.clear()
     app = build(tg, tls)
