@@ -93,6 +93,12 @@ def test_named_files_and_icons_exist() -> None:
     assert set(named) <= icons
 
 
+def test_every_module_is_loaded_ahead() -> None:
+    """The browser asks for all modules at once, and does not learn of one when another has come."""
+    ahead = set(re.findall(r'<link rel="modulepreload" href="/static/([\w.-]+)">', INDEX))
+    assert ahead == {path.name for path in SCRIPTS} - {"main.js"}
+
+
 def test_every_text_is_translated() -> None:
     """Each text of the page has a Russian one with the same placeholders, and no Russian text is left over."""
     russian = translations()
