@@ -87,7 +87,7 @@ class PostgresJournal:
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
         """Insert `rows` in the caller's transaction."""
         with translated():
-            found = await driver_of(connection).fetch(sql.STORE, *_arrays(rows), self.replica)
+            found = await _fetch(driver_of(connection), sql.STORE, *_arrays(rows), self.replica)
         return self._stored(rows, found)
 
     def handed(self, stored: Stored) -> None:
@@ -99,7 +99,7 @@ class PostgresJournal:
         """End `row` and record its messages; Fenced where it is not ours, not pending, or not the first."""
         raw = driver_of(connection)
         with translated():
-            if not await raw.fetch(sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.replica):
+            if not await _fetch(raw, sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.replica):
                 raise Fenced(f"row {row.seq} is not pending, not this replica's, or not the first of its lane")
             if contents:
                 await self.record(connection, row.seq, row.lane, contents)
@@ -113,7 +113,7 @@ class PostgresJournal:
                 blob = await raw.fetchval("INSERT INTO core_blobs (data) VALUES ($1) RETURNING id", content.data)
             effect = msgspec.json.encode(content.effect).decode()
             records.append((seq, n, lane, content.effect.plugin, effect, blob, 0, None, None))
-        await raw.execute(sql.OUTBOX, *_turned(records, 9))
+        await _fetch(raw, sql.OUTBOX, *_turned(records, 9))
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
         """What waits in `lane`, as one snapshot; None where its claim of `epoch` is not this replica's any more.
@@ -213,7 +213,7 @@ class PostgresJournal:
                 self._links[link] = connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 with translated():
-                    return list(await driver_of(connection).fetch(query, *arguments, timeout=ANSWER))
+                    return await _fetch(driver_of(connection), query, *arguments, timeout=ANSWER)
             except OperationalError:
                 self._links.pop(link, None)
                 await connection.invalidate()
@@ -266,10 +266,9 @@ class PostgresJournal:
             with translated():
                 await self._note(raw, marks)
                 await self._remember(raw, marks)
-                ended = (
-                    {record[0] for record in await raw.fetch(sql.DONE, *_keys(plain), self.replica)} if plain else ()
-                )
+                found = await _fetch(raw, sql.DONE, *_keys(plain), self.replica) if plain else ()
             await connection.commit()
+        ended = {record[0] for record in found}
         return {mark.seq for mark in plain if mark.seq not in ended}
 
     @staticmethod
@@ -288,12 +287,12 @@ class PostgresJournal:
                     plugin = mark.dead[n].plugin
                     dead.append((mark.seq, n, mark.lane, plugin, effect, None, 2, mark.error_id, sent.refused))
         if progress:
-            await raw.execute(sql.SENT, *_turned(progress, 6))
+            await _fetch(raw, sql.SENT, *_turned(progress, 6))
         if dead:
-            await raw.execute(sql.OUTBOX, *_turned(dead, 9))
+            await _fetch(raw, sql.OUTBOX, *_turned(dead, 9))
         through = [mark.seq for mark in marks if mark.recorded and mark.ends]
         if through:
-            await raw.execute(sql.SENT_GONE, through)
+            await _fetch(raw, sql.SENT_GONE, through)
 
     async def _remember(self, raw: Any, marks: Sequence[Mark]) -> None:
         """Keep what the sending taught: slots, file ids, users who blocked the bot."""
@@ -305,6 +304,15 @@ class PostgresJournal:
                 await raw.execute(sql.FILE, self._bot_id, sent.file_key, sent.file_id)
             if sent.blocked is not None:
                 await raw.execute(sql.BLOCKED, sent.blocked)
+
+
+async def _fetch(raw: Any, statement: str, *arguments: Any, timeout: float | None = None) -> list[Any]:
+    """Run a statement of `statements.py`, whose arrays are of texts."""
+    texts = [
+        [None if value is None else str(value) for value in argument] if isinstance(argument, list) else argument
+        for argument in arguments
+    ]
+    return list(await raw.fetch(statement, *texts, timeout=timeout))
 
 
 def _row(lane: int, columns: Sequence[Any]) -> InboxRow:

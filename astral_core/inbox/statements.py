@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Arrays come as text: for those of any other type asyncpg asks the server what the type is, on every connection anew
+# and with a query that takes longer than all that is here.
+
 CHANNEL = "astral"  # NOTIFY: to all replicas; with an underscore and a number to one
 
 # The lanes are locked in the order of their numbers, so that two commits never wait for each other. An owner is not
@@ -11,7 +14,7 @@ STORE = """
 WITH fresh AS (
   INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)
   SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error
-  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bool[], $6::text[], $7::int[], $8::text[])
+  FROM unnest($1::text[], $2::text[], $3::text[]::bigint[], $4::text[], $5::text[]::bool[], $6::text[], $7::text[]::int[], $8::text[])
     WITH ORDINALITY AS new (source, ext_id, lane, kind, express, payload, state, error, place) ORDER BY place
   ON CONFLICT (source, ext_id) DO NOTHING
   RETURNING seq, source, ext_id, lane, state, received_at
@@ -32,7 +35,7 @@ FROM fresh LEFT JOIN claimed USING (lane) LEFT JOIN counted USING (lane) WHERE f
 """
 USERS = """
 INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)
-SELECT *, now(), now() FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (id)
+SELECT *, now(), now() FROM unnest($1::text[]::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (id)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
   username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL
@@ -40,7 +43,7 @@ ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = exc
 # What was answered already is done, whatever came in meanwhile; a handler that wrote can still be rolled back.
 DONE = """
 UPDATE core_inbox AS done SET state = 1, payload = NULL, done_at = now()
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS mark (seq, lane, epoch)
+FROM unnest($1::text[]::bigint[], $2::text[]::bigint[], $3::text[]::bigint[]) AS mark (seq, lane, epoch)
 WHERE done.seq = mark.seq AND done.state = 0
   AND EXISTS (SELECT 1 FROM core_lanes AS own
               WHERE own.lane = mark.lane AND own.owner = $4::int AND own.epoch = mark.epoch)
@@ -55,18 +58,18 @@ RETURNING""",
 OUTBOX = """
 INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)
 SELECT seq, n, lane, plugin, effect, blob, state, 0, now(), error_id, error
-FROM unnest($1::bigint[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::int[], $8::text[],
+FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::bigint[], $4::text[], $5::text[], $6::text[]::bigint[], $7::text[]::int[], $8::text[],
   $9::text[])
   WITH ORDINALITY AS new (seq, n, lane, plugin, effect, blob, state, error_id, error, place) ORDER BY place
 """
 SENT = """
 UPDATE core_outbox AS old SET state = new.state, message_id = new.message_id, error_id = new.error_id,
   error = new.error
-FROM unnest($1::bigint[], $2::int[], $3::int[], $4::bigint[], $5::text[], $6::text[])
+FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::int[], $4::text[]::bigint[], $5::text[], $6::text[])
   AS new (seq, n, state, message_id, error_id, error) WHERE old.seq = new.seq AND old.n = new.n
 """
 SENT_GONE = """
-WITH gone AS (DELETE FROM core_outbox WHERE seq = ANY($1::bigint[]) AND state IN (0, 1, 3) RETURNING blob_id)
+WITH gone AS (DELETE FROM core_outbox WHERE seq = ANY($1::text[]::bigint[]) AND state IN (0, 1, 3) RETURNING blob_id)
 DELETE FROM core_blobs WHERE id IN (SELECT blob_id FROM gone WHERE blob_id IS NOT NULL)
 """
 SLOT = """
@@ -82,7 +85,7 @@ LOAD = """
 SELECT own.lane, own.epoch, own.arrivals, EXISTS (
   SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3)
 ), seq, source, ext_id, kind, express, payload, received_at, attempts, crashes
-FROM unnest($1::bigint[], $2::bigint[]) AS wanted (lane, epoch)
+FROM unnest($1::text[]::bigint[], $2::text[]::bigint[]) AS wanted (lane, epoch)
 JOIN core_lanes AS own ON own.lane = wanted.lane AND own.epoch = wanted.epoch AND own.owner = $3
 LEFT JOIN LATERAL (
   SELECT * FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0 ORDER BY seq LIMIT $4
@@ -92,7 +95,7 @@ ORDER BY own.lane, seq
 UNSENT = """
 SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data
 FROM core_outbox AS o LEFT JOIN core_blobs AS b ON b.id = o.blob_id
-WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::bigint[]) AND state IN (0, 3)) ORDER BY o.id
+WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::text[]::bigint[]) AND state IN (0, 3)) ORDER BY o.id
 """
 WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
 ADOPT = """
@@ -105,10 +108,10 @@ RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, orphan.state
 # `arrivals` is looked at again under the row's lock: a row that came meanwhile keeps its lane owned.
 RELEASE_IDLE = """
 WITH free AS MATERIALIZED (  -- never wait: a commit holds some of these lanes and wants others
-  SELECT lane FROM core_lanes WHERE lane = ANY($2::bigint[]) AND owner = $1 FOR UPDATE SKIP LOCKED
+  SELECT lane FROM core_lanes WHERE lane = ANY($2::text[]::bigint[]) AND owner = $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE core_lanes AS own SET owner = NULL, state = 0
-FROM free JOIN unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS idle (lane, epoch, arrivals) USING (lane)
+FROM free JOIN unnest($2::text[]::bigint[], $3::text[]::bigint[], $4::text[]::bigint[]) AS idle (lane, epoch, arrivals) USING (lane)
 WHERE own.lane = free.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
   AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0)
   AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3))
@@ -116,10 +119,10 @@ RETURNING own.lane
 """
 RELEASE = """
 WITH ordered AS MATERIALIZED (
-  SELECT lane FROM core_lanes WHERE lane = ANY($2::bigint[]) AND owner = $1 ORDER BY lane FOR UPDATE
+  SELECT lane FROM core_lanes WHERE lane = ANY($2::text[]::bigint[]) AND owner = $1 ORDER BY lane FOR UPDATE
 )
 UPDATE core_lanes AS own SET owner = NULL, state = 3
-FROM ordered JOIN unnest($2::bigint[], $3::bigint[]) AS held (lane, epoch) USING (lane)
+FROM ordered JOIN unnest($2::text[]::bigint[], $3::text[]::bigint[]) AS held (lane, epoch) USING (lane)
 WHERE own.lane = ordered.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
 """
 COUNT = """

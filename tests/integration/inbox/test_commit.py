@@ -243,7 +243,7 @@ async def test_what_the_sending_taught_is_kept_with_the_mark(bench) -> None:
         bench.sender.fail = lambda _, slot=slot: Sent(
             message_id=slot.message_id, slot=slot, file_key="card", file_id=f"file-{slot.message_id}"
         )
-        lane = Lane(7, [], busy=True)
+        lane = Lane(7, 1, busy=True)
         lane.deliveries.append(Delivery(number, 7, {0: bench.message("x", 7)}, recorded=False))
         if bench.store._task is None:
             await bench.open()
