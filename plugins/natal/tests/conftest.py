@@ -78,3 +78,9 @@ def with_profiles(profiles: ModuleType) -> Callable[[], list[Plugin]]:
 def with_payments(with_profiles: Callable[[], list[Plugin]], payments: ModuleType) -> Callable[[], list[Plugin]]:
     """The plugins of a bot that sells readings."""
     return lambda: [*with_profiles(), module_plugin("payments", payments.__name__)]
+
+
+@pytest.fixture
+def postgres_url(unmade_postgres_url: str) -> str:
+    """The bot makes its database itself."""
+    return unmade_postgres_url

@@ -231,3 +231,9 @@ def sell(sqlite_url: str) -> Callable[..., contextlib.AbstractAsyncContextManage
         return selling(sqlite_url, **changes)
 
     return make
+
+
+@pytest.fixture
+def postgres_url(unmade_postgres_url: str) -> str:
+    """The bot makes its database itself."""
+    return unmade_postgres_url

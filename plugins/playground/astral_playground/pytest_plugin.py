@@ -83,6 +83,16 @@ def postgres_url(postgres_server: PostgresServer, postgres_template: str | None)
 
 
 @pytest.fixture
+def unmade_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The URL of a database that is yet to be made: a `BotKit` makes it, faster than it fills an empty one."""
+    from uuid import uuid4
+
+    name = f"astral_test_{uuid4().hex[:12]}"
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture
 def sqlite_url(tmp_path: Path, sqlite_template: Path | None) -> str:
     """The URL (aiosqlite) of this test's own file: not there yet, or a copy of the template."""
     path = tmp_path / "astral.db"
@@ -104,16 +114,6 @@ def _astral_selection() -> Selection:
     from astral_playground.testkit.selection import Selection
 
     return Selection()
-
-
-@pytest.fixture
-def _astral_postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """Of a database that is yet to be made: as a copy of a template, which is faster than to fill an empty one."""
-    from uuid import uuid4
-
-    name = f"astral_test_{uuid4().hex[:12]}"
-    yield postgres_server.url(name)
-    postgres_server.drop_database(name)
 
 
 @pytest.fixture

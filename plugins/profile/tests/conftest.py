@@ -184,3 +184,9 @@ def forge() -> Callable[[Talk, str], Awaitable[None]]:
         await talk.settled()
 
     return press
+
+
+@pytest.fixture
+def postgres_url(unmade_postgres_url: str) -> str:
+    """The bot makes its database itself."""
+    return unmade_postgres_url

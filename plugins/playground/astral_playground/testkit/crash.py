@@ -62,7 +62,7 @@ def _restored(path: Path) -> Iterator[None]:
 def _closed(url: URL) -> Iterator[None]:
     """PostgreSQL: all connections are cut, and no new one is let in until the end."""
     server = PostgresServer(url.set(database="postgres").render_as_string(hide_password=False))
-    server.execute(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS false')
-    server.execute(_CUT.format(name=url.database))
-    yield
-    server.execute(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS true')
+    with contextlib.closing(server):
+        server.execute(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS false', _CUT.format(name=url.database))
+        yield
+        server.execute(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS true')

@@ -16,7 +16,7 @@ from astral_playground.testkit.clock import MovableClock
 from astral_playground.testkit.selection import Selection, project_plugins
 
 WISHES = ("plugins", "settings", "database")
-ENGINES = {"sqlite": "sqlite_url", "postgresql": "_astral_postgres_url"}
+ENGINES = {"sqlite": "sqlite_url", "postgresql": "unmade_postgres_url"}
 NEED_ASYNCIO = (
     "the fixtures `bot` and `chat` are asynchronous, and pytest-asyncio {what}. "
     'Fix: pip install pytest-asyncio, and set asyncio_mode = "auto" in pytest\'s settings.'

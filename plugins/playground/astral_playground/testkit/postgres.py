@@ -14,7 +14,6 @@ unix socket only. PostgreSQL refuses to run as root; root therefore starts it as
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import os
 import shutil
@@ -22,13 +21,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from uuid import uuid4
+
+from astral_playground.testkit.console import Console
 
 FORCE = "ASTRAL_TEST_POSTGRES"
 URL = "ASTRAL_TEST_DATABASE_URL"
@@ -106,12 +106,6 @@ def _wheel_binaries(_environ: Mapping[str, str]) -> Path | None:
     return directory if (directory / "initdb").exists() else None
 
 
-def _in_thread(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine to its end, also where this thread already has a running loop."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
-
-
 class PostgresServer:
     """A running server; databases made by it are ours to drop.
 
@@ -124,6 +118,7 @@ class PostgresServer:
         self.origin: Origin = origin
         self.templates: dict[Any, str] = {}  # migrated databases, by what is in them; testkit/schema.py fills it
         self._url = make_url(url).set(drivername="postgresql+asyncpg")
+        self._console = Console(self._url)
 
     def __repr__(self) -> str:
         return f"<PostgresServer {self.origin} {self._url.render_as_string(hide_password=True)}>"
@@ -146,6 +141,10 @@ class PostgresServer:
     def _creation(self, name: str, template: str) -> str:
         return f'CREATE DATABASE "{name}" TEMPLATE "{template}"'
 
+    def has_database(self, name: str) -> bool:
+        """Whether there is a database ``name``."""
+        return bool(self.execute(f"SELECT count(*) FROM pg_database WHERE datname = '{name}'"))
+
     def drop_database(self, name: str) -> None:
         """Drop the database ``name``, cutting off whoever is still connected; it may be gone already."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
@@ -156,23 +155,11 @@ class PostgresServer:
 
     def execute(self, *statements: str, database: str | None = None, missing: Any = None) -> Any:
         """Run statements outside transactions; return the last one's first value, ``missing`` without a database."""
-        return _in_thread(self._execute(statements, database, missing))
+        return self._console.run(statements, database, missing)
 
-    async def _execute(self, statements: Sequence[str], database: str | None, missing: Any) -> Any:
-        import asyncpg
-
-        url = self._url.set(drivername="postgresql")
-        url = url if database is None else url.set(database=database)
-        try:
-            connection = await asyncpg.connect(url.render_as_string(hide_password=False))
-        except asyncpg.InvalidCatalogNameError:
-            return missing
-        try:
-            for statement in statements:
-                value = await connection.fetchval(statement)
-            return value
-        finally:
-            await connection.close()
+    def close(self) -> None:
+        """End our connection to the server; the next statement makes a new one."""
+        self._console.close()
 
     def serves(self, url: str) -> bool:
         """Tell whether ``url`` is that of a database on this server."""
@@ -330,6 +317,7 @@ class LocalPostgres(PostgresServer):
 
     def stop(self, signal: Literal["INT", "QUIT", "KILL"] = "INT") -> None:
         """End the server and wait: INT politely, QUIT at once, KILL as a crash; does nothing when it is down."""
+        self.close()
         guard, self._guard = self._guard, None
         if guard is not None:
             guard.communicate(f"{signal}\n".encode(), timeout=START_TIMEOUT)
@@ -379,6 +367,7 @@ def _given(source: Source) -> Iterator[PostgresServer]:
     finally:
         for name in server.templates.values():
             server.drop_database(name)
+        server.close()
 
 
 @contextmanager

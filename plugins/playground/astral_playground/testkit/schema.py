@@ -69,7 +69,9 @@ def _write(path: Path, content: bytes) -> None:
 
 async def _fill_database(server: PostgresServer, target: URL, key: Key, chains: Sequence[Chain]) -> None:
     name = str(target.database)
-    if not await asyncio.to_thread(server.execute, _EMPTY, database=name, missing=True):
+    if await asyncio.to_thread(server.has_database, name) and not await asyncio.to_thread(
+        server.execute, _EMPTY, database=name
+    ):
         return
     if key not in server.templates:
         template = await asyncio.to_thread(server.create_database)
