@@ -20,6 +20,7 @@ from astral_playground.page import add_page
 from astral_playground.testkit.browser import ARGUMENTS, PROGRAM, find_chromium
 
 CHROMIUM = find_chromium()
+OPTIONS: dict[str, Any] = {"locale": "ru-RU", "reduced_motion": "reduce"}  # positions are measured, focus is followed
 COMMANDS = [
     {"command": "start", "description": "Начать"},
     {"command": "profile", "description": "Мой профиль"},
@@ -69,10 +70,23 @@ def update(update_id: int, summary: str, **fields: Any) -> dict[str, Any]:
     return {**base, **more, "raw": {"update_id": update_id}, **fields}
 
 
+async def _keep(request: web.Request, response: web.StreamResponse) -> None:
+    """Let the browser keep the page's files from one test to the next."""
+    if request.path.startswith("/static/"):
+        response.headers["Cache-Control"] = "max-age=3600"
+
+
 class Emulator:
     """Keeps a state, remembers what the page asked for, and pushes events to every open page."""
 
     def __init__(self) -> None:
+        self.port = 0
+        self.streams: list[asyncio.Queue[bytes | None]] = []
+        self._runner: web.AppRunner | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Be as new; the page of the test before is gone."""
         bot = {"id": 42, "username": "playground_bot", "first_name": "Astral", "up": True, "detail": "", "stars": 0}
         texts = {"name": {"": "Astral", "ru": "Астрал"}, "description": {"": "Your chart.", "ru": "Ваша карта."}}
         self.state: dict[str, Any] = {
@@ -88,12 +102,10 @@ class Emulator:
         self.life = "a1"  # ids are good for one life of the emulator
         self.asked: list[tuple[str, str, Any]] = []
         self.answers: dict[str, tuple[int, Any]] = {}
-        self.streams: list[asyncio.Queue[bytes | None]] = []
+        self._end_streams()
         self.frames: list[tuple[int, bytes]] = []
         self.states_read = 0
         self.news = asyncio.Event()  # something was asked
-        self.port = 0
-        self._runner: web.AppRunner | None = None
 
     def say(self, one: dict[str, Any]) -> None:
         """Put a message into its chat before the page opens."""
@@ -158,6 +170,7 @@ class Emulator:
     async def start(self) -> str:
         app = web.Application()
         add_page(app)
+        app.on_response_prepare.append(_keep)
         app.router.add_get("/api/state", self._state)
         app.router.add_get("/api/stream", self._stream)
         app.router.add_get("/api/files/{id}", self._file)
@@ -169,11 +182,19 @@ class Emulator:
         return f"http://127.0.0.1:{self.port}"
 
     async def stop(self) -> None:
+        self._end_streams()
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    @property
+    def running(self) -> bool:
+        return self._runner is not None
+
+    def _end_streams(self) -> None:
         for stream in self.streams:
             stream.put_nowait(None)
         self.streams.clear()
-        if self._runner is not None:
-            await self._runner.cleanup()
 
 
 @pytest.fixture
@@ -198,42 +219,81 @@ async def browser() -> AsyncIterator[Browser]:
         await chromium.close()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def emulator() -> AsyncIterator[Emulator]:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def _shared_emulator() -> AsyncIterator[Emulator]:
     fake = Emulator()
     await fake.start()
     yield fake
     await fake.stop()
 
 
-class Opener:
-    """Opens the page in a fresh context and collects everything that went wrong in it."""
+@pytest_asyncio.fixture(loop_scope="session")
+async def emulator(_shared_emulator: Emulator) -> Emulator:
+    _shared_emulator.begin()
+    if not _shared_emulator.running:  # a test had stopped it and failed
+        await _shared_emulator.start()
+    return _shared_emulator
 
-    def __init__(self, browser: Browser) -> None:
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tab(browser: Browser, _shared_emulator: Emulator) -> AsyncIterator[Page]:
+    """A tab for many tests: it has the page's files already, and to open a window takes as long as to load them."""
+    context = await browser.new_context(base_url=f"http://127.0.0.1:{_shared_emulator.port}", **OPTIONS)
+    yield await context.new_page()
+    await context.close()
+
+
+class Opener:
+    """Opens the page, empty as for a newcomer, and collects everything that went wrong in it."""
+
+    def __init__(self, browser: Browser, tab: Page, home: str) -> None:
         self.browser = browser
         self.errors: list[str] = []
         self.allowed = ""  # console errors that contain this are expected by the test
+        self._tab = tab  # taken by the first page of the test
+        self._home = home
+        self._taken = False
         self._closers: list[Callable[[], Any]] = []
 
     async def __call__(
-        self, base: str, path: str = "/", width: int = 1440, height: int = 900, **options: Any
+        self, base: str, path: str = "/", width: int = 1440, height: int = 900, color_scheme: Any = "light"
     ) -> Page:
-        # no animations: positions are measured and focus is followed
-        context = await self.browser.new_context(
-            base_url=base,
-            viewport={"width": width, "height": height},
-            locale="ru-RU",
-            reduced_motion="reduce",
-            **options,
-        )
-        self._closers.append(context.close)
-        page = await context.new_page()
+        if base == self._home and not self._taken:
+            self._taken = True
+            page = self._tab
+            self._closers.append(self._leave)
+        else:
+            context = await self.browser.new_context(base_url=base, **OPTIONS)
+            self._closers.append(context.close)
+            page = await context.new_page()
+        await page.set_viewport_size({"width": width, "height": height})
+        await page.emulate_media(color_scheme=color_scheme, reduced_motion="reduce")
         page.set_default_timeout(10_000)
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", self._console)
-        page.on("request", partial(self._requested, base))
+        self._listen(page, base)
         await page.goto(path)
         return page
+
+    async def _leave(self) -> None:
+        """Make the tab a new one: nothing stored, no other window, no request held back, the mouse in its corner."""
+        page = self._tab
+        for other in page.context.pages:
+            if other is not page:
+                await other.close()
+        await page.unroute_all()
+        await page.evaluate("localStorage.clear(), sessionStorage.clear()")
+        await page.mouse.move(0, 0)
+        await page.goto("/api/files/nothing")  # of the same origin: the renderer stays
+        for event, listener in self._listeners:
+            page.remove_listener(event, listener)
+
+    def _listen(self, page: Page, base: str) -> None:
+        self._listeners = [
+            ("pageerror", lambda error: self.errors.append(str(error))),
+            ("console", self._console),
+            ("request", partial(self._requested, base)),
+        ]
+        for event, listener in self._listeners:
+            page.on(event, listener)
 
     def _requested(self, base: str, request: Request) -> None:
         """Nobody but the emulator is asked for anything. (To hold every request back for this takes its time.)"""
@@ -250,9 +310,8 @@ class Opener:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_page(browser: Browser, emulator: Emulator) -> AsyncIterator[Opener]:
-    # depends on the emulator so that pages close before it stops: a lost connection would count as an error
-    opener = Opener(browser)
+async def open_page(browser: Browser, emulator: Emulator, tab: Page) -> AsyncIterator[Opener]:
+    opener = Opener(browser, tab, f"http://127.0.0.1:{emulator.port}")
     yield opener
     await opener.close()
     assert opener.errors == []  # violations of the page's policy arrive here too
