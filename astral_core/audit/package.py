@@ -65,7 +65,7 @@ def check_import(plugin: Plugin) -> Iterator[Finding]:
         paths = json.dumps([path for path in sys.path if path])  # "" is this process's folder
         try:
             done = subprocess.run(  # noqa: S603  # this Python, our own script, a module name from metadata
-                [sys.executable, "-I", bare.__file__, str(report), plugin.module_name, paths],
+                [sys.executable, "-I", *_bytecode(), bare.__file__, str(report), plugin.module_name, paths],
                 env={}, cwd=Path(folder) / "empty", capture_output=True, timeout=PATIENCE, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired:
@@ -82,6 +82,14 @@ def check_import(plugin: Plugin) -> Iterator[Finding]:
         )  # fmt: skip
         return
     yield from _judge(where, seen["error"], seen["touched"], done.stdout.decode("utf-8", "replace"))
+
+
+def _bytecode() -> Iterator[str]:
+    """What the environment says of bytecode, which -I makes Python forget: none beside the sources, say."""
+    if sys.dont_write_bytecode:
+        yield "-B"
+    if sys.pycache_prefix is not None:
+        yield from ("-X", f"pycache_prefix={sys.pycache_prefix}")
 
 
 def package_folder(plugin: Plugin) -> Path | None:

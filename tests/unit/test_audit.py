@@ -99,6 +99,19 @@ def test_a_good_plugin_has_no_findings(install: Install) -> None:
     assert audit_plugin("weather") == []
 
 
+@pytest.mark.imports
+def test_an_import_leaves_bytecode_where_the_caller_does(
+    install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that keeps bytecode elsewhere gets none beside the plugin's sources."""
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    monkeypatch.setattr("sys.pycache_prefix", str(tmp_path / "bytecode"))
+    install("import colorsys")  # GOOD would compile Astral anew
+    assert [found.code for found in audit_plugin("weather") if found.code.startswith("import")] == []
+    assert list((tmp_path / "bytecode").rglob("plugin.*.pyc")) != []
+    assert list((tmp_path / "site-astral-weather").rglob("*.pyc")) == []
+
+
 def test_a_plugin_that_is_not_installed_is_told_with_the_nearest_name(install: Install) -> None:
     """The finding names the entry-point group and what it may have been called."""
     install(GOOD, ru=RUSSIAN)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from astral_playground.testkit.chat import Chat
 from astral_playground.testkit.postgres import FORCE, PostgresServer
 
+RunProject = Callable[..., Any]
 PAGE = Path(__file__).parents[3] / "docs/how-to/test-a-plugin.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
@@ -20,7 +21,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 @pytest.mark.postgres
 def test_every_block_of_the_page_runs(
-    tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, run_project: RunProject
 ) -> None:
     """Each block names its file in the first line; together they are a project whose tests pass, on its own."""
     monkeypatch.setenv(FORCE, postgres_server.url())  # one server is enough
@@ -30,11 +31,9 @@ def test_every_block_of_the_page_runs(
         (tmp_path / name[1]).write_text(block, encoding="utf-8")
     tests = sum(len(re.findall(r"^(?:async )?def test_", block, re.MULTILINE)) for _, block in BLOCKS)
     on_two_databases = TEXT.count("(database_url")
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = run_project("-q", "-o", "asyncio_default_fixture_loop_scope=function")
     assert tests > 8
-    assert f"\n{tests + on_two_databases} passed in " in done.stdout, done.stdout
+    assert ran.outcomes == {"passed": tests + on_two_databases}, ran.text
 
 
 def test_the_page_names_everything_that_a_chat_can_do() -> None:

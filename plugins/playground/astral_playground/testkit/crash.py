@@ -63,6 +63,8 @@ def _closed(url: URL) -> Iterator[None]:
     """PostgreSQL: all connections are cut, and no new one is let in until the end."""
     server = PostgresServer(url.set(database="postgres").render_as_string(hide_password=False))
     with contextlib.closing(server):
-        server.execute(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS false', _CUT.format(name=url.database))
+        server.execute(
+            f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS false', _CUT.format(name=url.database)
+        )
         yield
         server.execute(f'ALTER DATABASE "{url.database}" WITH ALLOW_CONNECTIONS true')
