@@ -213,7 +213,7 @@ class PostgresJournal:
                 self._links[link] = connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             try:
                 with translated():
-                    return await _fetch(driver_of(connection), query, *arguments, timeout=ANSWER)
+                    return await _fetch(driver_of(connection), query, *arguments, patience=ANSWER)
             except OperationalError:
                 self._links.pop(link, None)
                 await connection.invalidate()
@@ -306,13 +306,13 @@ class PostgresJournal:
                 await raw.execute(sql.BLOCKED, sent.blocked)
 
 
-async def _fetch(raw: Any, statement: str, *arguments: Any, timeout: float | None = None) -> list[Any]:
+async def _fetch(raw: Any, statement: str, *arguments: Any, patience: float | None = None) -> list[Any]:
     """Run a statement of `statements.py`, whose arrays are of texts."""
     texts = [
         [None if value is None else str(value) for value in argument] if isinstance(argument, list) else argument
         for argument in arguments
     ]
-    return list(await raw.fetch(statement, *texts, timeout=timeout))
+    return list(await raw.fetch(statement, *texts, timeout=patience))
 
 
 def _row(lane: int, columns: Sequence[Any]) -> InboxRow:

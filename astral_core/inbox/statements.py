@@ -14,7 +14,8 @@ STORE = """
 WITH fresh AS (
   INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)
   SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error
-  FROM unnest($1::text[], $2::text[], $3::text[]::bigint[], $4::text[], $5::text[]::bool[], $6::text[], $7::text[]::int[], $8::text[])
+  FROM unnest($1::text[], $2::text[], $3::text[]::bigint[], $4::text[], $5::text[]::bool[], $6::text[],
+    $7::text[]::int[], $8::text[])
     WITH ORDINALITY AS new (source, ext_id, lane, kind, express, payload, state, error, place) ORDER BY place
   ON CONFLICT (source, ext_id) DO NOTHING
   RETURNING seq, source, ext_id, lane, state, received_at
@@ -58,8 +59,8 @@ RETURNING""",
 OUTBOX = """
 INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)
 SELECT seq, n, lane, plugin, effect, blob, state, 0, now(), error_id, error
-FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::bigint[], $4::text[], $5::text[], $6::text[]::bigint[], $7::text[]::int[], $8::text[],
-  $9::text[])
+FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::bigint[], $4::text[], $5::text[],
+  $6::text[]::bigint[], $7::text[]::int[], $8::text[], $9::text[])
   WITH ORDINALITY AS new (seq, n, lane, plugin, effect, blob, state, error_id, error, place) ORDER BY place
 """
 SENT = """
@@ -111,7 +112,9 @@ WITH free AS MATERIALIZED (  -- never wait: a commit holds some of these lanes a
   SELECT lane FROM core_lanes WHERE lane = ANY($2::text[]::bigint[]) AND owner = $1 FOR UPDATE SKIP LOCKED
 )
 UPDATE core_lanes AS own SET owner = NULL, state = 0
-FROM free JOIN unnest($2::text[]::bigint[], $3::text[]::bigint[], $4::text[]::bigint[]) AS idle (lane, epoch, arrivals) USING (lane)
+FROM free
+JOIN unnest($2::text[]::bigint[], $3::text[]::bigint[], $4::text[]::bigint[]) AS idle (lane, epoch, arrivals)
+  USING (lane)
 WHERE own.lane = free.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
   AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0)
   AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3))
