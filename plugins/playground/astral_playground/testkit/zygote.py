@@ -9,6 +9,7 @@ Run as a program; it has one thread and no event loop, so that a fork takes noth
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -133,6 +134,8 @@ def main() -> None:
     """Import, say so, obey."""
     for name in WANTED:
         importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # what is imported is no garbage: a bot that looks for some would copy all of these pages
     zygote = Zygote()
     _say({"ready": True})
     try:
