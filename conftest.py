@@ -8,6 +8,8 @@ import io
 import os
 import signal
 import sys
+import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Container
 from functools import partial
@@ -18,9 +20,10 @@ import pytest
 from hypothesis import settings
 
 RERUNS = "ASTRAL_TEST_RERUNS"  # a file: each run adds the tests that passed only when they were run once more
-EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "thorough": two hundred examples for each property, not fifty
+EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "thorough": two hundred examples for each property, not twenty-five
 MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes directories of its own inside, for this user alone
 ROOM = 4 * 2**30  # bytes
+FIRST = 60.0  # seconds that the other workers wait for the first one
 
 
 def pytest_configure() -> None:
@@ -32,17 +35,53 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     gc.set_threshold(20_000, 20, 20)  # `astral run` does the same; looking for garbage takes a tenth of the time else
-    settings.register_profile("quick", max_examples=50, deadline=None)  # no test asserts a speed
+    settings.register_profile("quick", max_examples=25, deadline=None)  # no test asserts a speed
     settings.register_profile("thorough", max_examples=200, deadline=None)
     settings.load_profile(os.environ.get(EXAMPLES, "quick"))
     if _is_roomy(MEMORY):
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection(session: pytest.Session) -> None:
+    """Let the first of xdist's workers read all tests before the others do.
+
+    In a fresh clone each of them would compile all libraries and tests side by side; now the others find bytecode.
+    """
+    first = _first_is_through(session.config)
+    deadline = time.monotonic() + FIRST
+    while first is not None and _worker(session.config) != "gw0" and time.monotonic() < deadline:
+        if first.exists():
+            return
+        time.sleep(0.05)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
     """Take what is there by now out of the garbage collector's sight: it stays, and is most of the heap."""
+    first = _first_is_through(session.config)
+    if first is not None:
+        first.touch()
     gc.collect()
     gc.freeze()
+
+
+def _worker(config: pytest.Config) -> str | None:
+    """xdist's name of this worker; None in a process that is none."""
+    found: dict[str, str] = getattr(config, "workerinput", {})
+    return found.get("workerid")
+
+
+def _first_is_through(config: pytest.Config) -> Path | None:
+    """A file of this run of many workers, there when one of them has read the tests."""
+    found: dict[str, str] = getattr(config, "workerinput", {})
+    run = found.get("testrunuid")
+    return Path(tempfile.gettempdir()) / f"astral-tests-{run}" if run else None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """All workers have read the tests by now: take the file away."""
+    first = _first_is_through(session.config)
+    if first is not None:
+        first.unlink(missing_ok=True)
 
 
 def _is_roomy(folder: Path) -> bool:
@@ -58,7 +97,7 @@ def _is_roomy(folder: Path) -> bool:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the CPU seconds, which say more than the seconds of a machine that others share."""
-    if hasattr(terminalreporter.config, "workerinput"):
+    if _worker(terminalreporter.config) is not None:
         return  # one of xdist's workers: the process that started it sums up
     times = os.times()
     own, children = times.user + times.system, times.children_user + times.children_system

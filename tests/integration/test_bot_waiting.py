@@ -120,7 +120,7 @@ async def test_a_cancelled_handler_is_cancelled_under_the_guard_too(
             raise
 
     plugin = make_plugin("sky", [Command("slow", slow)])
-    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"handler_timeout": 0.05, "waiting": "raise"}) as kit:
+    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"handler_timeout": 0.3, "waiting": "raise"}) as kit:
         anna = kit.user("Anna")
         await anna.send("/slow")
         await anna.wait_for("Something went wrong")

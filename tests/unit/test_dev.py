@@ -258,7 +258,7 @@ def ready(dev: ModuleType, clone: Path) -> Path:
         ([], []),
         (["--port", "9000"], ["--port", "9000"]),
         (["playground", "--help"], ["--help"]),
-        (["test", "-k", "a b"], ["-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal", "-k", "a b"]),
+        (["test", "-k", "a b"], ["-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal", "-k", "a b"]),
         (["bench", "--quick"], ["--quick"]),
     ],
 )
