@@ -22,6 +22,10 @@ from hypothesis import settings
 RERUNS = "ASTRAL_TEST_RERUNS"  # a file: each run adds the tests that passed only when they were run once more
 EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "thorough": two hundred examples for each property, not twenty-five
 MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes directories of its own inside, for this user alone
+ROOT = Path(__file__).parent
+# Whole bots on both databases. The inbox, migrations and what plugins ask of their tables are not among them.
+FLOWS = ("tests/chaos/", "plugins/natal/tests/test_bot", "plugins/payments/tests/test_pages", "plugins/profile/",
+         "plugins/payments/tests/test_stars", "plugins/payments/tests/test_yookassa")  # fmt: skip
 ROOM = 4 * 2**30  # bytes
 FIRST = 60.0  # seconds that the other workers wait for the first one
 
@@ -53,6 +57,21 @@ def pytest_collection(session: pytest.Session) -> None:
         if first.exists():
             return
         time.sleep(0.05)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the twins, and begin with what takes longest: at the end, everybody would wait for it."""
+    for item in items:
+        if item.path.is_relative_to(ROOT) and _is_twin(item):
+            item.add_marker("twin")
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def _is_twin(item: pytest.Item) -> bool:
+    """Whether the test runs on SQLite, too, and has no statements of its own to try."""
+    engine = getattr(getattr(item, "callspec", None), "params", {}).get("database_url")
+    return engine == "postgresql" and item.path.relative_to(ROOT).as_posix().startswith(FLOWS)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -42,7 +42,7 @@ class Command(NamedTuple):
 
 
 # Half of a test is waiting: two a processor keep it busy. More than four at a time get into each other's way.
-SIDE_BY_SIDE = ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal")
+SIDE_BY_SIDE = ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal", "-m", "not twin")
 
 COMMANDS = {
     "playground": Command("astral_playground", False, "a bot in the browser, no token, no account (the default)"),

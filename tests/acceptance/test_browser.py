@@ -87,6 +87,7 @@ async def profile_and_chart(page: Page, begin: str, place: str) -> None:
     await expect(page.locator("article .photo img").last).to_be_visible(timeout=SLOW)
 
 
+@pytest.mark.long
 async def test_the_main_road_in_a_browser(page: Page):
     """Анна draws her chart and buys the reading with Stars; Ben buys his on YooKassa's page with a test card."""
     await profile_and_chart(page, "Мой профиль", "Москва, Россия")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import aiohttp
+import pytest
 
 
 def photos(user):
@@ -61,6 +62,8 @@ async def open_invoice(user) -> None:
         await user.wait_for(lambda message: message.invoice is not None)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_from_start_to_the_full_reading(house):
     """One person buys a reading with Stars, another one by card: each pays once, gets it once; SIGTERM drains."""
     anna = house.telegram.user("Анна", language_code="ru", stars=1000)
@@ -110,6 +113,8 @@ def _pay_link(message) -> str | None:
     return None
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 async def test_kill_9_in_the_wizard_and_after_the_payment_loses_nothing(house):
     """The bot dies after the date was typed, and just after the Stars were taken; it grants and sends once."""
     anna = house.telegram.user("Анна", language_code="ru", stars=1000)

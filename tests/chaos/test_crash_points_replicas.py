@@ -72,6 +72,7 @@ async def test_point_15_the_server_dies_at_once_and_comes_back(
         assert await bot.stop() == 0
 
 
+@pytest.mark.long
 async def test_point_17_a_frozen_replica_comes_back_and_is_fenced(replicas_scene: Scene) -> None:
     """Another one took its chats meanwhile; what the thawed one still commits is refused, and it serves on."""
     scene = replicas_scene

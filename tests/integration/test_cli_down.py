@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -43,22 +41,22 @@ def astral_routes(ctx):
 @pytest.mark.parametrize(
     "url", ["postgresql://nobody:hush-hush@127.0.0.1:1/x", "sqlite+aiosqlite:////nowhere/at/all/x.db"]
 )
-async def test_a_database_that_is_away_is_one_sentence(url: str, tmp_path: Path) -> None:
+async def test_a_database_that_is_away_is_one_sentence(url: str, tmp_path: Path, nursery: Nursery) -> None:
     """Exit code 1, the setting's name, no traceback and no password."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "astral_core.cli", "run",
-        env={**os.environ, "ASTRAL_TELEGRAM__TOKEN": "1:a-token-of-nobody-at-all", "ASTRAL_DATABASE__URL": url,
-             "ASTRAL_WEB__PORT": "0", "ASTRAL_CONFIG": str(tmp_path / "astral.toml")},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
-    )  # fmt: skip
-    output = (await process.communicate())[0].decode()
-    assert process.returncode == 1
+    environment = {"ASTRAL_TELEGRAM__TOKEN": "1:a-token-of-nobody-at-all", "ASTRAL_DATABASE__URL": url,
+                   "ASTRAL_WEB__PORT": "0", "ASTRAL_CONFIG": str(tmp_path / "astral.toml")}  # fmt: skip
+    log = tmp_path / "log"
+    bot = BotProcess(nursery, environment, log)
+    await bot.spawn()
+    assert await bot.ended() == 1
+    output = log.read_text(encoding="utf-8")
     assert output.splitlines()[-1].startswith("astral: the database cannot be reached (")
     assert "ASTRAL_DATABASE__URL" in output
     assert "Traceback" not in output
     assert "hush-hush" not in output
 
 
+@pytest.mark.long
 async def test_an_update_that_kills_the_process_is_convicted_alone(
     tmp_path: Path, nursery: Nursery, until: Until
 ) -> None:

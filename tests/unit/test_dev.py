@@ -23,6 +23,7 @@ test = ["pytest>=9"]
 dev = [{ include-group = "test" }, "tox"]
 """
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and shell scripts of POSIX")
+SIDE_BY_SIDE = ["-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal", "-m", "not twin"]
 
 
 @pytest.fixture
@@ -258,7 +259,7 @@ def ready(dev: ModuleType, clone: Path) -> Path:
         ([], []),
         (["--port", "9000"], ["--port", "9000"]),
         (["playground", "--help"], ["--help"]),
-        (["test", "-k", "a b"], ["-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal", "-k", "a b"]),
+        (["test", "-k", "a b"], [*SIDE_BY_SIDE, "-k", "a b"]),
         (["bench", "--quick"], ["--quick"]),
     ],
 )

@@ -144,11 +144,15 @@ def output(command: list[Any], env: dict[str, str], folder: Path) -> Any:
 
 
 def check_commands(astral: Path, env: dict[str, str], folder: Path) -> None:
-    """See that the installed command finds the plugins, and that a plugin finds its data."""
+    """See that the installed command finds the plugins and nothing wrong with them, and that one finds its data."""
     listed = json.dumps(output([astral, "plugins", "list", "--json"], env, folder))
     missing = [project.name for project in projects()[1:] if f'"{project.name}"' not in listed]
     if missing:
         raise WheelError(f"astral plugins list does not name {', '.join(missing)}: {listed}")
+    for plugin in (project.name.removeprefix("astral-") for project in projects()[1:]):
+        findings = output([astral, "plugins", "check", plugin, "--json"], env, folder)
+        if findings:
+            raise WheelError(f"astral plugins check {plugin}: {findings}")
     birth = "--date 1990-06-15 --time 14:30 --lat 55.7522 --lon 37.6156 --tz Europe/Moscow --json"
     if not output([astral, "natal", "chart", *birth.split()], env, folder):
         raise WheelError("astral natal chart printed an empty chart")

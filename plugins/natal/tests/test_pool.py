@@ -69,6 +69,7 @@ def test_the_plugin_works_where_payments_are_not_installed():
     assert (found.returncode, found.stderr) == (0, "")
 
 
+@pytest.mark.long
 async def test_drawing_leaves_the_process_and_the_loop_goes_on(cpu):
     """The picture comes from another process, and the loop's longest pause is a fraction of the time it takes."""
     await cpu.run(drawn_where)

@@ -331,6 +331,7 @@ class Wire:
         await asyncio.gather(pump(reader, back), pump(there, writer))
 
 
+@pytest.mark.long
 @pytest.mark.postgres
 async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_url: str, monkeypatch) -> None:
     """After a failover the old connections say nothing any more: posts fail soon, and then they work again."""
