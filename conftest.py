@@ -24,8 +24,10 @@ EXAMPLES = "ASTRAL_TEST_EXAMPLES"  # "thorough": two hundred examples for each p
 MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes directories of its own inside, for this user alone
 ROOT = Path(__file__).parent
 # Whole bots on both databases. The inbox, migrations and what plugins ask of their tables are not among them.
-FLOWS = ("tests/chaos/", "plugins/natal/tests/test_bot", "plugins/payments/tests/test_pages", "plugins/profile/",
-         "plugins/payments/tests/test_stars", "plugins/payments/tests/test_yookassa")  # fmt: skip
+FLOWS = (
+    "tests/chaos/", "tests/integration/test_", "plugins/natal/tests/test_bot", "plugins/payments/tests/test_pages",
+    "plugins/payments/tests/test_stars", "plugins/payments/tests/test_yookassa", "plugins/profile/",
+)  # fmt: skip
 ROOM = 4 * 2**30  # bytes
 FIRST = 60.0  # seconds that the other workers wait for the first one
 
@@ -38,7 +40,9 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    gc.set_threshold(20_000, 20, 20)  # `astral run` does the same; looking for garbage takes a tenth of the time else
+    gc.set_threshold(
+        200_000, 20, 50
+    )  # `astral run` does the same; looking for garbage takes a tenth of the time else
     settings.register_profile("quick", max_examples=25, deadline=None)  # no test asserts a speed
     settings.register_profile("thorough", max_examples=200, deadline=None)
     settings.load_profile(os.environ.get(EXAMPLES, "quick"))
@@ -61,10 +65,10 @@ def pytest_collection(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the twins, and begin with what takes longest: at the end, everybody would wait for it."""
+    """Leave twins to the rest, and begin with what takes longest: at the end, everybody would wait for it."""
     for item in items:
         if item.path.is_relative_to(ROOT) and _is_twin(item):
-            item.add_marker("twin")
+            item.add_marker("rest")
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 

@@ -41,8 +41,8 @@ class Command(NamedTuple):
     arguments: "tuple[str, ...]" = ()
 
 
-# Half of a test is waiting: two a processor keep it busy. More than four at a time get into each other's way.
-SIDE_BY_SIDE = ("-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal", "-m", "not twin")
+# Some tests wait while others compute; more than four at a time get into each other's way.
+SIDE_BY_SIDE = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal", "-m", "not rest")
 
 COMMANDS = {
     "playground": Command("astral_playground", False, "a bot in the browser, no token, no account (the default)"),

@@ -50,6 +50,7 @@ def page(name: str) -> str:
     return (PAGES / name).read_text(encoding="utf-8")
 
 
+@pytest.mark.rest
 def test_the_reference_is_that_of_the_code() -> None:
     """Whoever changes a hook, a setting, a command, ... runs `python docs/generate.py` and commits the pages."""
     result = generator("--check")

@@ -167,6 +167,7 @@ async def test_a_second_signal_ends_at_once(
     assert await bot.stop() == 1
 
 
+@pytest.mark.rest
 @pytest.mark.long
 async def test_reload_starts_anew_when_a_source_file_changes(
     telegram: TelegramEmulator, bot: BotProcess, tmp_path: Path, until: Until

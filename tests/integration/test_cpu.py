@@ -248,6 +248,7 @@ def marked(mark: str) -> list[int]:
     return found
 
 
+@pytest.mark.rest
 @pytest.mark.long
 async def test_forty_killed_parents_leave_no_process_behind(tmp_path: Path) -> None:
     """Whenever kill -9 comes, also while a worker starts: the workers and multiprocessing's own helpers end."""

@@ -222,6 +222,7 @@ async def test_a_process_that_was_stopped_accuses_nobody(tmp_path: Path) -> None
     assert all(int(ms) < 400 for ms in re.findall(rb"for (\d+) ms", said))
 
 
+@pytest.mark.rest
 @pytest.mark.skipif(
     not Path("/proc/self/schedstat").exists(), reason="the system does not tell who waits for a processor"
 )

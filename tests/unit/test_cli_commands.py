@@ -65,6 +65,7 @@ def test_every_command_has_the_help_that_the_list_shows() -> None:
         assert line in shown.output
 
 
+@pytest.mark.rest
 def test_the_collector_is_on_while_other_commands_run(tmp_path: Path) -> None:
     """Only the start of `astral run` goes without it; a plugin's own command may run for hours."""
     code = (

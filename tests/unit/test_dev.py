@@ -23,7 +23,7 @@ test = ["pytest>=9"]
 dev = [{ include-group = "test" }, "tox"]
 """
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and shell scripts of POSIX")
-SIDE_BY_SIDE = ["-n", str(min(4, 2 * (os.cpu_count() or 1))), "--dist", "worksteal", "-m", "not twin"]
+SIDE_BY_SIDE = ["-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal", "-m", "not rest"]
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def test_importing_the_package_loads_no_bot() -> None:
     assert done.stdout.strip() == ""
 
 
+@pytest.mark.rest
 def test_a_bot_on_sqlite_loads_no_more_than_it_needs() -> None:
     """Alembic is for migrations, asyncpg for PostgreSQL, templates and drawing for those who use them."""
     heavy = "{'alembic', 'asyncpg', 'jinja2', 'babel', 'numpy', 'skyfield', 'yookassa'}"

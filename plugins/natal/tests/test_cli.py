@@ -161,6 +161,7 @@ def test_it_is_a_command_of_astral():
     assert json.loads(result.output)["points"][0]["id"] == "sun"
 
 
+@pytest.mark.rest
 def test_it_needs_no_token_and_no_database(tmp_path):
     """In an empty folder, without any setting, it computes and leaves no file behind."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASTRAL_")}

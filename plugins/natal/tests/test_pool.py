@@ -42,6 +42,7 @@ async def cpu():
     await pool.close()
 
 
+@pytest.mark.rest
 def test_importing_the_plugin_imports_nothing_heavy():
     """The bot's process never holds the engine, the drawing, the zone polygons or the gazetteer."""
     code = (
@@ -54,6 +55,7 @@ def test_importing_the_plugin_imports_nothing_heavy():
     assert (found.returncode, found.stderr) == (0, "")
 
 
+@pytest.mark.rest
 def test_the_plugin_works_where_payments_are_not_installed():
     """Without the distribution nothing is imported from it: one subscriber, nothing owned, nothing for sale."""
     code = (
@@ -69,6 +71,7 @@ def test_the_plugin_works_where_payments_are_not_installed():
     assert (found.returncode, found.stderr) == (0, "")
 
 
+@pytest.mark.rest
 @pytest.mark.long
 async def test_drawing_leaves_the_process_and_the_loop_goes_on(cpu):
     """The picture comes from another process, and the loop's longest pause is a fraction of the time it takes."""

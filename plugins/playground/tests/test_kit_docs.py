@@ -19,6 +19,7 @@ TEXT = PAGE.read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.rest
 @pytest.mark.long
 @pytest.mark.postgres
 def test_every_block_of_the_page_runs(

@@ -15,6 +15,7 @@ from astral_playground.testkit.ports import free_port
 HELLO = Path(__file__).resolve().parents[3] / "examples" / "hello.py"
 
 
+@pytest.mark.rest
 @pytest.mark.long
 async def test_it_runs_beside_the_installed_ones(tmp_path: Path) -> None:
     """The bot behind the page names it among its plugins, and Ctrl-C ends both."""

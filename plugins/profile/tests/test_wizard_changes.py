@@ -313,6 +313,7 @@ def test_settings_know_sensible_bounds_only() -> None:
             ProfileSettings.model_validate(wrong)
 
 
+@pytest.mark.rest
 def test_loading_the_plugin_loads_neither_gazetteer_nor_polygons() -> None:
     """The bot's own process imports neither rapidfuzz nor tzfpy: searching is a worker's task."""
     code = (

@@ -256,7 +256,7 @@ class Opener:
         self._closers: list[Callable[[], Any]] = []
 
     async def __call__(
-        self, base: str, path: str = "/", width: int = 1440, height: int = 900, color_scheme: Any = "light"
+        self, base: str, path: str = "/", width: int = 1200, height: int = 700, color_scheme: Any = "light"
     ) -> Page:
         if base == self._home and not self._taken:
             self._taken = True

@@ -120,6 +120,7 @@ def test_server_of_each_source(source: kit.Source) -> None:
     assert not alive(pid)
 
 
+@pytest.mark.rest
 def test_crash_and_restart_keep_what_was_committed(source: kit.Source) -> None:
     """With fsync on, rows outlive a kill -9 of the server and its next start."""
     with kit.postgres(source, fsync=True) as server:
@@ -134,6 +135,7 @@ def test_crash_and_restart_keep_what_was_committed(source: kit.Source) -> None:
         assert server.execute("SELECT n FROM kept") == 42
 
 
+@pytest.mark.rest
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has to change the user")
 def test_binaries_in_a_closed_home_are_copied(tmp_path: Path) -> None:
     """A wheel under a directory of mode 0700, as root's home, works: PostgreSQL runs from a copy."""
