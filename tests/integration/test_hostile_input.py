@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import logging
 import random
+import socket
 import time
 import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,6 +30,7 @@ Until = Callable[..., Awaitable[Any]]
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 PENDING, DONE, DEAD = 0, 1, 2
 MEGABYTE = 1024 * 1024
+PATIENCE, SILENCE = 10.0, 1.0  # seconds to the first byte of an answer, and after its last one
 
 
 async def rows(kit: BotKit) -> dict[str, int]:
@@ -45,18 +48,20 @@ def head(kit: BotKit, *lines: str, secret: str | None = None) -> bytes:
 
 async def raw(kit: BotKit, *parts: bytes) -> bytes:
     """Send `parts` as they are; all that is answered until the server closes or is silent."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
-    answer = b""
-    try:
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-        async with asyncio.timeout(1.0):
-            while piece := await reader.read(65536):
+    loop, answer = asyncio.get_running_loop(), b""
+    with socket.socket() as client:
+        client.setblocking(False)
+        await loop.sock_connect(client, ("127.0.0.1", kit.port))
+        with contextlib.suppress(ConnectionError):  # it was refused in the middle, and the answer is here
+            for part in parts:
+                await loop.sock_sendall(client, part)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while True:
+                async with asyncio.timeout(SILENCE if answer else PATIENCE):
+                    piece = await loop.sock_recv(client, 65536)
+                if not piece:
+                    break
                 answer += piece
-    except (TimeoutError, ConnectionError):
-        pass
-    writer.close()
     return answer
 
 
