@@ -209,6 +209,7 @@ async def run_busy(tmp_path: Path, seconds: float, pause: float) -> asyncio.subp
     return process
 
 
+@pytest.mark.rest
 async def test_a_process_that_was_stopped_accuses_nobody(tmp_path: Path) -> None:
     """SIGSTOP, a frozen container, a laptop's lid: time passed, but nothing ran."""
     process = await run_busy(tmp_path, 3.0, 0.0)

@@ -376,6 +376,7 @@ def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_
     assert found[1].where.endswith("old.py:1")
 
 
+@pytest.mark.rest
 @pytest.mark.imports
 def test_the_command_prints_findings_and_ends_with_1(install: Install) -> None:
     """One line each for people, records for machines, 0 for a plugin without findings."""

@@ -278,6 +278,7 @@ def test_big_russian_towns_have_russian_names() -> None:
     assert len(latin) <= 3, latin
 
 
+@pytest.mark.rest
 def test_search_and_place_at_run_in_a_worker_process() -> None:
     """Both functions and their results can be pickled, so that the process pool can run them."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
