@@ -39,15 +39,22 @@ class Command(NamedTuple):
     tools: bool
     help: str
     arguments: "tuple[str, ...]" = ()
+    unless_chosen: "tuple[str, ...]" = ()  # further ones, where the command line has options alone
 
 
 # Some tests wait while others compute; more than four at a time get into each other's way.
-SIDE_BY_SIDE = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal", "-m", "not rest")
+SIDE_BY_SIDE = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
+# Of a run that names no test: what takes long and says what another test says is left to tox.
+WITHOUT_THE_REST = ("-m", "not rest")
 
 COMMANDS = {
     "playground": Command("astral_playground", False, "a bot in the browser, no token, no account (the default)"),
     "test": Command(
-        "pytest", True, "the tests: this Python, SQLite, PostgreSQL and the browser where they exist", SIDE_BY_SIDE
+        "pytest",
+        True,
+        "the tests: this Python, SQLite, PostgreSQL and the browser where they exist",
+        SIDE_BY_SIDE,
+        WITHOUT_THE_REST,
     ),
     "bench": Command("benchmarks.bench", True, "the speed, side by side with other frameworks"),
     "chaos": Command("benchmarks.chaos", True, "kill -9 at random, then look for lost and doubled effects"),
@@ -230,7 +237,8 @@ def main(arguments: list[str]) -> NoReturn:
         print(f"This copy of Astral has no {folder}/{part}.py: {name} cannot run.", file=sys.stderr)
         sys.exit(2)
     prepare(command.tools)
-    start(command.module, [*command.arguments, *rest])
+    chosen = any(not word.startswith("-") for word in rest)
+    start(command.module, [*command.arguments, *(() if chosen else command.unless_chosen), *rest])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ test = ["pytest>=9"]
 dev = [{ include-group = "test" }, "tox"]
 """
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and shell scripts of POSIX")
-SIDE_BY_SIDE = ["-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal", "-m", "not rest"]
+SIDE_BY_SIDE = ["-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal"]
 
 
 @pytest.fixture
@@ -260,6 +260,7 @@ def ready(dev: ModuleType, clone: Path) -> Path:
         (["--port", "9000"], ["--port", "9000"]),
         (["playground", "--help"], ["--help"]),
         (["test", "-k", "a b"], [*SIDE_BY_SIDE, "-k", "a b"]),
+        (["test", "-q"], [*SIDE_BY_SIDE, "-m", "not rest", "-q"]),
         (["bench", "--quick"], ["--quick"]),
     ],
 )
