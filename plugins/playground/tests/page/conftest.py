@@ -261,7 +261,6 @@ class Opener:
         if base == self._home and not self._taken:
             self._taken = True
             page = self._tab
-            self._closers.append(self._leave)
         else:
             context = await self.browser.new_context(base_url=base, **OPTIONS)
             self._closers.append(context.close)
@@ -269,11 +268,13 @@ class Opener:
         await page.set_viewport_size({"width": width, "height": height})
         await page.emulate_media(color_scheme=color_scheme, reduced_motion="reduce")
         page.set_default_timeout(10_000)
-        self._listen(page, base)
+        listeners = self._listen(page, base)
+        if page is self._tab:
+            self._closers.append(partial(self._leave, listeners))
         await page.goto(path)
         return page
 
-    async def _leave(self) -> None:
+    async def _leave(self, listeners: list[tuple[Any, Any]]) -> None:
         """Make the tab a new one: nothing stored, no other window, no request held back, the mouse in its corner."""
         page = self._tab
         for other in page.context.pages:
@@ -283,17 +284,18 @@ class Opener:
         await page.evaluate("localStorage.clear(), sessionStorage.clear()")
         await page.mouse.move(0, 0)
         await page.goto("/api/files/nothing")  # of the same origin: the renderer stays
-        for event, listener in self._listeners:
+        for event, listener in listeners:
             page.remove_listener(event, listener)
 
-    def _listen(self, page: Page, base: str) -> None:
-        self._listeners = [
+    def _listen(self, page: Page, base: str) -> list[tuple[Any, Any]]:
+        listeners: list[tuple[Any, Any]] = [
             ("pageerror", lambda error: self.errors.append(str(error))),
             ("console", self._console),
             ("request", partial(self._requested, base)),
         ]
-        for event, listener in self._listeners:
+        for event, listener in listeners:
             page.on(event, listener)
+        return listeners
 
     def _requested(self, base: str, request: Request) -> None:
         """Nobody but the emulator is asked for anything. (To hold every request back for this takes its time.)"""
