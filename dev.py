@@ -39,13 +39,14 @@ class Command(NamedTuple):
     tools: bool
     help: str
     arguments: "tuple[str, ...]" = ()
-    unless_chosen: "tuple[str, ...]" = ()  # further ones, where the command line has options alone
+    unless_chosen: "tuple[str, ...]" = ()  # further ones, where the command line chooses nothing
 
 
 # Some tests wait while others compute; more than four at a time get into each other's way.
 SIDE_BY_SIDE = ("-n", str(min(4, (os.cpu_count() or 1) + 1)), "--dist", "worksteal")
 # Of a run that names no test: what takes long and says what another test says is left to tox.
 WITHOUT_THE_REST = ("-m", "not rest")
+CHOOSERS = ("-k", "-m", "--lf", "--last-failed")  # options of pytest that choose tests, as a file's name does
 
 COMMANDS = {
     "playground": Command("astral_playground", False, "a bot in the browser, no token, no account (the default)"),
@@ -237,7 +238,7 @@ def main(arguments: list[str]) -> NoReturn:
         print(f"This copy of Astral has no {folder}/{part}.py: {name} cannot run.", file=sys.stderr)
         sys.exit(2)
     prepare(command.tools)
-    chosen = any(not word.startswith("-") for word in rest)
+    chosen = any(word.startswith(CHOOSERS) or (ROOT / word.partition("::")[0]).exists() for word in rest)
     start(command.module, [*command.arguments, *(() if chosen else command.unless_chosen), *rest])
 
 

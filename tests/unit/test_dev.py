@@ -261,6 +261,9 @@ def ready(dev: ModuleType, clone: Path) -> Path:
         (["playground", "--help"], ["--help"]),
         (["test", "-k", "a b"], [*SIDE_BY_SIDE, "-k", "a b"]),
         (["test", "-q"], [*SIDE_BY_SIDE, "-m", "not rest", "-q"]),
+        (["test", "--durations", "5"], [*SIDE_BY_SIDE, "-m", "not rest", "--durations", "5"]),
+        (["test", "--lf"], [*SIDE_BY_SIDE, "--lf"]),
+        (["test", "benchmarks/bench.py::one"], [*SIDE_BY_SIDE, "benchmarks/bench.py::one"]),
         (["bench", "--quick"], ["--quick"]),
     ],
 )

@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any, Self
 
+import asyncpg
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.engine import make_url
@@ -364,3 +365,28 @@ async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_u
         await until(lambda: "after" in bench.runner.seen)
         await bench.stop(grace=0.0)
         await bench.database.dispose()
+
+
+async def test_the_inbox_asks_the_server_for_no_types(make_bench, postgres_url, monkeypatch) -> None:
+    """A driver that looks up array types does so anew for each statement of each new connection."""
+    looked_up: list[Any] = []
+
+    async def look_up(_connection: Any, oids: Any, _timeout: Any) -> Any:
+        looked_up.append(oids)
+        raise ConnectionError("no types are to be had")
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await one.add_note(work, row.ext_id)
+        outcome.contents = [one.message(row.ext_id, row.lane)]
+
+    monkeypatch.setattr(asyncpg.Connection, "_introspect_types", look_up)
+    one = make_bench(postgres_url)
+    one.runner.handler = handler
+    await one.start()
+    await one.ingest(ext_id="1")
+    await one.ingest(ext_id="2")
+    await one.settle()
+    await one.stop()
+    await one.database.dispose()
+    assert one.sender.sent == ["1", "2"]
+    assert looked_up == []

@@ -25,14 +25,14 @@ class Console:
         self._runner: asyncio.Runner | None = None
         self._kept: asyncpg.Connection[Any] | None = None
 
-    def run(self, statements: Sequence[str], database: str | None, missing: Any) -> Any:
-        """Return the first value of the last statement, or `missing` where there is no such database."""
+    def run(self, statements: Sequence[str], database: str | None) -> Any:
+        """Run them in turn, in `database` or in the maintenance one; return the first value of the last one."""
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "astral-postgres-console")
             self._runner = asyncio.Runner()
         if database is None:
             return self._do(self._run(statements))
-        return self._do(self._run_elsewhere(statements, database, missing))
+        return self._do(self._run_elsewhere(statements, database))
 
     def close(self) -> None:
         """End the connection and the thread; the next statement begins anew."""
@@ -60,13 +60,8 @@ class Console:
             self._kept = await self._connect(self._url)
         return await _last(self._kept, statements)
 
-    async def _run_elsewhere(self, statements: Sequence[str], database: str, missing: Any) -> Any:
-        import asyncpg
-
-        try:
-            connection = await self._connect(self._url.set(database=database))
-        except asyncpg.InvalidCatalogNameError:
-            return missing
+    async def _run_elsewhere(self, statements: Sequence[str], database: str) -> Any:
+        connection = await self._connect(self._url.set(database=database))
         try:
             return await _last(connection, statements)
         finally:

@@ -154,9 +154,9 @@ class PostgresServer:
         """Make the database ``name`` anew, as a copy of ``template``; what it held is gone."""
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', self._creation(name, template))
 
-    def execute(self, *statements: str, database: str | None = None, missing: Any = None) -> Any:
-        """Run statements outside transactions; return the last one's first value, ``missing`` without a database."""
-        return self._console.run(statements, database, missing)
+    def execute(self, *statements: str, database: str | None = None) -> Any:
+        """Run statements outside transactions, in the maintenance database unless told; return the last first value."""
+        return self._console.run(statements, database)
 
     def close(self) -> None:
         """End our connection to the server; the next statement makes a new one."""
