@@ -371,14 +371,15 @@ async def test_the_inbox_asks_the_server_for_no_types(make_bench, postgres_url, 
     """A driver that looks up array types does so anew for each statement of each new connection."""
     looked_up: list[Any] = []
 
-    async def look_up(_connection: Any, oids: Any, _timeout: Any) -> Any:
+    async def look_up(connection: Any, oids: Any, limit: Any) -> Any:
         looked_up.append(oids)
-        raise ConnectionError("no types are to be had")
+        return await introspect(connection, oids, limit)
 
     async def handler(row: Any, work: Any, outcome: Any) -> None:
         await one.add_note(work, row.ext_id)
         outcome.contents = [one.message(row.ext_id, row.lane)]
 
+    introspect = asyncpg.Connection._introspect_types
     monkeypatch.setattr(asyncpg.Connection, "_introspect_types", look_up)
     one = make_bench(postgres_url)
     one.runner.handler = handler

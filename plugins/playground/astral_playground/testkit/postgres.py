@@ -155,7 +155,7 @@ class PostgresServer:
         self.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)', self._creation(name, template))
 
     def execute(self, *statements: str, database: str | None = None) -> Any:
-        """Run statements outside transactions, in the maintenance database unless told; return the last first value."""
+        """Run statements outside transactions, in the maintenance database or a given one; return the last value."""
         return self._console.run(statements, database)
 
     def close(self) -> None:
