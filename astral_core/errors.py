@@ -30,6 +30,7 @@ AstralError
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 
@@ -173,11 +174,15 @@ class TelegramUnavailable(TelegramError):
 
 
 class TelegramThrottled(TelegramError):
-    """429: try again after `retry_after` seconds."""
+    """429: try again after `retry_after` seconds, a day at most; one second where the wait cannot be read."""
 
     def __init__(self, method: str, description: str, retry_after: float) -> None:
         super().__init__(method, description, 429)
-        self.retry_after = retry_after
+        try:
+            wait = float(retry_after)  # it may come from an answer as it is
+        except (TypeError, ValueError, OverflowError):
+            wait = 1.0
+        self.retry_after = 1.0 if math.isnan(wait) else min(max(wait, 0.0), 86_400.0)
 
 
 class TelegramRefused(TelegramError):

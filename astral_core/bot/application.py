@@ -25,6 +25,7 @@ from astral_core.host.services import Services
 from astral_core.i18n import pick
 from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.envelope import Sender
+from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.work import Work
 from astral_core.inbox.worker import Outcome
@@ -279,4 +280,4 @@ class BotRunner:
     def _decline(row: InboxRow, text: str) -> list[Content]:
         query = msgspec.json.decode(row.payload)["pre_checkout_query"]
         params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": plain(text)}
-        return [Content(effect=Effect(method="answerPreCheckoutQuery", params=params))]
+        return [recorded(Effect(method="answerPreCheckoutQuery", params=params))]

@@ -7,8 +7,12 @@ Limits are the Bot API's: text 4096 and caption 1024 UTF-16 units after entities
 from __future__ import annotations
 
 import html
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
 
 from astral_core.bot.buttons import Button
 from astral_core.errors import EffectError
@@ -85,6 +89,30 @@ def _without_tags(text: str) -> str:
         place = visible[visible.index("<") :][:20]
         raise EffectError(f"{place!r} begins with a bare '<'. Fix: escape text with ctx.t(..., name=value).")
     return visible
+
+
+def plain_values(method: str, value: Any, place: str = "") -> Any:
+    """`value` with translated texts as Telegram wants them: HTML beside `parse_mode` HTML, and plain text elsewhere.
+
+    EffectError where JSON would change a value in silence: bytes become letters there, NaN and infinity null.
+    """
+    if isinstance(value, Mapping):
+        html_here = str(value.get("parse_mode", "")).upper() == "HTML"
+        return {
+            key: str(item)
+            if html_here and isinstance(item, Markup)
+            else plain_values(method, item, f"{place}.{key}" if place else str(key))
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [plain_values(method, item, f"{place}[{number}]") for number, item in enumerate(value)]
+    if isinstance(value, Markup):
+        return value.unescape()
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise EffectError(f"{method}: {place} is bytes. Fix: send files with ctx.send_photo or ctx.send_document.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise EffectError(f"{method}: {place} is {value}, which is no number for Telegram.")
+    return value
 
 
 def check_buttons(rows: Sequence[Sequence[Button]], *, invoice: bool = False) -> None:

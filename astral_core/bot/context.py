@@ -26,7 +26,7 @@ from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.host.context import PluginContext
 from astral_core.i18n import fill
 from astral_core.inbox.effect import Effect, Noted, OnDoubt, Ref, Slot
-from astral_core.inbox.envelope import as_builtins, as_json
+from astral_core.inbox.envelope import as_json
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -268,7 +268,7 @@ class Context(_Base):
 
     def call(self, method: str, **params: Any) -> Ref:
         """Record any other Bot API call as an effect."""
-        return self.run.effects.add(Effect(method=method, params=as_builtins(params), plugin=self.run.plugin))
+        return self.run.effects.call(self.run.plugin, method, params)
 
     async def progress(self, action: str = "typing") -> None:
         """Show at once, best effort, that something is being done ("typing", "upload_photo")."""

@@ -8,10 +8,12 @@ from typing import Any
 import msgspec
 
 from astral_core.bot.buttons import Buttons, keyboard
-from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html
+from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html, plain_values
 from astral_core.errors import EffectError
 from astral_core.inbox.effect import Content, Effect, Ref, Slot
+from astral_core.inbox.outbox import recorded
 
+MOST = 10_000  # effects of one handler
 PHOTO_LIMIT, DOCUMENT_LIMIT = 10 * 1024 * 1024, 50 * 1024 * 1024
 
 
@@ -22,8 +24,10 @@ class Effects:
         self.contents: list[Content] = []
 
     def add(self, effect: Effect, data: bytes | None = None) -> Ref:
-        """Record any effect."""
-        self.contents.append(Content(effect=effect, data=data))
+        """Record any effect. EffectError where it cannot be stored."""
+        if len(self.contents) >= MOST:
+            raise EffectError(f"a handler records at most {MOST} messages. Fix: go on in a step with ctx.defer.")
+        self.contents.append(recorded(effect, data))
         return Ref(len(self.contents) - 1)
 
     def text(self, plugin: str, chat_id: int, text: str, buttons: Buttons | None, **options: Any) -> Ref:
@@ -44,9 +48,9 @@ class Effects:
     ) -> Ref:
         """A new message with a file: bytes to upload, or a file_id or an address."""
         params = {"chat_id": chat_id, **_caption(caption), **_common(buttons), **_silence(options)}
-        if isinstance(content, bytes):
-            _check_size(content, PHOTO_LIMIT if field == "photo" else DOCUMENT_LIMIT)
-            return self.add(Effect(method=method, params=params, plugin=plugin, attachment=field, **options), content)
+        if not isinstance(content, str):
+            data = _bytes(field, content, PHOTO_LIMIT if field == "photo" else DOCUMENT_LIMIT)
+            return self.add(Effect(method=method, params=params, plugin=plugin, attachment=field, **options), data)
         params[field] = content
         return self.add(Effect(method=method, params=params, plugin=plugin, **options))
 
@@ -58,10 +62,9 @@ class Effects:
         files: dict[str, bytes] = {}
         for number, photo in enumerate(photos):
             name = f"photo{number}"
-            if isinstance(photo, bytes):
-                _check_size(photo, PHOTO_LIMIT)
-                files[name] = photo
-            media.append({"type": "photo", "media": f"attach://{name}" if isinstance(photo, bytes) else photo})
+            if not isinstance(photo, str):
+                files[name] = _bytes("photo", photo, PHOTO_LIMIT)
+            media.append({"type": "photo", "media": photo if isinstance(photo, str) else f"attach://{name}"})
         media[0] |= {**_caption(caption), "parse_mode": "HTML"}
         params = {"chat_id": chat_id, "media": media, **_silence(options)}
         data = msgspec.msgpack.encode(files) if files else None
@@ -96,15 +99,20 @@ class Effects:
         """The one message of a slot: edited in place where it can be, else sent anew."""
         params: dict[str, Any] = {"chat_id": chat_id, **_common(buttons)}
         if photo is not None:
-            _check_size(photo, PHOTO_LIMIT)
+            data = _bytes("photo", photo, PHOTO_LIMIT)
             params |= _caption(text)
             effect = Effect(method="show", params=params, plugin=plugin, slot=slot, attachment="photo", **options)
-            return self.add(effect, photo)
+            return self.add(effect, data)
         params["text"] = check_html(text, TEXT_LIMIT)
         return self.add(Effect(method="show", params=params, plugin=plugin, slot=slot, **options))
 
+    def call(self, plugin: str, method: str, params: dict[str, Any]) -> Ref:
+        """Any other call of the Bot API."""
+        return self.add(Effect(method=str(method), params=plain_values(method, params), plugin=plugin))
+
     def invoice(self, plugin: str, chat_id: int, params: dict[str, Any], buttons: Buttons | None) -> Ref:
         """An invoice; `params` are sendInvoice's."""
+        params = plain_values("sendInvoice", params)
         payload = str(params.get("payload", ""))
         if not payload.startswith(f"{plugin}:") or not 1 <= len(payload.encode()) <= 128:
             raise EffectError(f"the invoice payload must begin with {plugin!r}: and have at most 128 bytes.")
@@ -133,6 +141,10 @@ def _silence(options: dict[str, Any]) -> dict[str, Any]:
     return {"disable_notification": True} if options.pop("silent", False) else {}
 
 
-def _check_size(content: bytes, limit: int) -> None:
-    if not 0 < len(content) <= limit:
-        raise EffectError(f"the file has {len(content)} bytes; Telegram takes 1 to {limit}.")
+def _bytes(field: str, content: object, limit: int) -> bytes:
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise EffectError(f"{field} is {type(content).__name__}. Fix: pass bytes, a file_id or an address.")
+    data = bytes(content)
+    if not 0 < len(data) <= limit:
+        raise EffectError(f"the file has {len(data)} bytes; Telegram takes 1 to {limit}.")
+    return data

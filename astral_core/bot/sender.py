@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from astral_core.bot.transport import Transport
 from astral_core.db.engine import Database
-from astral_core.db.tables import core_files, core_slots
+from astral_core.db.tables import FILE_ID_WIDTH, core_files, core_slots, storable
 from astral_core.errors import TelegramRefused
 from astral_core.inbox.effect import Content, Effect, Ref, Sent, Slot, SlotState
 
@@ -101,7 +101,8 @@ class MessageSender:
             result = result[0]  # an album is known by its first message
         if not isinstance(result, dict):
             return Sent()
-        found = Sent(message_id=result.get("message_id"))
+        number = result.get("message_id")
+        found = Sent(message_id=number if isinstance(number, int) and abs(number) < 2**63 else None)
         if effect.cache:
             found.file_key, found.file_id = effect.cache, _file_id(result)
         return found
@@ -181,8 +182,8 @@ class MessageSender:
 
 
 def _file_id(message: dict[str, Any]) -> str | None:
-    sizes = message.get("photo")
-    if isinstance(sizes, list) and sizes:
-        return str(sizes[-1]["file_id"])
-    document = message.get("document")
-    return str(document["file_id"]) if isinstance(document, dict) else None
+    """The id of the sent file, where there is one that can be kept: the file is uploaded again else."""
+    sizes, document = message.get("photo"), message.get("document")
+    file = sizes[-1] if isinstance(sizes, list) and sizes else document
+    found = file.get("file_id") if isinstance(file, dict) else None
+    return found if isinstance(found, str) and storable(found, FILE_ID_WIDTH) == found else None

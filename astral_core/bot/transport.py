@@ -26,6 +26,8 @@ log = logging.getLogger("astral.bot")
 # Each kind of time-out is a timer of its own in each call: these two are enough, and only the first one costs.
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
+_WHO = "getMe"
+_PERHAPS_THE_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 _JSON = {"Content-Type": "application/json"}
 Guard = Callable[[str], None]
 Told = Callable[[str, int, float], None]
@@ -88,19 +90,30 @@ class Transport:
             if answer["ok"]:
                 return answer["result"]
             description = str(answer.get("description", ""))
-        except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
+            parameters = answer.get("parameters")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError):
             raise TelegramUnavailable(method, "unreadable answer", code) from None
-        if code == 429:
-            retry_after = float((answer.get("parameters") or {}).get("retry_after", 1))
-            raise TelegramThrottled(method, description, retry_after)
-        if code >= 500:
+        if code == HTTPStatus.TOO_MANY_REQUESTS:
+            wait: Any = parameters.get("retry_after") if isinstance(parameters, dict) else None
+            raise TelegramThrottled(method, description, wait)
+        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise TelegramUnavailable(method, description, code)
-        if code in (
-            HTTPStatus.UNAUTHORIZED,
-            HTTPStatus.NOT_FOUND,
-        ):  # the token is not known: its owner will mend that
+        # No code says that the token is wrong: 404 is also said of a method that the server does not know.
+        if code in _PERHAPS_THE_TOKEN and (method == _WHO or not await self._is_known()):
             raise TelegramUnavailable(method, description, code, maybe_done=False)
         raise TelegramRefused(method, description, code)
+
+    async def _is_known(self) -> bool:
+        """Whether the server takes this token: what it says to getMe."""
+        try:
+            await self.call(_WHO, {})
+        except TelegramRefused:
+            return True  # it refused that question, and not us
+        except TelegramUnavailable as error:
+            if error.code in _PERHAPS_THE_TOKEN:
+                return False
+            raise
+        return True
 
     async def best_effort(self, method: str, params: Mapping[str, Any]) -> None:
         """Call `method` where nothing depends on it; a failure is a line in the log."""

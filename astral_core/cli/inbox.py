@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
-from astral_core.db.tables import DEAD, DEAD_EFFECT, PARKED, PENDING, SENT, core_inbox, core_outbox
+from astral_core.db.tables import DEAD, DEAD_EFFECT, PARKED, PENDING, SENDING, SENT, UNSENT, core_inbox, core_outbox
 from astral_core.errors import DatabaseError
 from astral_core.inbox.notes import revive, revive_message
 
@@ -68,10 +68,15 @@ def retry(seq: int) -> None:
 
 @inbox.command("drop")
 @click.argument("seq", type=int)
-def drop(seq: int) -> None:
+@click.option("--force", is_flag=True, help="A pending row, too, which the bot would still handle.")
+def drop(seq: int, force: bool) -> None:  # click passes flags so
     """Delete a dead or parked row for good."""
-    ended = core_inbox.c.state.in_([DEAD, PARKED])
-    _change(delete(core_inbox).where(core_inbox.c.seq == seq, ended), f"dead row {seq}")
+    states = [DEAD, PARKED, *([PENDING] if force else [])]
+    _change(
+        delete(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state.in_(states)),
+        select(core_inbox.c.state).where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING),
+        f"row {seq}", "`astral inbox list --dead` shows them",
+    )  # fmt: skip
 
 
 @outbox.command("list")
@@ -110,10 +115,15 @@ def outbox_retry(number: int) -> None:
 
 @outbox.command("drop")
 @click.argument("number", type=int)
-def outbox_drop(number: int) -> None:
+@click.option("--force", is_flag=True, help="An unsent message, too; a running bot may still send it.")
+def outbox_drop(number: int, force: bool) -> None:  # click passes flags so
     """Delete a dead message for good."""
-    where = (core_outbox.c.id == number, core_outbox.c.state == DEAD_EFFECT)
-    _change(delete(core_outbox).where(*where), f"dead message {number}")
+    states = [DEAD_EFFECT, *([UNSENT, SENDING] if force else [])]
+    _change(
+        delete(core_outbox).where(core_outbox.c.id == number, core_outbox.c.state.in_(states)),
+        select(core_outbox.c.state).where(core_outbox.c.id == number, core_outbox.c.state.in_([UNSENT, SENDING])),
+        f"message {number}", "`astral outbox list` shows them",
+    )  # fmt: skip
 
 
 def _inbox_record(row: Any) -> dict[str, Any]:
@@ -135,10 +145,18 @@ def _outbox_record(row: Any) -> dict[str, Any]:
         "seq": row.seq,
         "state": "dead" if row.state == DEAD_EFFECT else "unsent",
         "plugin": row.plugin,
-        "method": json.loads(row.effect)["method"],
+        "method": _method(row.effect),
         "error_id": row.error_id or "",
         "error": row.error or "",
     }
+
+
+def _method(effect: str) -> str:
+    """The Bot API's method; "?" where another version wrote the message and this one cannot read it."""
+    try:
+        return str(json.loads(effect)["method"])
+    except (ValueError, LookupError, TypeError):
+        return "?"
 
 
 def _print(records: list[dict[str, Any]], as_json: bool, form: str, nothing: str) -> None:
@@ -159,13 +177,19 @@ def _rows(query: Any) -> list[Any]:
     return with_database(read)
 
 
-def _change(statement: Any, what: str) -> None:
-    async def write(database: Database) -> int:
-        async with database.engine.begin() as connection:
-            return int((await connection.execute(statement)).rowcount)
+def _change(statement: Any, pending: Any, what: str, lists: str) -> None:
+    """Run `statement`; where it changes nothing, say whether `pending` finds what it was meant for."""
 
-    if not with_database(write):
-        raise click.ClickException(f"there is no {what} that is dead. `astral inbox list --dead` shows them.")
+    async def write(database: Database) -> tuple[int, bool]:
+        async with database.engine.begin() as connection:
+            changed = int((await connection.execute(statement)).rowcount)
+            return changed, bool((await connection.execute(pending)).all())
+
+    changed, waits = with_database(write)
+    if not changed and waits:
+        raise click.ClickException(f"{what} is pending, and the bot handles it. `--force` deletes it all the same.")
+    if not changed:
+        raise click.ClickException(f"there is no dead {what}. {lists}.")
     click.echo(f"{what}: done")
 
 

@@ -75,7 +75,7 @@ Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only I
 
 PENDING, DONE, DEAD, PARKED = 0, 1, 2, 3  # PARKED: its plugin is away; pending again when that is back
 UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
-SLOT_WIDTH, CACHE_WIDTH = 64, 128  # characters
+SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH = 64, 128, 256  # characters
 # A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped.
 FREE, CLAIMED, ADOPTED, HANDED_OVER = 0, 1, 2, 3
 
@@ -242,6 +242,6 @@ core_files = Table(
     metadata,
     Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
     Column("key", String(CACHE_WIDTH), primary_key=True),
-    Column("file_id", String(256), nullable=False),
+    Column("file_id", String(FILE_ID_WIDTH), nullable=False),
     _created(),
 )

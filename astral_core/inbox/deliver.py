@@ -14,7 +14,7 @@ from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import notes
 from astral_core.inbox.effect import Sender, Sent
-from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.failure import is_infrastructure, said
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow, Mark
@@ -96,7 +96,7 @@ class Deliverer:
             if is_infrastructure(error):
                 raise
             log.exception("row %d: message %d could not be sent", delivery.seq, n)
-            sent = Sent(refused=redact(f"{type(error).__name__}: {error}"))
+            sent = Sent(refused=redact(said(error)))
         if failpoint.armed:
             failpoint.hit("outbox.sent")
         delivery.results[n] = sent

@@ -67,9 +67,13 @@ class Effect(msgspec.Struct, kw_only=True):
 
 
 class Content(msgspec.Struct, kw_only=True):
-    """An effect with its file's content, on its way to the sender."""
+    """An effect with its file's content, on its way to the sender. Made by `outbox.recorded`.
+
+    `record` is the effect as the outbox stores it.
+    """
 
     effect: Effect
+    record: str
     data: bytes | None = None
 
 

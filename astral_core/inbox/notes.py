@@ -38,6 +38,15 @@ def dead(seq: int, error_id: str, error: str) -> Any:
     )
 
 
+def dead_messages(seq: int, error_id: str, error: str) -> Any:
+    """Send no message of a row any more: they wait for a retry."""
+    return (
+        update(core_outbox)
+        .where(core_outbox.c.seq == seq, core_outbox.c.state.in_([UNSENT, SENDING]))
+        .values(state=DEAD_EFFECT, error_id=error_id, error=storable(error, 4000))
+    )
+
+
 def parked(seq: int, plugin: str) -> Any:
     """Let a pending row wait, outside of its lane, until `plugin` is back."""
     return (

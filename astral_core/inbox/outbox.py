@@ -10,8 +10,13 @@ from typing import Any
 import msgspec
 
 from astral_core.db.tables import SENDING, SENT, UNSENT
+from astral_core.errors import EffectError
 from astral_core.inbox.effect import Content, Effect, Sent
+from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import InboxRow
+
+_effect = msgspec.json.Decoder(Effect)
+UNREADABLE = "the outbox holds a message that this version cannot read"
 
 
 @dataclass(slots=True)
@@ -50,6 +55,22 @@ class LaneContents:
     deliveries: list[Delivery]
 
 
+def recorded(effect: Effect, data: bytes | None = None) -> Content:
+    """The effect as it is stored and sent: a copy of plain JSON values, which nobody changes afterwards.
+
+    What cannot be stored fails here, in the handler that made it. Later it would fail in the commit, and once more
+    in the note about the failure. Raises EffectError.
+    """
+    try:
+        record = as_json(effect)
+        return Content(effect=_effect.decode(record), record=record, data=data)
+    except Exception as error:
+        raise EffectError(
+            f"plugin {effect.plugin!r}: {str(effect.method)[:64]!r} cannot be stored as JSON "
+            f"({type(error).__name__}: {str(error)[:200]}). Fix: pass text, whole numbers of 64 bits, lists, dicts."
+        ) from error
+
+
 def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
     """Deliveries out of outbox records (seq, n, lane, state, message_id, effect, data), in order.
 
@@ -59,14 +80,30 @@ def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
     found: dict[int, Delivery] = {}
     for seq, n, lane, state, message_id, effect, data in records:
         delivery = found.setdefault(seq, Delivery(seq, lane, {}, recorded=True))
-        delivery.contents[n] = Content(effect=msgspec.json.decode(effect, type=Effect), data=data)
-        if state == SENDING:
+        content = _read(effect, data)
+        delivery.contents[n] = content or recorded(Effect(method="?", params={}))
+        if content is None and state == UNSENT:
+            delivery.results[n] = Sent(refused=UNREADABLE)
+            delivery.unmarked.append(n)
+        elif state == SENDING:
             delivery.results[n] = Sent(refused="it may have been sent before the process died, and must not repeat")
             delivery.unmarked.append(n)
         elif state != UNSENT:
             delivery.results[n] = Sent(message_id=message_id if state == SENT else None)
-    begun: set[int] = set()
-    for delivery in found.values():
+    return _doubted(found.values())
+
+
+def _read(record: str, data: bytes | None) -> Content | None:
+    """The content of an outbox row; None where another version wrote it and this one cannot read it."""
+    try:
+        return Content(effect=_effect.decode(record), record=record, data=data)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _doubted(deliveries: Iterable[Delivery]) -> list[Delivery]:
+    found, begun = list(deliveries), set[int]()
+    for delivery in found:
         delivery.doubtful = delivery.lane not in begun
         begun.add(delivery.lane)
-    return list(found.values())
+    return found

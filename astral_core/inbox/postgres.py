@@ -111,8 +111,7 @@ class PostgresJournal:
             blob = None
             if content.data is not None:
                 blob = await raw.fetchval("INSERT INTO core_blobs (data) VALUES ($1) RETURNING id", content.data)
-            effect = msgspec.json.encode(content.effect).decode()
-            records.append((seq, n, lane, content.effect.plugin, effect, blob, 0, None, None))
+            records.append((seq, n, lane, content.effect.plugin, content.record, blob, 0, None, None))
         await _fetch(raw, sql.OUTBOX, *_turned(records, 9))
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:

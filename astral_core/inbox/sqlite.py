@@ -167,8 +167,7 @@ class SqliteJournal:
             if content.data is not None:
                 insert = "INSERT INTO core_blobs (data) VALUES (?) RETURNING id"
                 ((blob,),) = await raw.execute_fetchall(insert, (content.data,))
-            effect = msgspec.json.encode(content.effect).decode()
-            records.append((seq, n, lane, content.effect.plugin, effect, blob, 0, moment, None, None))
+            records.append((seq, n, lane, content.effect.plugin, content.record, blob, 0, moment, None, None))
         await raw.executemany(_OUTBOX, records)
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:

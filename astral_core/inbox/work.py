@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database, driver_of
 from astral_core.db.session import Session
+from astral_core.errors import HandlerError
 from astral_core.inbox.effect import Content
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import InboxRow, NewRow, Stored
@@ -50,7 +51,9 @@ class Work:
         return bool(self.rows) or (self._session is not None and self._session.wrote)
 
     def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any]) -> None:
-        """Add a durable internal row, unique by `kind` and `key`."""
+        """Add a durable internal row, unique by `kind` and `key`. HandlerError where `lane` is no chat's number."""
+        if isinstance(lane, bool) or not isinstance(lane, int) or abs(lane) >= 2**63:
+            raise HandlerError(f"plugin {self.plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
         if len(key) > KEY_WIDTH:  # a cut key would be the key of another row, too
             key = key[: KEY_WIDTH - 65] + ":" + hashlib.sha256(key.encode()).hexdigest()
         self.rows.append(NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body)))

@@ -28,11 +28,12 @@ from astral_core.errors import (
     HandlerFailed,
     Parked,
     Refuse,
+    TelegramThrottled,
 )
 from astral_core.inbox import notes
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content
-from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.failure import is_infrastructure, said
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow
@@ -47,6 +48,7 @@ ATTEMPTS = 2
 CRASHES = 4
 CALM = 2.0  # seconds that a process has to live, for each death, before it tries alone what may have killed others
 ALONE_DELAY = 0.1  # seconds
+STUMBLES = 3  # tries to note the end of a row before a note without any content ends it
 BUG_DELAY = 0.5
 EXPRESS_LIFE = 8.0  # seconds: Telegram drops a payment that is not answered within 10
 SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
@@ -118,6 +120,45 @@ class Worker:
     async def step(self, lane: Lane) -> float:
         """Do one thing; return the seconds to wait before the next."""
         scope.set(None)  # a log line of this row must not name the last one's plugin
+        try:
+            delay = await self._next(lane)
+        except Exception as error:
+            lane.stumbles += 1
+            if is_infrastructure(error) or lane.stumbles < STUMBLES:
+                raise
+            await self._end_anyhow(lane, error)
+            delay = 0
+        lane.stumbles = 0
+        return delay
+
+    async def _end_anyhow(self, lane: Lane, error: Exception) -> None:
+        """End the first row of a lane although what is to be noted of its end cannot be noted.
+
+        Its note says nothing but that. Without it the row would stand at the head of its lane for ever, and its chat
+        would never get another answer.
+        """
+        seq = lane.deliveries[0].seq if lane.deliveries else lane.rows[0].seq if lane.rows else None
+        if seq is None:
+            return
+        error_id = new_error_id()
+        log.error("error %s: row %d cannot be ended as it should be, and is dead", error_id, seq, exc_info=error)
+        why = f"its end could not be noted: {type(error).__name__}"
+
+        async def end(connection: AsyncConnection) -> None:
+            changes = [notes.dead(seq, error_id, why), notes.dead_messages(seq, error_id, why)]
+            if not self.database.is_sqlite:
+                mine = notes.owned(lane.id, self.store.journal.replica, lane.epoch)
+                changes = [change.where(mine) for change in changes]
+            for change in changes:
+                await connection.execute(change)
+
+        await self.store.write(end)
+        if lane.deliveries:
+            lane.deliveries.popleft()
+        self.deliverer.ended(lane, seq)
+        lane.mistrust()
+
+    async def _next(self, lane: Lane) -> float:
         if lane.deliveries:
             return await self.deliverer.deliver(lane)
         row = lane.rows[0]
@@ -230,7 +271,9 @@ class Worker:
         age = (now() - max(row.received_at, self.started)).total_seconds()
         lane.failures += 1
         if is_infrastructure(error) and (age < _life(row) or lane.failures < ATTEMPTS):
-            delay = float(getattr(error, "retry_after", min(0.25 * 2**lane.failures, 15.0)))
+            delay = min(0.25 * 2.0 ** min(lane.failures, 6), 15.0)
+            if isinstance(error, TelegramThrottled):
+                delay = error.retry_after
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self._tell(row, outcome, "retry", started)
             return delay
@@ -250,7 +293,7 @@ class Worker:
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self._words(self.runner.apology(row, error_id), row)
-        dead = notes.dead(row.seq, error_id, redact(f"{where}: {type(error).__name__}: {error}"))
+        dead = notes.dead(row.seq, error_id, redact(f"{where}: {said(error)}"))
         if await self._take_out(lane, row, dead, contents):
             self._tell(row, outcome, "dead", started, error_id)
 

@@ -8,8 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from astral_core import Context, Handled, Routes, TelemetrySubscriber, Update, hookimpl
+from astral_core.db.engine import open_database
+from astral_core.db.tables import core_inbox, core_outbox
 from astral_core.errors import Refuse
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import bot_kit
@@ -220,3 +223,56 @@ async def test_no_secret_appears_anywhere_in_a_scenario_full_of_failures(
         for secret in (kit.telegram.token, kit.telegram.token.partition(":")[2], kit.secret, "metrics-token-of"):
             for text in told:
                 assert secret not in text, f"{secret} stands in {text[max(0, text.find(secret) - 300) :][:400]}"
+
+
+async def test_a_method_that_telegram_does_not_know_is_a_dead_message_and_the_chat_goes_on(
+    database_url: str, make_plugin: MakePlugin, astral: Astral, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt method, or one that the server is too old for, is nobody's wrong token: nothing waits for it."""
+    misspelt = Routes()
+
+    @misspelt.command("sticker")
+    async def sticker(update: Update, ctx: Context) -> None:
+        ctx.call("sendSticer", chat_id=ctx.chat_id, sticker="x")
+        ctx.reply("after it")
+
+    async with bot_kit(database_url, plugins=[make_plugin("weather", misspelt)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/sticker")
+        await anna.wait_for("after it")
+        await kit.settled()
+        (dead,) = json.loads((await astral(kit, "outbox", "list", "--json")).stdout)
+        assert (dead["state"], dead["method"]) == ("dead", "sendSticer")
+        assert "method not found" in dead["error"]
+        assert ERROR_ID.fullmatch(dead["error_id"])
+    assert f"error {dead['error_id']}: sendSticer of plugin 'weather' was refused" in caplog.text
+
+
+async def test_what_is_pending_is_dropped_by_force_alone(
+    database_url: str, plugin: Plugin, astral: Astral, until: Until
+) -> None:
+    """There is a way out of everything: a row, or a message, that the bot would go on with, goes with `--force`."""
+    async with bot_kit(database_url, plugins=[plugin]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/say hi")
+        await anna.wait_for("said hi")
+        await kit.settled()
+        await kit.stop()
+        row = {"source": "tg:1", "ext_id": "x", "lane": anna.id, "kind": "message", "payload": "{}", "express": False}
+        message = {"seq": 10**6, "n": 0, "lane": anna.id, "plugin": "weather", "effect": "no JSON"}
+        database = open_database(kit.database_url)
+        async with database.engine.begin() as connection:
+            seq = (
+                await connection.execute(insert(core_inbox).values(**row).returning(core_inbox.c.seq))
+            ).scalar_one()
+            number = (
+                await connection.execute(insert(core_outbox).values(**message).returning(core_outbox.c.id))
+            ).scalar_one()
+        await database.dispose()
+        for what, name in ((("inbox", "drop", str(seq)), "row"), (("outbox", "drop", str(number)), "message")):
+            refused = await astral(kit, *what)
+            assert refused.exit_code == 1
+            assert f"{name} {what[2]} is pending" in refused.output
+            assert (await astral(kit, *what, "--force")).output == f"{name} {what[2]}: done\n"
+            gone = await astral(kit, *what)
+            assert f"there is no dead {name} {what[2]}" in gone.output

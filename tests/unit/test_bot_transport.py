@@ -89,6 +89,9 @@ async def test_files_travel_beside_their_parameters(serve: Serve) -> None:
         (403, {"ok": False, "description": "Forbidden"}, TelegramRefused),
         (429, {"ok": False, "description": "slow down", "parameters": {"retry_after": 7}}, TelegramThrottled),
         (429, {"ok": False, "description": "slow down"}, TelegramThrottled),
+        (429, {"ok": False, "description": "slow down", "parameters": [1]}, TelegramThrottled),
+        (200, b'{"ok": true, "result": "\xff"}', TelegramUnavailable),
+        (200, b"[" * 20_000, TelegramUnavailable),
         (500, {"ok": False, "description": "Internal"}, TelegramUnavailable),
         (502, b"<html>bad gateway</html>", TelegramUnavailable),
         (200, b"", TelegramUnavailable),
@@ -104,7 +107,47 @@ async def test_every_answer_becomes_one_of_three_errors(serve: Serve, status: in
     assert TOKEN not in str(caught.value) + repr(caught.value)
     assert "sendMessage" in str(caught.value)
     if isinstance(caught.value, TelegramThrottled):
-        assert caught.value.retry_after == (7 if "parameters" in body else 1)
+        assert caught.value.retry_after == (7 if isinstance(body.get("parameters"), dict) else 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "waited"),
+    [(7, 7), (0.5, 0.5), ("12", 12), ("soon", 1), (None, 1), ([3], 1), (-4, 0), (10**9, 86_400), (10**400, 1)],
+)
+def test_a_wait_that_cannot_be_read_is_a_second_and_none_is_longer_than_a_day(told: object, waited: float) -> None:
+    """Whatever stands in `retry_after`, a chat goes on."""
+    assert TelegramThrottled("sendMessage", "slow down", told).retry_after == waited
+    assert TelegramThrottled("sendMessage", "slow down", float("nan")).retry_after == 1
+
+
+@pytest.mark.parametrize("status", [401, 404])
+@pytest.mark.parametrize(
+    ("who", "error"),
+    [
+        ((200, {"ok": True, "result": {"id": 1}}), TelegramRefused),
+        ((400, {"ok": False, "description": "odd"}), TelegramRefused),
+        ((401, {"ok": False, "description": "Unauthorized"}), TelegramUnavailable),
+        ((404, {"ok": False, "description": "Not Found"}), TelegramUnavailable),
+        ((404, b"<html>no such page</html>"), TelegramUnavailable),
+        ((502, b"<html>bad gateway</html>"), TelegramUnavailable),
+        ((429, {"ok": False, "description": "slow down", "parameters": {"retry_after": 7}}), TelegramThrottled),
+    ],
+)
+async def test_a_wrong_token_is_told_from_a_wrong_method_by_what_getme_says(
+    serve: Serve, status: int, who: tuple[int, Any], error: type
+) -> None:
+    """Telegram says 404 to both. A method that it does not know will never succeed, a token's owner can mend it."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.match_info["method"] == "getMe":
+            return await answering(*who)(request)
+        return await answering(status, {"ok": False, "description": "Not Found"})(request)
+
+    transport = await serve(answer)
+    with pytest.raises(error) as caught:
+        await transport.call("sendSticer", {})
+    if error is TelegramRefused:
+        assert (caught.value.method, caught.value.code) == ("sendSticer", status)
 
 
 async def test_no_connection_is_unavailable_and_hides_the_address() -> None:

@@ -22,6 +22,7 @@ from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content, Effect, Sent
 from astral_core.inbox.lanes import Lane, Lanes
 from astral_core.inbox.notes import revive
+from astral_core.inbox.outbox import recorded
 from astral_core.inbox.replica import Replica
 from astral_core.inbox.rows import InboxRow, NewRow, express_lane
 from astral_core.inbox.store import Store
@@ -64,7 +65,7 @@ def postgres_template(postgres_server: Any) -> Iterator[str]:
 def message(text: str, chat: int, data: bytes | None = None) -> Content:
     """One message to be sent."""
     effect = Effect(method="sendMessage", params={"chat_id": chat, "text": text}, plugin="weather")
-    return Content(effect=effect, data=data)
+    return recorded(effect, data)
 
 
 async def _does_nothing(row: InboxRow, work: Work, outcome: Outcome) -> None:

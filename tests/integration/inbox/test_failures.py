@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from astral_core.cpu import CpuBusy, CpuTimeout
-from astral_core.db.tables import DEAD, DONE, PENDING, core_inbox
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_inbox, core_outbox
 from astral_core.errors import (
     DatabaseError,
     MigrationError,
@@ -22,6 +22,7 @@ from astral_core.errors import (
     TelegramThrottled,
     TelegramUnavailable,
 )
+from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.worker import is_infrastructure
 
@@ -110,6 +111,89 @@ async def test_a_bug_is_tried_once_more_then_buried_with_one_apology(bench, capl
     assert [told.outcome for told in bench.told] == ["retry", "dead", "ok"]
     assert bench.told[1].error_id == dead.error_id
     assert (bench.store.pending, await bench.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("odd", ["_bury", "_take_out"])
+async def test_a_row_whose_end_cannot_be_noted_ends_by_a_smaller_note(bench, monkeypatch, caplog, odd) -> None:
+    """Whatever fails while a row is ended: the row is dead with its payload, and its chat goes on."""
+
+    async def broken(*_: Any, **__: Any) -> Any:
+        raise TypeError("no such note")
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if row.ext_id == "1":
+            raise ValueError("a bug")
+        await bench.add_note(work, "fine")
+
+    monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.001)
+    monkeypatch.setattr(bench.worker, odd, broken)
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    await bench.ingest(ext_id="2")
+    await bench.settle()
+    assert await bench.all_notes() == ["fine"]
+    assert await bench.states() == {"1": DEAD, "2": DONE}
+    async with bench.engine.connect() as connection:
+        dead = (await connection.execute(select(core_inbox).where(core_inbox.c.state == DEAD))).one()
+    assert (dead.payload, dead.error) == ("{}", "its end could not be noted: TypeError")
+    assert f"error {dead.error_id}" in caplog.text
+    assert (bench.store.pending, await bench.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_what_became_of_a_message_cannot_be_noted_and_the_chat_goes_on(bench, monkeypatch, writes) -> None:
+    """The row, or what is left of its messages, is dead for the owner to look at; the next update is answered."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        if writes:
+            await bench.add_note(work, row.ext_id)
+        outcome.contents = [bench.message(f"{row.ext_id}.{n}", row.lane) for n in range(2)]
+
+    async def broken(mark: Any) -> bool:
+        if mark.seq == 1:
+            raise OverflowError("no such number")
+        return await noted(mark)
+
+    noted = bench.store.mark
+    monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.001)
+    monkeypatch.setattr(bench.store, "mark", broken)
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    await bench.ingest(ext_id="2")
+    await bench.settle()
+    assert bench.sender.sent[-2:] == ["2.0", "2.1"]
+    assert bench.sender.sent.count("1.0") == 1
+    assert (await bench.states())["2"] == DONE
+    assert (await bench.states())["1"] == (DONE if writes else DEAD)
+    assert bench.store.pending == 0
+
+
+async def test_a_message_that_another_version_recorded_is_dead_and_its_chat_goes_on(bench) -> None:
+    """A lane with an outbox row that cannot be read: that message waits for the owner, the others go out."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        await bench.add_note(work, row.ext_id)
+        outcome.contents = [bench.message(f"{row.ext_id}.{n}", row.lane) for n in range(3)]
+
+    bench.runner.handler = handler
+    bench.sender.fail = lambda _text: (_ for _ in ()).throw(TelegramUnavailable("sendMessage", "away"))
+    await bench.start()
+    await bench.ingest(ext_id="1")
+    while not await bench.count():  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0.001)
+    await bench.crash()
+    async with bench.engine.begin() as connection:
+        await connection.execute(update(core_outbox).where(core_outbox.c.n == 1).values(effect='{"to": "Mars"}'))
+    bench.sender.fail = lambda _text: None
+    await bench.start()
+    await bench.ingest(ext_id="2")
+    await bench.settle()
+    assert bench.sender.sent == ["1.0", "1.2", "2.0", "2.1", "2.2"]
+    async with bench.engine.connect() as connection:
+        (left,) = (await connection.execute(select(core_outbox))).all()
+    assert (left.n, left.state, left.effect) == (1, DEAD_EFFECT, '{"to": "Mars"}')
 
 
 async def test_a_bug_that_passes_the_second_time_is_forgotten(bench) -> None:

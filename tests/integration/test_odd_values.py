@@ -1,0 +1,234 @@
+"""Odd values: whatever a handler gives to `ctx`, the handler fails or the message goes out, and the chat goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+from pydantic import BaseModel
+
+from astral_core import Context, Event, Routes, Update
+from astral_core.bot.buttons import Button
+from astral_core.host.state import Plugin
+from astral_core.inbox import worker as worker_module
+from astral_playground.testkit.bot import BotKit, bot_kit
+
+routes = Routes()
+MakePlugin = Callable[..., Plugin]
+Call = tuple[str, dict[str, Any]]
+waiting: list[Call] = []  # what the handlers are to do, in turn
+
+
+class Odd(str):
+    """A text that is none of the plain ones."""
+
+    __slots__ = ()
+
+
+class Silent(Exception):
+    """An error that cannot be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Sang(Event, frozen=True):
+    """An event with a field that may be anything."""
+
+    name = "weather.sang"
+    what: Any = None
+
+
+@routes.question("asked")
+async def asked(update: Update, ctx: Context, **kept: Any) -> None:
+    """Takes an answer."""
+
+
+@routes.step("later")
+async def later(ctx: Context, **given: Any) -> None:
+    """Does nothing."""
+
+
+@routes.callback("odd", answer="manual")
+async def odd(update: Update, ctx: Context) -> None:
+    """Does what waits, after a press."""
+    await _do(ctx)
+
+
+@routes.command("odd")
+async def odd_command(update: Update, ctx: Context) -> None:
+    """Does what waits, after a command."""
+    await _do(ctx)
+
+
+@routes.command("raise")
+async def fails_without_words(update: Update, ctx: Context) -> None:
+    """Fails with an error that has no text."""
+    raise Silent
+
+
+@routes.command("ask")
+async def ask(update: Update, ctx: Context) -> None:
+    """Shows the button."""
+    ctx.end_question()
+    ctx.reply("press", [[ctx.button("odd", odd)]])
+
+
+async def _do(ctx: Context) -> None:
+    name, arguments = waiting.pop()
+    positional = [arguments.pop("/")] if "/" in arguments else []
+    done = getattr(ctx, name)(*positional, **arguments)
+    if inspect.iscoroutine(done):
+        await done
+
+
+# What each method is given where the value is not the odd one.
+SANE: dict[str, dict[str, Any]] = {
+    "t": {"/": "hello {name}", "name": "Anna"},
+    "nt": {"singular": "one", "plural": "{n}", "n": 2},
+    "defer": {"step": later, "what": 1},
+    "defer_once": {"key": "k", "step": later, "what": 1},
+    "defer_to": {"chat_id": 7, "step": later, "what": 1},
+    "emit": {"event": Sang()},
+    "ask": {"route": asked, "what": 1},
+    "end_question": {},
+    "reply": {"text": "hi", "buttons": None, "silent": False, "on_doubt": "resend"},
+    "edit": {"text": "hi", "buttons": None, "ref": 1},
+    "edit_caption": {"caption": "hi", "buttons": None, "ref": 1},
+    "delete": {"ref": 1},
+    "send_photo": {"photo": b"png", "caption": "hi", "buttons": None, "cache": "k", "on_doubt": "resend"},
+    "send_album": {"photos": [b"1", b"2"], "caption": "hi", "silent": False, "on_doubt": "drop"},
+    "send_document": {"document": b"1", "filename": "a.txt", "caption": "", "buttons": None},
+    "send_invoice": {"title": "T", "description": "D", "payload": "weather:1", "currency": "XTR",
+                     "prices": [{"label": "x", "amount": 1}]},
+    "show": {"text": "hi", "buttons": None, "photo": None, "slot": "main", "fresh": None},
+    "answer": {"text": "hi", "alert": False},
+    "answer_pre_checkout": {"error": None},
+    "call": {"method": "sendDice", "chat_id": 7, "emoji": "x"},
+    "progress": {"action": "typing"},
+    "button": {"text": "x", "route": odd},
+    "has_route": {"key": "weather:odd"},
+    "link": {"text": "x", "url": "https://example.org"},
+    "pay_button": {"text": "x"},
+    "run_cpu": {"/": len, "key": None},
+    "settings": {"model": BaseModel},
+    "api": {"api": str},
+    "plugin_context": {},
+}  # fmt: skip
+OWN = {"bind", "from_update", "save_question"}  # the core's own side
+
+TEXTS = ["", " ", "\x00", "\ud800", "a\u2028b", "x" * 5000, "<b>", "&", "я" * 70, "%s{0}{name}"]
+VALUES: list[Any] = [
+    *TEXTS, Markup("<b>x</b>"), Odd("odd"), None, True, 0, -1, 2**31, 2**63, 2**70, -(2**70), 0.5, float("nan"),
+    float("inf"), b"", b"\xff", bytearray(b"x"), memoryview(b"x"), [], {}, (), set(), {1: Markup("x")}, [None], [[]],
+    [[None]], [[Button("x")]], [[Button(Markup("x"), url=Markup("https://a.b"))]], [[Button("\ud800", url="x")]],
+    object(), Silent(), datetime.now(UTC), Decimal("NaN"), UUID(int=0), print, Context, odd, later,
+    {"a": {"b": "\x00"}}, Sang(what=Markup("x")), Sang(what=object()), Sang(what=2**70), iter("ab"),
+    [b"1", Markup("x")],
+]  # fmt: skip
+
+
+def public() -> set[str]:
+    """The names of the methods that `Context` has for plugins."""
+    found = {name for name, value in vars(Context).items() if callable(value) or isinstance(value, classmethod)}
+    return {name for name in found if not name.startswith("_")} - OWN
+
+
+def test_every_public_method_is_among_them() -> None:
+    """A new method of `ctx` is given odd values, too."""
+    assert public() == set(SANE)
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> tuple[bool, Call]:
+    """A call of a method of `ctx` with one odd value, after a press or after a command."""
+    name = draw(st.sampled_from([name for name, arguments in SANE.items() if arguments]))
+    arguments = dict(SANE[name])
+    arguments[draw(st.sampled_from(sorted(arguments)))] = draw(
+        st.sampled_from(VALUES) | st.text(max_size=80) | st.integers() | st.floats() | st.binary(max_size=8)
+    )
+    return draw(st.booleans()), (name, arguments)
+
+
+def test_no_odd_value_silences_a_chat(
+    database_url: str, make_plugin: MakePlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any method of `ctx`, any value: the chat gets its next answer. What cannot be stored fails in the handler."""
+    monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
+    with asyncio.Runner() as runner:
+        stack, kit = runner.run(_started(database_url, make_plugin("weather", routes)))
+        anna = kit.user("Anna")
+
+        @given(st.lists(calls(), min_size=6, max_size=6))
+        def feed(batch: list[tuple[bool, Call]]) -> None:
+            runner.run(_fed(kit, anna, batch))
+
+        try:
+            feed()
+            runner.run(_fed(kit, anna, [(False, ("settings", {"model": Silent()}))]))
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _started(database_url: str, plugin: Plugin) -> tuple[AsyncExitStack, BotKit]:
+    stack = AsyncExitStack()
+    return stack, await stack.enter_async_context(bot_kit(database_url, plugins=[plugin]))
+
+
+async def _fed(kit: BotKit, anna: Any, batch: list[tuple[bool, Call]]) -> None:
+    await anna.send("/ask")
+    button = await anna.wait_for(lambda message: message.text == "press")
+    for pressed, (name, arguments) in batch:
+        waiting[:] = [(name, dict(arguments)) for _ in range(2)]  # a failure is tried once more
+        if pressed:
+            await anna.press("odd", message=button)
+        else:
+            await anna.send("/odd")
+        await kit.settled()
+    await anna.send("/ask")
+    await anna.wait_for(lambda message: message.text == "press")
+
+
+async def test_a_translated_title_of_an_invoice_is_text(
+    database_url: str, make_plugin: MakePlugin, until: Callable[..., Any]
+) -> None:
+    """`ctx.send_invoice(title=ctx.t(...))` goes out with the text that the buyer shall read."""
+    invoice = Routes()
+
+    @invoice.command("buy")
+    async def buy(update: Update, ctx: Context) -> None:
+        ctx.send_invoice(
+            title=ctx.t("Chart & <more>"), description=ctx.t("All of it"), payload="weather:1", currency="XTR",
+            prices=[{"label": ctx.t("Chart"), "amount": 1}],
+        )  # fmt: skip
+
+    async with bot_kit(database_url, plugins=[make_plugin("weather", invoice)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/buy")
+        await kit.settled()
+        (call,) = kit.calls("sendInvoice")
+        assert call.params["title"] == "Chart & <more>"
+        assert call.params["prices"] == [{"label": "Chart", "amount": 1}]
+
+
+async def test_an_error_without_words_ends_its_row(
+    database_url: str, make_plugin: MakePlugin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An exception whose `__str__` fails is a dead letter like any other, with an apology."""
+    async with bot_kit(database_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        await anna.send("/raise")
+        await anna.wait_for(lambda message: "Something went wrong" in message.text)
+        await anna.send("/ask")
+        await anna.wait_for(lambda message: message.text == "press")
+    assert "Silent" in caplog.text
