@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -25,6 +26,7 @@ class Telemetry:
         self._subscribers = list(subscribers)
         self._batch: list[Handled] = []
         self._task: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     def handled(self, item: Handled) -> None:
         """Take one handled row."""
@@ -43,15 +45,17 @@ class Telemetry:
         self._task = asyncio.create_task(self._hand_out_forever(), name="astral-telemetry")
 
     async def stop(self) -> None:
-        """Hand out what is left."""
+        """Hand out what is left. A batch that is on its way arrives: to cancel it would lose it."""
+        self._stopping.set()
         if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await self._task
         await self.flush()
 
     async def _hand_out_forever(self) -> None:
-        while True:
-            await asyncio.sleep(PERIOD)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PERIOD):
+                    await self._stopping.wait()
             await self.flush()
 
     async def flush(self) -> None:

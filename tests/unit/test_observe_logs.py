@@ -155,6 +155,29 @@ async def test_a_subscriber_that_hangs_or_was_withdrawn_holds_nobody_up(
     assert "plugin 'sun' lost a batch of 1 telemetry records" in caplog.text
 
 
+async def test_a_batch_on_its_way_arrives_when_the_bot_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subscriber that is writing when the bot ends writes to the end, and then what came meanwhile."""
+    monkeypatch.setattr(telemetry_module, "PERIOD", 0.001)
+    began, go = asyncio.Event(), asyncio.Event()
+    got: list[str] = []
+
+    async def slow(batch: list[Handled]) -> None:
+        began.set()
+        await go.wait()
+        got.extend(item.route for item in batch)
+
+    telemetry = Telemetry(Metrics(), [("sun", slow)])
+    telemetry.start()
+    telemetry.handled(handled())
+    await began.wait()
+    telemetry.handled(handled(route="then"))
+    stopping = asyncio.create_task(telemetry.stop())
+    await asyncio.sleep(0)
+    go.set()
+    await stopping
+    assert got == ["again", "then"]
+
+
 def test_two_bots_do_not_share_metrics() -> None:
     """Each has a registry of its own."""
     one, two = Metrics(), Metrics()
