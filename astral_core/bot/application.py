@@ -30,6 +30,7 @@ from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.work import Work
 from astral_core.inbox.worker import Outcome
 from astral_core.observe.logs import scope
+from astral_core.observe.words import Said, said
 
 log = logging.getLogger("astral.bot")
 ANSWER_AFTER = 8.0
@@ -108,7 +109,11 @@ class BotRunner:
 
     async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
         """Run the handler of `row`; HandlerFailed is unwrapped, so that the worker sees the handler's own error."""
+        heard = Said(row.payload)  # stays when this is over: the row's end is still told, and its messages' fate
+        said.set(heard)
         run = await self._new_run(row, work)
+        if run.user is not None:
+            heard.add(run.user.first_name, run.user.last_name, run.user.username)
         token = current_run.set(run)
         try:
             if run.peek is not None:
@@ -198,6 +203,8 @@ class BotRunner:
     async def _person(self, sender: Sender, chat: int) -> User:
         """Who wrote, as the update itself says; the chosen language is what we know of them."""
         known = await self._people.user(sender.id, chat)
+        if known is not None and not known.first_name:
+            self._people.seen.drop(sender.id)  # forgotten elsewhere: if this person comes back, they are stored anew
         return User(
             sender.id, sender.first_name, sender.last_name, sender.username, sender.language_code,
             known.language if known else None,

@@ -107,7 +107,9 @@ def _secrets(settings: Settings) -> list[str]:
     telegram = settings.telegram
     known = [telegram.token, telegram.webhook_secret, telegram.previous_webhook_secret, settings.web.metrics_token]
     secrets = [secret.get_secret_value() for secret in known if secret is not None]
-    secrets += _passwords(settings.database.url.get_secret_value())
+    database = settings.database
+    for url in (database.url, database.direct_url):
+        secrets += _passwords(url.get_secret_value()) if url is not None else []
     for section in settings.plugins.values():
         secrets += [str(value) for key, value in section.items() if any(w in key for w in ("key", "token", "secret"))]
     return secrets

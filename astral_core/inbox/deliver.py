@@ -14,13 +14,14 @@ from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import notes
 from astral_core.inbox.effect import Sender, Sent
-from astral_core.inbox.failure import is_infrastructure, said
+from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow, Mark
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
-from astral_core.observe.logs import redact
+from astral_core.observe.logs import told
+from astral_core.observe.words import unquoted
 
 log = logging.getLogger("astral.inbox")
 LIFE = 900.0  # seconds for which a message is tried while Telegram is away
@@ -96,7 +97,7 @@ class Deliverer:
             if is_infrastructure(error):
                 raise
             log.exception("row %d: message %d could not be sent", delivery.seq, n)
-            sent = Sent(refused=redact(said(error)))
+            sent = Sent(refused=told(error))
         if failpoint.armed:
             failpoint.hit("outbox.sent")
         delivery.results[n] = sent
@@ -141,7 +142,8 @@ class Deliverer:
         refused = [n for n in numbers if delivery.results[n].refused]
         error_id = new_error_id() if refused else ""
         for n in refused:
-            effect, reason = delivery.contents[n].effect, delivery.results[n].refused or ""
+            effect = delivery.contents[n].effect
+            reason = unquoted(delivery.results[n].refused or "", effect.params)
             log.error("error %s: %s of plugin %r was refused: %s", error_id, effect.method, effect.plugin, reason)
             delivery.results[n].refused = storable(reason, 4000)
         mark = Mark(

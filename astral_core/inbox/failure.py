@@ -6,14 +6,6 @@ from astral_core.db.engine import may_pass
 from astral_core.errors import DatabaseError, TelegramThrottled, TelegramUnavailable
 
 
-def said(error: BaseException) -> str:
-    """Kind and text of an error; a plugin's may fail to give its text."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception as broken:  # noqa: BLE001  # whatever its __str__ raises, the row must end
-        return f"{type(error).__name__}, whose text cannot be had ({type(broken).__name__})"
-
-
 def is_infrastructure(error: BaseException) -> bool:
     """Whether `error` is our database, our connection to Telegram or our process pool, not a bug."""
     from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need

@@ -33,14 +33,14 @@ from astral_core.errors import (
 from astral_core.inbox import notes
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content
-from astral_core.inbox.failure import is_infrastructure, said
+from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.store import Store
 from astral_core.inbox.work import Work
 from astral_core.observe.errorid import new_error_id
-from astral_core.observe.logs import redact, scope
+from astral_core.observe.logs import scope, told
 
 log = logging.getLogger("astral.inbox")
 
@@ -293,7 +293,7 @@ class Worker:
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self._words(self.runner.apology(row, error_id), row)
-        dead = notes.dead(row.seq, error_id, redact(f"{where}: {said(error)}"))
+        dead = notes.dead(row.seq, error_id, f"{where}: {told(error)}")
         if await self._take_out(lane, row, dead, contents):
             self._tell(row, outcome, "dead", started, error_id)
 

@@ -1,4 +1,4 @@
-"""Logging: the standard library's, with secrets taken out of every line, tracebacks included."""
+"""Logging: the standard library's, with secrets and what people said taken out of every line, tracebacks included."""
 
 from __future__ import annotations
 
@@ -9,19 +9,22 @@ import math
 import re
 import sys
 import time
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
 import msgspec
 
+from astral_core.observe.words import HIDDEN as _HIDDEN
+from astral_core.observe.words import hush, hush_error, said
+
 # What every line of a handler carries: row, plugin, route.
 scope: contextvars.ContextVar[dict[str, object] | None] = contextvars.ContextVar("astral_log_scope", default=None)
 
-_TOKEN = re.compile(r"\d{6,}(?::|%3A)[\w-]{30,}")
+_TOKEN = re.compile(r"(?<!\d)\d{6,}(?::|%3A)[\w-]{30,}")  # looked for at each digit, many would cost their square
 _HINT = re.compile(r":[\w-]{30}")
-_HIDDEN = "[hidden]"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -88,7 +91,7 @@ class TextFormatter(logging.Formatter):
         values = scope.get()
         where = f" [{' '.join([f'{key}={value}' for key, value in values.items()])}]" if values else ""
         line = f"{clock} {record.levelname:<7} {record.name}{where}  {_message(record)}"
-        below = _below(self, record)
+        below = _below(record)
         return self._redact(f"{line}\n{below}" if below else line)
 
 
@@ -103,8 +106,9 @@ class JsonFormatter(logging.Formatter):
         """Format and redact."""
         line: dict[str, object] = {"logger": record.name, "message": _message(record)}
         line.update(scope.get() or {})
-        line.update([pair for pair in vars(record).items() if pair[0] not in _STANDARD])
-        below = _below(self, record)
+        extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+        line.update(_hushed(extra) if _may_quote(record) else extra)
+        below = _below(record)
         if below:
             line["traceback"] = below
         moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -123,23 +127,76 @@ class JsonFormatter(logging.Formatter):
 
 
 def _message(record: logging.LogRecord) -> str:
-    """The message; one that cannot be formatted is shown raw: logging itself would write it past the redactor."""
+    """The message; one that cannot be formatted is shown raw: logging itself would write it past the redactor.
+
+    The core's own lines quote nobody. Of others the arguments lose what the update at hand says, and a message
+    without arguments, which may be made of anything, as a whole.
+    """
+    foreign = _may_quote(record)
     try:
-        return record.getMessage()
+        if not foreign:
+            return record.getMessage()
+        return str(record.msg) % _hushed(record.args) if record.args else hush(record.getMessage())
     except Exception as error:  # noqa: BLE001  # arguments are foreign objects
-        return f"{record.msg!r} with {record.args!r} cannot be formatted: {error!r}"
+        raw = f"{record.msg!r} with {record.args!r} cannot be formatted: {error!r}"
+        return hush(raw) if foreign else raw
 
 
-def _below(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+def _may_quote(record: logging.LogRecord) -> bool:
+    """Whether this line is of a plugin or a library, and an update is at hand that it may quote."""
+    ours = record.name.startswith("astral.") and not record.name.startswith("astral.plugins.")
+    return not ours and said.get() is not None
+
+
+def _hushed(value: Any) -> Any:
+    """Arguments of a log line without what the update at hand says; numbers stay numbers."""
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, dict):
+        return {key: _hushed(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        items = [_hushed(item) for item in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, float):
+        return value if hush(repr(value)) == repr(value) else math.nan
+    return hush(str(value))
+
+
+def _below(record: logging.LogRecord) -> str:
     """The traceback and the stack, where the record has them."""
-    if record.exc_info and not record.exc_text:
-        record.exc_text = formatter.formatException(record.exc_info)
-    return "\n".join([text for text in (record.exc_text, record.stack_info) if text])
+    text = record.exc_text
+    if record.exc_info and record.exc_info[1] is not None:  # also where another handler has left a text with words
+        text = _traceback(record.exc_info[1])
+    return "\n".join([part for part in (text, record.stack_info) if part])
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback as Python writes it. Its frames are source code; all else is hushed."""
+    told = traceback.TracebackException.from_exception(error)
+    frames = {frame for one in _chain(told) for frame in one.stack.format()}
+    parts = [part if part in frames or part.startswith("Traceback (") else hush_error(part) for part in told.format()]
+    return "".join(parts).rstrip("\n")
+
+
+def _chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    yield told
+    for other in (told.__cause__, told.__context__, *(getattr(told, "exceptions", None) or ())):
+        if other is not None:
+            yield from _chain(other)
 
 
 def redact(text: str) -> str:
     """`text` without the secrets that `configure_logging` was told: for what is kept or shown elsewhere."""
     return _redactor(text)
+
+
+def told(error: BaseException) -> str:
+    """What `error` is and says, for what is kept or shown elsewhere: without secrets and what the person said."""
+    try:
+        text = f"{type(error).__name__}: {error}"
+    except Exception as broken:  # noqa: BLE001  # whatever its __str__ raises, the row must end
+        text = f"{type(error).__name__}, whose text cannot be had ({type(broken).__name__})"
+    return redact(hush_error(text))
 
 
 def configure_logging(
@@ -153,7 +210,8 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "telegram", "aiohttp.access", "alembic"):
+    # Some of these would show, for debugging, each statement with what people told the bot.
+    for noisy in ("httpx", "httpcore", "telegram", "aiohttp.access", "aiosqlite", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # No line shows these, and each record would ask the system for them.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
