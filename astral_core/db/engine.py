@@ -21,6 +21,7 @@ from sqlalchemy.util import await_only
 
 from astral_core.db.bulkhead import Bulkhead, Permit
 from astral_core.db.lock import WriteLock
+from astral_core.db.private import make_private
 from astral_core.errors import ConfigError
 
 PATIENCE = 5.0  # seconds to wait for a lock; below any handler_timeout: the database's condition, not a handler's bug
@@ -33,6 +34,11 @@ _WRITING = "astral_writing"  # connection info: BEGIN IMMEDIATE was sent and the
 _PASSING = ("08", "40", "53", "57", "58", "55P03")  # 55P03 is lock_not_available
 _SQLITE_ERROR = 1  # SQLite's result code of a wrong statement; all others come from files, locks and memory
 
+# Of every connection to SQLite. What is deleted is overwritten: people may ask to be forgotten.
+PRAGMAS = (
+    "journal_mode=WAL", "synchronous=FULL", f"busy_timeout={PATIENCE * 1000:.0f}", "foreign_keys=ON",
+    "secure_delete=ON",
+)  # fmt: skip
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -180,6 +186,7 @@ def _sqlite(url: URL, pool_size: int, share: int) -> Database:
         if record.info.pop(_WRITING, False):
             lock.release()
 
+    event.listen(engine.sync_engine, "do_connect", lambda *_: make_private(str(url.database)))
     event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
     event.listen(engine.sync_engine, "before_cursor_execute", first_write)
     event.listen(engine.sync_engine, "checkin", done)
@@ -190,8 +197,7 @@ def _sqlite_pragmas(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
     del record
     dbapi_connection.isolation_level = None  # the driver's own BEGIN is deferred: ours is not
     cursor = dbapi_connection.cursor()
-    patience = f"busy_timeout={PATIENCE * 1000:.0f}"
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", patience, "foreign_keys=ON"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core._version import __version__
 from astral_core.db.engine import Database, driver_of, open_database
+from astral_core.db.private import make_private
 from astral_core.db.tables import core_replicas, now
 from astral_core.errors import ConfigError, DatabaseBusy, DatabaseError, InboxError
 from astral_core.inbox.lanes import Lanes
@@ -77,6 +78,7 @@ class FileLock:
 
     def acquire(self) -> None:
         """Take it; DatabaseBusy where another process has it."""
+        make_private(self._path)
         handle = self._path.open("a+")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
 from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_inbox, core_outbox, now
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_facts, core_inbox, core_outbox, now
+from astral_core.db.wipe import vacuum
 from astral_core.inbox import notes
 from astral_core.inbox.store import Store
 
+log = logging.getLogger("astral.inbox")
 BATCH = 2_000
+FORGOTTEN = "forgotten"  # the fact that somebody was, until the file is rewritten
 
 
 async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int) -> int:
@@ -38,6 +42,24 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int) -> int
         total += deleted
         if deleted < BATCH:
             return total
+
+
+async def compact(store: Store) -> None:
+    """Rewrite SQLite's file where somebody asked to be forgotten since the last time.
+
+    What is deleted is overwritten, but a page that was reorganised before may have kept a copy in its unused part.
+    """
+    if not store.database.is_sqlite:
+        return
+    asked = core_facts.c.name == FORGOTTEN
+    async with store.database.engine.connect() as connection:
+        if await connection.scalar(select(core_facts.c.value).where(asked)) is None:
+            return
+    if await vacuum(store.database):
+        await store.write(lambda connection: connection.execute(delete(core_facts).where(asked)))
+    else:
+        log.info("people were forgotten, and this file is too large to be rewritten now. Fix: at a quiet hour, "
+                 "`VACUUM` it; the bot may run.")  # fmt: skip
 
 
 async def _forget_dead(connection: AsyncConnection, before: object) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
-from astral_core.db.engine import Database, driver_of
+from astral_core.db.engine import PRAGMAS, Database, driver_of
 from astral_core.db.lock import WriteLock
 from astral_core.db.tables import now
 from astral_core.db.thread import WorkThread
@@ -77,8 +77,8 @@ _SLOT = (
     " ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo"
 )
 _FILE = (
-    "INSERT INTO core_files (bot_id, key, file_id, created_at) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id"
+    "INSERT INTO core_files (bot_id, key, file_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id, user_id = excluded.user_id"
 )
 _BLOCKED = "UPDATE core_users SET blocked_at = ? WHERE id = ?"
 _ROWS = (
@@ -212,7 +212,7 @@ class SqliteJournal:
 
     def _connect(self) -> None:
         connection = sqlite3.connect(self._path, isolation_level=None, timeout=5, check_same_thread=False)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+        for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
         self._connection = connection
 
@@ -298,7 +298,7 @@ class SqliteJournal:
                 slot = sent.slot
                 self._open.execute(_SLOT, (slot.chat_id, slot.slot, slot.message_id, slot.photo))
             if sent.file_key is not None and sent.file_id is not None:
-                self._open.execute(_FILE, (self._bot_id, sent.file_key, sent.file_id, moment))
+                self._open.execute(_FILE, (self._bot_id, sent.file_key, sent.file_id, sent.file_owner, moment))
             if sent.blocked is not None:
                 self._open.execute(_BLOCKED, (moment, sent.blocked))
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from astral_core.db.private import make_private
 from astral_core.errors import AstralError
 from astral_playground.testkit.postgres import PostgresServer
 
@@ -50,6 +51,7 @@ def _frozen(url: URL) -> contextlib.AbstractContextManager[None]:
 def _restored(path: Path) -> Iterator[None]:
     """SQLite: what is committed now is put back at the end."""
     kept = path.with_suffix(".crashed")
+    make_private(kept)  # it becomes the database
     with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(kept)) as copy:
         source.backup(copy)
     yield
