@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from astral_core.errors import AstralError, Refuse
     from astral_core.hookspecs import hookimpl, hookspec
     from astral_core.host.context import PluginContext
+    from astral_core.host.export import in_batches, json_array
     from astral_core.i18n import fill
     from astral_core.inbox.effect import Ref
     from astral_core.inbox.work import Work
@@ -87,6 +88,8 @@ __all__ = [
     "fill",
     "hookimpl",
     "hookspec",
+    "in_batches",
+    "json_array",
     "now",
     "plugin_metadata",
     "rows",
@@ -134,6 +137,8 @@ _HOMES = {
     "fill": "astral_core.i18n",
     "hookimpl": "astral_core.hookspecs",
     "hookspec": "astral_core.hookspecs",
+    "in_batches": "astral_core.host.export",
+    "json_array": "astral_core.host.export",
     "now": "astral_core.db.tables",
     "plugin_metadata": "astral_core.db.tables",
     "rows": "astral_core.bot.context",

@@ -9,7 +9,7 @@ bring hooks of their own: a function marked `@hookspec` that stands in the plugi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -129,10 +129,11 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
 
 
 @hookspec
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
+async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes | AsyncIterable[bytes]]:
     """Export what the plugin knows of a user.
 
-    When: on /mydata. Returns: file name -> content. Demanded of every plugin whose tables refer to a user.
+    When: on /mydata. Returns: file name -> content, or for what may be much an async iterator of its pieces, such as
+    `json_array` makes. Demanded of every plugin whose tables refer to a user.
     Example: `return {"weather.json": b"{}"}`.
     """
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import delete, select
 
 from astral_analytics.handlers.stats import N_, routes, stats
 from astral_analytics.recorder import record
 from astral_analytics.tables import events, metadata
-from astral_core import Declared, MenuItem, PluginContext, Schema, TelemetrySubscriber, hookimpl
+from astral_core import (
+    Declared,
+    MenuItem,
+    PluginContext,
+    Schema,
+    TelemetrySubscriber,
+    hookimpl,
+    in_batches,
+    json_array,
+)
 
 
 @hookimpl
@@ -40,13 +49,19 @@ def astral_events(ctx: PluginContext) -> Iterable[TelemetrySubscriber]:
 
 
 @hookimpl
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
-    """What the user did, as names and times."""
-    query = select(events.c.at, events.c.plugin, events.c.route).where(events.c.user_id == user_id)
+async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, AsyncIterator[bytes]]:
+    """What the user did, as names and times: thousands of lines of somebody who likes the bot."""
+    known = select(events.c.id).where(events.c.user_id == user_id).limit(1)
     async with ctx.work() as work:
-        rows = (await work.session.execute(query.order_by(events.c.id))).all()
-    records = [{"at": row.at.isoformat(), "plugin": row.plugin, "route": row.route} for row in rows]
-    return {"events.json": json.dumps(records, ensure_ascii=False, indent=1).encode()} if records else {}
+        if await work.session.scalar(known) is None:
+            return {}
+    return {"events.json": json_array(_done_by(ctx, user_id))}
+
+
+async def _done_by(ctx: PluginContext, user_id: int) -> AsyncIterator[list[dict[str, Any]]]:
+    query = select(events.c.at, events.c.plugin, events.c.route).where(events.c.user_id == user_id)
+    async for rows in in_batches(ctx, query, events.c.id):
+        yield [{"at": row.at, "plugin": row.plugin, "route": row.route} for row in rows]
 
 
 @hookimpl

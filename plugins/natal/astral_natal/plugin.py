@@ -57,7 +57,7 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
 
 
 @hookimpl
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
+async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, AsyncIterator[bytes]]:
     """Charts and readings as JSON."""
     return await privacy.export_user(ctx, user_id)
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import AsyncIterator
 
 from astral_core import PluginContext
 from astral_natal import store
 
 
-async def export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes]:
-    """Return the user's charts and readings as JSON files; none where there is nothing."""
-    async with ctx.work() as work:
-        known = await store.export(work.session, user_id)
-    return {
-        f"{name}.json": json.dumps(items, ensure_ascii=False, indent=2).encode()
-        for name, items in known.items()
-        if items
-    }
+async def export_user(ctx: PluginContext, user_id: int) -> dict[str, AsyncIterator[bytes]]:
+    """Return the user's charts and readings as JSON files, piece by piece; none where there is nothing."""
+    return {f"{name}.json": pieces for name, pieces in (await store.export(ctx, user_id)).items()}
 
 
 async def delete_user(ctx: PluginContext, user_id: int) -> int:

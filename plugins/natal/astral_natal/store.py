@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
-from astral_core import Session, now
+from astral_core import PluginContext, Session, in_batches, json_array, now
 from astral_natal.encode import decode_chart, encode_chart
 from astral_natal.model import Chart
 from astral_natal.tables import natal_charts, natal_readings
+
+CHARTS_KEPT = 100
+"""Charts that a person may have beside those of paid readings; each change of a birth adds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,23 @@ async def keep_chart(session: Session, user_id: int, profile_id: int, key: str, 
     if found is None:
         values = {"profile_id": profile_id, "key": key, "theme": theme, "chart": _json(encode_chart(chart))}
         statement = insert(natal_charts).values(user_id=user_id, **values).returning(natal_charts.c.id)
-        return int((await session.execute(statement)).scalar_one())
+        number = int((await session.execute(statement)).scalar_one())
+        await _drop_oldest(session, user_id)
+        return number
     if found.theme != theme:
         changed = update(natal_charts).where(natal_charts.c.id == found.id)
         await session.execute(changed.values(theme=theme, updated_at=now()))
     return int(found.id)
+
+
+async def _drop_oldest(session: Session, user_id: int) -> None:
+    """Delete the charts beyond CHARTS_KEPT, those looked at longest ago first; that of a reading stays with it."""
+    readings = (natal_readings.c.user_id == user_id, natal_readings.c.key.is_not(None))
+    read = select(natal_readings.c.key).where(*readings)
+    where = (natal_charts.c.user_id == user_id, natal_charts.c.key.not_in(read))
+    oldest_last = (natal_charts.c.updated_at.desc(), natal_charts.c.id.desc())
+    surplus = select(natal_charts.c.id).where(*where).order_by(*oldest_last).offset(CHARTS_KEPT)
+    await session.execute(delete(natal_charts).where(natal_charts.c.id.in_(surplus)))
 
 
 async def reading(session: Session, user_id: int, key: str, language: str) -> list[str] | None:
@@ -118,25 +134,41 @@ async def keep_waiting(session: Session, user_id: int, order_id: str) -> None:
     await session.execute(insert(natal_readings).values(user_id=user_id, order_id=order_id))
 
 
-async def export(session: Session, user_id: int) -> dict[str, list[dict[str, Any]]]:
-    """Return all that is stored of a user: charts and readings."""
-    charts = select(natal_charts).where(natal_charts.c.user_id == user_id).order_by(natal_charts.c.id)
-    readings = select(natal_readings).where(natal_readings.c.user_id == user_id).order_by(natal_readings.c.id)
-    return {
-        "charts": [
-            {"theme": row.theme, "created_at": row.created_at.isoformat(), "chart": json.loads(row.chart)}
-            for row in await session.execute(charts)
-        ],
-        "readings": [
+async def export(ctx: PluginContext, user_id: int) -> dict[str, AsyncIterator[bytes]]:
+    """Return all that is stored of a user, charts and readings, as pieces of JSON; nothing of what there is none."""
+    made = {"charts": (natal_charts, _charts), "readings": (natal_readings, _readings)}
+    async with ctx.work() as work:
+        held = [
+            name
+            for name, (table, _) in made.items()
+            if await work.session.scalar(select(table.c.id).where(table.c.user_id == user_id).limit(1)) is not None
+        ]
+    return {name: json_array(made[name][1](ctx, user_id)) for name in held}
+
+
+async def _charts(ctx: PluginContext, user_id: int) -> AsyncIterator[list[dict[str, Any]]]:
+    query = select(natal_charts).where(natal_charts.c.user_id == user_id)
+    async for rows in in_batches(ctx, query, natal_charts.c.id):
+        yield [{"theme": row.theme, "created_at": row.created_at, "chart": _raw(row.chart)} for row in rows]
+
+
+async def _readings(ctx: PluginContext, user_id: int) -> AsyncIterator[list[dict[str, Any]]]:
+    query = select(natal_readings).where(natal_readings.c.user_id == user_id)
+    async for rows in in_batches(ctx, query, natal_readings.c.id):
+        yield [
             {
                 "order": row.order_id,
                 "language": row.language,
-                "created_at": row.created_at.isoformat(),
-                "messages": json.loads(row.messages) if row.messages else None,
+                "created_at": row.created_at,
+                "messages": _raw(row.messages),
             }
-            for row in await session.execute(readings)
-        ],
-    }
+            for row in rows
+        ]
+
+
+def _raw(text: str | None) -> msgspec.Raw | None:
+    """JSON as it is stored: it goes into the copy unread."""
+    return msgspec.Raw(text.encode()) if text else None
 
 
 async def purge(session: Session, user_id: int) -> int:

@@ -226,7 +226,7 @@ async def test_people_get_a_copy_and_are_forgotten(database_url, profiles, with_
         await anna.wait_for(is_photo, timeout=TIMEOUT)
         ctx = kit.running.host.contexts["natal"]
         files = await plugin.astral_export_user(ctx, anna.id)
-        [chart] = json.loads(files["charts.json"])
+        [chart] = json.loads(b"".join([piece async for piece in files["charts.json"]]))
         assert chart["chart"]["points"][0]["sign"] == "gemini"
         assert chart["created_at"] < now().isoformat()
         assert await plugin.astral_delete_user(ctx, anna.id, "user") == 1

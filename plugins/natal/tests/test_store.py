@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+import tracemalloc
 from contextlib import asynccontextmanager
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from astral_core.db.tables import core_users, now
 from astral_natal import store
 from astral_natal.compute import compute_chart
+from astral_natal.encode import decode_chart, encode_chart
 from astral_natal.errors import ChartFormatError
 from astral_natal.model import ChartRequest
 from astral_natal.tables import natal_charts, natal_readings
@@ -24,9 +28,17 @@ UNTIMED = compute_chart(
 ANNA, BORIS = 101, 202
 
 
+async def everything(ctx, user):
+    """The export, read to its end: a list of dicts for each name."""
+    return {
+        name: json.loads(b"".join([piece async for piece in pieces]))
+        for name, pieces in (await store.export(ctx, user)).items()
+    }
+
+
 @pytest.fixture
 async def work(database_url):
-    """Units of work in a migrated database that knows two people: `async with work() as session`."""
+    """Units of work in a migrated database that knows two people: `async with work() as session`; `work.context`."""
     async with bot_kit(database_url, [module_plugin("natal", "astral_natal.plugin")]) as kit:
         context = kit.running.host.contexts["natal"]
 
@@ -40,6 +52,7 @@ async def work(database_url):
                 {"id": who, "first_name": "Somebody", "created_at": now(), "seen_at": now()} for who in (ANNA, BORIS)
             ]
             await session.execute(insert(core_users), people)
+        begin.context = context
         yield begin
 
 
@@ -121,7 +134,7 @@ async def test_an_order_that_waits_is_answered_in_its_own_row(work):
     async with work() as session:
         assert await store.waiting_order(session, ANNA) is None
         assert await store.reading(session, ANNA, "k", "ru") == ["текст"]
-        assert len((await store.export(session, ANNA))["readings"]) == 1
+    assert len((await everything(work.context, ANNA))["readings"]) == 1
 
 
 async def test_the_database_itself_refuses_a_second_answer(work):
@@ -140,17 +153,66 @@ async def test_export_and_purge_take_all_of_one_user(work):
             await store.keep_chart(session, user, 1, "k", CHART, "paper")
             await store.keep_reading(session, user, "k", "ru", [f"для {user}"], f"order-{user}")
         await store.keep_waiting(session, ANNA, "order-3")
-    async with work() as session:
-        known = await store.export(session, ANNA)
-        assert json.loads(json.dumps(known)) == known
-        assert [chart["theme"] for chart in known["charts"]] == ["paper"]
-        assert [(one["order"], one["messages"]) for one in known["readings"]] == [
-            (f"order-{ANNA}", [f"для {ANNA}"]),
-            ("order-3", None),
-        ]
+    known = await everything(work.context, ANNA)
+    assert [chart["theme"] for chart in known["charts"]] == ["paper"]
+    assert decode_chart(known["charts"][0]["chart"]) == CHART
+    assert [(one["order"], one["messages"]) for one in known["readings"]] == [
+        (f"order-{ANNA}", [f"для {ANNA}"]),
+        ("order-3", None),
+    ]
     async with work() as session:
         assert await store.purge(session, ANNA) == 3
+    assert await store.export(work.context, ANNA) == {}
+    assert len((await everything(work.context, BORIS))["readings"]) == 1
     async with work() as session:
-        assert await store.export(session, ANNA) == {"charts": [], "readings": []}
-        assert len((await store.export(session, BORIS))["readings"]) == 1
         assert await store.purge(session, ANNA) == 0
+
+
+async def test_charts_beyond_the_limit_go_but_those_of_readings(work, monkeypatch):
+    """The ones looked at longest ago go first; a paid reading keeps its chart, and other people keep theirs."""
+    monkeypatch.setattr(store, "CHARTS_KEPT", 3)
+    async with work() as session:
+        await store.keep_chart(session, BORIS, 1, "old", CHART, "night")
+        await store.keep_chart(session, ANNA, 1, "paid", CHART, "night")
+        await store.keep_reading(session, ANNA, "paid", "ru", ["текст"], "order-1")
+    for key in ("one", "two", "three", "four", "five"):
+        async with work() as session:
+            await store.keep_chart(session, ANNA, 1, key, CHART, "night")
+    async with work() as session:
+        kept = await session.execute(select(natal_charts.c.user_id, natal_charts.c.key).order_by(natal_charts.c.id))
+        assert kept.all() == [(BORIS, "old"), (ANNA, "paid"), (ANNA, "three"), (ANNA, "four"), (ANNA, "five")]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_ten_thousand_charts_are_read_a_few_at_a_time(work):
+    """The export of somebody with very many charts holds few of them in memory, and others have their turns."""
+    row = {"user_id": ANNA, "profile_id": 0, "theme": "night", "created_at": now(), "updated_at": now()}
+    async with work() as session:
+        rows = [{**row, "key": str(number), "chart": _like_a_chart(number)} for number in range(50)]
+        await session.execute(insert(natal_charts), rows)
+        await session.execute(text(TWO_HUNDRED_TIMES))
+    sizes = []
+    tracemalloc.start()
+    try:
+        for pieces in (await store.export(work.context, ANNA)).values():
+            sizes += [len(piece) async for piece in pieces]
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(sizes) > 40 * 2**20
+    assert max(sizes) < 2**20
+    assert len(sizes) > 200, "others have their turns between the pieces"
+    assert peak < 10 * 2**20
+
+
+TWO_HUNDRED_TIMES = """
+WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 199)
+INSERT INTO natal_charts (user_id, profile_id, key, theme, chart, created_at, updated_at)
+SELECT user_id, n, key, theme, chart, created_at, updated_at FROM natal_charts, numbers
+"""
+
+
+def _like_a_chart(number):
+    """A chart's text with other digits: it cannot be packed together with the next one."""
+    digits = random.Random(number)  # noqa: S311  # the same in each run
+    return re.sub(r"(?<=\d)\d", lambda _: str(digits.randrange(10)), json.dumps(encode_chart(CHART)))
