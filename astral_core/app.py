@@ -200,7 +200,7 @@ class App:
 
     async def _start_plugins(self) -> None:
         self.host.services = self.services
-        self.services.providers[Privacy] = ("core", Privacy(self.host))
+        self.services.providers[Privacy] = ("core", Privacy(self.host, self.telemetry.forget))
         await self.roster.remember()
         await start_plugins(self.host, self._stack)
         for plugin in self.host.plugins:
@@ -266,6 +266,7 @@ class App:
                 await retention.purge(
                     self.store, self.settings.inbox.keep_done_hours, self.settings.inbox.keep_dead_hours
                 )
+                await retention.compact(self.store)
             except DatabaseError as error:
                 log.warning("done rows could not be deleted, trying again in an hour: %s", error)
             await asyncio.sleep(3600)
@@ -309,13 +310,13 @@ def build(
     )  # fmt: skip
     metrics = Metrics()
     store = Store(database, settings.bot_id, settings.inbox.max_pending, committed=_committed(metrics))
-    telemetry = Telemetry(metrics, _telemetry_subscribers(host))
+    people = People(database)
+    telemetry = Telemetry(metrics, _telemetry_subscribers(host), people.forgotten)
     services = Services(
         settings, database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
         host.catalogs(), host.plugin_settings, telemetry.handled, registry_of_metrics=metrics.registry,
     )  # fmt: skip
     services.implementations = host.implementations
-    people = People(database)
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     guard = Guard(strict=settings.inbox.waiting == "raise")
     services.waits, services.traces = guard.waits, [guard.trace()]

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
+from collections.abc import AsyncIterable, Callable
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, insert, select
 from sqlalchemy import update as sql_update
 from telegram import Update
 
+from astral_core.bot.archive import Archive, ArchiveTooLarge
 from astral_core.bot.context import Context
 from astral_core.bot.home import N_, menu_button
-from astral_core.db.tables import (
-    DEAD,
-    DEAD_EFFECT,
-    DONE,
-    core_dialogs,
-    core_inbox,
-    core_outbox,
-    core_slots,
-    core_users,
-    now,
-)
+from astral_core.db.tables import core_dialogs, core_facts, core_files, core_slots, core_users, now
+from astral_core.db.wipe import truncate_log
 from astral_core.declare import Routes
 from astral_core.errors import Parked
 from astral_core.host.context import PluginContext
 from astral_core.host.host import Host
-from astral_core.inbox import notes
+from astral_core.inbox import personal
+from astral_core.inbox.personal import Person
+from astral_core.inbox.retention import FORGOTTEN
+from astral_core.jobs import lane_of
 
 routes = Routes()
 
@@ -36,12 +30,13 @@ routes = Routes()
 class Privacy:
     """Asks every plugin for its part. Provided by the core under its own type."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, hush: Callable[[int], None] = lambda _user_id: None) -> None:
         self._host = host
+        self.hush = hush  # takes a person out of the telemetry under way
 
-    async def export(self, user_id: int) -> dict[str, bytes]:
-        """All files of all plugins, by `<plugin>/<name>`."""
-        files: dict[str, bytes] = {}
+    async def export(self, user_id: int) -> dict[str, bytes | AsyncIterable[bytes]]:
+        """All files of all plugins, by `<plugin>/<name>`: their content, or what reads it piece by piece."""
+        files: dict[str, bytes | AsyncIterable[bytes]] = {}
         for plugin, result in self._host.runner.each("astral_export_user", self._here(), user_id=user_id):
             files |= {f"{plugin}/{name}": content for name, content in (await result).items()}
         return files
@@ -77,8 +72,9 @@ class Privacy:
 async def privacy(update: Update, ctx: Context) -> None:
     """What is kept, and the two buttons."""
     text = ctx.t(
-        "<b>Your data</b>\n\nI keep your Telegram name and language, the birth data you give me, your charts and "
-        "your payments. They are used for nothing but this bot and are given to nobody.\n\n"
+        "<b>Your data</b>\n\nI keep your Telegram name and language, what you tell me, what I make of it for you, "
+        "your payments, and which of my functions you use. It serves this bot alone; only a payment goes to the "
+        "service that you pay with.\n\n"
         "You can take a copy with /mydata and delete everything with /forget. Of payments I must keep the amounts "
         "and dates that the law asks for."
     )
@@ -90,35 +86,77 @@ async def privacy(update: Update, ctx: Context) -> None:
     ctx.show(text, buttons)
 
 
+def _in_company(ctx: Context) -> bool:
+    """Whether others see this chat; they are told where to ask, and could press each other's buttons."""
+    if ctx.chat_id == ctx.user.id:
+        return False
+    text = ctx.t("Others read along here. Please ask me in our private chat.")
+    ctx.reply(text, [[ctx.link(ctx.t("Our private chat"), f"https://t.me/{ctx.bot.username}")]])
+    return True
+
+
 @routes.callback("mydata")
 @routes.command("mydata", description=N_("A copy of your data"))
 async def mydata(update: Update, ctx: Context) -> None:
-    """One zip with every plugin's files."""
-    user = ctx.user
-    own = {"id": user.id, "first_name": user.first_name, "last_name": user.last_name, "username": user.username,
-           "language": user.language, "language_code": user.language_code}  # fmt: skip
+    """One zip with the core's and every plugin's files."""
+    if _in_company(ctx):
+        return
     parts = ctx.api(Privacy)
-    files = {"core/user.json": json.dumps(own, ensure_ascii=False, indent=2).encode()}
+    files: dict[str, bytes | AsyncIterable[bytes]] = {
+        f"core/{name}.json": json.dumps(known, ensure_ascii=False, indent=2).encode()
+        for name, known in (await _known(ctx)).items()
+        if known
+    }
+    await ctx.run.work.release_reads()  # the plugins' files may take a while
     if parts is not None:
-        files |= await parts.export(user.id)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(files.items()):
-            archive.writestr(name, content)
+        files |= await parts.export(ctx.user.id)
+    try:
+        async with Archive() as archive:
+            for name, content in sorted(files.items()):
+                await archive.add(name, content)
+            packed = await archive.read()
+    except ArchiveTooLarge:
+        ctx.reply(ctx.t("Your data is more than one file in Telegram can hold. Please ask my owner for it."))
+        return
     caption = ctx.t("Everything I know about you. Keep it safe.")
     if parts is not None and parts.away:
         caption = ctx.t("A part of me is being mended now; what it holds is not in here. Please ask again later.")
-    ctx.send_document(buffer.getvalue(), "my-data.zip", caption)
+    ctx.send_document(packed, "my-data.zip", caption)
+
+
+async def _known(ctx: Context) -> dict[str, Any]:
+    """What the core itself knows of the person, by the name of a file."""
+    user, session = ctx.user, ctx.session
+    person = Person(user.id, user.username)
+    own: dict[str, Any] = {
+        "id": user.id, "first_name": user.first_name, "last_name": user.last_name, "username": user.username,
+        "language": user.language, "language_code": user.language_code,
+    }  # fmt: skip
+    seen = select(core_users.c.created_at, core_users.c.seen_at).where(core_users.c.id == user.id)
+    for row in await session.execute(seen):
+        own |= {"first_seen": row.created_at.isoformat(), "last_seen": row.seen_at.isoformat()}
+    questions = await session.execute(select(core_dialogs).where(core_dialogs.c.user_id == user.id))
+    return {
+        "user": own,
+        "questions": [
+            {"chat": row.chat_id, "route": row.route, "arguments": json.loads(row.args),
+             "asked_at": row.created_at.isoformat()} for row in questions
+        ],
+        "inbox": await personal.waiting(session, person, but=ctx.run.row.seq),
+        "outbox": await personal.unsent(session, person),
+    }  # fmt: skip
 
 
 @routes.callback("forget")
 @routes.command("forget", description=N_("Delete your data"))
 async def forget(update: Update, ctx: Context) -> None:
     """Ask once more."""
+    if _in_company(ctx):
+        return
     text = ctx.t(
         "Delete your birth data, your charts and everything else I know about you?\n\n"
-        "This cannot be undone. Readings that you bought will be gone too. Of payments only what the law asks for "
-        "is kept."
+        "This cannot be undone. Readings that you bought will be gone too. A payment that is under way is settled "
+        "first; of payments only what the law asks for is kept."
     )
     buttons = [
         [ctx.button(ctx.t("Yes, delete everything"), forget_now)],
@@ -129,26 +167,60 @@ async def forget(update: Update, ctx: Context) -> None:
 
 @routes.callback("forget.now")
 async def forget_now(update: Update, ctx: Context) -> None:
-    """Delete in every plugin and in the core."""
-    user_id = ctx.user.id
+    """Delete in every plugin and in the core; what this very answer leaves goes after it."""
+    if _in_company(ctx):
+        return
+    user = ctx.user
+    parts = ctx.api(Privacy)
+    away = parts.away if parts is not None else []
+    if parts is not None:
+        parts.hush(user.id)
+        await parts.delete(user.id)
+    names = tuple(name for name in (user.first_name, user.last_name) if name)
+    await _forget_person(ctx, Person(user.id, user.username, names))
+    await ctx.session.execute(_empty(user.id))
+    for plugin in away:
+        await ctx.defer(forget_in, plugin=plugin, user_id=user.id)
+    await ctx.defer(forget_rest, user_id=user.id)
+    ctx.show(_done(ctx, complete=not away))
+
+
+def _done(ctx: Context, *, complete: bool) -> str:
+    kept = ctx.t("Of payments I keep what the law asks for. What stands in this chat is yours to delete.")
+    back = ctx.t("If you ever want to come back, just send /start.")
+    if complete:
+        done = ctx.t("Done. Everything is deleted.")
+    else:
+        done = ctx.t(
+            "Done, but for one part of me that is being mended now: what it holds goes as soon as it is back."
+        )
+    return f"{done}\n\n{kept}\n\n{back}"
+
+
+@routes.step("forget_rest")
+async def forget_rest(ctx: Context, user_id: int) -> None:
+    """Delete once more, when the answer is out: its message's place, and what other chats wrote meanwhile."""
     parts = ctx.api(Privacy)
     if parts is not None:
+        parts.hush(user_id)
         await parts.delete(user_id)
-        for plugin in parts.away:
-            await ctx.defer(forget_in, plugin=plugin, user_id=user_id)
-    text = ctx.t("Done. Everything is deleted.\n\nIf you ever want to come back, just send /start.")
-    await ctx.session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == user_id))
-    await ctx.session.execute(delete(core_slots).where(core_slots.c.chat_id == user_id, core_slots.c.slot != "main"))
-    await ctx.session.execute(_forget_user(user_id))
-    for statement in _forget_dead(user_id):
-        await ctx.session.execute(statement)
-    people = ctx.run.people
-    ctx.run.work.after_commit += [
-        lambda: people.users.drop(user_id),
-        lambda: people.seen.drop(user_id),
-        lambda: people.questions.drop((user_id, user_id)),
-    ]
-    ctx.show(text)
+    await _forget_person(ctx, Person(user_id))
+    await ctx.session.execute(delete(core_slots).where(core_slots.c.chat_id == user_id))
+    await _wipe_after(ctx)
+
+
+async def _wipe_after(ctx: Context) -> None:
+    """On SQLite what was deleted shall leave the files as well: the log at once, unused parts of pages in an hour."""
+    if ctx.run.services.database.is_sqlite:
+        await ctx.session.execute(delete(core_facts).where(core_facts.c.name == FORGOTTEN))
+        await ctx.session.execute(insert(core_facts).values(name=FORGOTTEN, value=now().isoformat()))
+        await ctx.defer_to(lane_of("core.wipe"), wipe)
+
+
+@routes.step("wipe")
+async def wipe(ctx: Context) -> None:
+    """Take what was deleted out of SQLite's write-ahead log, too."""
+    await truncate_log(ctx.run.services.database)
 
 
 @routes.step("forget_in")
@@ -157,26 +229,19 @@ async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
     parts = ctx.api(Privacy)
     if parts is not None:
         await parts.delete_in(plugin, user_id)
+        await _wipe_after(ctx)
 
 
-def _forget_user(user_id: int) -> Any:
+async def _forget_person(ctx: Context, person: Person) -> None:
+    """The core's own tables, and the core's memory after the commit."""
+    people, session = ctx.run.people, ctx.session
+    await personal.forget(session, person)
+    await session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == person.id))
+    await session.execute(delete(core_files).where(core_files.c.user_id == person.id))
+    ctx.run.work.after_commit.append(lambda: people.forget_person(person.id))
+
+
+def _empty(user_id: int) -> Any:
     """The row itself stays, empty: payments that must be kept refer to it."""
     values = {"first_name": "", "last_name": None, "username": None, "language_code": None, "language": None}
     return sql_update(core_users).where(core_users.c.id == user_id).values(**values)
-
-
-def _forget_dead(user_id: int) -> list[Any]:
-    """Dead letters of the private chat: what was written in them goes, and with it the way to retry them.
-
-    The rule: a pending row is still to be handled and stays, so that a payment that waits is settled. A dead one,
-    also a payment's, ends like a done one: without payload, and retention deletes it. A payment's own record is
-    the provider's. Of what is parked, payments and durable work stay: a deletion in the same plugin follows them.
-    """
-    row = (core_inbox.c.lane == user_id, core_inbox.c.state == DEAD)
-    parked = (core_inbox.c.lane == user_id, *notes.parked_words())
-    message = (core_outbox.c.lane == user_id, core_outbox.c.state == DEAD_EFFECT)
-    return [
-        sql_update(core_inbox).where(*row).values(state=DONE, payload=None, error=None),
-        sql_update(core_inbox).where(*parked).values(state=DONE, payload=None, parked_for=None, done_at=now()),
-        delete(core_outbox).where(*message),  # its file goes with retention, which drops what nobody refers to
-    ]

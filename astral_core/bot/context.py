@@ -193,11 +193,15 @@ class Context(_Base):
         cache: str | None = None,
         on_doubt: OnDoubt = "resend",
     ) -> Ref:
-        """Send a picture: PNG or JPEG bytes, a file_id or an address. `cache` keeps Telegram's file_id."""
+        """Send a picture: PNG or JPEG bytes, a file_id or an address. `cache` keeps Telegram's file_id.
+
+        The file_id is kept for as long as nobody asks the bot to forget the person for whom it was sent last.
+        """
         run = self.run
         return run.effects.file(
             run.plugin, run.chat_id, "sendPhoto", "photo", photo, str(caption), buttons,
-            cache=self._cache(cache), filename="picture.png", on_doubt=on_doubt,
+            cache=self._cache(cache), owner=run.user.id if cache and run.user else None, filename="picture.png",
+            on_doubt=on_doubt,
         )  # fmt: skip
 
     def send_album(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -68,6 +69,11 @@ class Lru(Generic[K, V]):
         """Forget a value."""
         self._items.pop(key, None)
 
+    def drop_if(self, condition: Callable[[K], bool]) -> None:
+        """Forget all values whose keys fit."""
+        for key in [key for key in self._items if condition(key)]:
+            del self._items[key]
+
 
 class People:
     """Reads users and questions of this bot.
@@ -121,6 +127,19 @@ class People:
         """Cache what a user is asked in a chat, where that is safe."""
         if not self._shared or key[0] == key[1]:
             self.questions.put(key, question)
+
+    async def forgotten(self, people: set[int]) -> set[int]:
+        """Who of `people` asked to be forgotten and has not come back: their rows are empty."""
+        query = select(core_users.c.id).where(core_users.c.id.in_(people), core_users.c.first_name == "")
+        async with self._database.engine.connect() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    def forget_person(self, user_id: int) -> None:
+        """Keep nothing of this person in memory, in whatever chat."""
+        self.seen.drop(user_id)
+        self.users.drop(user_id)
+        self.blocked.discard(user_id)
+        self.questions.drop_if(lambda key: key[1] == user_id)
 
     def forget(self, lane: int) -> None:
         """This lane may be another replica's from now on."""

@@ -104,7 +104,7 @@ class MessageSender:
         number = result.get("message_id")
         found = Sent(message_id=number if isinstance(number, int) and abs(number) < 2**63 else None)
         if effect.cache:
-            found.file_key, found.file_id = effect.cache, _file_id(result)
+            found.file_key, found.file_id, found.file_owner = effect.cache, _file_id(result), effect.owner
         return found
 
     async def _show(self, content: Content) -> Sent:

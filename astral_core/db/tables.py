@@ -243,5 +243,7 @@ core_files = Table(
     Column("bot_id", BigInteger, primary_key=True, autoincrement=False),
     Column("key", String(CACHE_WIDTH), primary_key=True),
     Column("file_id", String(FILE_ID_WIDTH), nullable=False),
+    Column("user_id", BigInteger),  # whose picture it is: what it shows is forgotten with them
     _created(),
+    Index("ix_core_files_user_id", "user_id"),
 )

@@ -46,7 +46,8 @@ class Effect(msgspec.Struct, kw_only=True):
     """One Bot API call to be made. `params` are JSON values; `message` stands for `message_id`.
 
     `attachment` is the parameter that carries the file, `filename` its name; the content lies beside the record.
-    `cache` is the key under which Telegram's file_id is kept for the next time.
+    `cache` is the key under which Telegram's file_id is kept for the next time, and `owner` whose picture it is: with
+    that person it is forgotten.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Effect(msgspec.Struct, kw_only=True):
     attachment: str | None = None
     filename: str = "file"
     cache: str | None = None
+    owner: int | None = None
     on_doubt: OnDoubt = "resend"
 
     @property
@@ -93,6 +95,7 @@ class Sent(msgspec.Struct, kw_only=True):
     slot: SlotState | None = None
     file_key: str | None = None
     file_id: str | None = None
+    file_owner: int | None = None
     blocked: int | None = None
     refused: str | None = None
 

@@ -300,7 +300,7 @@ class PostgresJournal:
                 slot = sent.slot
                 await raw.execute(sql.SLOT, slot.chat_id, slot.slot, slot.message_id, slot.photo)
             if sent.file_key is not None and sent.file_id is not None:
-                await raw.execute(sql.FILE, self._bot_id, sent.file_key, sent.file_id)
+                await raw.execute(sql.FILE, self._bot_id, sent.file_key, sent.file_id, sent.file_owner)
             if sent.blocked is not None:
                 await raw.execute(sql.BLOCKED, sent.blocked)
 

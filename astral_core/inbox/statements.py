@@ -78,8 +78,8 @@ INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES ($1, $2, $3, $4
 ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo
 """
 FILE = """
-INSERT INTO core_files (bot_id, key, file_id, created_at) VALUES ($1, $2, $3, now())
-ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id
+INSERT INTO core_files (bot_id, key, file_id, user_id, created_at) VALUES ($1, $2, $3, $4, now())
+ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id, user_id = excluded.user_id
 """
 BLOCKED = "UPDATE core_users SET blocked_at = now() WHERE id = $1"
 LOAD = """

@@ -7,6 +7,9 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
 from astral_core.declare import Handled
 from astral_core.observe.metrics import Metrics
 
@@ -16,13 +19,21 @@ LIMIT = 10_000
 TIMEOUT = 10.0  # seconds that a subscriber may take for a batch
 
 Subscriber = tuple[str, Callable[[list[Handled]], Awaitable[None]]]
+Forgotten = Callable[[set[int]], Awaitable[set[int]]]
 
 
 class Telemetry:
-    """Collects in memory; what a subscriber cannot take within a batch is lost, and the loss is logged."""
+    """Collects in memory; what a subscriber cannot take within a batch is lost, and the loss is logged.
 
-    def __init__(self, metrics: Metrics, subscribers: Sequence[Subscriber]) -> None:
+    `forgotten` tells which of some people asked to be forgotten: what they did is handed out without their ids.
+    """
+
+    def __init__(
+        self, metrics: Metrics, subscribers: Sequence[Subscriber], forgotten: Forgotten | None = None
+    ) -> None:
         self._metrics = metrics
+        self._forgotten = forgotten
+        self._forget: set[int] = set()
         self._subscribers = list(subscribers)
         self._batch: list[Handled] = []
         self._task: asyncio.Task[None] | None = None
@@ -35,6 +46,10 @@ class Telemetry:
             log.handle(_line(item))
         if self._subscribers and len(self._batch) < LIMIT:
             self._batch.append(item)
+
+    def forget(self, user_id: int) -> None:
+        """Take the person's id out of the batch under way: also out of what is still to come into it."""
+        self._forget.add(user_id)
 
     def withdraw(self, plugin: str) -> None:
         """Hand nothing to `plugin`: it failed after everything was built."""
@@ -61,14 +76,39 @@ class Telemetry:
     async def flush(self) -> None:
         """Hand out what has gathered, now."""
         batch, self._batch = self._batch, []
-        if not batch:
+        gone, self._forget = self._forget, set()
+        if not batch or not self._subscribers:
             return
+        batch = _anonymous(
+            batch, gone | await self._gone({item.user_id for item in batch if item.user_id is not None})
+        )
         for plugin, handler in self._subscribers:
             try:
                 async with asyncio.timeout(TIMEOUT):
                     await handler(batch)
             except (Exception, SystemExit):
                 log.exception("plugin %r lost a batch of %d telemetry records", plugin, len(batch))
+
+    async def _gone(self, people: set[int]) -> set[int]:
+        """Who of `people` is forgotten; all of them where the database does not say."""
+        if self._forgotten is None or not people:
+            return set()
+        try:
+            return await self._forgotten(people)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("telemetry goes without the ids of people: the database is away (%s)", type(error).__name__)
+            return people
+
+
+def _anonymous(batch: list[Handled], gone: set[int]) -> list[Handled]:
+    """`batch` without the ids of the people who are gone."""
+    if not gone:
+        return batch
+    without = {"user_id": None, "chat_id": None, "update_id": None}
+    return [
+        msgspec.structs.replace(item, **without) if item.user_id in gone or item.chat_id in gone else item
+        for item in batch
+    ]
 
 
 def _line(item: Handled) -> logging.LogRecord:

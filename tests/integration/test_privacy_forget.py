@@ -11,9 +11,10 @@ from sqlalchemy import insert, select
 from astral_core import Context, Routes, Update
 from astral_core.db.engine import open_database
 from astral_core.db.migrate import CORE, upgrade
+from astral_core.db.session import Session
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_inbox, core_outbox
 from astral_core.host.state import Plugin
-from astral_core.privacy import _forget_dead
+from astral_core.inbox import personal
 from astral_playground.testkit.bot import bot_kit
 
 MakePlugin = Callable[..., Plugin]
@@ -57,11 +58,10 @@ async def test_forget_leaves_what_is_still_to_be_handled(sqlite_url: str) -> Non
     """A payment that came in meanwhile is settled all the same."""
     database = open_database(sqlite_url)
     await upgrade(database, [CORE])
-    async with database.engine.begin() as connection:
-        await connection.execute(insert(core_inbox).values(dead_row(3, 7, PENDING)))
-        for statement in _forget_dead(7):
-            await connection.execute(statement)
-        left = (await connection.execute(select(core_inbox.c.state, core_inbox.c.payload))).one()
+    async with Session(database, "core") as session:
+        await session.execute(insert(core_inbox).values(dead_row(3, 7, PENDING)))
+        await personal.forget(session, personal.Person(7))
+        left = (await session.execute(select(core_inbox.c.state, core_inbox.c.payload))).one()
     assert tuple(left) == (PENDING, PAYLOAD)
     await database.dispose()
 

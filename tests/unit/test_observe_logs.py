@@ -32,7 +32,9 @@ def kept_root() -> Iterator[None]:
     """configure_logging changes the root logger; this puts it back."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "telegram", "alembic")}
+    levels = {
+        name: logging.getLogger(name).level for name in ("httpx", "httpcore", "telegram", "aiosqlite", "alembic")
+    }
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
@@ -176,6 +178,34 @@ async def test_a_batch_on_its_way_arrives_when_the_bot_stops(monkeypatch: pytest
     go.set()
     await stopping
     assert got == ["again", "then"]
+
+
+async def test_what_the_forgotten_did_is_handed_out_without_their_ids() -> None:
+    """Who asked to be forgotten a moment ago, or is forgotten in the database; nobody's id where that is away."""
+    got: list[Handled] = []
+    away = False
+
+    async def keeping(batch: list[Handled]) -> None:
+        got.extend(batch)
+
+    async def forgotten(people: set[int]) -> set[int]:
+        if away:
+            raise OSError("no connection")
+        return people & {2}
+
+    telemetry = Telemetry(Metrics(), [("moon", keeping)], forgotten)
+    telemetry.forget(1)
+    for number in (1, 2, 3):
+        telemetry.handled(handled(user_id=number, chat_id=number, update_id=10 + number))
+    await telemetry.flush()
+    telemetry.handled(handled(user_id=1, chat_id=1, update_id=14))  # who was forgotten has come back
+    await telemetry.flush()
+    away = True
+    telemetry.handled(handled(user_id=3, chat_id=3, update_id=15))
+    await telemetry.flush()
+    ids = [(item.user_id, item.chat_id, item.update_id) for item in got]
+    nobody = (None, None, None)
+    assert ids == [nobody, nobody, (3, 3, 13), (1, 1, 14), nobody]
 
 
 def test_two_bots_do_not_share_metrics() -> None:

@@ -1,0 +1,200 @@
+"""What of a person stands in the inbox and the outbox: found, given out, forgotten.
+
+A person's own chat is a lane, and so are their express queries. In groups, and among what could not be read, a row is
+a person's by what its payload says. Few rows still have a payload: those that wait, failed, or are parked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from astral_core.db.tables import (
+    DEAD,
+    DEAD_EFFECT,
+    DONE,
+    PARKED,
+    PENDING,
+    SENT,
+    core_blobs,
+    core_inbox,
+    core_outbox,
+    now,
+)
+from astral_core.inbox import notes
+from astral_core.inbox.envelope import UNREADABLE, as_json
+from astral_core.inbox.rows import EXPRESS_LANES, express_lane
+
+BATCH = 100  # rows; a payload has up to some dozens of kilobytes
+SHORTEST = 3  # letters of a name: shorter ones are other words, too
+_OWN, _OTHERS, _NOBODYS = range(3)
+_ID = ("user_id", "chat_id")  # members of a durable row's arguments that name a person
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Who is looked for. In groups, a first name is theirs as well; elsewhere many people have it."""
+
+    id: int
+    username: str | None = None
+    names: tuple[str, ...] = ()
+
+    @property
+    def lanes(self) -> list[int]:
+        """The private chat and the express lanes."""
+        return [self.id, *(express_lane(kind, self.id) for kind in EXPRESS_LANES)]
+
+    def is_named_in(self, text: str, lane: int = 0) -> bool:
+        """Whether `text`, of a row of `lane`, has the id as a number, or a name as a word."""
+        names = (str(self.id), self.username or "", *(self.names if lane < 0 else ()))
+        known = "|".join(re.escape(name) for name in names if len(name) >= SHORTEST)
+        return re.search(rf"(?<!\w)(?:{known})(?!\w)", text) is not None
+
+
+def _judge(person: Person, row: Any) -> tuple[int, Any]:
+    """Whose a row is; and of another one's row the payload without what is this person's."""
+    if row.lane in person.lanes:
+        return _OWN, None
+    kind, payload = row.kind, row.payload
+    if str(person.id) not in payload and kind != UNREADABLE:
+        return _NOBODYS, None  # most rows; nothing is parsed
+    if kind == UNREADABLE:
+        return (_OWN if person.is_named_in(payload) else _NOBODYS), None
+    try:
+        body = msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return (_OWN if person.is_named_in(payload) else _NOBODYS), None
+    if not row.source.startswith("tg:"):
+        return (_OWN if _is_about(body, person.id) else _NOBODYS), None
+    parts = [part for name, part in body.items() if name != "update_id"]
+    if any(isinstance(part, dict) and _is_by(part, person.id) for part in parts):
+        return _OWN, None
+    rest = _without(body, person.id)
+    return (_NOBODYS, None) if rest == body else (_OTHERS, rest)
+
+
+def _is_by(part: dict[str, Any], user_id: int) -> bool:
+    """Whether an object of Telegram's comes from this person, or from the private chat with them."""
+    people = [part.get(name) for name in ("from", "user", "chat", "sender_user", "user_chat_id")]
+    return any(isinstance(one, dict) and one.get("id") == user_id for one in people) or user_id in people
+
+
+def _is_about(value: Any, user_id: int) -> bool:
+    """Whether the arguments of a durable row name this person."""
+    if isinstance(value, dict):
+        return any((name in _ID and item == user_id) or _is_about(item, user_id) for name, item in value.items())
+    return isinstance(value, list) and any(_is_about(item, user_id) for item in value)
+
+
+def _without(value: Any, user_id: int) -> Any:
+    """A JSON value without what is this person or comes from them, such as a message that is replied to."""
+    if isinstance(value, dict):
+        return {name: _without(item, user_id) for name, item in value.items() if not _is_theirs(item, user_id)}
+    if isinstance(value, list):
+        return [_without(item, user_id) for item in value if not _is_theirs(item, user_id)]
+    return value
+
+
+def _is_theirs(value: Any, user_id: int) -> bool:
+    return isinstance(value, dict) and (value.get("id") == user_id or _is_by(value, user_id))
+
+
+async def _judged(session: AsyncSession, person: Person, *where: Any) -> list[tuple[Any, int, Any]]:
+    """(row, whose it is, what others keep of it) of the rows that have a payload and have to do with the person."""
+    columns = [core_inbox.c[name] for name in ("seq", "lane", "source", "kind", "state", "payload", "received_at")]
+    query = select(*columns).where(*where, core_inbox.c.payload.is_not(None)).order_by(core_inbox.c.seq).limit(BATCH)
+    found: list[tuple[Any, int, Any]] = []
+    rows: Sequence[Any] = (await session.execute(query)).all()
+    while rows:
+        judged = [(row, *_judge(person, row)) for row in rows]
+        found += [one for one in judged if one[1] != _NOBODYS]
+        rows = (await session.execute(query.where(core_inbox.c.seq > rows[-1].seq))).all()
+    return found
+
+
+async def waiting(session: AsyncSession, person: Person, but: int) -> list[dict[str, Any]]:
+    """The person's rows that still have a payload, without the row `but`, for a copy of their data."""
+    own = and_(core_inbox.c.state == PENDING, core_inbox.c.lane.in_(person.lanes), core_inbox.c.seq != but)
+    found = []
+    for where in (own, core_inbox.c.state == DEAD, core_inbox.c.state == PARKED):
+        found += [row for row, whose, _ in await _judged(session, person, where) if whose == _OWN]
+    states = {PENDING: "waits", DEAD: "failed", PARKED: "waits for a part of the bot"}
+    return [
+        {"kind": row.kind, "received_at": row.received_at.isoformat(), "state": states[row.state],
+         "payload": _readable(row.payload)} for row in found
+    ]  # fmt: skip
+
+
+async def unsent(session: AsyncSession, person: Person) -> list[dict[str, Any]]:
+    """Messages to the person that were not sent, for a copy of their data."""
+    where = (core_outbox.c.lane.in_(person.lanes), core_outbox.c.state != SENT)
+    columns = (core_outbox.c.effect, core_outbox.c.created_at, core_outbox.c.state)
+    rows = (await session.execute(select(*columns).where(*where).order_by(core_outbox.c.id))).all()
+    return [
+        {"created_at": row.created_at.isoformat(), "state": "refused" if row.state == DEAD_EFFECT else "waits",
+         "message": _readable(row.effect)} for row in rows
+    ]  # fmt: skip
+
+
+def _readable(payload: str) -> Any:
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return payload
+
+
+async def forget(session: AsyncSession, person: Person) -> None:
+    """Take the person's words out of everything that failed or is parked; with them goes the way to retry it.
+
+    A pending row is still to be handled and loses its payload then. A dead one, also a payment's, ends like a done
+    one: a payment's own record is the provider's. Of what is parked, payments and durable work stay: they are handled
+    when their plugin is back, and a deletion in that plugin follows them.
+    """
+    ended = {"state": DONE, "payload": None, "error": None, "parked_for": None, "done_at": now()}
+    lanes = core_inbox.c.lane.in_(person.lanes)
+    may_end = or_(core_inbox.c.state == DEAD, and_(*notes.parked_words()))
+    own, others = await _search(session, person)
+    await session.execute(update(core_inbox).where(lanes, may_end).values(ended))
+    for some in _pieces(own):
+        await session.execute(update(core_inbox).where(core_inbox.c.seq.in_(some), may_end).values(ended))
+    for seq, payload in others:
+        where = (core_inbox.c.seq == seq, core_inbox.c.state.in_((DEAD, PARKED)))
+        await session.execute(update(core_inbox).where(*where).values(payload=payload))
+    await _forget_messages(session, person)
+
+
+async def _search(session: AsyncSession, person: Person) -> tuple[list[int], list[tuple[int, str]]]:
+    """Rows of the person outside of their lanes, and rows of others that quote them, with what shall be left."""
+    own: list[int] = []
+    others: list[tuple[int, str]] = []
+    for state in (DEAD, PARKED):
+        where = (core_inbox.c.state == state, core_inbox.c.lane.not_in(person.lanes))
+        for row, whose, rest in await _judged(session, person, *where):
+            if whose == _OWN:
+                own.append(row.seq)
+            else:
+                others.append((row.seq, as_json(rest)))
+    return own, others
+
+
+async def _forget_messages(session: AsyncSession, person: Person) -> None:
+    """Refused messages to the person, and about them elsewhere, with the files that they carry."""
+    columns = [core_outbox.c[name] for name in ("id", "lane", "blob_id", "effect", "error")]
+    query = select(*columns).where(core_outbox.c.state == DEAD_EFFECT).order_by(core_outbox.c.id)
+    rows = [
+        row for row in await session.execute(query)
+        if row.lane in person.lanes or person.is_named_in(f"{row.effect} {row.error}", row.lane)
+    ]  # fmt: skip
+    for some in _pieces([row.id for row in rows]):
+        where = (core_outbox.c.id.in_(some), core_outbox.c.state == DEAD_EFFECT)
+        await session.execute(delete(core_outbox).where(*where))
+    for some in _pieces([row.blob_id for row in rows if row.blob_id is not None]):
+        await session.execute(delete(core_blobs).where(core_blobs.c.id.in_(some)))
+
+
+def _pieces(numbers: Sequence[int]) -> Iterable[Sequence[int]]:
+    return (numbers[start : start + BATCH] for start in range(0, len(numbers), BATCH))
