@@ -20,6 +20,7 @@ import pluggy
 from astral_core import hookspecs
 from astral_core.errors import HookError
 from astral_core.hookspecs import PROJECT
+from astral_core.observe.logs import told
 
 Implementation = Callable[[Mapping[str, Any]], Any]
 trace = logging.getLogger("astral.hooks")  # DEBUG shows every call: `astral run --trace-hooks`
@@ -153,7 +154,7 @@ def _by_argnames(hook: str, impl: Any) -> Implementation:
         try:
             result = impl.function(**given, **optional)
         except BaseException as error:
-            trace.debug("%s of %s raised %r", hook, impl.plugin_name, error)
+            trace.debug("%s of %s raised %s", hook, impl.plugin_name, told(error))
             raise
         trace.debug("%s of %s: %s in %.1f ms", hook, impl.plugin_name, _said(result), _ms(began))
         return result
