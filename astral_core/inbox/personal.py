@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import and_, delete, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.tables import (
     DEAD,
@@ -24,15 +24,17 @@ from astral_core.db.tables import (
     core_blobs,
     core_inbox,
     core_outbox,
+    core_users,
     now,
 )
 from astral_core.inbox import notes
 from astral_core.inbox.envelope import UNREADABLE, as_json
-from astral_core.inbox.rows import EXPRESS_LANES, express_lane
+from astral_core.inbox.rows import EXPRESS_LANES, chat_of, express_lane
 
 BATCH = 100  # rows; a payload has up to some dozens of kilobytes
 SHORTEST = 3  # letters of a name: shorter ones are other words, too
 _OWN, _OTHERS, _NOBODYS = range(3)
+_MONEY = ('"successful_payment"', '"refunded_payment"')
 _ID = ("user_id", "chat_id")  # members of a durable row's arguments that name a person
 
 
@@ -165,6 +167,36 @@ async def forget(session: AsyncSession, person: Person) -> None:
         where = (core_inbox.c.seq == seq, core_inbox.c.state.in_((DEAD, PARKED)))
         await session.execute(update(core_inbox).where(*where).values(payload=payload))
     await _forget_messages(session, person)
+
+
+async def forget_late(connection: AsyncConnection) -> None:
+    """Take the words out of dead letters of people whose row in core_users is empty: they failed after /forget.
+
+    Money that came is left to its owner for as long as other dead letters are.
+    """
+    query = select(core_inbox.c.seq, core_inbox.c.lane, core_inbox.c.payload).order_by(core_inbox.c.seq).limit(BATCH)
+    query = query.where(core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
+    rows: Sequence[Any] = (await connection.execute(query)).all()
+    while rows:
+        senders = {row.seq: _sender(row) for row in rows if not any(word in row.payload for word in _MONEY)}
+        empty = select(core_users.c.id).where(
+            core_users.c.id.in_(set(senders.values())), core_users.c.first_name == ""
+        )
+        gone = set((await connection.execute(empty)).scalars())
+        seqs = [seq for seq, sender in senders.items() if sender in gone]
+        where = (core_inbox.c.seq.in_(seqs), core_inbox.c.state == DEAD)
+        await connection.execute(update(core_inbox).where(*where).values(state=DONE, payload=None, error=None))
+        rows = (await connection.execute(query.where(core_inbox.c.seq > rows[-1].seq))).all()
+
+
+def _sender(row: Any) -> int:
+    """Who caused a row, by its payload; else the chat that it belongs to."""
+    try:
+        body = msgspec.json.decode(row.payload)
+        people = [part.get(name) for part in body.values() if isinstance(part, dict) for name in ("from", "user")]
+        return next(int(one["id"]) for one in people if isinstance(one, dict) and "id" in one)
+    except (msgspec.DecodeError, AttributeError, StopIteration, ValueError, TypeError):
+        return chat_of(row.lane)
 
 
 async def _search(session: AsyncSession, person: Person) -> tuple[list[int], list[tuple[int, str]]]:

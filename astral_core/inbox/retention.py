@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_facts, core_inbox, core_outbox, now
 from astral_core.db.wipe import vacuum
-from astral_core.inbox import notes
+from astral_core.inbox import notes, personal
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
@@ -25,6 +25,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int) -> int
     """
     dead = now() - timedelta(hours=keep_dead_hours)
     await store.write(lambda connection: _forget_dead(connection, dead))
+    await store.write(personal.forget_late)
     await store.write(_drop_blobs)
     before = now() - timedelta(hours=keep_done_hours)
     old = (

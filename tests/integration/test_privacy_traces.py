@@ -25,6 +25,7 @@ from astral_core.bot import archive
 from astral_core.db.tables import (
     DEAD,
     DEAD_EFFECT,
+    DONE,
     PARKED,
     core_blobs,
     core_dialogs,
@@ -35,7 +36,7 @@ from astral_core.db.tables import (
     now,
 )
 from astral_core.host.state import Plugin
-from astral_core.inbox.retention import compact
+from astral_core.inbox.retention import compact, purge
 from astral_core.observe.logs import configure_logging
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
@@ -43,6 +44,7 @@ from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 MakePlugin = Callable[..., Plugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 GROUP = -100500
+DEAD_ROW = {"source": "tg:9", "lane": GROUP, "kind": "message", "state": DEAD, "done_at": now()}
 CHART = '{"at": "wisent"}'
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==")
 NAME = {"first_name": "Ксантиппа", "last_name": "Zzyzxova", "username": "xantippe_zz"}
@@ -429,3 +431,25 @@ async def test_who_comes_back_by_another_replica_is_known_again(sqlite_url: str)
             await anna.wait_for("Hello, Ксантиппа")
             await kit.settled()
         assert await people.forgotten({anna.id}) == set()
+
+
+async def test_what_fails_after_forget_is_forgotten_within_the_hour(kit: BotKit, post: Post) -> None:
+    """A row of a group that had waited, and failed later; another one's dead letter and money that came stay."""
+    anna = kit.user(language_code="en", **NAME)
+    await anna.send("/start")
+    await anna.wait_for()
+    await forget(anna, kit)
+    late = {**DEAD_ROW, "ext_id": "late", "payload": json.dumps(in_group(anna, 50, "quagmire")), "error": "quagmire"}
+    boris = {"id": 77, "is_bot": False, "first_name": "Boris"}
+    other = {**DEAD_ROW, "ext_id": "other", "payload": json.dumps(in_group(anna, 51, "/fail", boris))}
+    paid = {**DEAD_ROW, "ext_id": "paid", "payload": json.dumps(payment(anna, 52))}
+    broken = {**DEAD_ROW, "ext_id": "broken", "payload": "{"}
+    async with kit.running.database.engine.begin() as connection:
+        for row in (late, other, paid, broken):
+            await connection.execute(insert(core_inbox).values(**row))
+    await purge(kit.running.store, 72, 168)
+    async with kit.running.database.engine.connect() as connection:
+        query = select(core_inbox.c.ext_id, core_inbox.c.state).where(core_inbox.c.source == "tg:9")
+        found = {row.ext_id: row.state for row in await connection.execute(query)}
+    assert found == {"late": DONE, "other": DEAD, "paid": DEAD, "broken": DEAD}
+    assert "quagmire" not in (await everything(kit))["core_inbox"]
