@@ -193,10 +193,21 @@ class Bot:
         return {"id": self.id, "is_bot": True, "first_name": name, "username": self.username}
 
     def commands_for(self, user: User) -> list[dict[str, str]]:
-        """The menu that `user` sees: https://core.telegram.org/bots/api#determining-list-of-commands ."""
-        for scope in (f"chat:{user.id}", "all_private_chats", "default"):
-            for language in (user.language_code, ""):
-                found = self.commands.get((scope, language))
+        """The menu that `user` sees in the private chat."""
+        return self.menu(user.language_code, f"chat:{user.id}", "all_private_chats")
+
+    def commands_in_groups(self, language: str, *, administrator: bool = False) -> list[dict[str, str]]:
+        """The menu that a person of this language sees in every group."""
+        return self.menu(language, *(["all_chat_administrators"] if administrator else []), "all_group_chats")
+
+    def menu(self, language: str, *scopes: str) -> list[dict[str, str]]:
+        """The first menu there is, of `scopes` and then the default one, of each in the language and then in none.
+
+        The rule is https://core.telegram.org/bots/api#determining-list-of-commands .
+        """
+        for scope in (*scopes, "default"):
+            for code in (language, ""):
+                found = self.commands.get((scope, code))
                 if found:
                     return found
         return []

@@ -69,17 +69,13 @@ def bot_view(world: World) -> dict[str, Any]:
         "name": bot.name,
         "description": bot.description,
         "short_description": bot.short_description,
-        "commands": _commands(bot.commands),
+        "commands": {
+            language: menu
+            for language in sorted({language for _, language in bot.commands})
+            if (menu := bot.menu(language, "all_private_chats"))
+        },
         "menu_button": bot.menu_buttons.get(0, {"type": "commands"}),
     }
-
-
-def _commands(commands: dict[tuple[str, str], list[dict[str, str]]]) -> dict[str, list[dict[str, str]]]:
-    """Menus by language; those for private chats hide the default ones, as in a private chat."""
-    merged: dict[str, list[dict[str, str]]] = {}
-    for scope in ("default", "all_private_chats"):
-        merged.update({language: menu for (own, language), menu in commands.items() if own == scope})
-    return merged
 
 
 def message_view(world: World, message: Message) -> dict[str, Any]:

@@ -42,6 +42,21 @@ async def test_commands_by_scope(tg: TelegramEmulator, bot: telegram.Bot, anna: 
         await bot.set_my_commands([("a", "x")], scope=telegram.BotCommandScopeChat(999))
 
 
+async def test_commands_of_groups(tg: TelegramEmulator, bot: telegram.Bot, anna: EmulatedUser) -> None:
+    """They and private chats have menus of their own; a narrow scope goes before a wider one in the language."""
+    await bot.set_my_commands([("d", "default")], language_code="ru")
+    await bot.set_my_commands([("p", "private")], scope=telegram.BotCommandScopeAllPrivateChats())
+    await bot.set_my_commands([("g", "group")], scope=telegram.BotCommandScopeAllGroupChats())
+    await bot.set_my_commands([("m", "admin")], telegram.BotCommandScopeAllChatAdministrators())
+    menu = tg.world.bot.commands_in_groups
+    assert [c["command"] for c in tg.world.bot.commands_for(anna.user)] == ["p"]
+    assert [c["command"] for c in menu("ru")] == ["g"]
+    assert [c["command"] for c in menu("ru", administrator=True)] == ["m"]
+    await bot.delete_my_commands(telegram.BotCommandScopeAllGroupChats())
+    assert [c["command"] for c in menu("ru")] == ["d"]
+    assert menu("en") == []
+
+
 @pytest.mark.parametrize(
     ("params", "words"),
     [
