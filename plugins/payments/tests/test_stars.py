@@ -49,6 +49,25 @@ async def test_stars_from_button_to_product(seller: Any) -> None:
 
 
 @on_sqlite
+async def test_a_refund_that_is_reported_in_a_group_is_told_to_the_buyer_alone(seller: Any) -> None:
+    """Money is handled wherever Telegram speaks of it, and spoken of in the private chat."""
+    anna, kit = seller.buyer(), seller.kit
+    invoice = await seller.invoice(anna)
+    outcome = await anna.pay(invoice)
+    await anna.wait_for("Thank you!")
+    fact = {"currency": "XTR", "total_amount": 150, "invoice_payload": invoice.invoice.payload,
+            "telegram_payment_charge_id": outcome.charge_id}  # fmt: skip
+    message = {"message_id": 5, "date": 1, "chat": {"id": -1001, "type": "supergroup", "title": "Friends"},
+               "from": {"id": anna.id, "is_bot": False, "first_name": "Anna"}, "refunded_payment": fact}  # fmt: skip
+    headers = {"X-Telegram-Bot-Api-Secret-Token": kit.secret}
+    update = {"update_id": 900_001, "message": message}
+    async with seller.session.post(f"{kit.url}/webhook/telegram", json=update, headers=headers) as answer:
+        assert answer.status == 200
+    await anna.wait_for("I have returned")
+    assert [call for call in kit.calls() if (call.chat_id or 0) < 0] == []
+
+
+@on_sqlite
 async def test_an_owned_product_is_not_sold_again(seller: Any) -> None:
     """Who has the product is told so, in the chat and at the old invoice."""
     anna = seller.buyer()

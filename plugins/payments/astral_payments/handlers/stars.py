@@ -121,4 +121,5 @@ async def returned(update: Update, ctx: Context) -> None:
     order = await lock_order(ctx.session, payment.order_id)
     if await note_refunded(plugin, ctx.run.work, payment, order, min(fact.total_amount, payment.amount_minor)):
         await close_refund(ctx.session, payment.id, "succeeded", next_try_at=None)
-        ctx.defer_once(f"{payment.id}:refunded", tell, payment_id=payment.id, what="refunded")
+        key = f"{payment.id}:refunded"
+        plugin.defer(ctx.run.work, tell, payment.user_id, key, payment_id=payment.id, what="refunded")
