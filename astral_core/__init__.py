@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from astral_core.db.session import Session
     from astral_core.db.tables import Serial, UtcDateTime, core_users, now, plugin_metadata
     from astral_core.declare import (
+        ANY,
+        CHANNEL,
+        GROUP,
+        PRIVATE,
         CallbackRoute,
+        ChatKind,
         Command,
         Declared,
         DeepLink,
@@ -48,10 +53,15 @@ if TYPE_CHECKING:
     from astral_core.inbox.work import Work
 
 __all__ = [
+    "ANY",
+    "CHANNEL",
+    "GROUP",
+    "PRIVATE",
     "AstralError",
     "Button",
     "Buttons",
     "CallbackRoute",
+    "ChatKind",
     "Command",
     "Context",
     "Declared",
@@ -98,10 +108,15 @@ __all__ = [
 # Where each name stands. They are imported when they are asked for: workers of the process pool and the command
 # line import this package too, and need neither python-telegram-bot nor SQLAlchemy.
 _HOMES = {
+    "ANY": "astral_core.declare",
+    "CHANNEL": "astral_core.declare",
+    "GROUP": "astral_core.declare",
+    "PRIVATE": "astral_core.declare",
     "AstralError": "astral_core.errors",
     "Button": "astral_core.bot.buttons",
     "Buttons": "astral_core.bot.buttons",
     "CallbackRoute": "astral_core.declare",
+    "ChatKind": "astral_core.declare",
     "Command": "astral_core.declare",
     "Context": "astral_core.bot.context",
     "Declared": "astral_core.declare",

@@ -299,7 +299,7 @@ def build(
 ) -> App:
     """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing.
 
-    `clock` says when a job's time has come; the machine's unless told.
+    `clock` says what time it is, as for jobs; the machine's unless told.
     """
     _check(settings, polling)
     host = load(settings, core_plugin, plugins)
@@ -321,7 +321,8 @@ def build(
     guard = Guard(strict=settings.inbox.waiting == "raise")
     services.waits, services.traces = guard.waits, [guard.trace()]
     transport = Transport(settings.telegram.api_url, token, guard.telegram, metrics.called)
-    application = build_application(settings, transport, host.registry)
+    clock = clock or SystemClock()
+    application = build_application(settings, transport, host.registry, clock.time)
     sender = MessageSender(transport, database, settings.bot_id, people.block)
     deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc)
     worker = Worker(
@@ -345,7 +346,7 @@ def build(
         transport=transport, application=application, lanes=lanes,
         webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
         telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), replica=replica,
-        roster=Roster(host, database, replica, metrics), clock=clock or SystemClock(), polling=polling,
+        roster=Roster(host, database, replica, metrics), clock=clock, polling=polling,
     )  # fmt: skip
     replica.on_count = app._count  # noqa: SLF001  # made for each other here
     replica.on_end = lanes.on_end = app._background_ended  # noqa: SLF001  # the same

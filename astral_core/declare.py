@@ -6,8 +6,10 @@ the core build routes, tables and handlers from them.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 import msgspec
@@ -25,6 +27,22 @@ P = ParamSpec("P")
 F = TypeVar("F")
 Handler = Callable[..., Awaitable[None]]
 Answer = Literal["auto", "manual"]
+
+
+class ChatKind(enum.Flag):
+    """Where a route may answer; `|` joins kinds. GROUP is groups and supergroups, with their topics."""
+
+    PRIVATE = enum.auto()
+    GROUP = enum.auto()
+    CHANNEL = enum.auto()
+    ANY = PRIVATE | GROUP | CHANNEL
+
+    def __repr__(self) -> str:
+        """The names that authors write."""
+        return " | ".join(str(kind.name) for kind in self) or "ChatKind(0)"
+
+
+PRIVATE, GROUP, CHANNEL, ANY = ChatKind.PRIVATE, ChatKind.GROUP, ChatKind.CHANNEL, ChatKind.ANY
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +67,7 @@ class CallbackRoute(Route[P]):
     pattern: str = ""
     answer: Answer = "auto"
     park: bool = False
+    chat: ChatKind = PRIVATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +75,7 @@ class QuestionRoute(Route[P]):
     """Takes the next message of a user who was asked (`ctx.ask`); kept, with `park`, while the plugin is away."""
 
     park: bool = False
+    chat: ChatKind = PRIVATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +96,7 @@ class Command:
     admin: bool = False
     hidden: bool = False
     park: bool = False
+    chat: ChatKind = PRIVATE
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,7 @@ class Text:
     """The bot's one catch-all for messages that nothing else took."""
 
     handler: Handler
+    chat: ChatKind = PRIVATE
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,7 @@ class DeepLink:
     """`/start <plugin>-<rest>`: handler `(update, ctx, rest)`."""
 
     handler: Handler
+    chat: ChatKind = PRIVATE
 
 
 @dataclass(frozen=True)
@@ -136,7 +159,11 @@ Declared = (
 
 @dataclass(frozen=True)
 class Routes:
-    """Collects a plugin's routes by decorators; `astral_routes` returns it. Decorators stack."""
+    """Collects a plugin's routes by decorators; `astral_routes` returns it. Decorators stack.
+
+    `chat` says where a route may answer: in the private chat unless you say more, such as `chat=GROUP`. Elsewhere it
+    does not run; in a group the bot then shows the way to the private chat.
+    """
 
     declared: list[Declared] = field(default_factory=list)
 
@@ -147,36 +174,43 @@ class Routes:
         return len(self.declared)
 
     def command(
-        self, name: str, *, description: str = "", admin: bool = False, hidden: bool = False, park: bool = False
+        self,
+        name: str,
+        *,
+        description: str = "",
+        admin: bool = False,
+        hidden: bool = False,
+        park: bool = False,
+        chat: ChatKind = PRIVATE,
     ) -> Callable[[F], F]:
         """Route `/name` to the handler `(update, ctx)`. `description` is a source text (English)."""
 
         def add(handler: F) -> F:
             call: Handler = handler  # type: ignore[assignment]  # any callable of (update, ctx); checked at load
-            self.declared.append(Command(name, call, description, admin, hidden, park))
+            self.declared.append(Command(name, call, description, admin, hidden, park, chat))
             return handler
 
         return add
 
     def callback(
-        self, pattern: str, *, answer: Answer = "auto", park: bool = False
+        self, pattern: str, *, answer: Answer = "auto", park: bool = False, chat: ChatKind = PRIVATE
     ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], CallbackRoute[P]]:
         """Route a button to the handler `(update, ctx, *args)`; the arguments are those of `pattern`."""
 
         def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> CallbackRoute[P]:
-            route: CallbackRoute[P] = CallbackRoute(handler, pattern.partition("/")[0], pattern, answer, park)
+            route: CallbackRoute[P] = CallbackRoute(handler, pattern.partition("/")[0], pattern, answer, park, chat)
             self.declared.append(route)
             return route
 
         return add
 
     def question(
-        self, name: str, *, park: bool = False
+        self, name: str, *, park: bool = False, chat: ChatKind = PRIVATE
     ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], QuestionRoute[P]]:
         """Route the next message of a user who was asked by `ctx.ask(route, **args)`."""
 
         def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> QuestionRoute[P]:
-            route: QuestionRoute[P] = QuestionRoute(handler, name, park)
+            route: QuestionRoute[P] = QuestionRoute(handler, name, park, chat)
             self.declared.append(route)
             return route
 
@@ -192,13 +226,16 @@ class Routes:
 
         return add
 
-    def text(self) -> Callable[[F], F]:
+    def text(self, *, chat: ChatKind = PRIVATE) -> Callable[[F], F]:
         """Take every message that nothing else took. Only one plugin may."""
-        return self._simple(Text)
+        return self._simple(partial(Text, chat=chat))
 
-    def deep_link(self) -> Callable[[F], F]:
-        """Take `/start <plugin>-<rest>` with the handler `(update, ctx, rest)`."""
-        return self._simple(DeepLink)
+    def deep_link(self, *, chat: ChatKind = PRIVATE) -> Callable[[F], F]:
+        """Take `/start <plugin>-<rest>` with the handler `(update, ctx, rest)`.
+
+        In a group it comes from a link that adds the bot to one: `t.me/<bot>?startgroup=<plugin>-<rest>`.
+        """
+        return self._simple(partial(DeepLink, chat=chat))
 
     def pre_checkout(self) -> Callable[[F], F]:
         """Take pre-checkout queries of this plugin's invoices; must answer within 8 s."""
@@ -227,7 +264,7 @@ class Routes:
 
 @dataclass(frozen=True)
 class MenuItem:
-    """A button of /start's menu. `text` is a source text; lower `order` comes first."""
+    """A button of /start's menu, which is a private one. `text` is a source text; lower `order` comes first."""
 
     text: str
     route: CallbackRoute[[]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from astral_core.bot.run import Run, current_run
 from astral_core.bot.transport import AiohttpRequest, Transport
 from astral_core.bot.update import LazyUpdate, Peek, peek, sender_of
 from astral_core.config import Settings
+from astral_core.declare import PRIVATE
 from astral_core.errors import HandlerError, HandlerFailed, Parked
 from astral_core.host.registry import Bound, Registry
 from astral_core.host.services import Services
@@ -68,8 +70,13 @@ class AstralBot(ExtBot[None]):
         return "<AstralBot>"
 
 
-def build_application(settings: Settings, transport: Transport, registry: Registry) -> BotApplication:
-    """An Application without updater, job queue or persistence; the inbox feeds it, and the router is all it has."""
+def build_application(
+    settings: Settings, transport: Transport, registry: Registry, time: Callable[[], float]
+) -> BotApplication:
+    """An Application without updater, job queue or persistence; the inbox feeds it, and the router is all it has.
+
+    `time` is the clock by which a person is told once a minute at most that the answer is in the private chat.
+    """
     token = settings.telegram.token
     if token is None:
         raise HandlerError("telegram.token is missing")
@@ -90,7 +97,7 @@ def build_application(settings: Settings, transport: Transport, registry: Regist
         .context_types(ContextTypes(context=Context))
         .build()
     )
-    application.add_handler(Router(registry, home.OWN, lambda: application.bot.username))
+    application.add_handler(Router(registry, home.OWN, lambda: application.bot.username, time))
     return application
 
 
@@ -224,6 +231,8 @@ class BotRunner:
         if row.kind == "job":
             return []
         self._end_spinner(run)
+        if run.chat_kind is not PRIVATE and run.is_fact:
+            return run.effects.contents  # a payment is handled wherever it is, and is nobody else's business
         run.effects.text("core", run.chat_id, str(text), None)  # ctx.t gives Markup
         return run.effects.contents
 

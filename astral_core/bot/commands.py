@@ -1,25 +1,37 @@
-"""Telegram's command menu, in every language that the bot speaks."""
+"""Telegram's command menus, one for private chats and one for groups, in every language that the bot speaks."""
 
 from __future__ import annotations
 
-import logging
-
 from astral_core.bot.transport import Transport
+from astral_core.declare import GROUP, PRIVATE, ChatKind
 from astral_core.host.services import Services
 
-log = logging.getLogger("astral.bot")
+# The Bot API's scopes: https://core.telegram.org/bots/api#botcommandscope
+SCOPES = {PRIVATE: "all_private_chats", GROUP: "all_group_chats"}
 
 
 async def announce_commands(transport: Transport, services: Services) -> None:
-    """Tell Telegram the commands; best effort, since the bot works without its menu."""
-    listed = [(name, bound) for name, bound in services.registry.commands.items() if bound.listed]
+    """Tell Telegram which commands work where; best effort, since the bot works without its menus."""
     for language in services.languages:
-        commands = [
-            {
-                "command": name,
-                "description": services.catalogs[bound.plugin].for_language(language).gettext(bound.description),
-            }
-            for name, bound in listed
-        ]
         code = "" if language == services.languages[0] else language
-        await transport.best_effort("setMyCommands", {"commands": commands, "language_code": code})
+        for chat, scope in SCOPES.items():
+            commands = _commands(services, chat, language)
+            where = {"scope": {"type": scope}, "language_code": code}
+            if commands:
+                await transport.best_effort("setMyCommands", {"commands": commands, **where})
+            else:
+                await transport.best_effort("deleteMyCommands", where)
+        # All chats without a menu of their own would show it, and earlier versions put the private commands there.
+        await transport.best_effort("deleteMyCommands", {"scope": {"type": "default"}, "language_code": code})
+
+
+def _commands(services: Services, chat: ChatKind, language: str) -> list[dict[str, str]]:
+    """The BotCommands that work in this kind of chat."""
+    return [
+        {
+            "command": name,
+            "description": services.catalogs[bound.plugin].for_language(language).gettext(bound.description),
+        }
+        for name, bound in services.registry.commands.items()
+        if bound.listed and chat in bound.chat
+    ]

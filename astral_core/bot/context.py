@@ -139,6 +139,15 @@ class Context(_Base):
         """Give this user's next message to `route`; `kwargs` are kept in the database."""
         if args:
             raise HandlerError(f"arguments of the question {route.name!r} go by keyword.")
+        if self.run.chat_kind not in route.chat:
+            what = (
+                f"the question {route.name!r} takes no answers in this kind of chat ({self.run.chat_kind.name}). "
+                "Fix: declare it with chat=GROUP, or ask in the private chat."
+            )
+            if not self.run.is_fact:
+                raise HandlerError(what)
+            self.log.warning("%s", what)  # a payment must not fail for it
+            return
         # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
         stored = msgspec.json.decode(as_json(kwargs))
         self.run.asked = Question(self.run.services.registry.key_of(route), stored)

@@ -11,7 +11,7 @@ from astral_core.bot.buttons import Button
 from astral_core.bot.context import Context, rows
 from astral_core.bot.router import Own
 from astral_core.db.tables import core_users
-from astral_core.declare import Routes
+from astral_core.declare import PRIVATE, Routes
 from astral_core.errors import Refuse
 from astral_core.host.registry import Bound
 
@@ -46,8 +46,8 @@ async def start(update: Update, ctx: Context) -> None:
 @routes.callback("help")
 @routes.command("help", description=N_("What I can do"))
 async def help_(update: Update, ctx: Context) -> None:
-    """All commands, as the plugins describe them."""
-    registry = ctx.run.services.registry
+    """The commands that work here, as the plugins describe them. What admins may do is for their own eyes."""
+    registry, here = ctx.run.services.registry, ctx.run.chat_kind
     places = {plugin: place for place, (plugin, _) in enumerate(registry.menu)}
 
     def rank(item: tuple[str, Bound]) -> tuple[bool, bool, int, str]:
@@ -58,8 +58,9 @@ async def help_(update: Update, ctx: Context) -> None:
     lines = [
         f"/{name} — {translated(ctx, bound.plugin, bound.description)}"
         for name, bound in sorted(registry.commands.items(), key=rank)
-        if bound.description and not bound.hidden and (not bound.admin or ctx.is_admin)
-    ]
+        if bound.description and not bound.hidden and here in bound.chat
+        and (not bound.admin or (ctx.is_admin and here is PRIVATE))
+    ]  # fmt: skip
     text = ctx.t("<b>What I can do</b>") + "\n\n" + "\n".join(lines)
     own = [ctx.button(ctx.t("Your data"), "core:privacy"), ctx.button(ctx.t("About this bot"), about)]
     ctx.show(text, [own, [menu_button(ctx)]])

@@ -2,6 +2,9 @@
 
 Order: payments and express queries, commands, deep links, an open question, callback routes, raw handlers, the
 bot's catch-all text, the fall-back. Nothing runs twice: python-telegram-bot sees this one handler only.
+
+A route runs where it says that it may (`chat=`). In a group, the answer of a private one is the pointer: a line that
+leads to the private chat, for who spoke to the bot.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ from telegram import Update
 from telegram.ext import Application, BaseHandler
 
 from astral_core.bot.context import Context
+from astral_core.bot.people import Question
+from astral_core.bot.pointer import MENU, Pointer
 from astral_core.bot.run import Run
 from astral_core.bot.update import PeekCallback, PeekMessage
-from astral_core.declare import Middleware
+from astral_core.declare import GROUP, PRIVATE, Middleware
 from astral_core.errors import CallbackDataError, HandlerError, Parked
 from astral_core.host.callback import split
 from astral_core.host.registry import Bound, Registry
@@ -47,11 +52,12 @@ class Own:
 class Router(BaseHandler[Update, Context, object]):
     """Takes every update and hands it to exactly one route."""
 
-    def __init__(self, registry: Registry, own: Own, username: Callable[[], str]) -> None:
+    def __init__(self, registry: Registry, own: Own, username: Callable[[], str], time: Callable[[], float]) -> None:
         super().__init__(self._unused)
         self._registry = registry
         self._own = own
         self._username = username
+        self._pointer = Bound("core", "pointer", "text", Pointer(time, username))
 
     @staticmethod
     async def _unused(update: Update, context: Context) -> None:
@@ -77,7 +83,8 @@ class Router(BaseHandler[Update, Context, object]):
             return
         context.args = match.words
         enter(run, match.bound)
-        if not self._registry.middleware and match.raw is None:
+        # Middleware is a private route's, too, and must not speak in its place.
+        if match.bound is self._pointer or (not self._registry.middleware and match.raw is None):
             await match.bound.handler(update, context, **match.kwargs)
         else:
             call = self._call(match, update, application, context)
@@ -120,52 +127,86 @@ class Router(BaseHandler[Update, Context, object]):
         return await self._message(update, message, run)
 
     async def _message(self, update: Update, message: PeekMessage, run: Run) -> Match | None:
-        if run.user is None:  # a channel's post in a group, an anonymous admin: commands promise their handler a user
-            return self._raw(update)
-        question = await run.people.question(run.chat_id, run.user.id)
         text = message.text or ""
-        command = self._command(text, run)
+        command = self._command(text, message, run)
+        if command is not None and command.bound is self._pointer:
+            return command
+        if run.person is None:  # commands promise their handler a user
+            return self._raw(update)
+        question = await run.people.question(run.chat_id, run.person.id)
         if command is not None:
             command.clears_question = question is not None
             return command
         is_command = text.startswith("/")  # an unknown one: no answer to a question
-        if question is not None and question.route in self._registry.questions and not is_command:
-            return Match(self._registry.questions[question.route], kwargs=question.args, clears_question=True)
         if question is not None and not is_command:
-            away = self._away(question.route.partition(".")[0], question.route)
-            if away is not None:
-                return away
-        raw = self._raw(update)
-        if raw is not None:
-            return raw
-        if message.chat is None or message.chat.type != "private":
-            return None
-        return Match(self._own.fallback if is_command else self._registry.text or self._own.fallback)
+            answer = self._answer(question, message, run)
+            if answer is not None:
+                return answer
+        return self._raw(update) or self._rest(is_command, run)
 
-    def _command(self, text: str, run: Run) -> Match | None:
+    def _rest(self, is_command: bool, run: Run) -> Match | None:
+        """What is said to a message that nothing took."""
+        text = self._registry.text
+        if text is not None and run.chat_kind in text.chat and not is_command:
+            return Match(text)
+        return Match(self._own.fallback) if run.chat_kind is PRIVATE else None
+
+    def _answer(self, question: Question, message: PeekMessage, run: Run) -> Match | None:
+        bound = self._registry.questions.get(question.route)
+        if bound is None:
+            found = self._away(question.route.partition(".")[0], question.route, run)
+        else:
+            found = self._here(bound, run, kwargs=question.args)
+            if found is not None:
+                found.clears_question = True
+        return found if self._is_asked(found, message, run) else None
+
+    def _command(self, text: str, message: PeekMessage, run: Run) -> Match | None:
         if not text.startswith("/"):
             return None
         word, *words = text.split()
-        name, _, addressee = word[1:].partition("@")
-        if addressee and addressee.lower() != self._username().lower():
+        name, _, addressee = word[1:].lower().partition("@")
+        if addressee and addressee != self._username().lower():
             return None
-        if name.lower() == "start" and words:
-            plugin, _, rest = words[0].partition("-")
-            link = self._registry.deep_links.get(plugin)
-            if link is not None:
-                return Match(link, kwargs={"rest": rest}, words=words)
-            away = self._away(plugin, words[0])
-            if away is not None:
-                return away
-        bound = self._registry.commands.get(name.lower())
+        found = self._start(words, run) if name == "start" and words else None
+        found = found or self._named(name, words, run)
+        if name == "start" and found is not None and found.kwargs == {"start": MENU}:
+            return None  # adding the bot to a group sends this: nobody has asked for anything
+        return found if self._is_asked(found, message, run, addressed=bool(addressee)) else None
+
+    def _is_asked(self, match: Match | None, message: PeekMessage, run: Run, *, addressed: bool = False) -> bool:
+        """Whether `match` is wanted: the pointer is for who speaks to this bot, in a group of others."""
+        if match is None or match.bound is not self._pointer:
+            return True
+        return addressed or message.answers(run.services.settings.bot_id)
+
+    def _start(self, words: list[str], run: Run) -> Match | None:
+        """The deep link `/start <plugin>-<rest>`. The core's are `core-<command>`: that command, in its own way."""
+        plugin, _, rest = words[0].partition("-")
+        if plugin == "core":
+            return self._named(rest.lower(), [], run)
+        link = self._registry.deep_links.get(plugin)
+        if link is None:
+            return self._away(plugin, words[0], run, start=words[0])
+        return self._here(link, run, start=words[0], kwargs={"rest": rest}, words=words)
+
+    def _named(self, name: str, words: list[str], run: Run) -> Match | None:
+        """The command `name`; None where nobody has it, or it is not for this person."""
+        bound = self._registry.commands.get(name)
         if bound is None:
-            gone = self._registry.away_commands.get(name.lower())
-            return self._away(gone.plugin, f"/{name.lower()}") if gone is not None else None
+            gone = self._registry.away_commands.get(name)
+            return self._away(gone.plugin, f"/{name}", run, start=f"core-{name}") if gone is not None else None
         if bound.admin and not _is_admin(run):
             return None
-        return Match(bound, words=words)
+        return self._here(bound, run, start=f"core-{name}", words=words)
 
-    def _callback(self, query: PeekCallback, run: Run) -> Match:
+    def _here(self, bound: Bound, run: Run, start: str = MENU, **match: Any) -> Match | None:
+        """`bound` where it may answer; in a group the way to where it does, and elsewhere nothing."""
+        if run.chat_kind in bound.chat:
+            return Match(bound, **match)
+        return Match(self._pointer, kwargs={"start": start}) if run.chat_kind is GROUP else None
+
+    def _callback(self, query: PeekCallback, run: Run) -> Match | None:
         run.callback_id = query.id
         if query.message is not None:
             run.arguments["message_id"] = query.message.message_id
@@ -173,22 +214,24 @@ class Router(BaseHandler[Update, Context, object]):
         bound = self._registry.callbacks.get(key)
         if bound is None or bound.codec is None:
             run.answer = "manual"
-            return self._away(key.partition(":")[0], key) or Match(self._own.expired)
+            return self._away(key.partition(":")[0], key, run) or self._here(self._own.expired, run)
         run.answer = bound.answer
+        if run.chat_kind not in bound.chat:
+            return self._here(self._own.expired, run)
         try:
             return Match(bound, kwargs=bound.codec.parse(values))
         except CallbackDataError:
             # Anybody can send any data: an unreadable button is an expired one, not an error of the plugin.
-            return Match(self._own.expired)
+            return self._here(self._own.expired, run)
 
-    def _away(self, plugin: str, key: str) -> Match | None:
+    def _away(self, plugin: str, key: str, run: Run, start: str = MENU) -> Match | None:
         """What to do about a route of a plugin that is away: keep the row for it, or say that it rests."""
         away = self._registry.away.get(plugin)
         if away is None:
             return None
-        if key in away.parks:
+        if away.keeps(key, run.chat_kind):
             raise Parked(plugin)
-        return Match(self._own.away) if away.rests else None
+        return self._here(self._own.away, run, start) if away.rests else None
 
     def _checkout(self, payload: str) -> Match:
         """Who says whether a payment may go on; where that plugin is away it may not, and costs nothing."""

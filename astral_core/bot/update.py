@@ -22,6 +22,13 @@ class PeekChat(msgspec.Struct):
     type: str = "private"
 
 
+class PeekReply(msgspec.Struct, rename={"sender": "from"}):
+    """The message that another one answers."""
+
+    message_id: int = 0
+    sender: Sender | None = None
+
+
 class PeekPayment(msgspec.Struct):
     """Whose invoice was paid."""
 
@@ -35,8 +42,22 @@ class PeekMessage(msgspec.Struct, rename={"sender": "from"}):
     chat: PeekChat | None = None
     sender: Sender | None = None
     text: str | None = None
+    sender_chat: PeekChat | None = None  # who writes as a group or channel
+    reply_to_message: PeekReply | None = None
+    message_thread_id: int | None = None
+    is_topic_message: bool = False
     successful_payment: PeekPayment | None = None
     refunded_payment: PeekPayment | None = None
+
+    @property
+    def topic(self) -> int | None:
+        """The forum topic that it stands in."""
+        return self.message_thread_id if self.is_topic_message else None
+
+    def answers(self, user_id: int) -> bool:
+        """Whether it replies to a message of `user_id`. All of a topic's replies to the one that opened it."""
+        to = self.reply_to_message
+        return to is not None and to.sender is not None and to.sender.id == user_id and to.message_id != self.topic
 
 
 class PeekCallback(msgspec.Struct, rename={"sender": "from"}):
@@ -76,6 +97,11 @@ class Peek(msgspec.Struct):
         """Who caused the update, where it is one of these kinds."""
         part = self.callback_query or self.message or self.pre_checkout_query
         return part.sender if part is not None else None
+
+    @property
+    def place(self) -> PeekMessage | None:
+        """The message, or the one whose button was pressed."""
+        return self.callback_query.message if self.callback_query is not None else self.message
 
 
 _peek = msgspec.json.Decoder(Peek)

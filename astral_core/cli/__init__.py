@@ -21,7 +21,7 @@ _COMMANDS = {
     "routes": (
         "astral_core.cli.plugins",
         "routes",
-        "Every command, button, question, step, job and web route, with its plugin.",
+        "Every command, button, question, link, step, job and web route.",
     ),
     "hooks": ("astral_core.cli.plugins", "hooks", "Every hook, and who implements it."),
     "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),

@@ -14,7 +14,7 @@ from astral_core.cli.check import check
 from astral_core.config import Host as HostSettings
 from astral_core.config import load_settings, nearest
 from astral_core.db.migrate import owns
-from astral_core.declare import Webhook
+from astral_core.declare import PRIVATE, Webhook
 from astral_core.errors import HookError, PluginLoadError
 from astral_core.host.discover import discover, import_plugin
 from astral_core.host.host import Host, load
@@ -89,22 +89,35 @@ def hooks(as_json: bool) -> None:  # click passes flags so
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def routes(as_json: bool) -> None:  # click passes flags so
-    """Every command, button, question, step, job and web route, with its plugin."""
+    """Every command, button, question, link, step, job and web route.
+
+    Each with its plugin, and where it answers, if that is not the private chat alone."""
     host = looked_at()
     registry = host.registry
     for found in host.plugins:
         if not found.alive and found.state is not State.DISABLED:
             click.echo(f"plugin {found.provider} is {found.state} in phase {found.phase}: {found.reason}", err=True)
-    lines: list[tuple[str, str, str]] = []
-    for table in (registry.commands, registry.callbacks, registry.questions, registry.steps):
-        lines += [(bound.kind, key, bound.plugin) for key, bound in table.items()]
-    lines += [("job", name, bound.plugin) for name, (bound, _) in registry.jobs.items()]
-    lines += [("web", route.path, plugin) for plugin, route in registry.web]
+    lines: list[tuple[str, str, str, list[str]]] = []
+    for table in (registry.commands, registry.callbacks, registry.questions, registry.deep_links, registry.steps):
+        lines += [(bound.kind, key, bound.plugin, chats(bound)) for key, bound in table.items()]
+    if registry.text is not None:
+        lines.append((registry.text.kind, "*", registry.text.plugin, chats(registry.text)))
+    lines += [("job", name, bound.plugin, []) for name, (bound, _) in registry.jobs.items()]
+    lines += [("web", route.path, plugin, []) for plugin, route in registry.web]
     if as_json:
-        click.echo(json.dumps([{"kind": k, "key": key, "plugin": p} for k, key, p in lines], indent=2))
+        records = [
+            {"kind": kind, "key": key, "plugin": plugin, **({"chat": where} if where else {})}
+            for kind, key, plugin, where in lines
+        ]
+        click.echo(json.dumps(records, indent=2))
     else:
-        for kind, key, plugin in lines:
-            click.echo(f"{kind:<10} {key:<32} {plugin}")
+        for kind, key, plugin, where in lines:
+            click.echo(f"{kind:<10} {key:<32} {plugin:<16} {', '.join(where)}".rstrip())
+
+
+def chats(bound: Bound) -> list[str]:
+    """The kinds of chats that a route answers in; none where that is the private chat alone."""
+    return [] if bound.chat == PRIVATE else [str(kind.name).lower() for kind in bound.chat]
 
 
 def plugin_command(name: str) -> click.Command | None:
@@ -154,7 +167,8 @@ def brought(host: Host, plugin: Plugin) -> dict[str, list[str]]:
     model = host.plugin_settings.get(plugin.id)
 
     def own(table: Mapping[str, Bound]) -> list[str]:
-        return [key for key, bound in table.items() if bound.plugin == plugin.id]
+        mine = [(key, chats(bound)) for key, bound in table.items() if bound.plugin == plugin.id]
+        return [f"{key} ({', '.join(where)})" if where else key for key, where in mine]
 
     return {
         "hooks": [name for name, _, _ in specifications(host) if host.runner.implements(name, plugin.id)],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from astral_core.db.engine import Database
 from astral_core.db.migrate import owns
 from astral_core.db.tables import core_plugins, now
-from astral_core.declare import CallbackRoute, Command, QuestionRoute
+from astral_core.declare import PRIVATE, CallbackRoute, ChatKind, Command, QuestionRoute
 from astral_core.host.registry import Away, Registry
 from astral_core.host.runner import HookRunner
 from astral_core.host.state import Plugin, State
@@ -25,13 +25,15 @@ class Declared(msgspec.Struct, frozen=True):
     """What has to be known of a plugin that is away.
 
     `commands` are the names that users type, `parks` the keys of routes with `park=True`, `subscribers` pairs of an
-    event and the subscriber's name. `forgets`: it holds something of users, and can delete it.
+    event and the subscriber's name. `forgets`: it holds something of users, and can delete it. `chats` are pairs of a
+    route's key and the kinds of chats that it answers in, where that is not the private chat alone.
     """
 
     commands: tuple[str, ...] = ()
     parks: tuple[str, ...] = ()
     subscribers: tuple[tuple[str, str], ...] = ()
     forgets: bool = False
+    chats: tuple[tuple[str, int], ...] = ()
 
 
 def declared_by(plugin: Plugin, registry: Registry, runner: HookRunner) -> Declared:
@@ -52,7 +54,16 @@ def declared_by(plugin: Plugin, registry: Registry, runner: HookRunner) -> Decla
             if bound.plugin == plugin.id
         ),
         runner.implements("astral_delete_user", plugin.id),
+        tuple((key, chat.value) for key, chat in _chats(plugin, registry)),
     )
+
+
+def _chats(plugin: Plugin, registry: Registry) -> Iterator[tuple[str, ChatKind]]:
+    """The keys of `parks`, of every route that answers elsewhere than in the private chat."""
+    commands = ((f"/{name}", bound) for name, bound in registry.commands.items())
+    for key, bound in (*commands, *registry.callbacks.items(), *registry.questions.items()):
+        if bound.plugin == plugin.id and bound.chat is not PRIVATE:
+            yield key, bound.chat
 
 
 async def remember(database: Database, plugins: Iterable[tuple[Plugin, Declared]]) -> None:
@@ -96,7 +107,8 @@ async def recall(database: Database, plugins: Iterable[Plugin]) -> dict[str, Awa
         forgets = found.forgets if found is not None else any(owns(name, table) for table in tables)
         known = found or Declared()
         commands, parks = frozenset(known.commands), frozenset(known.parks)
-        away[name] = Away(name, rests, commands, parks, known.subscribers if rests else (), forgets)
+        chats = {key: ChatKind(value & ChatKind.ANY.value) for key, value in known.chats}
+        away[name] = Away(name, rests, commands, parks, known.subscribers if rests else (), forgets, chats)
     return away
 
 

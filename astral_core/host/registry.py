@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 
 from astral_core.declare import (
+    GROUP,
+    PRIVATE,
     CallbackRoute,
+    ChatKind,
     Command,
     DeepLink,
     Event,
@@ -35,11 +38,12 @@ from astral_core.host.handlers import check_handler
 from astral_core.host.state import Plugin
 
 LISTED, DESCRIPTION = 100, 256  # the Bot API's limits of setMyCommands: commands, characters of a description
+_PEOPLE = PRIVATE | GROUP  # where people write; a channel's posts come from the channel, presses come from people
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A handler with its plugin. `name` is what logs call it, `kind` which way it is reached."""
+    """A handler with its plugin. `name` is what logs call it, `kind` which way it is reached, `chat` where."""
 
     plugin: str
     name: str
@@ -51,6 +55,7 @@ class Bound:
     description: str = ""
     hidden: bool = False
     event: type[Event] | None = None
+    chat: ChatKind = PRIVATE
 
     @property
     def listed(self) -> bool:
@@ -64,6 +69,7 @@ class Away:
 
     One that `rests` failed or waits for another: who presses its buttons is told so, and events are kept for its
     `subscribers` (event, name). Payments, and what comes for the routes in `parks`, wait for it in any case.
+    `chats` says where its routes answer that do not answer in the private chat alone.
     """
 
     plugin: str
@@ -72,6 +78,11 @@ class Away:
     parks: frozenset[str] = frozenset()
     subscribers: tuple[tuple[str, str], ...] = ()
     forgets: bool = False  # it holds something of users, and can delete it
+    chats: Mapping[str, ChatKind] = field(default_factory=dict)
+
+    def keeps(self, key: str, chat: ChatKind) -> bool:
+        """Whether what comes for the route `key` in a chat of this kind waits until the plugin is back."""
+        return key in self.parks and chat in self.chats.get(key, PRIVATE)
 
 
 @dataclass
@@ -203,13 +214,14 @@ def build_registry(
 
 
 def _check_listed(registry: Registry) -> None:
-    listed = [bound for bound in registry.commands.values() if bound.listed]
-    if len(listed) > LISTED:
-        raise DeclarationError(
-            listed[-1].plugin,
-            f"its command {listed[-1].name} is one of {len(listed)} in Telegram's menu, which takes {LISTED}.",
-            "declare some with hidden=True, or disable a plugin in [host].",
-        )
+    for chat in (PRIVATE, GROUP):
+        listed = [bound for bound in registry.commands.values() if bound.listed and chat in bound.chat]
+        if len(listed) > LISTED:
+            raise DeclarationError(
+                listed[-1].plugin,
+                f"its command {listed[-1].name} is one of {len(listed)} in Telegram's menu, which takes {LISTED}.",
+                "declare some with hidden=True, or disable a plugin in [host].",
+            )
 
 
 def _check_menu_item(registry: Registry, plugin: str, item: MenuItem) -> None:
@@ -219,6 +231,22 @@ def _check_menu_item(registry: Registry, plugin: str, item: MenuItem) -> None:
     bound = registry.callbacks.get(key)
     if not item.text.strip() or bound is None or bound.codec is None or bound.codec.arguments:
         raise DeclarationError(plugin, f"menu item {item.text!r} needs a text and a button route without arguments.")
+    if PRIVATE not in bound.chat:
+        raise DeclarationError(
+            plugin,
+            f"menu item {item.text!r} stands in the private chat, where its route does not answer.",
+            f"declare {item.route.name!r} with chat=PRIVATE | GROUP.",
+        )
+
+
+def _check_chat(plugin: Plugin, what: str, chat: ChatKind, allowed: ChatKind) -> None:
+    """A route that can never run would be silent for ever. In a channel nobody writes as a person."""
+    if not isinstance(chat, ChatKind) or not chat & allowed:
+        raise DeclarationError(
+            plugin.id,
+            f"the {what} cannot answer in chat={chat!r}.",
+            f"give it one or more of {allowed!r}.",
+        )
 
 
 def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
@@ -231,10 +259,12 @@ def _add_route(builder: _Builder, plugin: Plugin, declared: Any) -> None:
             _add_named(builder, plugin, declared)
         case Text():
             check_handler(plugin.id, "catch-all text", declared.handler, ("update", "ctx"))
+            _check_chat(plugin, "catch-all text", declared.chat, _PEOPLE)
             if builder.claim("catch-all text", "*", plugin, "a bot has one: disable a plugin in [host]"):
-                builder.registry.text = Bound(plugin.id, "text", "text", declared.handler)
+                builder.registry.text = Bound(plugin.id, "text", "text", declared.handler, chat=declared.chat)
         case DeepLink():
-            _add_single(builder.registry.deep_links, plugin, "deep_link", declared.handler)
+            _check_chat(plugin, "deep_link", declared.chat, _PEOPLE)
+            _add_single(builder.registry.deep_links, plugin, "deep_link", declared.handler, declared.chat)
         case PreCheckout():
             _add_single(builder.registry.pre_checkouts, plugin, "pre_checkout", declared.handler)
         case Payment():
@@ -254,11 +284,12 @@ def _add_command(builder: _Builder, plugin: Plugin, command: Command) -> None:
     if command.description and not 1 <= len(command.description.strip()) <= len(command.description) <= DESCRIPTION:
         raise DeclarationError(plugin.id, f"the description of command {name!r} must be 1-{DESCRIPTION} characters.")
     check_handler(plugin.id, f"command {name!r}", command.handler, ("update", "ctx"))
+    _check_chat(plugin, f"command {name!r}", command.chat, _PEOPLE)
     way_out = f'set [commands] "{plugin.id}.{command.name}" = "{plugin.id}_{command.name}" in astral.toml'
     if builder.claim("command", name, plugin, way_out):
         builder.registry.commands[name] = Bound(
             plugin.id, f"/{name}", "command", command.handler,
-            admin=command.admin, description=command.description, hidden=command.hidden,
+            admin=command.admin, description=command.description, hidden=command.hidden, chat=command.chat,
         )  # fmt: skip
 
 
@@ -269,10 +300,11 @@ def _add_callback(builder: _Builder, plugin: Plugin, route: CallbackRoute[Any]) 
         raise DeclarationError(plugin.id, f"{error}.") from error
     names = [name for name, _ in codec.arguments]
     check_handler(plugin.id, f"callback {route.pattern!r}", route.handler, ("update", "ctx"), names)
+    _check_chat(plugin, f"callback {route.pattern!r}", route.chat, ChatKind.ANY)
     if codec.key in builder.registry.callbacks:
         raise DeclarationError(plugin.id, f"two callback routes are called {route.name!r}.")
     builder.registry.callbacks[codec.key] = Bound(
-        plugin.id, route.name, "callback", route.handler, codec=codec, answer=route.answer
+        plugin.id, route.name, "callback", route.handler, codec=codec, answer=route.answer, chat=route.chat
     )
     builder.registry.keys[route] = codec.key
 
@@ -285,15 +317,21 @@ def _add_named(builder: _Builder, plugin: Plugin, route: QuestionRoute[Any] | St
     check_handler(plugin.id, f"{kind} {route.name!r}", route.handler, positional, None)
     if key in table:
         raise DeclarationError(plugin.id, f"two {kind} routes are called {route.name!r}.")
-    table[key] = Bound(plugin.id, route.name, kind, route.handler)
+    chat = PRIVATE
+    if isinstance(route, QuestionRoute):
+        chat = route.chat
+        _check_chat(plugin, f"question {route.name!r}", chat, _PEOPLE)
+    table[key] = Bound(plugin.id, route.name, kind, route.handler, chat=chat)
     builder.registry.keys[route] = key
 
 
-def _add_single(table: dict[str, Bound], plugin: Plugin, kind: str, handler: Callable[..., Any]) -> None:
+def _add_single(
+    table: dict[str, Bound], plugin: Plugin, kind: str, handler: Callable[..., Any], chat: ChatKind = PRIVATE
+) -> None:
     if plugin.id in table:
         raise DeclarationError(plugin.id, f"two {kind} routes; a plugin has one.")
     check_handler(plugin.id, kind, handler, ("update", "ctx"), ("rest",) if kind == "deep_link" else ())
-    table[plugin.id] = Bound(plugin.id, kind, kind, handler)
+    table[plugin.id] = Bound(plugin.id, kind, kind, handler, chat=chat)
 
 
 def _add_event(builder: _Builder, plugin: Plugin, item: Any) -> None:

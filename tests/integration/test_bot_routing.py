@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select
 from telegram.ext import MessageHandler, filters
 
-from astral_core import Context, Middleware, Routes, Update, hookimpl
+from astral_core import ANY, Context, Middleware, Routes, Update, hookimpl
 from astral_core.db.tables import DONE, core_inbox
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import bot_kit
@@ -22,7 +22,7 @@ Until = Callable[..., Awaitable[Any]]
 routes = Routes()
 
 
-@routes.command("echo", description="Say it again")
+@routes.command("echo", description="Say it again", chat=ANY)
 async def echo(update: Update, ctx: Context) -> None:
     """Tell the arguments."""
     ctx.reply("echo: " + "|".join(ctx.args or []))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,19 +82,32 @@ def test_the_version_is_told() -> None:
 
 
 @pytest.fixture
-def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """`installed("moon", source)`: a distribution with this plugin, which the settings demand."""
+
+    def install(name: str, source: str) -> None:
+        info = tmp_path / "site" / f"astral_{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n", encoding="utf-8"
+        )
+        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}.plugin\n", encoding="utf-8")
+        (info / "RECORD").touch()
+        package = tmp_path / "site" / f"astral_{name}"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        (package / "plugin.py").write_text(source, encoding="utf-8")
+        monkeypatch.syspath_prepend(str(tmp_path / "site"))
+        config = tmp_path / "astral.toml"
+        config.write_text(f'[host]\nenabled = ["{name}"]\nrequired = ["{name}"]\n', encoding="utf-8")
+
+    return install
+
+
+@pytest.fixture
+def broken(installed: Callable[[str, str], None]) -> None:
     """An installed distribution whose plugin cannot be imported."""
-    info = tmp_path / "site" / "astral_broken-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: astral-broken\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[astral.plugins]\nbroken = astral_broken.plugin\n", encoding="utf-8")
-    (info / "RECORD").touch()
-    (tmp_path / "site" / "astral_broken").mkdir()
-    (tmp_path / "site" / "astral_broken" / "__init__.py").touch()
-    (tmp_path / "site" / "astral_broken" / "plugin.py").write_text("raise RuntimeError('no key')\n", encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    config = tmp_path / "astral.toml"
-    config.write_text('[host]\nenabled = ["broken"]\nrequired = ["broken"]\n', encoding="utf-8")
+    installed("broken", "raise RuntimeError('no key')\n")
 
 
 @pytest.mark.usefixtures("broken")
@@ -133,6 +147,27 @@ def test_plugins_info_tells_all_that_is_known_of_a_broken_plugin() -> None:
     assert (record["state"], record["phase"], record["module"]) == ("failed", "import", "astral_broken.plugin")
     assert record["commands"] == []
     assert "Did you mean 'broken'?" in astral("plugins", "info", "borken").output
+
+
+def test_routes_that_answer_in_groups_say_so(installed: Callable[[str, str], None]) -> None:
+    """Where one answers stands behind it, unless it is the private chat alone; in `routes` and in `plugins info`."""
+    installed(
+        "tally",
+        "from astral_core import ANY, CHANNEL, GROUP, Routes, hookimpl\n\nroutes = Routes()\n\n"
+        "@routes.command('coffee', chat=GROUP)\n@routes.callback('cup', chat=GROUP | CHANNEL)\n"
+        "@routes.command('mine')\n@routes.text(chat=ANY)\nasync def coffee(update, ctx):\n    ...\n\n"
+        "@hookimpl\ndef astral_routes(ctx):\n    return routes\n",
+    )
+    records = json.loads(astral("routes", "--json").stdout)
+    assert {"kind": "command", "key": "coffee", "plugin": "tally", "chat": ["group"]} in records
+    assert {"kind": "command", "key": "mine", "plugin": "tally"} in records
+    assert {"kind": "text", "key": "*", "plugin": "tally", "chat": ["private", "group", "channel"]} in records
+    lines = astral("routes").stdout.splitlines()
+    assert next(line for line in lines if " coffee " in line).split() == ["command", "coffee", "tally", "group"]
+    assert next(line for line in lines if " mine " in line).split() == ["command", "mine", "tally"]
+    brought = json.loads(astral("plugins", "info", "tally", "--json").stdout)
+    assert brought["commands"] == ["/coffee (group)", "/mine"] or brought["commands"] == ["/mine", "/coffee (group)"]
+    assert brought["buttons"] == ["tally:cup (group, channel)"]
 
 
 def test_plugins_info_tells_what_a_plugin_brings() -> None:

@@ -10,7 +10,23 @@ from typing import Any
 
 import pytest
 
-from astral_core import Command, Context, Event, Routes, Subscriber, Update, Webhook, WebRoute, core_plugin
+from astral_core import (
+    ANY,
+    CHANNEL,
+    GROUP,
+    PRIVATE,
+    ChatKind,
+    Command,
+    Context,
+    Event,
+    MenuItem,
+    Routes,
+    Subscriber,
+    Update,
+    Webhook,
+    WebRoute,
+    core_plugin,
+)
 from astral_core.config import Settings
 from astral_core.errors import ConflictError, DeclarationError, PluginLoadError
 from astral_core.host.discover import from_file
@@ -305,13 +321,54 @@ def test_partials_callable_objects_and_defaults_are_handlers() -> None:
 
 def test_a_menu_item_leads_somewhere_without_arguments() -> None:
     """The menu makes its buttons itself and has no values to give."""
-    from astral_core import MenuItem
-
     routes = Routes()
     route: Any = routes.callback("again/{number:int}")(other_name)
     for item in (MenuItem("Again", route), MenuItem(" ", route)):
         with pytest.raises(DeclarationError, match="menu item"):
             build(plugin("moon", routes=list(routes), menu=[item]))
+
+
+def test_the_menus_buttons_answer_in_the_private_chat() -> None:
+    """The menu is shown nowhere else, and a button of it that leads to nothing would be a riddle."""
+    routes = Routes()
+    route: Any = routes.callback("play", chat=GROUP)(handler)
+    with pytest.raises(DeclarationError, match=r"does not answer. Fix: declare 'play' with chat=PRIVATE \| GROUP"):
+        build(plugin("moon", routes=list(routes), menu=[MenuItem("Play", route)]))
+
+
+def test_everything_answers_in_the_private_chat_unless_it_says_more() -> None:
+    """A group has to be asked for, of each route."""
+    routes = Routes()
+    for chat in ({}, {"chat": ANY}):
+        name = "quiet" if not chat else "loud"
+        for declare in (routes.command, routes.callback, routes.question):
+            declare(name, **chat)(several)
+    routes.text(chat=GROUP)(handler)
+    routes.deep_link()(several)
+    registry = build(plugin("moon", routes=list(routes)))
+    for table, key in ((registry.commands, ""), (registry.callbacks, "moon:"), (registry.questions, "moon.")):
+        assert (table[f"{key}quiet"].chat, table[f"{key}loud"].chat) == (PRIVATE, ANY)
+    assert (registry.text and registry.text.chat, registry.deep_links["moon"].chat) == (GROUP, PRIVATE)
+
+
+@pytest.mark.parametrize("kind", ["command", "question", "deep_link", "text"])
+@pytest.mark.parametrize("chat", [CHANNEL, ChatKind(0), "group"])
+def test_a_route_that_could_answer_nowhere_is_refused(kind: str, chat: Any) -> None:
+    """Nobody writes in a channel as a person; a word is no kind of chat."""
+    routes = Routes()
+    name = ["x"] if kind in ("command", "question") else []
+    getattr(routes, kind)(*name, chat=chat)(several)
+    with pytest.raises(DeclarationError, match=r"'moon': the .* cannot answer in chat=.*PRIVATE \| GROUP"):
+        build(plugin("moon", routes=list(routes)))
+
+
+def test_each_of_telegrams_menus_has_room_of_its_own() -> None:
+    """A hundred commands for private chats and a hundred for groups; one more is refused by name."""
+    here = [Command(f"p{n}", handler, description="x") for n in range(100)]
+    there = [Command(f"g{n}", handler, description="x", chat=GROUP) for n in range(100)]
+    build(plugin("moon", routes=[*here, *there]))
+    with pytest.raises(DeclarationError, match="/g100 is one of 101 in Telegram's menu"):
+        build(plugin("moon", routes=[*here, *there, Command("g100", handler, description="x", chat=GROUP)]))
 
 
 def test_withdrawing_a_plugin_takes_all_its_ways_in() -> None:
