@@ -14,10 +14,9 @@ import pytest
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
-from astral_core import Refuse, now
+from astral_core import now
 from astral_profile import plugin
 from astral_profile.api import ProfileApi
-from astral_profile.handlers.answers import current
 from astral_profile.settings import ProfileSettings
 from astral_profile.tables import drafts, profiles
 
@@ -295,14 +294,6 @@ async def test_errors_of_the_database_hold_no_birth_data(both: Any) -> None:
         async with _context(talk).work() as work:
             await work.session.execute(insert(profiles).values(**{**row, "id": row["id"] + 1}))
     assert "Moscow" not in str(failed.value)
-
-
-async def test_birth_data_is_not_asked_for_in_a_group() -> None:
-    """Outside of a private chat every route of the plugin refuses, before anything is read or shown."""
-    ctx = SimpleNamespace(chat_id=-100, user=SimpleNamespace(id=1), t=lambda text, **_: text)
-    with pytest.raises(Refuse) as refused:
-        await current(ctx)  # type: ignore[arg-type]  # the part of a Context that it needs
-    assert "private chat" in refused.value.text
 
 
 def test_settings_know_sensible_bounds_only() -> None:

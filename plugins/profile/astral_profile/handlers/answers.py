@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 from telegram import Message, Update
 
-from astral_core import Context, Refuse, Routes
+from astral_core import Context, Routes
 from astral_profile.api import place_at, search
 from astral_profile.birth import Place
 from astral_profile.cards import Card, empty_card, profile_card, today_anywhere, unfinished_card, wizard_card
@@ -102,9 +102,7 @@ async def _place_at(ctx: Context, point: Coordinates) -> Place:
 
 
 async def current(ctx: Context) -> Draft | None:
-    """Return the user's draft. Refuses outside of private chats: birth data is nobody else's business."""
-    if ctx.chat_id != ctx.user.id:
-        raise Refuse(ctx.t("Birth data is personal. Please write to me in a private chat."))
+    """Return the user's draft."""
     return await load_draft(ctx.session, ctx.user.id)
 
 
