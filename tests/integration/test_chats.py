@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from telegram.ext import MessageHandler, filters
 
 from astral_core import ANY, CHANNEL, GROUP, Context, Middleware, Refuse, Routes, Update, hookimpl
 from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_inbox, now
@@ -529,6 +530,28 @@ async def test_a_payment_in_a_group_is_handled_and_not_spoken_of(
                 "provider_payment_charge_id": "p1"}  # fmt: skip
         assert await groups.say("", successful_payment=fact) == []
         assert 'outcome="refused",plugin="game",route="payment"' in groups.kit.running.metrics.render().decode()
+
+
+async def test_handlers_of_python_telegram_bot_hear_every_chat(
+    sqlite_url: str, start: Start, make_plugin: MakePlugin, game: list[Plugin]
+) -> None:
+    """They say themselves what they want: groups, who is nameless, channels, and what no route of this chat takes."""
+    foreign = Routes()
+
+    async def hears(update: Update, context: Context) -> None:
+        context.reply("heard")
+
+    foreign.raw(MessageHandler(filters.Regex("^(listen|/purse)"), hears))  # type: ignore[arg-type]
+    async with start(sqlite_url, [*game, make_plugin("foreign", foreign)]) as groups:
+        assert texts(await groups.say("listen")) == ["heard"]
+        assert texts(await groups.say("listen", sender_chat=SUPER, **{"from": HIDDEN})) == ["heard"]
+        assert texts(await groups.say("/purse")) == ["heard"]
+        (line,) = await groups.say(f"/purse@{groups.name}")
+        place(line)
+        post = {"message_id": 1, "date": 1, "chat": NEWS, "sender_chat": NEWS, "text": "listen"}
+        before = len(groups.kit.calls())
+        await groups.send({"update_id": 5, "channel_post": post})
+        assert texts(groups.heard(before)) == ["heard"]
 
 
 async def test_middleware_does_not_speak_for_a_private_route_in_a_group(
