@@ -7,8 +7,12 @@ PostgreSQL: READ COMMITTED, as the driver begins it.
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
@@ -24,6 +28,7 @@ from astral_core.db.lock import WriteLock
 from astral_core.db.private import make_private
 from astral_core.errors import ConfigError
 
+FAREWELL = 6.0  # seconds to wait for the thread of a connection that nobody waits for
 PATIENCE = 5.0  # seconds to wait for a lock; below any handler_timeout: the database's condition, not a handler's bug
 URGENT = "astral_urgent"  # execution option: this statement goes before other writers
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
@@ -58,6 +63,7 @@ class Database:
     name: str = "astral"
     plugin_connections: int = 16
     _bulkheads: dict[str, Bulkhead] = field(default_factory=dict)
+    _threads: WeakSet[threading.Thread] = field(default_factory=WeakSet)  # SQLite: one for each connection
 
     def permit(self, plugin: str) -> Permit:
         """A place among the connections that `plugin` may hold."""
@@ -72,8 +78,14 @@ class Database:
         return self.lock is not None
 
     async def dispose(self) -> None:
-        """Close all connections."""
+        """Close all connections.
+
+        A connection whose user was cancelled is closed by its own thread, some time later. It has to be closed before
+        the event loop is: the thread would fail with a traceback.
+        """
         await self.engine.dispose()
+        for thread in [thread for thread in self._threads if thread.is_alive()]:
+            await asyncio.to_thread(thread.join, FAREWELL)
 
 
 def open_database(
@@ -186,11 +198,36 @@ def _sqlite(url: URL, pool_size: int, share: int) -> Database:
         if record.info.pop(_WRITING, False):
             lock.release()
 
+    threads: WeakSet[threading.Thread] = WeakSet()
+
+    def opened(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+        driver = dbapi_connection.driver_connection
+        driver.stop = _once(driver.stop)
+        threads.add(driver._thread)  # noqa: SLF001  # the driver has no public accessor
+        _sqlite_pragmas(dbapi_connection, record)
+
     event.listen(engine.sync_engine, "do_connect", lambda *_: make_private(str(url.database)))
-    event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
+    event.listen(engine.sync_engine, "connect", opened)
     event.listen(engine.sync_engine, "before_cursor_execute", first_write)
     event.listen(engine.sync_engine, "checkin", done)
-    return Database(engine, lock, plugin_connections=share)
+    return Database(engine, lock, plugin_connections=share, _threads=threads)
+
+
+def _once(stop: Callable[[], object]) -> Callable[[], object]:
+    """The driver's `stop`, which gives a future that never ends when it is called again.
+
+    SQLAlchemy calls it, and so does the driver itself, where who uses a connection is cancelled twice.
+    """
+    called = False
+
+    def stop_once() -> object:
+        nonlocal called
+        if called:
+            return None
+        called = True
+        return stop()
+
+    return stop_once
 
 
 def _sqlite_pragmas(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:

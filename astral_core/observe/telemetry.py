@@ -71,7 +71,10 @@ class Telemetry:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(PERIOD):
                     await self._stopping.wait()
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:  # a bug must not end what counts all the others
+                log.exception("a batch of telemetry was lost")
 
     async def flush(self) -> None:
         """Hand out what has gathered, now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -198,3 +199,40 @@ async def test_the_driver_is_always_the_asynchronous_one(url: str) -> None:
     assert database.engine.url.drivername in {"postgresql+asyncpg", "sqlite+aiosqlite"}
     assert database.is_sqlite is url.startswith("sqlite")
     await database.dispose()
+
+
+def test_a_query_whose_user_was_cancelled_outlives_no_event_loop(sqlite_url: str) -> None:
+    """Its connection is closed by its own thread; `dispose` waits for that, or the thread would fail in public."""
+    failed: list[Any] = []
+
+    async def run() -> None:
+        made = open_database(sqlite_url)
+        slow = text(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n"
+        )
+        async with made.engine.connect() as connection:
+            await connection.execute(select(1))
+
+        async def ask() -> None:
+            async with made.engine.connect() as connection:
+                await connection.execute(slow)
+
+        task = asyncio.create_task(ask())
+        await asyncio.sleep(0.02)
+        for _ in range(3):  # a time limit, the end of its lane, the end of the bot
+            task.cancel()
+            await asyncio.sleep(0)
+        await asyncio.gather(task, return_exceptions=True)
+        await made.dispose()
+
+    before = threading.excepthook
+    threading.excepthook = failed.append
+    try:
+        threads = set(threading.enumerate())
+        for _ in range(3):
+            asyncio.run(run())
+        for thread in set(threading.enumerate()) - threads:
+            thread.join()
+    finally:
+        threading.excepthook = before
+    assert failed == []
