@@ -86,21 +86,10 @@ async def privacy(update: Update, ctx: Context) -> None:
     ctx.show(text, buttons)
 
 
-def _in_company(ctx: Context) -> bool:
-    """Whether others see this chat; they are told where to ask, and could press each other's buttons."""
-    if ctx.chat_id == ctx.user.id:
-        return False
-    text = ctx.t("Others read along here. Please ask me in our private chat.")
-    ctx.reply(text, [[ctx.link(ctx.t("Our private chat"), f"https://t.me/{ctx.bot.username}")]])
-    return True
-
-
 @routes.callback("mydata")
 @routes.command("mydata", description=N_("A copy of your data"))
 async def mydata(update: Update, ctx: Context) -> None:
     """One zip with the core's and every plugin's files."""
-    if _in_company(ctx):
-        return
     parts = ctx.api(Privacy)
     files: dict[str, bytes | AsyncIterable[bytes]] = {
         f"core/{name}.json": json.dumps(known, ensure_ascii=False, indent=2).encode()
@@ -151,8 +140,6 @@ async def _known(ctx: Context) -> dict[str, Any]:
 @routes.command("forget", description=N_("Delete your data"))
 async def forget(update: Update, ctx: Context) -> None:
     """Ask once more."""
-    if _in_company(ctx):
-        return
     text = ctx.t(
         "Delete your birth data, your charts and everything else I know about you?\n\n"
         "This cannot be undone. Readings that you bought will be gone too. A payment that is under way is settled "
@@ -168,8 +155,6 @@ async def forget(update: Update, ctx: Context) -> None:
 @routes.callback("forget.now")
 async def forget_now(update: Update, ctx: Context) -> None:
     """Delete in every plugin and in the core; what this very answer leaves goes after it."""
-    if _in_company(ctx):
-        return
     user = ctx.user
     parts = ctx.api(Privacy)
     away = parts.away if parts is not None else []
