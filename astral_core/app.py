@@ -327,7 +327,8 @@ def build(
     deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc)
     worker = Worker(
         database, store, BotRunner(application, services, people, transport, guard), deliverer,
-        settings.inbox.handler_timeout, handled=telemetry.handled, fenced=metrics.fenced.inc,
+        settings.inbox.handler_timeout, handled=telemetry.handled, fenced=metrics.fenced.inc, process=name,
+        suspect_delay=settings.inbox.suspect_delay,
     )  # fmt: skip
     lanes = Lanes(
         store, worker.step, settings.inbox.handlers, settings.inbox.max_lane,

@@ -114,6 +114,9 @@ class Inbox(Section):
     waiting: Literal["warn", "raise"] = Field(
         default="warn", description="what happens to a handler that waits for something slow after its first write"
     )
+    suspect_delay: float = Field(
+        default=600.0, gt=0, description="seconds until what may have killed a process is tried a last time"
+    )
     keep_done_hours: int = Field(default=72, ge=48, description="how long a done row is kept for dedupe")
     keep_dead_hours: int = Field(default=168, ge=1, description="how long what was written in a dead row is kept")
 

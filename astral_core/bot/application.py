@@ -29,13 +29,14 @@ from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.envelope import Sender
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.runner import Outcome
 from astral_core.inbox.work import Work
-from astral_core.inbox.worker import Outcome
 from astral_core.observe.logs import scope
 from astral_core.observe.words import Said, said
 
 log = logging.getLogger("astral.bot")
 ANSWER_AFTER = 8.0
+_MONEY = ('"successful_payment"', '"refunded_payment"')
 BotApplication = Application[Any, Context, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]
 
 
@@ -274,6 +275,20 @@ class BotRunner:
             )
         run.effects.text("core", run.chat_id, text, None)
         return run.effects.contents
+
+    def is_about_money(self, row: InboxRow) -> bool:
+        """Whether the row is a payment, a refund, or durable work of a plugin that takes payments, or for it."""
+        if row.kind == "message":
+            return any(word in row.payload for word in _MONEY)
+        if row.source.startswith("tg:"):
+            return False
+        try:
+            body = msgspec.json.decode(row.payload, type=dict[str, Any])
+        except msgspec.MsgspecError:
+            return False
+        names = (body.get(key) for key in ("route", "job", "event", "plugin"))
+        owners = {str(name).partition(".")[0] for name in names if name is not None}
+        return not owners.isdisjoint(self._services.registry.payments)
 
     async def _speaking_run(self, row: InboxRow) -> Run:
         scope.set({"row": row.seq})

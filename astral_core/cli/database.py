@@ -23,7 +23,7 @@ from astral_core.errors import DatabaseError, MigrationError, PluginLoadError
 from astral_core.host.discover import dependencies
 from astral_core.host.host import Host, load
 from astral_core.host.state import State
-from astral_core.inbox.replica import FileLock
+from astral_core.inbox.filelock import FileLock
 
 T = TypeVar("T")
 

@@ -15,7 +15,7 @@ from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.tables import DEAD, DEAD_EFFECT, PARKED, PENDING, SENDING, SENT, UNSENT, core_inbox, core_outbox
 from astral_core.errors import DatabaseError
-from astral_core.inbox.notes import revive, revive_message
+from astral_core.inbox.notes import SUSPECT, revive, revive_message
 
 T = TypeVar("T")
 STATES = {0: "pending", 1: "done", 2: "dead", 3: "parked"}
@@ -58,10 +58,10 @@ def show(what: str) -> None:
 @inbox.command("retry")
 @click.argument("seq", type=int)
 def retry(seq: int) -> None:
-    """Make a dead row pending again; a running bot takes it within half a minute."""
+    """Make a dead row, or one that was put off, pending again; a running bot takes it within half a minute."""
     if not with_database(lambda database: revive(database, seq)):
         raise click.ClickException(
-            f"there is no row {seq} that is dead and still has its payload. `astral inbox list --dead` shows them."
+            f"there is no row {seq} that is dead or put off, with its payload. `astral inbox list` shows them."
         )
     click.echo(f"row {seq}: done")
 
@@ -135,8 +135,14 @@ def _inbox_record(row: Any) -> dict[str, Any]:
         "attempts": row.attempts,
         "received_at": row.received_at.isoformat(),
         "error_id": row.error_id or "",
-        "error": row.error or (f"waits for plugin {row.parked_for}" if row.parked_for else ""),
+        "error": row.error or _waits_for(row),
     }
+
+
+def _waits_for(row: Any) -> str:
+    if row.parked_for == SUSPECT:
+        return f"may have killed a process; tried again at {row.due_at:%H:%M:%S} UTC"
+    return f"waits for plugin {row.parked_for}" if row.parked_for else ""
 
 
 def _outbox_record(row: Any) -> dict[str, Any]:

@@ -76,8 +76,9 @@ Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only I
 PENDING, DONE, DEAD, PARKED = 0, 1, 2, 3  # PARKED: its plugin is away; pending again when that is back
 UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
 SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH = 64, 128, 256  # characters
-# A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped.
-FREE, CLAIMED, ADOPTED, HANDED_OVER = 0, 1, 2, 3
+# A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped;
+# its owner died, perhaps of its first row.
+FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = 0, 1, 2, 3, 4
 
 
 def _created() -> Column[Any]:
@@ -110,12 +111,13 @@ core_inbox = Table(
     Column("payload", Text),
     Column("state", SmallInteger, nullable=False, default=PENDING),
     Column("attempts", SmallInteger, nullable=False, default=0),
-    Column("crashes", SmallInteger, nullable=False, default=0),  # processes that died while they ran it
+    Column("crashes", SmallInteger, nullable=False, default=0),  # how often it was put off: it may kill processes
     Column("received_at", UtcDateTime, nullable=False, default=now),
     Column("done_at", UtcDateTime),
     Column("error_id", String(16)),
     Column("parked_for", String(16)),
     Column("error", Text),
+    Column("due_at", UtcDateTime),  # when a row that was put off is tried again
     UniqueConstraint("source", "ext_id"),
     sqlite_autoincrement=True,  # a seq is never used twice, also after retention deleted the newest rows
 )
@@ -158,6 +160,21 @@ Index(
     "ix_core_lanes_orphan", core_lanes.c.lane, postgresql_where=text("owner IS NULL AND state <> 0"),
     sqlite_where=text("owner IS NULL AND state <> 0"),
 )  # fmt: skip
+
+core_runs = Table(  # which process began a row that may have killed another one
+    "core_runs",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("process", String(32), primary_key=True),  # a name of core_replicas
+    Column("began_at", UtcDateTime, nullable=False, default=now),
+)
+
+core_deaths = Table(  # the processes that died, by their name in core_replicas
+    "core_deaths",
+    metadata,
+    Column("process", String(32), primary_key=True),
+    Column("at", UtcDateTime, nullable=False, default=now),
+)
 
 core_facts = Table(  # what all replicas must know, one value a name
     "core_facts",

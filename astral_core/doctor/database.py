@@ -19,7 +19,7 @@ from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.db.migrate import Chain, Status, status
 from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.finding import Finding
-from astral_core.inbox.replica import FileLock
+from astral_core.inbox.filelock import FileLock
 
 LIMIT = 5.0  # seconds for a connection
 OLDEST = 14  # of PostgreSQL

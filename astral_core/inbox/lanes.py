@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from astral_core.db.tables import CLAIMED, HANDED_OVER
+from astral_core.db.tables import CLAIMED, ORPHANED
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, is_express
@@ -170,7 +170,8 @@ class Lanes:
         lane = self._lanes.get(arrival.lane)
         before = arrival.arrivals - arrival.added
         if lane is None or lane.epoch != arrival.epoch:
-            lane = self._take(arrival.lane, arrival.epoch, before, stale=arrival.state != CLAIMED)
+            stale, died = arrival.state != CLAIMED, arrival.state == ORPHANED
+            lane = self._take(arrival.lane, arrival.epoch, before, stale=stale, inherited=died)
         if lane.arrivals == before and not lane.stale:
             lane.arrivals = arrival.arrivals
             return True
@@ -230,7 +231,7 @@ class Lanes:
         total = 0
         while not self._stopping and total < SHARE and (arrivals := await self._store.journal.adopt(ADOPT)):
             for arrival in arrivals:
-                died = arrival.state != HANDED_OVER  # a replica that stops gives its lanes away: nothing killed it
+                died = arrival.state == ORPHANED
                 lane = self._take(arrival.lane, arrival.epoch, arrival.arrivals, stale=True, inherited=died)
                 self._wake(lane)
             total += len(arrivals)
@@ -349,6 +350,6 @@ class Lanes:
         lane.arrivals = found.arrivals
         lane.stale = lane.stale and lane.version != version
         lane.more = len(found.rows) == limit or lane.version != version
-        if lane.inherited and self._inherit:
+        if lane.inherited and self._inherit and not found.deliveries:  # these go first: no row had been begun
             self._inherit(found.rows[:1])
         lane.inherited = False

@@ -20,12 +20,14 @@ from astral_core.db.tables import (
     core_inbox,
     core_lanes,
     core_outbox,
+    core_runs,
     now,
     storable,
 )
 from astral_core.inbox.statements import CHANNEL
 
 REPLAYED = -1  # the attempts of a row that was parked before: its user has been told
+SUSPECT = "?"  # `parked_for` of a row that waits for its last try; no plugin can be called so
 REPLAY = 200  # rows that are made pending again in one transaction
 
 
@@ -74,11 +76,6 @@ def attempt(seq: int, attempts: int) -> Any:
     return update(core_inbox).where(core_inbox.c.seq == seq).values(attempts=attempts)
 
 
-def crashes(seq: int, number: int) -> Any:
-    """Note how many processes died of a row, counting the one that runs it now."""
-    return update(core_inbox).where(core_inbox.c.seq == seq).values(crashes=number)
-
-
 def sending(seq: int, n: int, state: int = SENDING) -> Any:
     """Note that a message is about to be sent that must not be repeated, or (UNSENT) that it was not."""
     return update(core_outbox).where(core_outbox.c.seq == seq, core_outbox.c.n == n).values(state=state)
@@ -93,7 +90,8 @@ def sent(seq: int, n: int, message_id: int | None) -> Any:
 # As when a row arrives: its owner, or whoever adopts the lane, sees by the count that there is more than it knows of.
 _ARRIVED = (
     "INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state) VALUES (:lane, :me, 1, 1, 2)"
-    " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1, state = 2,"
+    " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1,"
+    " state = CASE known.state WHEN 4 THEN 4 ELSE 2 END,"
     " owner = coalesce(known.owner, excluded.owner),"
     " epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END"
 )
@@ -101,9 +99,12 @@ _NOTIFY = "SELECT pg_notify(coalesce(:base || '_' || owner, :base), :lane) FROM 
 
 
 async def revive(database: Database, seq: int) -> bool:
-    """Make a dead row pending again, and let its owner know; False where there is no such row."""
-    where = (core_inbox.c.seq == seq, core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
-    return await _rows_again(database, _pending(0).where(*where)) == 1
+    """Make a dead row, or one that was put off, pending again, and let its owner know; False where there is none."""
+    put_off = (core_inbox.c.state == PARKED) & (core_inbox.c.parked_for == SUSPECT)
+    where = (core_inbox.c.seq == seq, (core_inbox.c.state == DEAD) | put_off, core_inbox.c.payload.is_not(None))
+    async with database.engine.begin() as connection:
+        await connection.execute(delete(core_runs).where(core_runs.c.seq == seq))
+    return await rows_again(database, _pending(0).where(*where)) == 1
 
 
 async def replay(database: Database, plugin: str, able: Collection[int], me: int | None) -> int:
@@ -119,7 +120,7 @@ async def replay(database: Database, plugin: str, able: Collection[int], me: int
     while True:
         some = select(core_inbox.c.seq).where(*waits).order_by(core_inbox.c.seq).limit(REPLAY).scalar_subquery()
         again = _pending(REPLAYED).where(core_inbox.c.state == PARKED, core_inbox.c.seq.in_(some))
-        number = await _rows_again(database, again, me)
+        number = await rows_again(database, again, me)
         total += number
         if number < REPLAY:
             return total
@@ -134,7 +135,7 @@ async def awaited(database: Database, plugins: Sequence[str]) -> list[str]:
 
 def _pending(attempts: int) -> Any:
     values = {"state": PENDING, "attempts": attempts, "crashes": 0, "error": None, "error_id": None, "done_at": None,
-              "parked_for": None}  # fmt: skip
+              "parked_for": None, "due_at": None}  # fmt: skip
     return update(core_inbox).values(values).returning(core_inbox.c.lane, core_inbox.c.seq)
 
 
@@ -149,7 +150,7 @@ async def revive_message(database: Database, number: int) -> bool:
     return len(lanes) == 1
 
 
-async def _rows_again(database: Database, change: Any, me: int | None = None) -> int:
+async def rows_again(database: Database, change: Any, me: int | None = None) -> int:
     """Run `change`, which returns lanes and seqs, and let the lanes' owners know; return how many rows it changed."""
     async with database.engine.begin() as connection:
         rows = (await connection.execute(change)).all()

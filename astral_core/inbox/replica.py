@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import logging
 import os
 import secrets
@@ -20,8 +19,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -30,9 +28,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core._version import __version__
 from astral_core.db.engine import Database, driver_of, open_database
-from astral_core.db.private import make_private
-from astral_core.db.tables import core_replicas, now
-from astral_core.errors import ConfigError, DatabaseBusy, DatabaseError, InboxError
+from astral_core.db.tables import HANDED_OVER, ORPHANED, core_replicas, now
+from astral_core.errors import ConfigError, DatabaseError, InboxError
+from astral_core.inbox import suspects
+from astral_core.inbox.filelock import FileLock
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.rows import Census
 from astral_core.inbox.statements import CHANNEL
@@ -45,6 +44,7 @@ RETRY = 0.25  # seconds between two looks while the database is away, however ma
 FROZEN = 10  # seconds without one, by the database's clock, after which a replica is declared dead
 LEASE = 7.0  # seconds after its last heartbeat for which a replica may send: less than FROZEN, by its own clock
 GOODBYE = 5.0  # seconds that the last look may take
+RETURNED = 4.0  # seconds after it registered anew in which a replica takes nobody for dead: all may have been cut off
 SYNC = 15.0  # seconds between looks for rows that nobody holds
 _NAMESPACE, _LEADER = 0x4153_5452, 0  # of advisory locks: "ASTR", and the leader's number
 
@@ -56,7 +56,7 @@ FOR NO KEY UPDATE SKIP LOCKED
 # The foreign key would free lanes in any order; commits lock them in the order of their numbers.
 _FREE = """
 WITH own AS MATERIALIZED (SELECT lane FROM core_lanes WHERE owner = :id ORDER BY lane FOR UPDATE)
-UPDATE core_lanes SET owner = NULL WHERE lane IN (SELECT lane FROM own)
+UPDATE core_lanes SET owner = NULL, state = :state WHERE lane IN (SELECT lane FROM own)
 """
 _CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -67,39 +67,6 @@ _OTHER_BOT = f"""
 SELECT bot_id FROM core_replicas WHERE bot_id <> :bot AND last_seen > now() - interval '{FROZEN} seconds'
 """  # noqa: S608  # constants
 _BEAT = "UPDATE core_replicas SET last_seen = now(), leader = :leader WHERE id = :me RETURNING 1"
-
-
-class FileLock:
-    """The right to handle a SQLite database: a lock on a file beside it that ends with the process."""
-
-    def __init__(self, database: str) -> None:
-        self._path = Path(f"{database}.lock")
-        self._file: IO[str] | None = None
-
-    def acquire(self) -> None:
-        """Take it; DatabaseBusy where another process has it."""
-        make_private(self._path)
-        handle = self._path.open("a+")
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            handle.seek(0)
-            owner = handle.read().strip() or "?"
-            handle.close()
-            raise DatabaseBusy(
-                f"{self._path.with_suffix('')} is used by the process {owner}. Fix: stop that process, or give this "
-                "one a database of its own (ASTRAL_DATABASE__URL), or use PostgreSQL for several."
-            ) from None
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        self._file = handle
-
-    def release(self) -> None:
-        """Give it back."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 @dataclass
@@ -133,6 +100,8 @@ class Replica:
     _synced: float = 0.0
     _unsure: bool = False
     _leaving: bool = False
+    _inherits: bool = False  # SQLite: the process before this one died
+    _returned: float = float("-inf")  # when this replica registered anew, by the monotonic clock
     _id: int | None = None
     _complain: Seldom = field(default_factory=lambda: Seldom(5.0))
     _led: asyncio.Event = field(default_factory=asyncio.Event)
@@ -170,7 +139,7 @@ class Replica:
         """Claim lanes from now on, and take what waits already. May be repeated where the database failed."""
         self.handling = True
         self.store.journal.replica = self._id
-        await self.lanes.sync(inherited=True)
+        await self.lanes.sync(inherited=self._inherits)
         await self.lanes.adopt()
         self.lanes.start()
         self.unsure()
@@ -221,9 +190,13 @@ class Replica:
     async def _register(self) -> None:
         if self.database.is_sqlite:
             async with self.database.engine.begin() as connection:
-                await connection.execute(delete(core_replicas))  # the file lock says that they are dead
+                # The file lock says that they are dead. One that ended by itself has taken its row away.
+                died = list((await connection.execute(select(core_replicas.c.name))).scalars())
+                await suspects.note_deaths(self.database, connection, died)
+                await connection.execute(delete(core_replicas))
                 await connection.execute(insert(core_replicas).values(**self._columns(1)))
             self._id = 1
+            self._inherits = bool(died)
             self._lead(True)
             return
         await self._disconnect()
@@ -237,6 +210,7 @@ class Replica:
         await link.execute(text(f"SELECT pg_advisory_lock({_NAMESPACE}, :me)"), {"me": number})
         await self._refuse_another_bot(link)
         await self._forget_earlier_self(link)
+        await link.execute(suspects.alive(self.name))
         await link.execute(insert(core_replicas).values(**self._columns(number)))
         await link.execute(
             text("UPDATE core_replicas SET last_seen = now(), started_at = now() WHERE id = :me"), {"me": number}
@@ -250,13 +224,14 @@ class Replica:
         self._id, self._seen = number, time.monotonic()
         if self.handling:
             self.store.journal.replica = number
+            self._returned = time.monotonic()
         log.info("this is replica %d", number)
 
     async def _forget_earlier_self(self, link: AsyncConnection) -> None:
         """Free the lanes that were ours under another number, in the order in which commits lock them."""
         earlier = select(core_replicas.c.id).where(core_replicas.c.name == self.name)
         for number in (await link.execute(earlier)).scalars().all():
-            await link.execute(text(_FREE), {"id": number})
+            await link.execute(text(_FREE), {"id": number, "state": HANDED_OVER})  # nobody died
             await link.execute(delete(core_replicas).where(core_replicas.c.id == number))
 
     def _columns(self, number: int) -> dict[str, Any]:
@@ -316,8 +291,11 @@ class Replica:
             await self.lanes.release_idle()
         if self.store.failing:
             await self._try_to_write()
+        census = await self.store.journal.count()
         if self.on_count:
-            self.on_count(await self.store.journal.count())
+            self.on_count(census)
+        if census.parked and self.leader and self.handling and await suspects.release_due(self.database):
+            self.unsure()
 
     async def _stays(self) -> bool:
         """Beat, and bury the dead. Where that fails this replica may be one of them for the others."""
@@ -357,13 +335,14 @@ class Replica:
 
     async def _bury_the_dead(self) -> None:
         """Cut the connections of dead replicas and free their lanes, in one transaction."""
-        if self._direct is None:
+        if self._direct is None or time.monotonic() - self._returned < RETURNED:
             return
         async with self._direct.engine.connect() as connection:
             for number, name in (await connection.execute(text(_DEAD), {"me": self._id})).all():
                 log.warning("replica %d is dead; its chats are taken over", number)
                 await connection.execute(text(_CUT), {"name": name})
-                await connection.execute(text(_FREE), {"id": number})
+                await suspects.note_deaths(self.database, connection, [name])
+                await connection.execute(text(_FREE), {"id": number, "state": ORPHANED})
                 await connection.execute(delete(core_replicas).where(core_replicas.c.id == number))
                 self._unsure = True  # it may have died between a commit and its notice to us
                 if self.on_takeover:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_facts, core_inbox, core_outbox, now
 from astral_core.db.wipe import vacuum
-from astral_core.inbox import notes, personal
+from astral_core.inbox import notes, personal, suspects
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
@@ -27,6 +27,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int) -> int
     await store.write(lambda connection: _forget_dead(connection, dead))
     await store.write(personal.forget_late)
     await store.write(_drop_blobs)
+    await store.write(suspects.purge)
     before = now() - timedelta(hours=keep_done_hours)
     old = (
         select(core_inbox.c.seq)
@@ -70,7 +71,7 @@ async def _forget_dead(connection: AsyncConnection, before: object) -> None:
         func.coalesce(core_inbox.c.done_at, core_inbox.c.received_at) < before,
     )
     await connection.execute(update(core_inbox).where(*rows).values(payload=None))
-    waiting = (*notes.parked_words(), core_inbox.c.received_at < before)
+    waiting = (*notes.parked_words(), core_inbox.c.parked_for != notes.SUSPECT, core_inbox.c.received_at < before)
     why = {"state": DEAD, "payload": None, "parked_for": None, "done_at": now(),
            "error": "its plugin was away for too long"}  # fmt: skip
     await connection.execute(update(core_inbox).where(*waiting).values(why))

@@ -28,7 +28,7 @@ WITH fresh AS (
     owner = coalesce(known.owner, excluded.owner),
     epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END,
     arrivals = known.arrivals + excluded.arrivals,
-    state = CASE WHEN known.state = 0 THEN 1 ELSE 2 END
+    state = CASE known.state WHEN 0 THEN 1 WHEN 4 THEN 4 ELSE 2 END
   RETURNING lane, owner, epoch, arrivals, state
 )
 SELECT seq, source, ext_id, received_at, lane, claimed.owner, claimed.epoch, claimed.arrivals, claimed.state, added

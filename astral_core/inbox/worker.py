@@ -10,10 +10,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,20 +23,23 @@ from astral_core.db.tables import now
 from astral_core.declare import Handled
 from astral_core.errors import (
     AstralError,
+    DatabaseError,
     Fenced,
     HandlerFailed,
     Parked,
     Refuse,
     TelegramThrottled,
 )
-from astral_core.inbox import notes
+from astral_core.inbox import notes, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.runner import Outcome, Runner
 from astral_core.inbox.store import Store
+from astral_core.inbox.suspects import Verdict
 from astral_core.inbox.work import Work
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope, told
@@ -45,44 +47,12 @@ from astral_core.observe.logs import scope, told
 log = logging.getLogger("astral.inbox")
 
 ATTEMPTS = 2
-CRASHES = 4
-CALM = 2.0  # seconds that a process has to live, for each death, before it tries alone what may have killed others
 ALONE_DELAY = 0.1  # seconds
+LEAD = 0.5  # seconds that a suspect has for itself before the next one begins
 STUMBLES = 3  # tries to note the end of a row before a note without any content ends it
 BUG_DELAY = 0.5
 EXPRESS_LIFE = 8.0  # seconds: Telegram drops a payment that is not answered within 10
 SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
-
-
-@dataclass
-class Outcome:
-    """What a handler did: its messages, and for the log who it was."""
-
-    plugin: str = "core"
-    route: str = "?"
-    kind: str = "?"
-    contents: list[Content] = field(default_factory=list)
-    user_id: int | None = None
-
-
-class Runner(Protocol):
-    """Runs a row's handler; written by the bot, so that the inbox knows nothing of Telegram's objects."""
-
-    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
-        """Run the handler in `work`; fill `outcome` as it becomes known. Raises what the handler raised."""
-        ...
-
-    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
-        """The messages that tell the user of a refusal."""
-        ...
-
-    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
-        """The messages that tell the user of a failure."""
-        ...
-
-    async def patience(self, row: InboxRow) -> list[Content]:
-        """The messages that tell the user that the row is kept until its plugin is back."""
-        ...
 
 
 def _failure(what: str, cause: BaseException) -> HandlerFailed:
@@ -96,6 +66,7 @@ class Worker:
     """Does the next thing of a lane: sends messages, or runs the first row.
 
     `handled` is told of every row, `fenced` of work that was rolled back because the row was another's by then.
+    `process` is this process's name among the replicas, `suspect_delay` in seconds.
     """
 
     database: Database
@@ -105,10 +76,12 @@ class Worker:
     handler_timeout: float
     handled: Callable[[Handled], None] | None = None
     fenced: Callable[[], None] | None = None
+    process: str = "astral"
+    suspect_delay: float = 600.0
     started: datetime = field(default_factory=now)
-    _born: float = field(default_factory=time.monotonic)
     _suspects: set[int] = field(default_factory=set)
-    _alone: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _stage: object | None = None  # taken while a suspect has the process to itself
+    _tried: int = 0  # suspects that run
 
     def __post_init__(self) -> None:
         self.deliverer.forget = self._suspects.discard
@@ -162,31 +135,78 @@ class Worker:
         if lane.deliveries:
             return await self.deliverer.deliver(lane)
         row = lane.rows[0]
-        if self._suspects and row.seq in self._suspects:
+        if row.crashes or (self._suspects and row.seq in self._suspects):
             return await self._run_suspect(lane, row)
         return await self._run(lane, row)
 
     async def _run_suspect(self, lane: Lane, row: InboxRow) -> float:
-        """Run a row that may have killed the process before: the mark is durable first, and is taken back after.
+        """Run a row that may have killed the process before, or put it off: `inbox/suspects.py` says which, and why.
 
-        All that ran when a process died are suspects, and run side by side once more. Those that ran when the next
-        one died, too, run one at a time, so that only the guilty one's count goes on; and not before the process has
-        lived for a while, so that processes that die of something else do not convict whom they happen to run.
+        One at a time: others may begin when it has lived for a moment, but while one is tried a last time none does.
         """
-        if row.crashes >= CRASHES:
-            self._suspects.discard(row.seq)
-            died = HandlerFailed(f"the process died {row.crashes} times while it handled this row")
-            await self._bury(lane, row, Outcome(), died, time.perf_counter())
-            return 0
-        if row.crashes and (self._alone.locked() or time.monotonic() - self._born < CALM * row.crashes):
+        if self._stage is not None:
             return ALONE_DELAY  # no worker waits inside a lane
-        async with self._alone if row.crashes else nullcontext():
-            await self.store.write(lambda connection: connection.execute(notes.crashes(row.seq, row.crashes + 1)))
+        stage = self._stage = object()
+        try:
+            verdict = await self._judge(row)
+            if verdict is Verdict.SOON or (verdict is Verdict.LAST and self._tried):
+                return ALONE_DELAY
+            if verdict not in (Verdict.RUN, Verdict.LAST):
+                await self._put_away(lane, row, verdict)
+                return 0
+            if verdict is Verdict.RUN:
+                asyncio.get_running_loop().call_later(LEAD, self._leave_stage, stage)
+            return await self._try_suspect(lane, row)
+        finally:
+            self._leave_stage(stage)
+
+    def _leave_stage(self, stage: object) -> None:
+        if self._stage is stage:
+            self._stage = None
+
+    async def _judge(self, row: InboxRow) -> Verdict:
+        money = self.runner.is_about_money(row)
+
+        async def decide(connection: AsyncConnection) -> Verdict:
+            case = await suspects.look(self.database, connection, row.seq, self.suspect_delay)
+            verdict, void = suspects.judge(case, express=row.express, money=money)
+            if void:
+                await connection.execute(suspects.void(row.seq))
+            if verdict is Verdict.RUN or (verdict is Verdict.LAST and not self._tried):
+                await suspects.begin(self.database, connection, row.seq, self.process)
+            return verdict
+
+        found: Verdict = await self.store.write(decide)
+        return found
+
+    async def _try_suspect(self, lane: Lane, row: InboxRow) -> float:
+        self._tried += 1
+        try:
+            return await self._run(lane, row)
+        finally:
+            self._tried -= 1
             try:
-                return await self._run(lane, row)
-            finally:
-                if any(other.seq == row.seq for other in lane.rows[:1]):  # it runs again, or its messages go out
-                    await self.store.write(lambda connection: connection.execute(notes.crashes(row.seq, 0)))
+                await self.store.write(lambda connection: connection.execute(suspects.ended(row.seq, self.process)))
+            except DatabaseError as error:  # while this process lives, the note that stays says nothing
+                log.warning("row %d: that its run ended could not be noted: %s", row.seq, error)
+
+    async def _put_away(self, lane: Lane, row: InboxRow, verdict: Verdict) -> None:
+        """Take a suspect out of its lane: its chat goes on."""
+        outcome, started = Outcome(), time.perf_counter()
+        if verdict is Verdict.GUILTY:
+            died = HandlerFailed("the process died each time that it handled this row")
+            await self._bury(lane, row, outcome, died, started)
+        elif verdict is Verdict.DROP:
+            log.warning("row %d (%s) is too old to be answered", row.seq, row.kind)
+            await self._take_out(lane, row, suspects.dropped(row.seq), [])
+        else:
+            delay = suspects.MONEY_DELAY if self.runner.is_about_money(row) else self.suspect_delay
+            log.warning(
+                "row %d (%s) may have killed a process; it is tried again in %.0f s", row.seq, row.kind, delay
+            )
+            contents = [] if row.crashes else await self._words(self.runner.patience(row), row)
+            if await self._take_out(lane, row, suspects.put_off(self.database, row.seq, delay), contents):
+                self._tell(row, outcome, "parked", started)
 
     async def _run(self, lane: Lane, row: InboxRow) -> float:
         outcome = Outcome()
@@ -240,7 +260,7 @@ class Worker:
 
     def _handed_over(self, lane: Lane, row: InboxRow, delivery: Delivery) -> None:
         lane.failures = 0
-        delivery.doubtful = row.seq in self._suspects and not delivery.recorded
+        delivery.doubtful = (row.seq in self._suspects or row.crashes > 0) and not delivery.recorded
         if delivery.recorded:
             self.deliverer.ended(lane, row.seq)
         if delivery.contents or not delivery.recorded:  # else all is said and done

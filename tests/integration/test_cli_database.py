@@ -15,7 +15,7 @@ from sqlalchemy import inspect, text
 from astral_core.cli.database import db
 from astral_core.db.engine import open_database
 from astral_core.errors import AstralError, DatabaseBusy
-from astral_core.inbox.replica import FileLock
+from astral_core.inbox.filelock import FileLock
 
 Install = Callable[..., Path]
 MODELS = """

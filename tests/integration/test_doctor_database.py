@@ -25,7 +25,7 @@ from astral_core.db.migrate import CORE, Chain
 from astral_core.doctor import diagnose
 from astral_core.doctor.database import check_database, check_sqlite
 from astral_core.finding import Finding
-from astral_core.inbox.replica import FileLock
+from astral_core.inbox.filelock import FileLock
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.postgres import PostgresServer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
 from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
+from astral_core.errors import DatabaseError
 from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox import suspects as suspects_module
 from astral_core.inbox import worker as worker_module
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content, Effect, Sent
@@ -90,6 +93,14 @@ class FakeRunner:
         """The refusal as a message."""
         return [message(text, row.lane)]
 
+    async def patience(self, row: InboxRow) -> list[Content]:
+        """The promise to go on later as a message."""
+        return [message("later", row.lane)]
+
+    def is_about_money(self, row: InboxRow) -> bool:
+        """Whether the test says so."""
+        return row.kind == "money"
+
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
         """The apology as a message."""
         return [message(f"sorry {error_id}", row.lane)]
@@ -143,12 +154,14 @@ class Bench:
         """New parts, as after the start of a process."""
         self.store = Store(self.database, 42, self.max_pending)
         self.deliverer = Deliverer(self.store, self.sender)
+        name = f"bench-{secrets.token_hex(4)}"
         self.worker = Worker(
-            self.database, self.store, self.runner, self.deliverer, handler_timeout=5.0, handled=self.told.append
-        )
+            self.database, self.store, self.runner, self.deliverer, handler_timeout=5.0, handled=self.told.append,
+            process=name,
+        )  # fmt: skip
         self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane, inherit=self.worker.inherit)
         self.lanes.keep = self.deliverer.keep
-        self.replica = Replica(self.database, self.store, self.lanes, 42)
+        self.replica = Replica(self.database, self.store, self.lanes, 42, name)
         self.store.dispatch = self.lanes.dispatch
 
     async def start(self) -> None:
@@ -176,8 +189,15 @@ class Bench:
         async def release(lanes: Any, *, idle: bool) -> list[int]:
             return []
 
-        self.store.journal.release = release
-        await self.stop(grace=0.0)
+        async def write(work: Any) -> Any:
+            raise DatabaseError("this process is dead")
+
+        self.store.journal.release, self.store.write = release, write
+        await self.lanes.stop(0.0)
+        await self.replica.rest()
+        await self.store.stop()
+        self.replica._id = None  # its row stays, as that of a dead one
+        await self.replica.leave()
         self.build()
 
     def row(self, lane: int = 7, ext_id: str | None = None, **fields: Any) -> NewRow:
@@ -242,7 +262,9 @@ def make_bench() -> Callable[[str], Bench]:
 async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """An inbox on both engines; the pauses after failures are taken out."""
     monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
-    monkeypatch.setattr(worker_module, "CALM", 0.0)
+    monkeypatch.setattr(worker_module, "LEAD", 0.05)
+    monkeypatch.setattr(worker_module, "ALONE_DELAY", 0.005)
+    monkeypatch.setattr(suspects_module, "DOUBT", 0.0)
     monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.01)
     made = Bench(open_database(database_url))
     yield made

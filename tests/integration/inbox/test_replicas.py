@@ -15,11 +15,12 @@ from astral_core.db.tables import DONE, core_lanes, core_outbox, core_replicas
 from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox import replica as replica_module
-from astral_core.inbox.replica import FileLock, Replica
+from astral_core.inbox.filelock import FileLock
+from astral_core.inbox.replica import Replica
 
 HOLD = """
 import sys, time
-from astral_core.inbox.replica import FileLock
+from astral_core.inbox.filelock import FileLock
 lock = FileLock(sys.argv[1])
 lock.acquire()
 print("held", flush=True)

@@ -1,0 +1,45 @@
+"""What the inbox asks of whoever runs its rows: the bot. So the inbox knows nothing of Telegram's objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from astral_core.inbox.effect import Content
+from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.work import Work
+
+
+@dataclass
+class Outcome:
+    """What a handler did: its messages, and for the log who it was."""
+
+    plugin: str = "core"
+    route: str = "?"
+    kind: str = "?"
+    contents: list[Content] = field(default_factory=list)
+    user_id: int | None = None
+
+
+class Runner(Protocol):
+    """Runs a row's handler; written by the bot."""
+
+    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+        """Run the handler in `work`; fill `outcome` as it becomes known. Raises what the handler raised."""
+        ...
+
+    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+        """The messages that tell the user of a refusal."""
+        ...
+
+    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+        """The messages that tell the user of a failure."""
+        ...
+
+    async def patience(self, row: InboxRow) -> list[Content]:
+        """The messages that tell the user that the row is kept, and handled later."""
+        ...
+
+    def is_about_money(self, row: InboxRow) -> bool:
+        """Whether the row is a payment, a refund, or durable work of a plugin that takes payments."""
+        ...

@@ -1,0 +1,177 @@
+"""Suspects: rows that a process handled when it died. Who killed it is found out by running them apart.
+
+Two tables hold the evidence: `core_runs` says which process began a suspect, `core_deaths` which processes died. A
+process that was only taken for dead takes its own death out again, so that only real deaths count.
+
+1. A suspect runs again soon. It has the process to itself for a moment, apart from rows that nobody suspects.
+2. If that process dies, too, the row leaves its lane and waits (`inbox.suspect_delay`); its chat goes on.
+3. Then it runs a last time, alone. If the process dies again, the row waits once more, and is then a dead letter.
+
+A process that dies while it does not run the row proves that something else kills: nothing is decided as long as
+that happens, and the last try is put off. So a storm of kills convicts nobody, and a killer costs three processes.
+Rows about money are tried every hour and never given up.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import DONE, PARKED, PENDING, core_deaths, core_inbox, core_runs, now
+from astral_core.inbox import notes
+
+MONEY_DELAY = 3600.0  # seconds between the tries of a row about money
+DOUBT = 3.0  # seconds in which a process that was taken for dead says that it lives
+KEEP = timedelta(days=2)  # of deaths, which is longer than any row waits for its last try
+
+
+class Verdict(enum.Enum):
+    """What to do with a suspect."""
+
+    RUN = "run it, after a moment beside others"
+    LAST = "run it a last time, alone"
+    SOON = "look again in a moment"
+    WAIT = "put it off"
+    DROP = "end it in silence: it is too old to be answered"
+    GUILTY = "a dead letter"
+
+
+class Case(NamedTuple):
+    """What is known of a suspect.
+
+    `tries`: how often it was put off. `waited`: nothing ran since then. `deaths`: processes that died while they ran
+    it, since the evidence was last thrown away; `fresh`: one of them just now. `others`: processes that died of late
+    while they did not run it.
+    """
+
+    tries: int = 0
+    waited: bool = False
+    deaths: int = 0
+    fresh: bool = False
+    others: int = 0
+
+
+class Judgement(NamedTuple):
+    """A verdict, and whether the runs until now count no longer."""
+
+    verdict: Verdict
+    void: bool = False
+
+
+def judge(case: Case, *, express: bool, money: bool) -> Judgement:
+    """Decide about a suspect."""
+    if case.deaths and case.fresh:
+        return Judgement(Verdict.SOON)
+    if express and (case.deaths or case.tries):
+        return Judgement(Verdict.DROP, void=True)  # Telegram drops such a question after ten seconds
+    if not case.tries:
+        return Judgement(Verdict.WAIT, void=True) if case.deaths else Judgement(Verdict.RUN)
+    if not case.deaths:
+        return Judgement(Verdict.WAIT if case.others else Verdict.LAST, void=True)
+    if not case.waited:
+        return Judgement(Verdict.WAIT)  # if others die now, it was not this row
+    if case.others or money:
+        return Judgement(Verdict.WAIT, void=True)
+    return Judgement(Verdict.GUILTY, void=True)
+
+
+async def look(database: Database, connection: AsyncConnection, seq: int, delay: float) -> Case:
+    """What the database knows of row `seq`; deaths within `delay` seconds are of late."""
+    moment = _moment(database)
+    runs = select(core_runs.c.process).where(core_runs.c.seq == seq)
+    dead = core_deaths.c.process.in_(runs)
+    others = select(func.count()).where(core_deaths.c.at > moment - timedelta(seconds=delay), ~dead)
+    fresh = select(func.count()).where(dead, core_deaths.c.at > moment - timedelta(seconds=DOUBT))
+    row = (
+        await connection.execute(
+            select(
+                core_inbox.c.crashes,
+                core_inbox.c.due_at.is_not(None),
+                select(func.count()).where(dead).scalar_subquery(),
+                fresh.scalar_subquery(),
+                others.scalar_subquery(),
+            ).where(core_inbox.c.seq == seq)
+        )
+    ).first()
+    if row is None:  # somebody deleted it; its end will be fenced
+        return Case()
+    tries, waited, deaths, just_now, of_others = row
+    return Case(tries, bool(waited), deaths, bool(just_now) and not database.is_sqlite, of_others)
+
+
+async def begin(database: Database, connection: AsyncConnection, seq: int, process: str) -> None:
+    """Note that `process` runs the row."""
+    await connection.execute(delete(core_runs).where(core_runs.c.seq == seq, core_runs.c.process == process))
+    await connection.execute(insert(core_runs).values(seq=seq, process=process, began_at=_moment(database)))
+    await connection.execute(update(core_inbox).where(core_inbox.c.seq == seq).values(due_at=None))
+
+
+def ended(seq: int, process: str) -> Any:
+    """`process` ran the row and lives."""
+    return delete(core_runs).where(core_runs.c.seq == seq, core_runs.c.process == process)
+
+
+def void(seq: int) -> Any:
+    """What ran the row until now proves nothing."""
+    return delete(core_runs).where(core_runs.c.seq == seq)
+
+
+def put_off(database: Database, seq: int, delay: float) -> Any:
+    """Let a pending row wait for `delay` seconds, outside of its lane."""
+    due = _moment(database) + timedelta(seconds=delay)
+    return (
+        update(core_inbox)
+        .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
+        .values(state=PARKED, parked_for=notes.SUSPECT, due_at=due, crashes=core_inbox.c.crashes + 1)
+    )
+
+
+def dropped(seq: int) -> Any:
+    """End a pending row that nobody waits for any more."""
+    values = {"state": DONE, "payload": None, "done_at": now()}
+    return update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING).values(values)
+
+
+async def release_due(database: Database) -> int:
+    """Make rows pending again whose time has come, and let their owners know; return how many."""
+    due = (
+        update(core_inbox)
+        .where(
+            core_inbox.c.state == PARKED,
+            core_inbox.c.parked_for == notes.SUSPECT,
+            core_inbox.c.due_at <= _moment(database),
+        )
+        .values(state=PENDING, parked_for=None)
+        .returning(core_inbox.c.lane, core_inbox.c.seq)
+    )
+    return await notes.rows_again(database, due)
+
+
+async def note_deaths(database: Database, connection: AsyncConnection, processes: list[str]) -> None:
+    """These processes died."""
+    for process in processes:
+        await connection.execute(delete(core_deaths).where(core_deaths.c.process == process))
+        await connection.execute(insert(core_deaths).values(process=process, at=_moment(database)))
+
+
+def alive(process: str) -> Any:
+    """This process lives: nobody died of what it ran."""
+    return delete(core_deaths).where(core_deaths.c.process == process)
+
+
+async def purge(connection: AsyncConnection) -> None:
+    """Delete evidence that nobody will look at."""
+    before = now() - KEEP
+    await connection.execute(delete(core_deaths).where(core_deaths.c.at < before))
+    open_case = exists().where(core_inbox.c.seq == core_runs.c.seq, core_inbox.c.state.in_([PENDING, PARKED]))
+    await connection.execute(delete(core_runs).where(core_runs.c.began_at < before, ~open_case))
+
+
+def _moment(database: Database) -> Any:
+    """The time by the clock that all replicas share."""
+    return now() if database.is_sqlite else func.now()
