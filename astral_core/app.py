@@ -28,6 +28,7 @@ from astral_core.bot.polling import poll_forever
 from astral_core.bot.reachable import name_of, until_reachable
 from astral_core.bot.sender import MessageSender
 from astral_core.bot.transport import Transport
+from astral_core.checkup import Checkup
 from astral_core.config import Settings
 from astral_core.cpu import Cpu
 from astral_core.db import migrate
@@ -40,6 +41,7 @@ from astral_core.errors import (
     PluginLoadError,
 )
 from astral_core.host.discover import quarantine_dependents
+from astral_core.host.health import HealthHooks
 from astral_core.host.host import Host, enforce_policy, load
 from astral_core.host.lifespan import start_plugins
 from astral_core.host.services import Services
@@ -91,6 +93,7 @@ class App:
     watchdog: Watchdog
     replica: Replica
     roster: Roster
+    checkup: Checkup
     clock: Clock = field(default_factory=SystemClock)
     polling: bool = False
     port: int = 0
@@ -223,6 +226,7 @@ class App:
         await until_reachable(self.roster.replay)
         await until_reachable(self.replica.begin)
         self._background(self.roster.watch(), "astral-roster")
+        self._background(self.checkup.watch(), "astral-checkup")
         self._stack.push_async_callback(self.lanes.stop, GRACE)
         self._background(run_jobs(self.host.registry, self.store, self.clock), "astral-jobs")
         if self.replica.leader:
@@ -316,17 +320,18 @@ def build(
         settings, database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
         host.catalogs(), host.plugin_settings, telemetry.handled, registry_of_metrics=metrics.registry,
     )  # fmt: skip
-    services.implementations = host.implementations
+    clock = clock or SystemClock()
+    services.implementations, services.time = host.implementations, clock.time
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     guard = Guard(strict=settings.inbox.waiting == "raise")
     services.waits, services.traces = guard.waits, [guard.trace()]
     transport = Transport(settings.telegram.api_url, token, guard.telegram, metrics.called)
-    clock = clock or SystemClock()
     application = build_application(settings, transport, host.registry, clock.time)
     sender = MessageSender(transport, database, settings.bot_id, people.block)
-    deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc)
+    runner = BotRunner(application, services, people, transport, guard)
+    deliverer = Deliverer(store, sender, doubt=metrics.doubtful.inc, alarm=runner.refused)
     worker = Worker(
-        database, store, BotRunner(application, services, people, transport, guard), deliverer,
+        database, store, runner, deliverer,
         settings.inbox.handler_timeout, handled=telemetry.handled, fenced=metrics.fenced.inc, process=name,
         suspect_delay=settings.inbox.suspect_delay,
     )  # fmt: skip
@@ -347,7 +352,8 @@ def build(
         transport=transport, application=application, lanes=lanes,
         webhook=TelegramWebhook(settings.telegram, ingest, metrics), ingest=ingest, metrics=metrics,
         telemetry=telemetry, worker=worker, watchdog=Watchdog(metrics, host.owner_of), replica=replica,
-        roster=Roster(host, database, replica, metrics), clock=clock, polling=polling,
+        roster=Roster(host, database, replica, metrics),
+        checkup=Checkup(HealthHooks(host), services, replica, clock), clock=clock, polling=polling,
     )  # fmt: skip
     replica.on_count = app._count  # noqa: SLF001  # made for each other here
     replica.on_end = lanes.on_end = app._background_ended  # noqa: SLF001  # the same

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from astral_core.declare import (
     Declared,
     Event,
+    Health,
     Job,
     MenuItem,
     Middleware,
@@ -126,6 +127,16 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     """
     del ctx
     yield  # an async generator by colour: the host compares implementations with it
+
+
+@hookspec
+async def astral_health(ctx: PluginContext) -> Health:
+    """Say how the plugin is: what is wrong, and numbers for /metrics. Read with `select()`, write nothing.
+
+    When: once a minute in the running bot, within 5 s, and by `astral doctor`, where no bot runs: there `ctx` has
+    settings, texts and a database to read, and no other plugin's API. Returns: `Health(findings, gauges)`. Example:
+    `return Health(gauges={"waiting": await waiting(ctx)})`.
+    """
 
 
 @hookspec

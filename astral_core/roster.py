@@ -89,10 +89,10 @@ class Roster:
         """Each replica's number, and the state of each plugin there."""
         async with self.database.engine.connect() as connection:
             rows = (await connection.execute(select(core_replicas.c.id, core_replicas.c.plugins))).all()
-        return {number: _states(text) for number, text in rows}
+        return {number: states_of(text) for number, text in rows}
 
 
-def _states(text: str) -> dict[str, str]:
+def states_of(text: str) -> dict[str, str]:
     try:
         return msgspec.json.decode(text, type=dict[str, str])
     except msgspec.MsgspecError:

@@ -14,6 +14,7 @@ from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 from astral_core.bot import home
 from astral_core.bot.context import Context, plain
 from astral_core.bot.guard import Guard
+from astral_core.bot.home import N_
 from astral_core.bot.people import People, User
 from astral_core.bot.router import Router, enter, run_chain
 from astral_core.bot.run import Run, current_run
@@ -22,13 +23,14 @@ from astral_core.bot.update import LazyUpdate, Peek, peek, sender_of
 from astral_core.config import Settings
 from astral_core.declare import PRIVATE
 from astral_core.errors import HandlerError, HandlerFailed, Parked
+from astral_core.host.alerts import KEY_LENGTH, SENDER, Alert, is_alert
 from astral_core.host.registry import Bound, Registry
 from astral_core.host.services import Services
 from astral_core.i18n import pick
 from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.envelope import Sender
 from astral_core.inbox.outbox import recorded
-from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome
 from astral_core.inbox.work import Work
 from astral_core.observe.logs import scope
@@ -37,6 +39,17 @@ from astral_core.observe.words import Said, said
 log = logging.getLogger("astral.bot")
 ANSWER_AFTER = 8.0
 _MONEY = ('"successful_payment"', '"refunded_payment"')
+DEAD = (
+    N_(
+        "Route <code>{route}</code> failed for good: a row of the kind {kind} is a dead letter. "
+        "Its traceback is in the log: error <code>{error_id}</code>."
+    ),
+    N_("<code>astral inbox list --dead</code> shows it, <code>astral inbox retry</code> tries it once more."),
+)
+REFUSED = (
+    N_("Telegram refused a message for good ({method}). The reason is in the log: error <code>{error_id}</code>."),
+    N_("<code>astral outbox list</code> shows it, <code>astral outbox retry</code> sends it once more."),
+)
 BotApplication = Application[Any, Context, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]
 
 
@@ -254,6 +267,22 @@ class BotRunner:
         )
         run.effects.text("core", run.chat_id, apology.format(error_id=error_id), None)
         return run.effects.contents
+
+    def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
+        """Tell the admins of a dead letter, once a route and hour; the death of an alert tells nobody but the log."""
+        if is_alert(row):
+            return []
+        values = {"route": outcome.route, "kind": row.kind, "error_id": error_id}
+        return Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core").rows(self._services)
+
+    def refused(self, effect: Effect, error_id: str) -> list[NewRow]:
+        """Tell the admins of a message that Telegram takes in no case, once a method and hour."""
+        if effect.plugin == SENDER:
+            return []
+        values = {"method": effect.method, "error_id": error_id}
+        return Alert(effect.plugin, f"refused:{effect.method}"[:KEY_LENGTH], REFUSED, values, "core").rows(
+            self._services
+        )
 
     async def patience(self, row: InboxRow) -> list[Content]:
         """What a user is told of a payment or a press that is kept until its plugin is back."""

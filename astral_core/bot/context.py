@@ -135,6 +135,15 @@ class Context(_Base):
         self._plugin_context().emit(self.run.work, event, self.chat_id)
         return Noted()
 
+    def alert(self, key: str, text: str, /, **values: Any) -> Noted:
+        """Tell each of the bot's admins in private, after this handler's commit: at most once a `key` and hour.
+
+        `text` is a source text of the plugin, translated for each admin when it is delivered: mark it with N_. It is
+        HTML, and `values` are escaped; they stand in the log, too, so give ids and numbers, no names.
+        """
+        self._plugin_context().alert(self.run.work, key, text, **values)
+        return Noted()
+
     def ask(self, route: QuestionRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
         """Give this user's next message to `route`; `kwargs` are kept in the database."""
         if args:

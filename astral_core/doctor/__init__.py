@@ -16,6 +16,7 @@ from dataclasses import replace
 from astral_core.config import Settings, secret_values, try_settings
 from astral_core.doctor.codes import CODES
 from astral_core.doctor.database import check_database, url_of
+from astral_core.doctor.health import check_health
 from astral_core.doctor.machine import check_machine, check_port
 from astral_core.doctor.plugins import Plugins
 from astral_core.doctor.settings import check_public, check_sources, invalid
@@ -49,7 +50,11 @@ def _all(settings: Settings, offline: bool) -> Iterator[Finding]:
     if not token and not offline:
         yield from guarded("telegram", lambda: asyncio.run(check_telegram(settings)))
     yield from guarded("web", lambda: asyncio.run(check_port(settings)))
-    yield from guarded("database", lambda: asyncio.run(check_database(settings, plugins.chains)))
+    database = guarded("database", lambda: asyncio.run(check_database(settings, plugins.chains)))
+    yield from database
+    host = plugins.host
+    if host is not None and not any(finding.fatal for finding in database):
+        yield from guarded("health", lambda: asyncio.run(check_health(settings, host)))
 
 
 def guarded(where: str, check: Callable[[], Findings]) -> list[Finding]:
@@ -85,7 +90,7 @@ def _redacted(findings: Findings, settings: Settings) -> list[Finding]:
         replace(
             item,
             where=redact(item.where),
-            cause=(everything if item.code.startswith(("plugin-", "schema-")) else redact)(item.cause),
+            cause=(everything if item.code.startswith(("plugin-", "schema-", "health")) else redact)(item.cause),
             fix=redact(item.fix),
         )
         for item in findings

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from astral_core.config import Settings
 from astral_core.db.engine import Database, driver_of, open_database
-from astral_core.db.migrate import Chain, Status, status
+from astral_core.db.migrate import CORE, Chain, Status, status
+from astral_core.db.tables import core_users
 from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.finding import Finding
 from astral_core.inbox.filelock import FileLock
@@ -42,7 +43,7 @@ async def check_database(settings: Settings, chains: Sequence[Chain], *, oldest:
     try:
         if database.is_sqlite:
             file = str(database.engine.url.database)
-            findings, exists = list(check_sqlite(Path(file))), _has_content(file)
+            findings, exists = list(check_sqlite(Path(file))), has_content(file)
         else:
             findings, exists = await _check_postgres(settings, database, oldest), True
         ready = exists and not any(item.fatal for item in findings)
@@ -73,7 +74,7 @@ def _open(where: str, url: str) -> Database | Finding:
     return Finding("database-url-invalid", where, what.replace("database.url", where), f"{fix} %2F %40 %3A.")
 
 
-def _has_content(file: str) -> bool:
+def has_content(file: str) -> bool:
     """Whether there is something to look into: a file that is not there yet is made by the first start."""
     return Path(file).is_file() and Path(file).stat().st_size > 0
 
@@ -191,11 +192,28 @@ async def _check_schema(settings: Settings, database: Database, chains: Sequence
         name = type(list(_causes(error))[-1]).__name__
         fix = "look at the file or the database that ASTRAL_DATABASE__URL names: is it the bot's?"
         return [Finding("database-unreachable", "database.url", f"it cannot be read ({name}).", fix)]
+    ready = any(item.plugin == CORE.plugin and item.up_to_date for item in items)
+    findings = await _check_admins(settings, database) if ready else []
     known = {chain.plugin: chain for chain in chains}
     auto = settings.database.auto_migrate
     if auto and not any(item.current or item.problem for item in items):
         return []  # a new database: the first start makes the tables
-    return [_misfit(item, known[item.plugin], auto) for item in items if not item.up_to_date]
+    return [*findings, *(_misfit(item, known[item.plugin], auto) for item in items if not item.up_to_date)]
+
+
+async def _check_admins(settings: Settings, database: Database) -> list[Finding]:
+    """Whether alerts reach the admins: Telegram lets a bot write only to those who wrote to it first."""
+    query = select(core_users.c.id, core_users.c.blocked_at).where(core_users.c.id.in_(settings.admins))
+    async with database.engine.connect() as connection:
+        known = {row.id: row.blocked_at for row in await connection.execute(query)}
+    findings = []
+    for admin in settings.admins:
+        if admin not in known or known[admin] is not None:
+            what = "has blocked the bot" if admin in known else "has never written to the bot"
+            fix = "let him open the bot and press Start, or take him out of ASTRAL_ADMINS."
+            cause = f"the admin {admin} {what}: no alert reaches him."
+            findings.append(Finding("admin-unreachable", "admins", cause, fix, fatal=False))
+    return findings
 
 
 def _misfit(item: Status, chain: Chain, auto: bool) -> Finding:

@@ -12,7 +12,7 @@ from astral_core.db.migrate import CORE, Chain
 from astral_core.errors import ConflictError, PluginError
 from astral_core.finding import Finding
 from astral_core.host.discover import discover
-from astral_core.host.host import load
+from astral_core.host.host import Host, load
 from astral_core.host.state import Plugin, State
 
 _OFF = "or switch it off: [host] disabled."
@@ -20,10 +20,11 @@ _OFF = "or switch it off: [host] disabled."
 
 @dataclass
 class Plugins:
-    """What is installed. `found` and `chains` are complete once `check` has run."""
+    """What is installed. `found`, `host` and `chains` are complete once `check` has run."""
 
     settings: Settings
     found: list[Plugin] = field(default_factory=list)
+    host: Host | None = None
 
     @property
     def chains(self) -> list[Chain]:
@@ -34,7 +35,7 @@ class Plugins:
     def check(self) -> Iterator[Finding]:
         """Each plugin in a bad state, each conflict, and what is required and not there."""
         self.found = discover(self.settings.host)
-        load(self.settings, core_plugin, self.found, judge=False)
+        self.host = load(self.settings, core_plugin, self.found, judge=False)
         yield from (finding for plugin in self.found for finding in self._state(plugin))
         yield from self._required()
 

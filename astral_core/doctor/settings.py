@@ -35,7 +35,9 @@ def check_sources(settings: Settings, plugins: Sequence[str]) -> Iterator[Findin
         yield Finding("settings-unknown-plugin", f"plugins.{name}", cause, fix, fatal=False)
     if not settings.admins:
         fix = "set ASTRAL_ADMINS to your Telegram id; several are separated by commas."
-        yield Finding("admins-empty", "admins", "nobody may use the commands for admins.", fix, fatal=False)
+        yield Finding(
+            "admins-empty", "admins", "nobody may use the commands for admins or reads alerts.", fix, fatal=False
+        )
 
 
 def check_public(settings: Settings) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from astral_core.declare import Event, Handled, StepRoute
 from astral_core.errors import ConfigError, DeclarationError
+from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.services import Services
 from astral_core.i18n import fill
 from astral_core.inbox.envelope import as_builtins
@@ -143,6 +144,10 @@ class PluginContext:
             body = {"event": event.name, "plugin": plugin, "name": name, "data": as_builtins(event)}
             work.add_row("event", f"{plugin}:{uuid.uuid4().hex}", chat_id, body)
         work.after_commit.append(partial(self._tell, event.name, chat_id))
+
+    def alert(self, work: Work, key: str, text: str, /, **values: Any) -> None:
+        """Tell the bot's admins, once `work` is committed: as `Context.alert`, for code outside of handlers."""
+        raise_alert(work, self.services, Alert(self.id, key, [text], values))
 
     def _tell(self, event: str, chat_id: int) -> None:
         """Telemetry of a committed event, also where nobody subscribed to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -41,6 +42,7 @@ class Services:
     telemetry: Callable[[Handled], None]
     providers: dict[type[Any], tuple[str, Any]] = field(default_factory=dict)
     implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()
+    time: Callable[[], float] = time.time  # seconds since the Unix epoch, by the clock of the jobs
     waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
     traces: list[aiohttp.TraceConfig] = field(default_factory=list)
     registry_of_metrics: CollectorRegistry = field(default_factory=CollectorRegistry)

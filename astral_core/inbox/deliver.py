@@ -13,11 +13,11 @@ from astral_core import failpoint
 from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import notes
-from astral_core.inbox.effect import Sender, Sent
+from astral_core.inbox.effect import Effect, Sender, Sent
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import InboxRow, Mark
+from astral_core.inbox.rows import InboxRow, Mark, NewRow
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import told
@@ -32,7 +32,8 @@ NOT_ALIVE_DELAY = 0.2  # seconds until this replica looks again whether it is st
 class Deliverer:
     """Sends a lane's messages in order. `alive` says whether this replica may still send: a frozen one may not.
 
-    `doubt` is told of every message that is sent again though the first time may have succeeded.
+    `doubt` is told of every message that is sent again though the first time may have succeeded. `alarm` makes the
+    rows that tell the owner of a message that Telegram refused for good.
     """
 
     store: Store
@@ -40,6 +41,7 @@ class Deliverer:
     alive: Callable[[], bool] = lambda: True
     doubt: Callable[[], None] | None = None
     forget: Callable[[int], None] | None = None
+    alarm: Callable[[Effect, str], list[NewRow]] = lambda _effect, _error_id: []
 
     def ended(self, lane: Lane, seq: int) -> None:
         """The row is done: it leaves memory."""
@@ -153,7 +155,9 @@ class Deliverer:
         )  # fmt: skip
         if failpoint.armed and not delivery.recorded:
             failpoint.hit("done.before_mark")
-        held = await self.store.mark(mark)
+        held = await self.store.mark(
+            mark, [row for effect in mark.dead.values() for row in self.alarm(effect, error_id)]
+        )
         delivery.unmarked.clear()
         if delivery.recorded or not last:
             return

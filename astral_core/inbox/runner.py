@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from astral_core.inbox.effect import Content
-from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.work import Work
 
 
@@ -34,6 +34,10 @@ class Runner(Protocol):
 
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
         """The messages that tell the user of a failure."""
+        ...
+
+    def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
+        """The rows that tell the owner of a dead letter."""
         ...
 
     async def patience(self, row: InboxRow) -> list[Content]:

@@ -88,22 +88,39 @@ class Store:
         stored: InboxRow | None = await self._submit(row)
         return stored
 
-    async def mark(self, mark: Mark) -> bool:
-        """Note `mark` in the next commit; False where its row was ended by somebody else before."""
+    async def mark(self, mark: Mark, rows: Sequence[NewRow] = ()) -> bool:
+        """Note `mark` in the next commit; False where its row was ended by somebody else before.
+
+        `rows` are stored before: a process that dies in between has the rows, and notes the mark once more.
+        """
+        await asyncio.gather(*(self._submit(row) for row in rows))
         held: bool = await self._submit(mark)
         return held
 
-    async def write(self, work: Write) -> Any:
-        """Run a rare, small write of the core's own in a transaction of its own, before other writers."""
+    async def write(self, work: Write, rows: Sequence[NewRow] = ()) -> Any:
+        """Run a rare, small write of the core's own in a transaction of its own, before other writers.
+
+        `rows` are stored in it where its result is true.
+        """
         if self._stopped:
             raise DatabaseError("the inbox is stopped")
+        stored = Stored([])
         try:
             async with self.database.engine.connect() as connection:
                 await connection.execution_options(**{URGENT: True})
                 result = await work(connection)
+                if result and rows:
+                    stored = await self.journal.insert(connection, rows)
                 await connection.commit()
-        except Exception as error:
+        except BaseException as error:
+            self.journal.handed(stored)
+            if stored.rows and self.unsure:
+                self.unsure()  # the commit may have happened all the same
+            if not isinstance(error, Exception):
+                raise
             raise _wrapped(error) from error
+        if stored.rows:
+            self.accept(stored)
         return result
 
     def _submit(self, work: NewRow | Mark) -> asyncio.Future[Any]:

@@ -23,6 +23,13 @@ KEY_WIDTH = 255
 log = logging.getLogger("astral.inbox")
 
 
+def internal_row(kind: str, key: str, lane: int, body: dict[str, Any]) -> NewRow:
+    """A durable row of the bot's own making, unique by `kind` and `key`."""
+    if len(key) > KEY_WIDTH:  # a cut key would be the key of another row, too
+        key = key[: KEY_WIDTH - 65] + ":" + hashlib.sha256(key.encode()).hexdigest()
+    return NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body))
+
+
 class Work:
     """The database side of one handler: writes, deferred steps and events commit together or not at all.
 
@@ -54,9 +61,7 @@ class Work:
         """Add a durable internal row, unique by `kind` and `key`. HandlerError where `lane` is no chat's number."""
         if isinstance(lane, bool) or not isinstance(lane, int) or abs(lane) >= 2**63:
             raise HandlerError(f"plugin {self.plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
-        if len(key) > KEY_WIDTH:  # a cut key would be the key of another row, too
-            key = key[: KEY_WIDTH - 65] + ":" + hashlib.sha256(key.encode()).hexdigest()
-        self.rows.append(NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body)))
+        self.rows.append(internal_row(kind, key, lane, body))
 
     async def release_reads(self) -> None:
         """Give the connection back where nothing was written: what follows takes long and needs none."""

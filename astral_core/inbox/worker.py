@@ -36,7 +36,7 @@ from astral_core.inbox.effect import Content
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome, Runner
 from astral_core.inbox.store import Store
 from astral_core.inbox.suspects import Verdict
@@ -314,7 +314,7 @@ class Worker:
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self._words(self.runner.apology(row, error_id), row)
         dead = notes.dead(row.seq, error_id, f"{where}: {told(error)}")
-        if await self._take_out(lane, row, dead, contents):
+        if await self._take_out(lane, row, dead, contents, self.runner.alarm(row, outcome, error_id)):
             self._tell(row, outcome, "dead", started, error_id)
 
     async def _park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:
@@ -325,8 +325,10 @@ class Worker:
             outcome.plugin = parked.plugin
             self._tell(row, outcome, "parked", started)
 
-    async def _take_out(self, lane: Lane, row: InboxRow, change: Any, contents: list[Content]) -> bool:
-        """Take a row out of its lane by `change`, and say `contents`; False where it is not ours any more."""
+    async def _take_out(
+        self, lane: Lane, row: InboxRow, change: Any, contents: list[Content], alarms: Sequence[NewRow] = ()
+    ) -> bool:
+        """Take a row out of its lane by `change`, say `contents`, store `alarms`; False where it is not ours now."""
 
         async def take_out(connection: AsyncConnection) -> bool:
             mine = change
@@ -338,7 +340,7 @@ class Worker:
                 await self.store.journal.record(connection, row.seq, row.lane, contents)
             return True
 
-        taken = bool(await self.store.write(take_out))
+        taken = bool(await self.store.write(take_out, alarms))
         self.deliverer.ended(lane, row.seq)
         lane.failures = 0
         if not taken:

@@ -205,7 +205,7 @@ async def test_beside_the_bot_itself_the_doctor_finds_nothing_fatal(
             findings = found(await asyncio.to_thread(diagnose))
         finally:
             await kit.stop()
-    assert set(findings) == {"port-taken", "sqlite-in-use"}
+    assert set(findings) == {"port-taken", "sqlite-in-use", "admin-unreachable"}
     assert not any(finding.fatal for finding in findings.values())
 
 

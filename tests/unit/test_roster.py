@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from astral_core.roster import _disagreed, _states
+from astral_core.roster import _disagreed, states_of
 
 
 def test_replicas_that_agree_have_nothing_to_say() -> None:
@@ -21,4 +21,4 @@ def test_a_plugin_that_runs_in_one_replica_only_is_named_with_both() -> None:
 
 def test_replicas_that_have_said_nothing_yet_are_left_out() -> None:
     """One that is starting, or of an older version, disagrees with nobody."""
-    assert _disagreed({1: {"natal": "active"}, 2: _states("{}"), 3: _states("no json")}) == {}
+    assert _disagreed({1: {"natal": "active"}, 2: states_of("{}"), 3: states_of("no json")}) == {}

@@ -5,11 +5,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
-from astral_core import Event, Job, MenuItem, PluginContext, Routes, Schema, Webhook, WebRoute, hookimpl, hookspec
+from astral_core import (
+    Event,
+    Health,
+    Job,
+    MenuItem,
+    PluginContext,
+    Routes,
+    Schema,
+    Webhook,
+    WebRoute,
+    hookimpl,
+    hookspec,
+)
 from astral_payments import privacy
 from astral_payments.api import OrderPaid, OrderRevoked, Product
 from astral_payments.handlers import admin, buy, fetch, pages, routes, stars
 from astral_payments.handlers.after import N_
+from astral_payments.health import health, tell_of_test_key
 from astral_payments.settings import PaymentsSettings
 from astral_payments.shop import open_shop
 from astral_payments.tables import metadata
@@ -66,7 +79,13 @@ def astral_jobs() -> list[Job]:
 @hookimpl
 async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     await open_shop(ctx)
+    await tell_of_test_key(ctx)
     yield
+
+
+@hookimpl
+async def astral_health(ctx: PluginContext) -> Health:
+    return await health(ctx)
 
 
 @hookimpl

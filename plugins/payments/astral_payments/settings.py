@@ -28,6 +28,11 @@ class PaymentsSettings(BaseModel):
         return self
 
     @property
+    def gives_away(self) -> bool:
+        """Whether a test key is used at YooKassa itself, and not at an emulator: test cards buy for nothing."""
+        return self.test_mode and self.yookassa_api_url.rstrip("/") == API_URL
+
+    @property
     def test_mode(self) -> bool:
         """Whether the YooKassa key is a test shop's."""
         return self.yookassa_secret_key is not None and self.yookassa_secret_key.get_secret_value().startswith(

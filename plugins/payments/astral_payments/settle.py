@@ -15,9 +15,9 @@ from sqlalchemy import text, update
 
 from astral_core import PluginContext, Work, now
 from astral_payments.api import OrderPaid
-from astral_payments.handlers.after import pay_back, tell
+from astral_payments.handlers.after import N_, pay_back, tell
 from astral_payments.lanes import lane_of
-from astral_payments.machine import CANCELED, SUCCEEDED, TRANSITIONS, Cause, advance, is_old_news
+from astral_payments.machine import CANCELED, SUCCEEDED, TRANSITIONS, WAITING, Cause, advance, is_old_news
 from astral_payments.orders import snapshot_price
 from astral_payments.refunding import (
     close_refund,
@@ -32,6 +32,12 @@ from astral_payments.yookassa_objects import RemotePayment
 
 QUIET_REASONS = frozenset({"expired_on_confirmation", "expired_on_capture"})
 """Payments that nobody tried to pay: a message about them an hour later would only disturb."""
+
+
+CONTRADICTION = N_(
+    "Payment {number} is not settled: what YooKassa says of {ref} contradicts it ({problem}). "
+    "Nothing was changed.\n\nCompare both in YooKassa's cabinet; the buyer may be waiting for an answer."
+)
 
 
 class Outcome(Enum):
@@ -79,14 +85,19 @@ class Remote:
 async def settle(plugin: PluginContext, work: Work, payment_id: int, remote: Remote, cause: Cause) -> Outcome:
     """Bring the payment to what `remote` says, with all that follows, in the transaction of `work`.
 
-    Nothing is granted where amount, currency, shop, mode or our number in the metadata differ: that is logged as an
-    error and left to a person.
+    Nothing is granted where amount, currency, shop, mode or our number in the metadata differ: that is an alert, and
+    left to a person.
     """
     session = work.session
     payment = await lock_payment(session, payment_id)
     problem = "there is no such payment" if payment is None else mismatch(payment, remote)
     if problem:
         plugin.log.error("payment %s is NOT settled (%s): %s", payment_id, remote.ref, problem)
+        plugin.alert(
+            work, f"mismatch:{payment_id}", CONTRADICTION, number=payment_id, ref=remote.ref, problem=problem
+        )
+        if payment is not None and _is_paid_in_vain(payment, remote):
+            _tell(plugin, work, payment, "checked")
         return Outcome.MISMATCH
     order = await lock_order(session, payment.order_id)
     outcome = Outcome.SAME
@@ -97,6 +108,13 @@ async def settle(plugin: PluginContext, work: Work, payment_id: int, remote: Rem
     if remote.refunded_minor > payment.refunded_minor:
         await _refunded(plugin, work, payment, remote.refunded_minor)
     return outcome
+
+
+def _is_paid_in_vain(payment: Any, remote: Remote) -> bool:
+    """Whether this buyer's money is at the provider, and nothing is granted for it."""
+    return (
+        payment.provider_ref == remote.ref and payment.status != SUCCEEDED and remote.status in (SUCCEEDED, WAITING)
+    )
 
 
 def mismatch(payment: Any, remote: Remote) -> str:

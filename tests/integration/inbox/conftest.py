@@ -81,6 +81,7 @@ class FakeRunner:
 
     handler: Handler = _does_nothing
     seen: list[str] = field(default_factory=list)
+    alarms: bool = False
 
     async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
         """Run the test's handler."""
@@ -104,6 +105,10 @@ class FakeRunner:
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
         """The apology as a message."""
         return [message(f"sorry {error_id}", row.lane)]
+
+    def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
+        """What tells the owner: one row in a lane of its own."""
+        return [NewRow("internal:step", f"alarm:{row.ext_id}", 9, "step", "{}")] if self.alarms else []
 
 
 @dataclass

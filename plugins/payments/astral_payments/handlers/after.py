@@ -44,9 +44,15 @@ REASONS = {
 }
 
 
+REFUND_REFUSED = N_(
+    "The money of payment {number} did not go back: {error}.\n\n"
+    "When that is mended, ask again: <code>/refund {number}</code>."
+)
+
+
 @routes.step("tell")
 async def tell(ctx: Context, payment_id: int, what: str) -> None:
-    """Tell the buyer what became of a payment: "paid", "canceled" or "refunded"."""
+    """Tell the buyer what became of a payment: "paid", "canceled", "refunded" or "checked" by a person."""
     payment, order = await payment_with_order(ctx.session, payment_id)
     if payment is None:
         return
@@ -61,6 +67,16 @@ async def tell(ctx: Context, payment_id: int, what: str) -> None:
         text = ctx.t("I have returned {money} to you: <b>{title}</b>.", money=money, title=title)
         note = ctx.t("Stars are back at once; a bank may take a few days.")
         ctx.reply(f"{text}\n\n{note}", [[ctx.button(ctx.t("My payments"), "payments:history")]])
+    elif what == "checked":
+        text = ctx.t(
+            "Thank you, your payment for <b>{title}</b> has arrived. ✨\n\n"
+            "Something about it does not match the order, so a person looks at it before I open anything. "
+            "Your money is safe, and nothing more is charged.\n\n"
+            "You need not do anything now. If you hear nothing from us within a day, write to us and name payment "
+            "{number}.",
+            title=title, number=payment.id,
+        )  # fmt: skip
+        ctx.reply(text, [[ctx.button(ctx.t("Help with a payment"), "payments:support")]])
     else:
         why = ctx.t(REASONS.get(payment.reason, N_("the bank did not say why")))
         text = ctx.t(
@@ -99,7 +115,9 @@ async def pay_back(ctx: Context, refund_id: int) -> None:
             ctx.run.work, tell, payment.user_id, f"{payment.id}:refunded", payment_id=payment.id, what="refunded"
         )
     if status in ("failed", "canceled"):
-        ctx.log.error("refund %d of payment %d: %s (%s)", refund_id, payment.id, status, values.get("error"))
+        error = values.get("error")
+        ctx.log.error("refund %d of payment %d: %s (%s)", refund_id, payment.id, status, error)
+        ctx.alert(f"refund:{refund_id}", REFUND_REFUSED, number=payment.id, error=error)
     await close_refund(ctx.session, payment.id, status, **values)
 
 

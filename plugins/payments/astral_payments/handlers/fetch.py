@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from astral_core import Context, PluginContext, now
 from astral_payments.errors import OutcomeUnknown, YooKassaRejected
 from astral_payments.handlers import routes
-from astral_payments.handlers.after import BACK_OFF, pay_back
+from astral_payments.handlers.after import BACK_OFF, N_, pay_back
 from astral_payments.handlers.buy import begin
 from astral_payments.lanes import event_lane, lane_of
 from astral_payments.machine import CREATED, PENDING, UNKNOWN, WAITING, Cause, is_final
@@ -29,6 +29,14 @@ EVENT_ATTEMPTS, FOREIGN_ATTEMPTS, UNANSWERED_ATTEMPTS = 8, 3, 48
 that is not ours (anybody can post ids), and where YooKassa gives no answer."""
 
 _BATCH = 200
+UNANSWERED = N_(
+    "YooKassa has given no answer for a day and more, and notification {number} is given up. "
+    "Can this machine reach YooKassa's API?"
+)
+UNREADABLE = N_(
+    "Notification {number} is given up: YooKassa says that it cannot show payment {ref}, which is ours. "
+    "Look at it in YooKassa's cabinet; do shop and key belong together?"
+)
 
 
 def next_check(created_at: datetime, checks: int, moment: datetime) -> datetime | None:
@@ -73,11 +81,14 @@ async def event(ctx: Context, event_id: int) -> None:
     except OutcomeUnknown as error:
         ctx.log.warning("notification %d: %s", event_id, error.cause)
         if row.attempts >= UNANSWERED_ATTEMPTS:
+            ctx.alert("unanswered", UNANSWERED, number=event_id)
             await _close(ctx, event_id, "dead", str(error))
         return
     except YooKassaRejected as error:
         ctx.log.warning("notification %d names a payment that cannot be read: %s", event_id, error)
         if row.attempts + 1 >= (EVENT_ATTEMPTS if ours else FOREIGN_ATTEMPTS):
+            if ours:  # anybody can post the ids of payments that are not
+                ctx.alert(f"event:{event_id}", UNREADABLE, number=event_id, ref=row.payment_ref)
             await _close(ctx, event_id, "dead", str(error))
         return
     await _settle_event(ctx, plugin, event_id, remote)

@@ -1,0 +1,61 @@
+"""Delivers alerts to the admins: each at most once an hour, a few a plugin, in the admin's own language."""
+
+from __future__ import annotations
+
+import hashlib
+
+from markupsafe import Markup, escape
+from sqlalchemy import delete, insert, select
+
+from astral_core.bot.context import Context
+from astral_core.bot.home import N_
+from astral_core.db.tables import core_facts
+from astral_core.declare import Routes
+from astral_core.host.alerts import SENDER
+from astral_core.i18n import fill
+
+routes = Routes()
+HOUR = 3600.0
+LIMIT = 20  # alerts that an admin reads of one plugin in an hour
+SIGN = "⚠️"
+MORE = N_("There are more alerts than I want to send you within an hour. The rest is in the log.")
+
+
+@routes.step("alert")
+async def alert(ctx: Context, plugin: str, key: str, texts: list[str], values: dict[str, str], by: str) -> None:
+    """Say one alert, unless the same was said within the hour; after LIMIT of them, once that there are more."""
+    number = await _count(ctx, plugin, key)
+    if number is None:
+        return
+    lines = [_text(ctx, by or plugin, text, values) for text in texts] if number < LIMIT else [ctx.t(MORE)]
+    text = "\n\n".join([f"{SIGN} <b>{escape(plugin)}</b>", *lines])
+    ctx.run.effects.text(SENDER, ctx.chat_id, text, None)
+
+
+def _text(ctx: Context, plugin: str, text: str, values: dict[str, str]) -> str:
+    """The text in the admin's language; the source text where the plugin is away."""
+    catalogs = ctx.run.services.catalogs.get(plugin)
+    translated = catalogs.for_language(ctx.language).gettext(text) if catalogs is not None else text
+    return fill(translated, {name: Markup(value) for name, value in values.items()})  # noqa: S704  # escaped before
+
+
+async def _count(ctx: Context, plugin: str, key: str) -> int | None:
+    """How many alerts of `plugin` this admin has read within the hour; None where this one need not be said.
+
+    Nobody else looks at these rows: they are those of this lane, which has one owner.
+    """
+    mark = f"alert:{ctx.chat_id}:{plugin}:"
+    moment, session = ctx.run.services.time(), ctx.session
+    own = core_facts.c.name.startswith(mark, autoescape=True)
+    await session.execute(delete(core_facts).where(own, core_facts.c.value <= _stamp(moment - HOUR)))
+    said = set((await session.execute(select(core_facts.c.name).where(own))).scalars())
+    name = mark + hashlib.sha256(key.encode()).hexdigest()[:16]
+    if name in said or len(said) > LIMIT:
+        return None
+    await session.execute(insert(core_facts).values(name=name, value=_stamp(moment)))
+    return len(said)
+
+
+def _stamp(moment: float) -> str:
+    """A time whose texts are in the order of the times."""
+    return f"{moment:014.3f}"
