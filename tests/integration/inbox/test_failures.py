@@ -23,7 +23,9 @@ from astral_core.errors import (
     TelegramUnavailable,
 )
 from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox.effect import Sent
 from astral_core.inbox.lanes import Lane
+from astral_core.inbox.rows import NewRow
 from astral_core.inbox.worker import is_infrastructure
 
 
@@ -452,3 +454,57 @@ async def test_a_server_that_is_away_is_infrastructure(url: str) -> None:
             pass
     await database.dispose()
     assert is_infrastructure(caught.value)
+
+
+async def broken(row: Any, work: Any, outcome: Any) -> None:
+    """A handler that never succeeds."""
+    raise ValueError("no")
+
+
+async def test_the_alarm_of_a_dead_letter_is_committed_with_its_death(bench, monkeypatch) -> None:
+    """Both or neither: where the commit fails the row is pending as before, and nobody is alarmed."""
+    bench.runner.handler, bench.runner.alarms = broken, True
+    lane = await one_row(bench, ext_id="a")
+    await bench.step(lane)
+    insert, failing = bench.store.journal.insert, [True]
+
+    async def inserted(connection: Any, rows: Any) -> Any:
+        stored = await insert(connection, rows)
+        if failing:
+            failing.clear()
+            raise ConnectionError("lost")
+        return stored
+
+    monkeypatch.setattr(bench.store.journal, "insert", inserted)
+    with pytest.raises(DatabaseError):
+        await bench.worker.step(lane)
+    assert await bench.states() == {"a": PENDING}
+    await finish(bench, lane)
+    assert await bench.states() == {"a": DEAD, "alarm:a": PENDING}
+
+
+async def test_the_alarm_of_a_refused_message_is_stored_before_it_is_noted(bench, monkeypatch) -> None:
+    """A process that dies in between tells of it all the same; the message is tried and noted once more."""
+
+    async def says(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents.append(bench.message("hello", row.lane))
+
+    bench.runner.handler = says
+    bench.sender.fail = lambda _: Sent(refused="400")
+    bench.deliverer.alarm = lambda effect, _: [NewRow("internal:step", effect.method, 9, "step", "{}")]
+    lane = await one_row(bench, ext_id="a")
+    commit = bench.store.journal.commit
+
+    async def dies(rows: Any, marks: Any) -> Any:
+        if marks:
+            raise ConnectionError("dead")
+        return await commit(rows, marks)
+
+    monkeypatch.setattr(bench.store.journal, "commit", dies)
+    await bench.step(lane)
+    with pytest.raises(DatabaseError):
+        await bench.worker.step(lane)
+    assert await bench.states() == {"a": PENDING, "sendMessage": PENDING}
+    monkeypatch.setattr(bench.store.journal, "commit", commit)
+    await finish(bench, lane)
+    assert await bench.states() == {"a": DONE, "sendMessage": PENDING}
