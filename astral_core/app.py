@@ -308,10 +308,7 @@ def build(
     _check(settings, polling)
     host = load(settings, core_plugin, plugins)
     name = f"astral-{secrets.token_hex(4)}"
-    database = open_database(
-        settings.database.url.get_secret_value(), settings.database.pool_size, name=name,
-        plugin_connections=settings.database.plugin_connections,
-    )  # fmt: skip
+    database = _open(settings, name)
     metrics = Metrics()
     store = Store(database, settings.bot_id, settings.inbox.max_pending, committed=_committed(metrics))
     people = People(database)
@@ -370,6 +367,12 @@ def _committed(metrics: Metrics) -> Callable[[int, float], None]:
 
 def _telemetry_subscribers(host: Host) -> list[tuple[str, Callable[[list[Handled]], Awaitable[None]]]]:
     return [(plugin, partial(item.handler, host.contexts[plugin])) for plugin, item in host.registry.telemetry]
+
+
+def _open(settings: Settings, name: str) -> Database:
+    wanted = settings.database
+    url = wanted.url.get_secret_value()
+    return open_database(url, wanted.pool_size, name=name, plugin_connections=wanted.plugin_connections)
 
 
 def _check(settings: Settings, polling: bool) -> None:  # the caller's own switch

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from astral_core import Context, PluginContext, Routes, Update
+from astral_core import Context, PluginContext, Routes, Update, hookimpl
 from astral_core.alerts import LIMIT
 from astral_core.db.tables import DEAD, DONE, core_inbox
 from astral_core.errors import EffectError
@@ -243,3 +243,25 @@ async def test_long_values_are_cut(sqlite_url: str, make_plugin: MakePlugin) -> 
         olga = kit.chat("Olga", id=7001)
         await olga.send(f"/reef reef {'&' * 3000}")
         assert alerts(olga) == ["⚠️ watch\n\n" + "&" * 199 + "… reefs"]
+
+
+async def test_a_plugin_that_is_set_aside_at_the_start_is_told_to_the_admins(
+    sqlite_url: str, make_plugin: MakePlugin, until: Until
+) -> None:
+    """With its state and the way to the reason; the plugins that serve say nothing."""
+
+    @hookimpl
+    async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
+        raise RuntimeError("no key")
+        yield
+
+    lenient = {"on_error": "quarantine", "required": ()}
+    async with bot_kit(sqlite_url, [plugin_of(make_plugin)], admins=ADMINS[:1], host=lenient) as kit:
+        olga = kit.chat("Olga", id=7001)
+        await olga.send("/start")
+        kit.plugins = [*(kit.plugins or []), make_plugin("kettle", hooks=[astral_lifespan])]
+        await kit.restart()
+        (told,) = await until(lambda: alerts(olga))
+        assert told.startswith("⚠️ core\n\nSet aside: kettle (failed).")
+        assert "astral plugins list" in told
+        assert "watch" not in told
