@@ -8,8 +8,9 @@ from collections.abc import Callable
 from telegram import Update
 
 from astral_core.bot.buttons import keyboard
-from astral_core.bot.context import Context
+from astral_core.bot.context import Context, plain
 from astral_core.bot.people import Lru
+from astral_core.inbox.effect import Effect
 
 MENU = "core-start"  # the start parameter of the menu; that of a command is `core-<command>`
 PAUSE = 60.0  # seconds between two lines to one person
@@ -37,11 +38,13 @@ class Pointer:
         parameter = start if _PARAMETER.fullmatch(start) else MENU
         button = ctx.link(ctx.t("Open our chat"), f"https://t.me/{self._username()}?start={parameter}")
         topic = {} if message.topic is None else {"message_thread_id": message.topic}
-        ctx.call(
-            "sendMessage", chat_id=ctx.chat_id, text=ctx.t("I answer this in our private chat."),
-            reply_markup=keyboard([[button]]),
-            reply_parameters={"message_id": message.message_id, "allow_sending_without_reply": True}, **topic,
-        )  # fmt: skip
+        params = {
+            "chat_id": ctx.chat_id, "text": plain(ctx.t("I answer this in our private chat.")),
+            "reply_markup": keyboard([[button]]),
+            "reply_parameters": {"message_id": message.message_id, "allow_sending_without_reply": True}, **topic,
+        }  # fmt: skip
+        # Anybody may ask in a group where the bot must not write: that is nobody's failure.
+        ctx.run.effects.add(Effect(method="sendMessage", params=params, optional=True))
 
     def _may_tell(self, who: int) -> bool:
         now, before = self._time(), self._told.get(who)

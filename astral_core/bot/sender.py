@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from astral_core.db.tables import FILE_ID_WIDTH, core_files, core_slots, storabl
 from astral_core.errors import TelegramRefused
 from astral_core.inbox.effect import Content, Effect, Ref, Sent, Slot, SlotState
 
+log = logging.getLogger("astral.bot")
 # Answers that mean: what was wanted is so already, or comes too late to matter. Matched without case.
 _ALREADY = (
     "message is not modified", "message to delete not found", "message can't be deleted", "query is too old",
@@ -52,6 +54,9 @@ class MessageSender:
         except TelegramRefused as error:
             description = error.description.lower()
             if any(text in description for text in _ALREADY):
+                return Sent()
+            if effect.optional:
+                log.info("%s in chat %s was refused: %s", effect.method, effect.chat_id, error)
                 return Sent()
             if error.code == 403 and effect.chat_id is not None:
                 if self._blocked:

@@ -47,7 +47,8 @@ class Effect(msgspec.Struct, kw_only=True):
 
     `attachment` is the parameter that carries the file, `filename` its name; the content lies beside the record.
     `cache` is the key under which Telegram's file_id is kept for the next time, and `owner` whose picture it is: with
-    that person it is forgotten.
+    that person it is forgotten. An `optional` call that Telegram refuses is a line in the log, and nothing that the
+    bot's owner has to look at.
     """
 
     method: str
@@ -60,6 +61,7 @@ class Effect(msgspec.Struct, kw_only=True):
     cache: str | None = None
     owner: int | None = None
     on_doubt: OnDoubt = "resend"
+    optional: bool = False
 
     @property
     def chat_id(self) -> int | None:

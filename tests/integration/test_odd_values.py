@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -86,14 +87,15 @@ async def ask(update: Update, ctx: Context) -> None:
 
 async def _do(ctx: Context) -> None:
     name, arguments = waiting.pop()
-    positional = [arguments.pop("/")] if "/" in arguments else []
+    positional = [arguments.pop(key) for key in ("/", "//") if key in arguments]
     done = getattr(ctx, name)(*positional, **arguments)
     if inspect.iscoroutine(done):
         await done
 
 
-# What each method is given where the value is not the odd one.
+# What each method is given where the value is not the odd one; "/" and "//" are its first two positional ones.
 SANE: dict[str, dict[str, Any]] = {
+    "alert": {"/": "k", "//": "{n} of it", "n": 1},
     "t": {"/": "hello {name}", "name": "Anna"},
     "nt": {"singular": "one", "plural": "{n}", "n": 2},
     "defer": {"step": later, "what": 1},
@@ -165,6 +167,8 @@ def test_no_odd_value_silences_a_chat(
 ) -> None:
     """Any method of `ctx`, any value: the chat gets its next answer. What cannot be stored fails in the handler."""
     monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
+    # pytest keeps log lines as they are, and its workers cannot hand over those with lone surrogates.
+    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
     with asyncio.Runner() as runner:
         stack, kit = runner.run(_started(database_url, make_plugin("weather", routes)))
         anna = kit.user("Anna")

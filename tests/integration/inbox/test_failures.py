@@ -152,10 +152,10 @@ async def test_what_became_of_a_message_cannot_be_noted_and_the_chat_goes_on(ben
             await bench.add_note(work, row.ext_id)
         outcome.contents = [bench.message(f"{row.ext_id}.{n}", row.lane) for n in range(2)]
 
-    async def broken(mark: Any) -> bool:
+    async def broken(mark: Any, rows: Any = ()) -> bool:
         if mark.seq == 1:
             raise OverflowError("no such number")
-        return await noted(mark)
+        return await noted(mark, rows)
 
     noted = bench.store.mark
     monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.001)
