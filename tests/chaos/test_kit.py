@@ -51,6 +51,22 @@ def test_a_faultless_run_is_not_accused() -> None:
     assert found.holds, found.problems
 
 
+def test_what_was_put_off_may_come_late_and_is_said_to_be_kept() -> None:
+    """It has to come once all the same, and the others keep their order; what nobody promised is an accusation."""
+    postings = acknowledged("write", "write", "write")
+    rows, late = [row("m", 2), row("m", 3), row("m", 1)], {(FIRST_CHAT, "m:1")}
+    messages = said("I have kept this. I go on by myself.", "m:2", "m:3", "m:1")
+    found = Verdict("sqlite", 1, 1)
+    judging.judge_rows(found, postings, rows, late)
+    judging.judge_messages(found, postings, rows, messages, 0, late)
+    assert found.holds, found.problems
+    strict = Verdict("sqlite", 1, 1)
+    judging.judge_rows(strict, postings, rows)
+    judging.judge_messages(strict, postings, rows, said("Something went wrong"), 0, late)
+    assert strict.out_of_order == 1
+    assert any("apologies" in problem for problem in strict.problems)
+
+
 def test_lost_doubled_and_overtaking_rows_are_seen() -> None:
     """Each of the three is counted, and named with its chat."""
     found = Verdict("sqlite", 1, 1)

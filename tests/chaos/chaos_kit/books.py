@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from . import storm
+from .traffic import Posting
+
+Key = tuple[int, str]  # (chat, "stream:number")
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ class Books:
         return int(await self.one("SELECT count(*) FROM core_inbox WHERE source LIKE 'tg:%'"))
 
     async def waiting(self) -> tuple[int, int]:
-        """Pending inbox rows and unsent messages."""
-        inbox = await self.one("SELECT count(*) FROM core_inbox WHERE state = 0")
+        """Pending inbox rows, those that were put off among them, and unsent messages."""
+        inbox = await self.one("SELECT count(*) FROM core_inbox WHERE state IN (0, 3)")
         return int(inbox), int(await self.one("SELECT count(*) FROM core_outbox WHERE state NOT IN (1, 2)"))
 
     async def idle(self) -> bool:
@@ -103,6 +106,22 @@ class Books:
         return [f"row {row.seq} ({row.kind}): {row.error}" for row in inbox] + [
             f"message {row.n} of row {row.seq}: {row.error}" for row in outbox
         ]
+
+    async def put_off(self, written: Sequence[Posting]) -> set[Key]:
+        """What the rows wrote and said that waited because they might have killed a process: it came late.
+
+        The database does not tell of which update a step was; so any step of that chat may be the one.
+        """
+        late: set[Key] = set()
+        for lane, source, ext_id in await self.ask("SELECT lane, source, ext_id FROM core_inbox WHERE crashes > 0"):
+            step = not source.startswith("tg:")
+            late |= {
+                (posting.chat, answer)
+                for posting in written
+                for answer in posting.answers
+                if (posting.chat == lane and answer.startswith("s:") if step else str(posting.update_id) == ext_id)
+            }
+        return late
 
     async def integrity(self) -> str:
         """SQLite's own check; `ok` on PostgreSQL, which has none."""

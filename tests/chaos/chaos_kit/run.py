@@ -25,7 +25,8 @@ from .verdict import Verdict
 from .watch import Watch
 
 STALL = 60.0  # seconds without any progress: something hangs
-IDLE_LIMIT = 60.0
+IDLE_LIMIT = 90.0
+SUSPECT_DELAY = 5.0  # seconds until a row that may have killed is tried a last time; ten minutes otherwise
 DOUBTFUL = "doubtful"
 WIRE = Wire(hurry=10.0, lost_answers=0.01, hang_ups=0.01)
 FAULTS = Faults(lost=0.005, throttled=0.001, broken=0.005, delay=0.01)
@@ -71,6 +72,8 @@ def environment(url: str, api_url: str, port: int, secret: str) -> dict[str, str
         "ASTRAL_HOST__REQUIRED": "[]",
         "ASTRAL_HOST__ON_ERROR": "stop",
         "ASTRAL_POOL__WARM": "false",
+        "ASTRAL_INBOX__SUSPECT_DELAY": f"{SUSPECT_DELAY}",
+        "ASTRAL_INBOX__HANDLER_TIMEOUT": "60",
     }
 
 
@@ -93,7 +96,8 @@ class House:
     def expect(self, posting: Posting) -> None:
         """Take note of an update; it is finished when its first answer was sent."""
         self.written.append(posting)
-        self.postings[posting.chat, posting.answers[0]] = posting
+        if posting.answers:
+            self.postings[posting.chat, posting.answers[0]] = posting
 
     def heard(self, sent: Sent) -> None:
         """The Bot API has taken a message."""
@@ -227,6 +231,8 @@ async def break_things(what: Plan, made: House, telegram: Telegram, monkey: Monk
 async def judge(found: Verdict, made: House, telegram: Telegram, monkey: Monkey) -> None:
     """Compare what was asked for with what is there."""
     rows = await made.books.rows()
+    put_off = await made.books.put_off(made.written)
+    found.put_off = len(put_off)
     logs = [replica.text() for replica in made.replicas]
     doubtful = sum(line.count(DOUBTFUL) > 0 for log in logs for line in log.splitlines())
     found.updates, found.expired = len(made.written), telegram.expired
@@ -235,9 +241,9 @@ async def judge(found: Verdict, made: House, telegram: Telegram, monkey: Monkey)
     )
     found.fallen = found.accuse("ended by themselves", made.fallen)
     found.resends, found.unavailable = telegram.resends, telegram.statuses[503]
-    judging.judge_rows(found, made.written, rows)
+    judging.judge_rows(found, made.written, rows, put_off)
     judging.judge_counters(found, rows, await made.books.counters())
-    judging.judge_messages(found, made.written, rows, made.api.sent, doubtful)
+    judging.judge_messages(found, made.written, rows, made.api.sent, doubtful, put_off)
     found.left_over = sum(await made.books.waiting())
     found.dead = found.accuse("dead", await made.books.dead())
     found.integrity = await made.books.integrity()

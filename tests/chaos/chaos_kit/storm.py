@@ -8,6 +8,7 @@ press's, `s:7` the step's that the 7th message deferred.
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
@@ -85,6 +86,34 @@ async def after(ctx: Context, update_id: int, number: int) -> None:
     """What was left."""
     await note(ctx, update_id, "s", number)
     ctx.reply(f"s:{number}")
+
+
+@routes.step("long")
+async def long(ctx: Context, update_id: int, number: int, seconds: float) -> None:
+    """Something that takes long, as a call to somebody else's slow server."""
+    await asyncio.sleep(seconds)
+    await note(ctx, update_id, "s", number)
+    ctx.reply(f"s:{number}")
+
+
+@routes.command("six")
+async def six(update: Update, ctx: Context) -> None:
+    """Write, answer, and leave six seconds' work to a step."""
+    await write(update, ctx)
+    ctx.defer(long, update_id=update.update_id, number=number_of(ctx), seconds=6.0)
+
+
+@routes.command("thirty")
+async def thirty(update: Update, ctx: Context) -> None:
+    """The same with thirty seconds' work."""
+    await write(update, ctx)
+    ctx.defer(long, update_id=update.update_id, number=number_of(ctx), seconds=30.0)
+
+
+@routes.command("die")
+async def die(update: Update, ctx: Context) -> None:
+    """Kill the process."""
+    os._exit(9)
 
 
 @routes.callback("press/{n:int}")

@@ -17,6 +17,9 @@ MESSAGE_LIFE, CALLBACK_LIFE = 24 * 3600.0, 150.0  # seconds until Telegram drops
 HABITS = {"write": 40, "reply": 15, "slow": 10, "later": 10, "press": 25}
 
 
+WITH_STEP = ("later", "six", "thirty")  # these leave work to a step
+
+
 @dataclass(slots=True)
 class Posting:
     """An update on its way: what is posted, what it must leave behind, and what became of it."""
@@ -52,7 +55,9 @@ class Posting:
     def answers(self) -> list[str]:
         """The messages that it must cause."""
         own = f"{self.stream}:{self.number}"
-        return [own, f"s:{self.number}"] if self.action == "later" else [own]
+        if self.action == "die":
+            return []
+        return [own, f"s:{self.number}"] if self.action in WITH_STEP else [own]
 
 
 @dataclass

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from rich.table import Table
 
 from .api import Sent
-from .books import Row
+from .books import Key, Row
 from .traffic import Posting
 
-Key = tuple[int, str]  # (chat, "stream:number")
+PATIENCE = "I have kept this."  # what a chat reads of a row that was put off
 ANSWER = re.compile(r"[mcs]:\d+")
 
 
@@ -46,6 +46,7 @@ class Verdict:
     doubtful: int = 0  # that many may have been sent twice, by the bots' logs
     left_over: int = 0
     dead: int = 0
+    put_off: int = 0  # answers of rows that might have killed a process, and so came late
     integrity: str = "ok"
     longest_take_over: float = 0.0
     seconds: float = 0.0
@@ -74,13 +75,15 @@ class Verdict:
         return table
 
 
-def judge_rows(verdict: Verdict, postings: Iterable[Posting], rows: Sequence[Row]) -> None:
-    """Each update's rows are there once, and in the order of its Telegram queue."""
+def judge_rows(
+    verdict: Verdict, postings: Iterable[Posting], rows: Sequence[Row], late: Collection[Key] = ()
+) -> None:
+    """Each update's rows are there once, and in the order of its Telegram queue but for what was put off."""
     found = Counter((row.chat, f"{row.stream}:{row.number}") for row in rows)
     wanted = [(posting.chat, key) for posting in postings if posting.acked_at for key in posting.writes]
     verdict.lost = verdict.accuse("lost", [key for key in wanted if key not in found])
     verdict.doubled = verdict.accuse("doubled", [key for key, count in found.items() for _ in range(count - 1)])
-    order = [(row.chat, f"{row.stream}:{row.number}") for row in rows]
+    order = [key for row in rows if (key := (row.chat, f"{row.stream}:{row.number}")) not in late]
     verdict.out_of_order = verdict.accuse("out of order", list(overtaken(order)))
 
 
@@ -92,13 +95,15 @@ def judge_counters(verdict: Verdict, rows: Sequence[Row], counters: Sequence[tup
 
 
 def judge_messages(
-    verdict: Verdict, postings: Iterable[Posting], rows: Sequence[Row], sent: Sequence[Sent], doubtful: int | None
-) -> None:
+    verdict: Verdict, postings: Iterable[Posting], rows: Sequence[Row], sent: Sequence[Sent], doubtful: int | None,
+    late: Collection[Key] = (),
+) -> None:  # fmt: skip
     """Each message was sent, first in the order of its lane; and twice only where a bot knew that it might be.
 
     `doubtful` is how often a bot said so; None where its log cannot tell.
     """
-    verdict.accuse("apologies", [(item.chat, item.text) for item in sent if not ANSWER.fullmatch(item.text)])
+    others = [(item.chat, item.text) for item in sent if not ANSWER.fullmatch(item.text)]
+    verdict.accuse("apologies", [(chat, text) for chat, text in others if not text.startswith(PATIENCE)])
     sent = [item for item in sent if ANSWER.fullmatch(item.text)]
     wanted = [(posting.chat, key) for posting in postings if posting.acked_at for key in posting.answers]
     first: dict[Key, None] = dict.fromkeys((item.chat, item.text) for item in sent)
@@ -106,16 +111,17 @@ def judge_messages(
     verdict.messages_lost = verdict.accuse("messages lost", [key for key in wanted if key not in first])
     lanes: defaultdict[int, list[str]] = defaultdict(list)
     for row in rows:
-        lanes[row.chat].append(f"{row.stream}:{row.number}")
+        if (row.chat, f"{row.stream}:{row.number}") not in late:
+            lanes[row.chat].append(f"{row.stream}:{row.number}")
     spoken: defaultdict[int, list[str]] = defaultdict(list)
     for chat, key in first:
         spoken[chat].append(key)
-    late = list(overtaken(first))
+    wrong = list(overtaken(key for key in first if key not in late))
     for chat, keys in lanes.items():  # the lane's own order, over all its queues
         among = set(keys)
         if [key for key in spoken[chat] if key in among] != list(dict.fromkeys(keys)):
-            late.append((chat, "messages in another order than their rows"))
-    verdict.messages_out_of_order = verdict.accuse("messages out of order", late)
+            wrong.append((chat, "messages in another order than their rows"))
+    verdict.messages_out_of_order = verdict.accuse("messages out of order", wrong)
     again = doubles(sent)
     verdict.answers_lost = sum(not item.answered for item in sent)
     verdict.doubles_sent, verdict.doubtful = sum(again.values()), doubtful or 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -47,8 +47,8 @@ async def die_of(bench: Any, ext_id: str) -> None:
     await bench.crash()
 
 
-async def time_passes(bench: Any, seconds: float = DELAY + 1) -> None:
-    """What was put off and what died is so much longer ago."""
+async def time_passes(bench: Any, seconds: float = DELAY + 1, died: Sequence[str] = ()) -> None:
+    """What was put off and what died is so much longer ago; other processes `died` just now."""
     earlier = timedelta(seconds=seconds)
     async with bench.engine.begin() as connection:
         rows = (await connection.execute(select(core_inbox.c.seq, core_inbox.c.due_at))).all()
@@ -61,6 +61,7 @@ async def time_passes(bench: Any, seconds: float = DELAY + 1) -> None:
             await connection.execute(
                 update(core_deaths).where(core_deaths.c.process == process).values(at=at - earlier)
             )
+        await suspects.note_deaths(bench.database, connection, list(died))
 
 
 def hangs(bench: Any, *guilty: str) -> None:
@@ -137,19 +138,15 @@ async def test_while_other_processes_die_nothing_is_decided(bench) -> None:
     await die_of(bench, "unlucky")
     await bench.start()
     await until(lambda: in_state(bench, "unlucky", PARKED))
-    await time_passes(bench)
-    async with bench.engine.begin() as connection:
-        await suspects.note_deaths(bench.database, connection, ["elsewhere"])
+    await time_passes(bench, died=["elsewhere"])
     await until(lambda: put_off(bench, "unlucky", 2))
-    await time_passes(bench)  # calm: the last try
     bench.runner.seen.clear()
+    await time_passes(bench)  # calm: the last try
     await until(lambda: "unlucky" in bench.runner.seen)
     await bench.crash()
     await bench.start()
     await until(lambda: put_off(bench, "unlucky", 3))
-    await time_passes(bench)
-    async with bench.engine.begin() as connection:
-        await suspects.note_deaths(bench.database, connection, ["elsewhere"])
+    await time_passes(bench, died=["elsewhere"])
     await until(lambda: put_off(bench, "unlucky", 4))
     hangs(bench)
     await time_passes(bench)
