@@ -24,6 +24,7 @@ from astral_core.declare import Declared, Health, HealthFinding, Schema
 from astral_core.hookspecs import hookimpl
 from astral_core.host.context import PluginContext
 from astral_core.host.state import State
+from astral_core.inbox.notes import SUSPECT
 from astral_core.roster import states_of
 
 FULL = 0.8  # of the rows that may be pending
@@ -47,24 +48,34 @@ async def astral_health(ctx: PluginContext) -> Health:
     """What waits for a person. What only moves numbers has its metrics already."""
     count = func.count()
     of_rows = select(core_inbox.c.state, count).where(core_inbox.c.state.in_((PENDING, DEAD, PARKED)))
+    of_suspects = select(count).select_from(core_inbox)
+    of_suspects = of_suspects.where(core_inbox.c.state == PARKED, core_inbox.c.parked_for == SUSPECT)
     of_messages = select(count).select_from(core_outbox).where(core_outbox.c.state == DEAD_EFFECT)
     async with ctx.work() as work:
         found = await work.session.execute(of_rows.group_by(core_inbox.c.state))
         rows: dict[int, int] = {row[0]: row[1] for row in found}
+        suspects = int((await work.session.execute(of_suspects)).scalar_one())
         refused = int((await work.session.execute(of_messages)).scalar_one())
         told = (await work.session.execute(select(core_replicas.c.plugins))).scalars().all()
     full = rows.get(PENDING, 0) >= FULL * ctx.services.settings.inbox.max_pending
-    findings = [*_left(rows, refused), *_aside(told), *([_nearly_full(rows[PENDING])] if full else [])]
-    return Health(findings, {"messages_refused": refused})
+    rows[PARKED] = rows.get(PARKED, 0) - suspects
+    findings = [*_left(rows, refused, suspects), *_aside(told), *([_nearly_full(rows[PENDING])] if full else [])]
+    return Health(findings, {"messages_refused": refused, "rows_suspect": suspects})
 
 
-def _left(rows: dict[int, int], refused: int) -> Iterator[HealthFinding]:
+def _left(rows: dict[int, int], refused: int, suspects: int) -> Iterator[HealthFinding]:
     if n := rows.get(DEAD):
         fix = N_("See <code>astral inbox list --dead</code>, then <code>astral inbox retry</code> or drop.")
         yield HealthFinding("dead-letters", N_("Dead letters: {n}."), fix, values={"n": n})
     if n := rows.get(PARKED):
         fix = N_("Mend the plugin or install it again: <code>astral plugins list</code> says why it is away.")
         yield HealthFinding("rows-parked", N_("Rows that wait for a plugin: {n}."), fix, values={"n": n})
+    if suspects:
+        fix = N_(
+            "See <code>astral inbox list</code> and the log of the last deaths. They are tried again by themselves."
+        )
+        text = N_("Rows that may have killed a process, and wait for another try: {n}.")
+        yield HealthFinding("rows-suspect", text, fix, values={"n": suspects})
     if refused:
         fix = N_("See <code>astral outbox list</code>, then <code>astral outbox retry</code> or drop.")
         yield HealthFinding(

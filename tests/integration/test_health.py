@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import insert, update
 
 from astral_core import Command, Context, Health, HealthFinding, PluginContext, Update, app, hookimpl
-from astral_core.db.tables import DEAD, core_inbox, core_replicas
+from astral_core.db.tables import DEAD, PARKED, core_inbox, core_replicas
 from astral_core.host.health import HealthHooks
 from astral_core.host.state import Plugin
+from astral_core.inbox.notes import SUSPECT
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 MakePlugin = Callable[..., Plugin]
@@ -238,3 +239,15 @@ async def test_the_core_says_what_waits_for_a_person(sqlite_url: str) -> None:
         assert "Dead letters" not in text
         async with kit.running.database.engine.begin() as connection:
             await connection.execute(update(core_inbox).where(core_inbox.c.source == "x").values(state=1))
+
+
+async def test_what_was_put_off_waits_for_no_plugin(sqlite_url: str) -> None:
+    """A row that may have killed a process is named as that, beside rows that wait for a plugin that is away."""
+    async with bot_kit(sqlite_url, []) as kit:
+        parked = {"source": "x", "lane": 9, "kind": "message", "state": PARKED, "payload": "{}"}
+        rows = [{**parked, "ext_id": "1", "parked_for": "tides"}, {**parked, "ext_id": "2", "parked_for": SUSPECT}]
+        async with kit.running.database.engine.begin() as connection:
+            await connection.execute(insert(core_inbox).values(rows))
+        found = await HealthHooks(kit.running.host).ask()
+        codes = {one.code: one.values for one in found["core"].findings}
+        assert codes == {"rows-parked": {"n": 1}, "rows-suspect": {"n": 1}}
