@@ -57,6 +57,8 @@ class Router(BaseHandler[Update, Context, object]):
         self._registry = registry
         self._own = own
         self._username = username
+        # A group says much that is not for the bot: its database is asked for a question only where there may be one.
+        self._asks_in_groups = any(GROUP in bound.chat for bound in registry.questions.values())
         self._pointer = Bound("core", "pointer", "text", Pointer(time, username))
 
     @staticmethod
@@ -133,7 +135,9 @@ class Router(BaseHandler[Update, Context, object]):
             return command
         if run.person is None:  # commands promise their handler a user
             return self._raw(update)
-        question = await run.people.question(run.chat_id, run.person.id)
+        question = None
+        if run.chat_kind is PRIVATE or self._asks_in_groups or message.answers(run.services.settings.bot_id):
+            question = await run.people.question(run.chat_id, run.person.id)
         if command is not None:
             command.clears_question = question is not None
             return command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -58,7 +59,10 @@ class MessageSender:
             if effect.optional:
                 log.info("%s in chat %s was refused: %s", effect.method, effect.chat_id, error)
                 return Sent()
-            if error.code == 403 and effect.chat_id is not None:
+            if error.code == HTTPStatus.FORBIDDEN and effect.chat_id is not None:
+                if effect.chat_id < 0:  # a group: the bot is no member any more, or may not write
+                    log.info("%s in chat %s: %s", effect.method, effect.chat_id, error)
+                    return Sent()
                 if self._blocked:
                     self._blocked(effect.chat_id)
                 return Sent(blocked=effect.chat_id)

@@ -61,6 +61,7 @@ class _Part(msgspec.Struct, rename={"sender": "from"}):
     sender: Sender | None = None
     user: Sender | None = None
     chat: _Chat | None = None
+    sender_chat: _Chat | None = None  # who writes as a chat: its `from` is a stand-in, and no person
     message: _Part | None = None
     data: str | None = None
 
@@ -149,7 +150,7 @@ def _envelope(body: bytes, update_id: int, kind: str, part: _Part) -> Envelope:
         kind=storable(kind, 32),
         express=kind in EXPRESS_LANES,
         payload=text,
-        sender=sender if sender is not None and not sender.is_bot else None,
+        sender=sender if sender is not None and not sender.is_bot and part.sender_chat is None else None,
         callback_id=str(part.id) if kind == "callback_query" else None,
         callback_data=part.data if kind == "callback_query" else None,
     )

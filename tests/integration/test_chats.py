@@ -13,7 +13,7 @@ from sqlalchemy import select
 from telegram.ext import MessageHandler, filters
 
 from astral_core import ANY, CHANNEL, GROUP, Context, Middleware, Refuse, Routes, Update, hookimpl
-from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_inbox, now
+from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_inbox, core_outbox, now
 from astral_core.host.state import Plugin
 from astral_playground.telegram.records import Call
 from astral_playground.testkit.bot import BotKit, bot_kit
@@ -346,6 +346,39 @@ async def test_a_command_for_groups_answers_there(database_url: str, start: Star
         await anna.send("/quiz")
         assert "quiz" not in anna.last.text
         assert DEAD not in await groups.states()
+
+
+async def test_a_group_that_takes_nothing_from_the_bot_is_no_failure(
+    sqlite_url: str, start: Start, game: list[Plugin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """403 in a group marks no person as one who blocked the bot, and leaves nothing for the owner to look at."""
+    async with start(sqlite_url, game) as groups:
+        groups.kit.telegram.fail("sendMessage", "403", times=2)
+        await groups.say("/quiz")
+        await groups.say(f"/about@{groups.name}")
+        assert groups.kit.running.people.blocked == set()
+        async with groups.kit.running.database.engine.connect() as connection:
+            assert (await connection.execute(select(core_outbox.c.error))).all() == []
+    assert "is dead" not in caplog.text
+
+
+async def test_a_group_is_asked_for_no_question_where_none_may_be_open(
+    sqlite_url: str, start: Start, make_plugin: MakePlugin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most of what people say in groups is not for the bot: it costs no look into the database."""
+    async with start(sqlite_url, [make_plugin("diary", private)]) as groups:
+        asked: list[int] = []
+        question = groups.kit.running.people.question
+
+        async def noted(chat_id: int, user_id: int) -> Any:
+            asked.append(chat_id)
+            return await question(chat_id, user_id)
+
+        monkeypatch.setattr(groups.kit.running.people, "question", noted)
+        await groups.say("hello everybody")
+        assert asked == []
+        await groups.say("yes", reply_to_message=groups.reply())
+        assert len(asked) == 1
 
 
 async def test_help_lists_what_works_where_it_stands(sqlite_url: str, start: Start, game: list[Plugin]) -> None:

@@ -114,6 +114,7 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
         ("edited_message", {"chat": GROUP, "from": ANNA}, -1002003, 1001),
         ("channel_post", {"chat": GROUP}, -1002003, None),
         ("message", {"chat": GROUP, "from": {**ANNA, "is_bot": True}}, -1002003, None),
+        ("message", {"chat": GROUP, "from": {**ANNA, "id": 777000}, "sender_chat": GROUP}, -1002003, None),
         ("callback_query", {"id": "77", "from": ANNA, "message": {"chat": GROUP}, "data": "x:y"}, -1002003, 1001),
         ("callback_query", {"id": "77", "from": ANNA, "inline_message_id": "q", "data": "x:y"}, 1001, 1001),
         ("inline_query", {"id": "5", "from": ANNA, "query": ""}, 1001, 1001),
@@ -130,7 +131,7 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
     ],
 )
 def test_kind_lane_and_sender(kind: str, part: dict[str, Any], lane: int, sender: int | None) -> None:
-    """One lane a chat; without a chat the user's; without a user the update's own. Bots are no users."""
+    """One lane a chat; without a chat the user's; without a user the update's own. Bots and chats are no users."""
     envelope = open_envelope(json.dumps({"update_id": 500, kind: part}).encode())
     assert (envelope.kind, chat_of(envelope.lane), envelope.ext_id) == (kind, lane, "500")
     assert is_express(envelope.lane) is (kind in EXPRESS_LANES)
