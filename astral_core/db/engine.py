@@ -8,12 +8,16 @@ PostgreSQL: READ COMMITTED, as the driver begins it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from weakref import WeakSet
 
+import aiosqlite
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -28,7 +32,7 @@ from astral_core.db.lock import WriteLock
 from astral_core.db.private import make_private
 from astral_core.errors import ConfigError
 
-FAREWELL = 6.0  # seconds to wait for the thread of a connection that nobody waits for
+FAREWELL = 6.0  # seconds to wait for the threads of connections that nobody waits for
 PATIENCE = 5.0  # seconds to wait for a lock; below any handler_timeout: the database's condition, not a handler's bug
 URGENT = "astral_urgent"  # execution option: this statement goes before other writers
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
@@ -84,8 +88,9 @@ class Database:
         the event loop is: the thread would fail with a traceback.
         """
         await self.engine.dispose()
-        for thread in [thread for thread in self._threads if thread.is_alive()]:
-            await asyncio.to_thread(thread.join, FAREWELL)
+        left = [thread for thread in self._threads if thread.is_alive()]
+        if left:
+            await asyncio.to_thread(_join, left)
 
 
 def open_database(
@@ -170,8 +175,18 @@ def _parse(url: str) -> URL:
 def _sqlite(url: URL, pool_size: int, share: int) -> Database:
     if not url.database or url.database == ":memory:":
         raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
+    threads: WeakSet[threading.Thread] = WeakSet()
+
+    def connecting(*args: Any, **options: Any) -> aiosqlite.Connection:
+        driver: Any = aiosqlite.connect(*args, factory=_RollingBack, **options)
+        driver.stop = _once(driver)
+        driver._thread.daemon = True  # noqa: SLF001  # the driver has no public accessor; SQLAlchemy does the same
+        threads.add(driver._thread)  # noqa: SLF001  # also where nobody waits until it is connected
+        return cast("aiosqlite.Connection", driver)
+
+    arguments = {"timeout": PATIENCE, "async_creator_fn": connecting}
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args={"timeout": PATIENCE}
+        url, pool_size=pool_size, max_overflow=0, hide_parameters=True, connect_args=arguments
     )
     lock = WriteLock()
 
@@ -198,34 +213,50 @@ def _sqlite(url: URL, pool_size: int, share: int) -> Database:
         if record.info.pop(_WRITING, False):
             lock.release()
 
-    threads: WeakSet[threading.Thread] = WeakSet()
-
-    def opened(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
-        driver = dbapi_connection.driver_connection
-        driver.stop = _once(driver.stop)
-        threads.add(driver._thread)  # noqa: SLF001  # the driver has no public accessor
-        _sqlite_pragmas(dbapi_connection, record)
-
     event.listen(engine.sync_engine, "do_connect", lambda *_: make_private(str(url.database)))
-    event.listen(engine.sync_engine, "connect", opened)
+    event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
     event.listen(engine.sync_engine, "before_cursor_execute", first_write)
     event.listen(engine.sync_engine, "checkin", done)
     return Database(engine, lock, plugin_connections=share, _threads=threads)
 
 
-def _once(stop: Callable[[], object]) -> Callable[[], object]:
-    """The driver's `stop`, which gives a future that never ends when it is called again.
+def _join(threads: Sequence[threading.Thread]) -> None:
+    """Wait for all of them, FAREWELL seconds at most in all."""
+    deadline = time.monotonic() + FAREWELL
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
-    SQLAlchemy calls it, and so does the driver itself, where who uses a connection is cancelled twice.
+
+class _RollingBack(sqlite3.Connection):
+    """A connection that ends its transaction before it closes.
+
+    While somebody still has one of its cursors SQLite only marks it as closed, and would keep the lock on the file.
     """
-    called = False
+
+    def close(self) -> None:
+        """Roll back, and close."""
+        with contextlib.suppress(sqlite3.ProgrammingError):  # it is closed already
+            self.rollback()
+        super().close()
+
+
+def _once(driver: Any) -> Callable[[], object]:
+    """A `stop` of the driver's connection for callers that come twice, and in any order.
+
+    Where who uses a connection is cancelled twice, SQLAlchemy stops it, and so does the driver itself. The driver's
+    own `stop` gives a future that never ends when it is called again; and it may leave SQLite's connection open, with
+    its transaction and the lock on the file, until the garbage collector comes.
+    """
+    stop, called = driver.stop, False
 
     def stop_once() -> object:
         nonlocal called
         if called:
             return None
         called = True
-        return stop()
+        if driver._connection is not None:  # noqa: SLF001  # the driver has no public accessor
+            driver._tx.put_nowait((None, driver._connection.close))  # noqa: SLF001  # the same
+        return cast("object", stop())
 
     return stop_once
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, func, insert, select, text, union, update
+from sqlalchemy.engine import make_url
 
 from astral_core.db.engine import Database, WriteMark, mark_writes, open_database
 from astral_core.db.session import Session
@@ -201,8 +204,9 @@ async def test_the_driver_is_always_the_asynchronous_one(url: str) -> None:
     await database.dispose()
 
 
-def test_a_query_whose_user_was_cancelled_outlives_no_event_loop(sqlite_url: str) -> None:
-    """Its connection is closed by its own thread; `dispose` waits for that, or the thread would fail in public."""
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_query_whose_user_was_cancelled_outlives_no_event_loop(sqlite_url: str, connected: bool) -> None:
+    """Its connection is closed by its own thread, and `dispose` waits for that: no thread fails, no lock is left."""
     failed: list[Any] = []
 
     async def run() -> None:
@@ -210,15 +214,16 @@ def test_a_query_whose_user_was_cancelled_outlives_no_event_loop(sqlite_url: str
         slow = text(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT max(i) FROM n"
         )
-        async with made.engine.connect() as connection:
-            await connection.execute(select(1))
+        if connected:
+            async with made.engine.connect() as connection:
+                await connection.execute(select(1))
 
         async def ask() -> None:
             async with made.engine.connect() as connection:
                 await connection.execute(slow)
 
         task = asyncio.create_task(ask())
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02 if connected else 0)
         for _ in range(3):  # a time limit, the end of its lane, the end of the bot
             task.cancel()
             await asyncio.sleep(0)
@@ -231,6 +236,8 @@ def test_a_query_whose_user_was_cancelled_outlives_no_event_loop(sqlite_url: str
         threads = set(threading.enumerate())
         for _ in range(3):
             asyncio.run(run())
+            with closing(sqlite3.connect(make_url(sqlite_url).database, timeout=0)) as other:
+                other.execute("BEGIN IMMEDIATE")  # no lock is left behind
         for thread in set(threading.enumerate()) - threads:
             thread.join()
     finally:
