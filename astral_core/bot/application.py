@@ -284,8 +284,8 @@ class BotRunner:
             self._services
         )
 
-    async def patience(self, row: InboxRow) -> list[Content]:
-        """What a user is told of a payment or a press that is kept until its plugin is back."""
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
+        """What a user is told of a payment or a press that is kept until its plugin is back, or is tried `again`."""
         if row.kind not in ("message", "callback_query") or row.chat <= 0:
             return []
         run = await self._speaking_run(row)
@@ -296,6 +296,11 @@ class BotRunner:
             text = gettext(
                 "Your payment has arrived and is safe. The part of me that handles it is being mended right now; "
                 "I go on by myself as soon as it is back. There is nothing you need to do."
+            )
+        elif again:
+            text = gettext(
+                "I was interrupted while I was at this. It is kept, and I will try again in a few minutes. "
+                "You can go on meanwhile."
             )
         else:
             text = gettext(

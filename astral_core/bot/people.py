@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -122,6 +123,13 @@ class People:
             self.keep_question(key, found)
             return found
         return self.questions.get(key)
+
+    async def asked_at(self, chat_id: int, user_id: int) -> datetime | None:
+        """When the open question was asked; None where there is none."""
+        where = (core_dialogs.c.chat_id == chat_id, core_dialogs.c.user_id == user_id)
+        async with self._database.engine.connect() as connection:
+            found = await connection.execute(select(core_dialogs.c.created_at).where(*where))
+            return found.scalar_one_or_none()
 
     def keep_question(self, key: tuple[int, int], question: Question | None) -> None:
         """Cache what a user is asked in a chat, where that is safe."""

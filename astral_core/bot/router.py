@@ -138,6 +138,9 @@ class Router(BaseHandler[Update, Context, object]):
         question = None
         if run.chat_kind is PRIVATE or self._asks_in_groups or message.answers(run.services.settings.bot_id):
             question = await run.people.question(run.chat_id, run.person.id)
+        if question is not None and run.row.crashes:  # it was put off: the question may have been asked since
+            asked = await run.people.asked_at(run.chat_id, run.person.id)
+            question = question if asked is not None and asked <= run.row.received_at else None
         if command is not None:
             command.clears_question = question is not None
             return command

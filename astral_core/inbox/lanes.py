@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import bisect
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from astral_core.db.tables import CLAIMED, ORPHANED
 from astral_core.inbox.failure import is_infrastructure
@@ -21,6 +23,7 @@ from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, is_expres
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
+WAKE = math.inf  # what a step returns that waits for `lane.wake()`
 FAILED_DELAY = 1.0  # seconds, after a step that raised
 READ = 50  # rows that are read of a lane at once
 MEMORY = 5_000  # pending rows beyond which a lane keeps one row in memory, the others in the database
@@ -52,6 +55,7 @@ class Lane:
     version: int = 0
     inherited: bool = False  # its first row was begun by a process that died, perhaps of it
     lost: bool = False  # another replica has it
+    wake: Callable[[], None] | None = None  # ends the wait of a step that returned WAKE; none for express lanes
     idle_since: float = 0.0
 
     @property
@@ -185,13 +189,18 @@ class Lanes:
         old = self._lanes.get(number)
         if old is not None:
             self._lose(old)
-        lane = self._lanes[number] = Lane(number, epoch, arrivals, stale=stale, inherited=inherited)
+        lane = self._lanes[number] = self._made(Lane(number, epoch, arrivals, stale=stale, inherited=inherited))
+        return lane
+
+    def _made(self, lane: Lane) -> Lane:
+        if not is_express(lane.id):
+            lane.wake = partial(self._ready.put_nowait, lane)
         return lane
 
     def _join(self, row: InboxRow) -> None:
         lane = self._lanes.get(row.lane)
         if lane is None:
-            lane = self._lanes[row.lane] = Lane(row.lane)
+            lane = self._lanes[row.lane] = self._made(Lane(row.lane))
         full = len(lane.rows) >= self._max_lane or (lane.rows and self._store.pending > MEMORY)
         if lane.more or lane.stale or full:
             lane.more = True
@@ -301,6 +310,8 @@ class Lanes:
                 delay = await self._attempt(lane)
             if lane.lost or lane.idle:
                 self._rest(lane)
+            elif delay == WAKE:
+                continue  # somebody has it, and wakes it
             elif delay > 0:
                 asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, lane)
             else:

@@ -102,9 +102,7 @@ async def revive(database: Database, seq: int) -> bool:
     """Make a dead row, or one that was put off, pending again, and let its owner know; False where there is none."""
     put_off = (core_inbox.c.state == PARKED) & (core_inbox.c.parked_for == SUSPECT)
     where = (core_inbox.c.seq == seq, (core_inbox.c.state == DEAD) | put_off, core_inbox.c.payload.is_not(None))
-    async with database.engine.begin() as connection:
-        await connection.execute(delete(core_runs).where(core_runs.c.seq == seq))
-    return await rows_again(database, _pending(0).where(*where)) == 1
+    return await rows_again(database, _pending(0).where(*where), fresh=True) == 1
 
 
 async def replay(database: Database, plugin: str, able: Collection[int], me: int | None) -> int:
@@ -120,7 +118,7 @@ async def replay(database: Database, plugin: str, able: Collection[int], me: int
     while True:
         some = select(core_inbox.c.seq).where(*waits).order_by(core_inbox.c.seq).limit(REPLAY).scalar_subquery()
         again = _pending(REPLAYED).where(core_inbox.c.state == PARKED, core_inbox.c.seq.in_(some))
-        number = await rows_again(database, again, me)
+        number = await rows_again(database, again, me, fresh=True)
         total += number
         if number < REPLAY:
             return total
@@ -150,14 +148,19 @@ async def revive_message(database: Database, number: int) -> bool:
     return len(lanes) == 1
 
 
-async def rows_again(database: Database, change: Any, me: int | None = None) -> int:
-    """Run `change`, which returns lanes and seqs, and let the lanes' owners know; return how many rows it changed."""
+async def rows_again(database: Database, change: Any, me: int | None = None, *, fresh: bool = False) -> int:
+    """Run `change`, which returns lanes and seqs, and let the lanes' owners know; return how many rows it changed.
+
+    `fresh`: whether they have killed processes is forgotten.
+    """
     async with database.engine.begin() as connection:
         rows = (await connection.execute(change)).all()
         # What the user was told when the row was given up or parked must not stand in the way of its new messages.
         said = core_outbox.c.seq.in_([seq for _, seq in rows])
         if rows:
             await connection.execute(delete(core_outbox).where(said))
+        if rows and fresh:
+            await connection.execute(delete(core_runs).where(core_runs.c.seq.in_([seq for _, seq in rows])))
         await _tell(database, connection, [lane for lane, _ in rows], me)
     return len(rows)
 

@@ -40,8 +40,8 @@ class Runner(Protocol):
         """The rows that tell the owner of a dead letter."""
         ...
 
-    async def patience(self, row: InboxRow) -> list[Content]:
-        """The messages that tell the user that the row is kept, and handled later."""
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
+        """The messages that tell the user that the row is kept: until its plugin is back, or to be tried `again`."""
         ...
 
     def is_about_money(self, row: InboxRow) -> bool:

@@ -3,13 +3,15 @@
 Two tables hold the evidence: `core_runs` says which process began a suspect, `core_deaths` which processes died. A
 process that was only taken for dead takes its own death out again, so that only real deaths count.
 
-1. A suspect runs again soon. It has the process to itself for a moment, apart from rows that nobody suspects.
-2. If that process dies, too, the row leaves its lane and waits (`inbox.suspect_delay`); its chat goes on.
+1. A suspect runs again soon. It has the process to itself for a moment, apart from rows that nobody suspects; the
+   more suspects wait, the shorter that moment is. If they were too many, and several ran when the process died, they
+   run once more, apart.
+2. If a process dies of it again, the row leaves its lane and waits (`inbox.suspect_delay`); its chat goes on.
 3. Then it runs a last time, alone. If the process dies again, the row waits once more, and is then a dead letter.
 
 A process that dies while it does not run the row proves that something else kills: nothing is decided as long as
-that happens, and the last try is put off. So a storm of kills convicts nobody, and a killer costs three processes.
-Rows about money are tried every hour and never given up.
+that happens, and the last try is put off. So a storm of kills convicts nobody, and a killer costs three processes,
+or four where many chats wait. Rows about money are tried every hour and never given up.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
@@ -34,6 +37,7 @@ class Verdict(enum.Enum):
     """What to do with a suspect."""
 
     RUN = "run it, after a moment beside others"
+    APART = "run it, after a longer moment beside others"
     LAST = "run it a last time, alone"
     SOON = "look again in a moment"
     WAIT = "put it off"
@@ -45,14 +49,15 @@ class Case(NamedTuple):
     """What is known of a suspect.
 
     `tries`: how often it was put off. `waited`: nothing ran since then. `deaths`: processes that died while they ran
-    it, since the evidence was last thrown away; `fresh`: one of them just now. `others`: processes that died of late
-    while they did not run it.
+    it, since the evidence was last thrown away; `fresh`: one of them just now; `company`: they ran other suspects,
+    too. `others`: processes that died of late while they did not run it.
     """
 
     tries: int = 0
     waited: bool = False
     deaths: int = 0
     fresh: bool = False
+    company: bool = False
     others: int = 0
 
 
@@ -69,14 +74,16 @@ def judge(case: Case, *, express: bool, money: bool) -> Judgement:
         return Judgement(Verdict.SOON)
     if express and (case.deaths or case.tries):
         return Judgement(Verdict.DROP, void=True)  # Telegram drops such a question after ten seconds
+    if not case.tries and case.deaths < (2 if case.company else 1):
+        return Judgement(Verdict.APART if case.deaths else Verdict.RUN)
     if not case.tries:
-        return Judgement(Verdict.WAIT, void=True) if case.deaths else Judgement(Verdict.RUN)
-    if not case.deaths:
-        return Judgement(Verdict.WAIT if case.others else Verdict.LAST, void=True)
-    if not case.waited:
-        return Judgement(Verdict.WAIT)  # if others die now, it was not this row
-    if case.others or money:
         return Judgement(Verdict.WAIT, void=True)
+    if not case.waited and case.deaths:
+        return Judgement(Verdict.WAIT, void=money)  # if others die now, it was not this row
+    if case.others:
+        return Judgement(Verdict.WAIT, void=True)
+    if money or not case.deaths:
+        return Judgement(Verdict.LAST, void=True)
     return Judgement(Verdict.GUILTY, void=True)
 
 
@@ -87,6 +94,8 @@ async def look(database: Database, connection: AsyncConnection, seq: int, delay:
     dead = core_deaths.c.process.in_(runs)
     others = select(func.count()).where(core_deaths.c.at > moment - timedelta(seconds=delay), ~dead)
     fresh = select(func.count()).where(dead, core_deaths.c.at > moment - timedelta(seconds=DOUBT))
+    beside = core_runs.alias()
+    company = exists().where(beside.c.seq != seq, beside.c.process.in_(select(core_deaths.c.process).where(dead)))
     row = (
         await connection.execute(
             select(
@@ -94,21 +103,26 @@ async def look(database: Database, connection: AsyncConnection, seq: int, delay:
                 core_inbox.c.due_at.is_not(None),
                 select(func.count()).where(dead).scalar_subquery(),
                 fresh.scalar_subquery(),
+                company,
                 others.scalar_subquery(),
             ).where(core_inbox.c.seq == seq)
         )
     ).first()
     if row is None:  # somebody deleted it; its end will be fenced
         return Case()
-    tries, waited, deaths, just_now, of_others = row
-    return Case(tries, bool(waited), deaths, bool(just_now) and not database.is_sqlite, of_others)
+    tries, waited, deaths, just_now, company_then, of_others = row
+    soon = bool(just_now) and not database.is_sqlite  # a file lock is never wrong
+    return Case(tries, bool(waited), deaths, soon, bool(company_then), of_others)
 
 
-async def begin(database: Database, connection: AsyncConnection, seq: int, process: str) -> None:
+async def begin(database: Database, connection: AsyncConnection, seq: int, process: str, *, waited: bool) -> None:
     """Note that `process` runs the row."""
-    await connection.execute(delete(core_runs).where(core_runs.c.seq == seq, core_runs.c.process == process))
-    await connection.execute(insert(core_runs).values(seq=seq, process=process, began_at=_moment(database)))
-    await connection.execute(update(core_inbox).where(core_inbox.c.seq == seq).values(due_at=None))
+    make = sqlite.insert if database.is_sqlite else postgresql.insert
+    moment = {"began_at": _moment(database)}
+    noted = make(core_runs).values(seq=seq, process=process, **moment)
+    await connection.execute(noted.on_conflict_do_update(index_elements=["seq", "process"], set_=moment))
+    if waited:
+        await connection.execute(update(core_inbox).where(core_inbox.c.seq == seq).values(due_at=None))
 
 
 def ended(seq: int, process: str) -> Any:

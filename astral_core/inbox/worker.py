@@ -38,6 +38,7 @@ from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome, Runner
+from astral_core.inbox.stage import ALONE_DELAY, Stage
 from astral_core.inbox.store import Store
 from astral_core.inbox.suspects import Verdict
 from astral_core.inbox.work import Work
@@ -47,8 +48,7 @@ from astral_core.observe.logs import scope, told
 log = logging.getLogger("astral.inbox")
 
 ATTEMPTS = 2
-ALONE_DELAY = 0.1  # seconds
-LEAD = 0.5  # seconds that a suspect has for itself before the next one begins
+_RUNS = (Verdict.RUN, Verdict.APART, Verdict.LAST)
 STUMBLES = 3  # tries to note the end of a row before a note without any content ends it
 BUG_DELAY = 0.5
 EXPRESS_LIFE = 8.0  # seconds: Telegram drops a payment that is not answered within 10
@@ -80,8 +80,7 @@ class Worker:
     suspect_delay: float = 600.0
     started: datetime = field(default_factory=now)
     _suspects: set[int] = field(default_factory=set)
-    _stage: object | None = None  # taken while a suspect has the process to itself
-    _tried: int = 0  # suspects that run
+    _stage: Stage = field(default_factory=Stage)
 
     def __post_init__(self) -> None:
         self.deliverer.forget = self._suspects.discard
@@ -117,15 +116,19 @@ class Worker:
         log.error("error %s: row %d cannot be ended as it should be, and is dead", error_id, seq, exc_info=error)
         why = f"its end could not be noted: {type(error).__name__}"
 
-        async def end(connection: AsyncConnection) -> None:
+        row = next((row for row in lane.rows if row.seq == seq), None)
+        alarms = self.runner.alarm(row, Outcome(), error_id) if row is not None else []
+
+        async def end(connection: AsyncConnection) -> bool:
             changes = [notes.dead(seq, error_id, why), notes.dead_messages(seq, error_id, why)]
             if not self.database.is_sqlite:
                 mine = notes.owned(lane.id, self.store.journal.replica, lane.epoch)
                 changes = [change.where(mine) for change in changes]
             for change in changes:
                 await connection.execute(change)
+            return True
 
-        await self.store.write(end)
+        await self.store.write(end, alarms)
         if lane.deliveries:
             lane.deliveries.popleft()
         self.deliverer.ended(lane, seq)
@@ -144,68 +147,65 @@ class Worker:
 
         One at a time: others may begin when it has lived for a moment, but while one is tried a last time none does.
         """
-        if self._stage is not None:
-            return ALONE_DELAY  # no worker waits inside a lane
-        stage = self._stage = object()
+        ticket = self._stage.enter()
+        if ticket is None:
+            return self._stage.wait(lane)
         try:
-            verdict = await self._judge(row)
-            if verdict is Verdict.SOON or (verdict is Verdict.LAST and self._tried):
+            verdict, void = await self._judge(row)
+            if verdict is Verdict.SOON or (verdict is Verdict.LAST and self._stage.running):
                 return ALONE_DELAY
-            if verdict not in (Verdict.RUN, Verdict.LAST):
-                await self._put_away(lane, row, verdict)
+            if verdict not in _RUNS:
+                await self._put_away(lane, row, verdict, [suspects.void(row.seq)] if void else [])
                 return 0
-            if verdict is Verdict.RUN:
-                asyncio.get_running_loop().call_later(LEAD, self._leave_stage, stage)
+            if verdict is not Verdict.LAST:
+                self._stage.leave_soon(ticket, hurry=verdict is Verdict.RUN)
             return await self._try_suspect(lane, row)
         finally:
-            self._leave_stage(stage)
+            self._stage.leave(ticket)
 
-    def _leave_stage(self, stage: object) -> None:
-        if self._stage is stage:
-            self._stage = None
-
-    async def _judge(self, row: InboxRow) -> Verdict:
+    async def _judge(self, row: InboxRow) -> suspects.Judgement:
         money = self.runner.is_about_money(row)
 
-        async def decide(connection: AsyncConnection) -> Verdict:
+        async def decide(connection: AsyncConnection) -> suspects.Judgement:
             case = await suspects.look(self.database, connection, row.seq, self.suspect_delay)
-            verdict, void = suspects.judge(case, express=row.express, money=money)
-            if void:
-                await connection.execute(suspects.void(row.seq))
-            if verdict is Verdict.RUN or (verdict is Verdict.LAST and not self._tried):
-                await suspects.begin(self.database, connection, row.seq, self.process)
-            return verdict
+            found = suspects.judge(case, express=row.express, money=money)
+            if found.verdict in _RUNS and not (found.verdict is Verdict.LAST and self._stage.running):
+                if found.void:
+                    await connection.execute(suspects.void(row.seq))
+                await suspects.begin(self.database, connection, row.seq, self.process, waited=case.waited)
+            return found
 
-        found: Verdict = await self.store.write(decide)
-        return found
+        made: suspects.Judgement = await self.store.write(decide)
+        return made
 
     async def _try_suspect(self, lane: Lane, row: InboxRow) -> float:
-        self._tried += 1
+        self._stage.running += 1
         try:
             return await self._run(lane, row)
         finally:
-            self._tried -= 1
+            self._stage.running -= 1
             try:
                 await self.store.write(lambda connection: connection.execute(suspects.ended(row.seq, self.process)))
             except DatabaseError as error:  # while this process lives, the note that stays says nothing
                 log.warning("row %d: that its run ended could not be noted: %s", row.seq, error)
 
-    async def _put_away(self, lane: Lane, row: InboxRow, verdict: Verdict) -> None:
-        """Take a suspect out of its lane: its chat goes on."""
+    async def _put_away(self, lane: Lane, row: InboxRow, verdict: Verdict, also: Sequence[Any]) -> None:
+        """Take a suspect out of its lane: its chat goes on. `also` are changes of the same transaction."""
         outcome, started = Outcome(), time.perf_counter()
         if verdict is Verdict.GUILTY:
             died = HandlerFailed("the process died each time that it handled this row")
-            await self._bury(lane, row, outcome, died, started)
+            await self._bury(lane, row, outcome, died, started, also)
         elif verdict is Verdict.DROP:
             log.warning("row %d (%s) is too old to be answered", row.seq, row.kind)
-            await self._take_out(lane, row, suspects.dropped(row.seq), [])
+            await self._take_out(lane, row, [suspects.dropped(row.seq), *also], [])
         else:
             delay = suspects.MONEY_DELAY if self.runner.is_about_money(row) else self.suspect_delay
             log.warning(
                 "row %d (%s) may have killed a process; it is tried again in %.0f s", row.seq, row.kind, delay
             )
-            contents = [] if row.crashes else await self._words(self.runner.patience(row), row)
-            if await self._take_out(lane, row, suspects.put_off(self.database, row.seq, delay), contents):
+            contents = [] if row.crashes else await self._words(self.runner.patience(row, again=True), row)
+            put_off = suspects.put_off(self.database, row.seq, delay)
+            if await self._take_out(lane, row, [put_off, *also], contents):
                 self._tell(row, outcome, "parked", started)
 
     async def _run(self, lane: Lane, row: InboxRow) -> float:
@@ -308,34 +308,42 @@ class Worker:
         await self._bury(lane, row, outcome, error, started)
         return 0
 
-    async def _bury(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> None:
+    async def _bury(
+        self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float, also: Sequence[Any] = ()
+    ) -> None:
         error_id = new_error_id()
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self._words(self.runner.apology(row, error_id), row)
         dead = notes.dead(row.seq, error_id, f"{where}: {told(error)}")
-        if await self._take_out(lane, row, dead, contents, self.runner.alarm(row, outcome, error_id)):
+        if await self._take_out(lane, row, [dead, *also], contents, self.runner.alarm(row, outcome, error_id)):
             self._tell(row, outcome, "dead", started, error_id)
 
     async def _park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:
         log.warning("row %d (%s) waits until plugin %r is back", row.seq, row.kind, parked.plugin)
         told = row.attempts == notes.REPLAYED
         contents = [] if told else await self._words(self.runner.patience(row), row)
-        if await self._take_out(lane, row, notes.parked(row.seq, parked.plugin), contents):
+        if await self._take_out(lane, row, [notes.parked(row.seq, parked.plugin)], contents):
             outcome.plugin = parked.plugin
             self._tell(row, outcome, "parked", started)
 
     async def _take_out(
-        self, lane: Lane, row: InboxRow, change: Any, contents: list[Content], alarms: Sequence[NewRow] = ()
-    ) -> bool:
-        """Take a row out of its lane by `change`, say `contents`, store `alarms`; False where it is not ours now."""
+        self, lane: Lane, row: InboxRow, changes: Sequence[Any], contents: list[Content],
+        alarms: Sequence[NewRow] = (),
+    ) -> bool:  # fmt: skip
+        """Take a row out of its lane by the first of `changes`, say `contents`, store `alarms`: all or nothing.
+
+        False where the row is not ours any more.
+        """
 
         async def take_out(connection: AsyncConnection) -> bool:
-            mine = change
+            mine, *others = changes
             if not self.database.is_sqlite:
-                mine = change.where(notes.owned(row.lane, self.store.journal.replica, lane.epoch))
+                mine = mine.where(notes.owned(row.lane, self.store.journal.replica, lane.epoch))
             if (await connection.execute(mine)).rowcount != 1:
                 return False
+            for change in others:
+                await connection.execute(change)
             if contents:
                 await self.store.journal.record(connection, row.seq, row.lane, contents)
             return True

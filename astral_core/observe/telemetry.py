@@ -89,7 +89,10 @@ class Telemetry:
             try:
                 async with asyncio.timeout(TIMEOUT):
                     await handler(batch)
-            except (Exception, SystemExit):
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                    raise  # we are meant; else it awaited something that was cancelled
                 log.exception("plugin %r lost a batch of %d telemetry records", plugin, len(batch))
 
     async def _gone(self, people: set[int]) -> set[int]:

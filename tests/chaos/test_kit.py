@@ -55,7 +55,7 @@ def test_what_was_put_off_may_come_late_and_is_said_to_be_kept() -> None:
     """It has to come once all the same, and the others keep their order; what nobody promised is an accusation."""
     postings = acknowledged("write", "write", "write")
     rows, late = [row("m", 2), row("m", 3), row("m", 1)], {(FIRST_CHAT, "m:1")}
-    messages = said("I have kept this. I go on by myself.", "m:2", "m:3", "m:1")
+    messages = said("I was interrupted while I was at this. It is kept.", "m:2", "m:3", "m:1")
     found = Verdict("sqlite", 1, 1)
     judging.judge_rows(found, postings, rows, late)
     judging.judge_messages(found, postings, rows, messages, 0, late)

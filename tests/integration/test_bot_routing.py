@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from telegram.ext import MessageHandler, filters
 
 from astral_core import ANY, Context, Middleware, Routes, Update, hookimpl
-from astral_core.db.tables import DONE, core_inbox
+from astral_core.db.tables import DONE, PARKED, core_inbox, now
 from astral_core.host.state import Plugin
+from astral_core.inbox import suspects
+from astral_core.inbox.notes import SUSPECT
 from astral_playground.testkit.bot import bot_kit
 
 MakePlugin = Callable[..., Plugin]
@@ -305,3 +308,33 @@ async def test_a_command_of_an_anonymous_admin_is_nobodys(
         async with kit.running.database.engine.connect() as connection:
             states = (await connection.execute(select(core_inbox.c.state))).scalars().all()
         assert set(states) == {DONE}
+
+
+async def test_what_was_put_off_answers_no_question_that_was_asked_since(
+    database_url: str, make_plugin: MakePlugin, make_update: MakeUpdate
+) -> None:
+    """A message that waited because it might have killed a process belongs to the question of its own time."""
+    async with bot_kit(database_url, plugins=[make_plugin("weather", routes)]) as kit:
+        anna = kit.user("Anna")
+        row = {"source": f"tg:{kit.running.settings.bot_id}", "lane": anna.id, "kind": "message", "crashes": 1,
+               "state": PARKED, "parked_for": SUSPECT}  # fmt: skip
+
+        async def comes_back(number: int, text: str) -> None:
+            body = json.dumps(make_update(text, user=anna.id))
+            due = {"ext_id": f"late-{number}", "payload": body, "due_at": now()}
+            async with kit.running.database.engine.begin() as connection:
+                await connection.execute(insert(core_inbox).values(**row, **due, received_at=written))
+            await suspects.release_due(kit.running.database)
+            await kit.running.lanes.sync()
+            await kit.settled()
+
+        await anna.send("/start")
+        await anna.wait_for()
+        written = now()
+        await anna.send("/ask")
+        await anna.wait_for("when?")
+        await comes_back(1, "Moscow")
+        await anna.wait_for("did not quite get that")
+        written = now()
+        await comes_back(2, "Kazan")
+        await anna.wait_for("answer: Kazan 3 moon")

@@ -13,7 +13,7 @@ from astral_core.inbox.suspects import Case, Verdict, judge
 
 cases = st.builds(
     Case, tries=st.integers(0, 5), waited=st.booleans(), deaths=st.integers(0, 3), fresh=st.booleans(),
-    others=st.integers(0, 3),
+    company=st.booleans(), others=st.integers(0, 3),
 )  # fmt: skip
 
 
@@ -37,6 +37,20 @@ def test_a_row_runs_only_where_no_death_is_its_own(case: Case, express: bool) ->
     verdict = judge(case, express=express, money=False).verdict
     assert verdict is not Verdict.RUN or not (case.deaths or case.tries)
     assert verdict is not Verdict.LAST or not (case.deaths or case.others)
+
+
+def test_a_row_about_money_runs_once_an_hour() -> None:
+    """After a death it waits for an hour, and then runs again, however often that happens."""
+    assert judge(Case(tries=3, deaths=1), express=False, money=True) == (Verdict.WAIT, True)
+    assert judge(Case(tries=4, waited=True), express=False, money=True).verdict is Verdict.LAST
+    assert judge(Case(tries=4), express=False, money=True).verdict is Verdict.LAST  # it failed, and killed nobody
+
+
+def test_who_ran_beside_others_runs_apart_before_it_is_put_off() -> None:
+    """Once: two deaths are enough for everybody."""
+    assert judge(Case(deaths=1, company=True), express=False, money=False) == (Verdict.APART, False)
+    assert judge(Case(deaths=2, company=True), express=False, money=False) == (Verdict.WAIT, True)
+    assert judge(Case(deaths=1), express=False, money=False) == (Verdict.WAIT, True)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from .api import Sent
 from .books import Key, Row
 from .traffic import Posting
 
-PATIENCE = "I have kept this."  # what a chat reads of a row that was put off
+PATIENCE = "I was interrupted while I was at this."  # what a chat reads of a row that was put off
 ANSWER = re.compile(r"[mcs]:\d+")
 
 

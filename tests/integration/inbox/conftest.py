@@ -19,6 +19,7 @@ from astral_core.db.migrate import CORE, upgrade
 from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
 from astral_core.errors import DatabaseError
 from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects as suspects_module
 from astral_core.inbox import worker as worker_module
 from astral_core.inbox.deliver import Deliverer
@@ -94,7 +95,7 @@ class FakeRunner:
         """The refusal as a message."""
         return [message(text, row.lane)]
 
-    async def patience(self, row: InboxRow) -> list[Content]:
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
         """The promise to go on later as a message."""
         return [message("later", row.lane)]
 
@@ -267,7 +268,7 @@ def make_bench() -> Callable[[str], Bench]:
 async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Bench]:
     """An inbox on both engines; the pauses after failures are taken out."""
     monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
-    monkeypatch.setattr(worker_module, "LEAD", 0.05)
+    monkeypatch.setattr(stage_module, "LEAD", 0.05)
     monkeypatch.setattr(worker_module, "ALONE_DELAY", 0.005)
     monkeypatch.setattr(suspects_module, "DOUBT", 0.0)
     monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.01)

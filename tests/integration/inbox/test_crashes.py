@@ -12,7 +12,9 @@ from sqlalchemy import func, select, update
 
 from astral_core.db.tables import DEAD, DONE, PARKED, PENDING, core_deaths, core_inbox, core_lanes, core_runs
 from astral_core.errors import TelegramUnavailable
+from astral_core.inbox import notes as notes_module
 from astral_core.inbox import replica as replica_module
+from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects
 from astral_core.inbox.rows import express_lane
 
@@ -281,6 +283,86 @@ async def test_a_suspect_has_the_process_to_itself_for_a_moment(bench) -> None:
     suspects_alone = [(pairs[n], pairs[n + 1]) for n in range(0, len(pairs), 2)]
     assert all(begin[6:] == end[4:] for begin, end in suspects_alone)
     assert set((await bench.states()).values()) == {DONE}
+
+
+async def test_many_suspects_do_not_queue_up_for_long(bench, monkeypatch) -> None:
+    """Where many chats waited when the process died, they run side by side: the more wait, the less each leads."""
+    monkeypatch.setattr(stage_module, "LEAD", 0.5)
+    running: list[str] = []
+    most = 0
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        nonlocal most
+        running.append(row.ext_id)
+        most = max(most, len(running))
+        await asyncio.sleep(0.3)
+        running.remove(row.ext_id)
+
+    names = [str(number) for number in range(40)]
+    hangs(bench, *names)
+    await left_behind(bench, *((name, 100 + int(name)) for name in names))
+    bench.runner.handler = handler
+    await bench.start()
+    await bench.settle()
+    assert most >= 4
+    assert set((await bench.states()).values()) == {DONE}
+
+
+async def test_who_ran_beside_others_when_the_process_died_runs_once_more_apart(bench, monkeypatch) -> None:
+    """A killer that takes its time takes others with it: these are handled at once, and only it is put off."""
+    monkeypatch.setattr(stage_module, "LEAD", 0.01)
+    hangs(bench, "slow", "killer")
+    await left_behind(bench, ("slow", 1), ("killer", 2))
+    bench.runner.seen.clear()
+    await bench.start()
+    await until(lambda: {"slow", "killer"} <= set(bench.runner.seen))
+    await bench.crash()
+    hangs(bench, "killer")
+    bench.runner.seen.clear()
+    await bench.start()
+    await until(lambda: in_state(bench, "slow", DONE))
+    await until(lambda: "killer" in bench.runner.seen)
+    assert await in_state(bench, "killer", PENDING)
+    await bench.crash()
+    await bench.start()
+    await until(lambda: in_state(bench, "killer", PARKED))
+    assert bench.sender.sent == ["did slow", "later"]
+
+
+@pytest.mark.parametrize("once", [1, 3])
+async def test_a_verdict_is_kept_where_the_process_dies_before_it_is_carried_out(bench, monkeypatch, once) -> None:
+    """The evidence goes when the row leaves its lane, and not before: however often it dies there, it is put off."""
+    hangs(bench, "poison")
+    await left_behind(bench, ("poison", 7))
+    await die_of(bench, "poison")
+    for _ in range(once):
+        stuck = asyncio.Event()
+
+        async def patience(row: Any, *, again: bool, here: asyncio.Event = stuck) -> Any:
+            here.set()
+            await asyncio.Event().wait()
+
+        bench.runner.seen.clear()
+        monkeypatch.setattr(bench.runner, "patience", patience)
+        await bench.start()
+        await stuck.wait()
+        await bench.crash()
+        assert bench.runner.seen == []
+    monkeypatch.undo()
+    await bench.start()
+    await until(lambda: in_state(bench, "poison", PARKED))
+
+
+async def test_a_suspect_that_runs_is_not_acquitted_by_a_retry_that_finds_nothing(bench, astral_retry) -> None:
+    """`astral inbox retry` of a pending row says that there is none, and leaves the evidence alone."""
+    hangs(bench, "poison")
+    await left_behind(bench, ("poison", 7))
+    bench.runner.seen.clear()
+    await bench.start()
+    await until(lambda: "poison" in bench.runner.seen)
+    assert not await notes_module.revive(bench.database, 1)
+    assert await bench.count(core_runs) == 1
+    await bench.crash()
 
 
 @pytest.mark.parametrize("times", [8])
