@@ -4,7 +4,9 @@ PaymentsError
 ├── MoneyError         an amount that cannot be, or cannot be read
 ├── InvalidRequest     refused before anything was sent
 ├── YooKassaRejected   YooKassa said no: nothing was done
+├── Unreadable         an answer lacks a member that money depends on, or has it in another form
 └── OutcomeUnknown     nobody knows whether YooKassa did it: repeat with the same idempotence key
+    └── OutcomeUnreadable   it answered, and what we need of the answer cannot be read
 
 No message holds a secret, a request's or an answer's body, or a payer's data.
 """
@@ -13,7 +15,15 @@ from __future__ import annotations
 
 from astral_core.errors import AstralError
 
-__all__ = ["InvalidRequest", "MoneyError", "OutcomeUnknown", "PaymentsError", "YooKassaRejected"]
+__all__ = [
+    "InvalidRequest",
+    "MoneyError",
+    "OutcomeUnknown",
+    "OutcomeUnreadable",
+    "PaymentsError",
+    "Unreadable",
+    "YooKassaRejected",
+]
 
 
 class PaymentsError(AstralError):
@@ -26,6 +36,17 @@ class MoneyError(PaymentsError, ValueError):
 
 class InvalidRequest(PaymentsError, ValueError):
     """A request that YooKassa would refuse or that is unsafe to send; nothing was sent."""
+
+
+class Unreadable(PaymentsError, ValueError):
+    """An answer of YooKassa's that cannot be read.
+
+    :ivar member: the member that is needed and is missing, or has another form, such as ``amount.value``.
+    """
+
+    def __init__(self, member: str) -> None:
+        super().__init__(f"YooKassa's answer cannot be read: {member}")
+        self.member = member
 
 
 class YooKassaRejected(PaymentsError):
@@ -79,3 +100,14 @@ class OutcomeUnknown(PaymentsError):
         self.operation = operation
         self.cause = cause
         self.status = status
+
+
+class OutcomeUnreadable(OutcomeUnknown):
+    """YooKassa answered, and a member that money depends on cannot be read: a person has to look.
+
+    :ivar member: its name, such as ``amount.value``.
+    """
+
+    def __init__(self, operation: str, member: str, status: int | None = None) -> None:
+        super().__init__(operation, f"the answer is malformed ({member})", status)
+        self.member = member

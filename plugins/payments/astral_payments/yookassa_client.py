@@ -1,4 +1,4 @@
-"""YooKassa's REST API over the bot's own aiohttp session: the SDK's models, real time-outs, one shop.
+"""YooKassa's REST API over the bot's own aiohttp session: the SDK checks requests, real time-outs, one shop.
 
 The SDK's transport is not used: it has no time-out, blocks the event loop, keeps its credentials in
 process-wide state and raises AttributeError for a lost connection. Here every request has a time-out, can be
@@ -23,7 +23,14 @@ from pydantic import SecretStr
 
 from astral_core.errors import ConfigError
 from astral_payments import yookassa_requests as bodies
-from astral_payments.errors import InvalidRequest, OutcomeUnknown, PaymentsError, YooKassaRejected
+from astral_payments.errors import (
+    InvalidRequest,
+    OutcomeUnknown,
+    OutcomeUnreadable,
+    PaymentsError,
+    Unreadable,
+    YooKassaRejected,
+)
 from astral_payments.yookassa_objects import OBJECT_ID, Page, RemotePayment, RemoteRefund, ShopInfo
 
 __all__ = ["API_URL", "YooKassaClient"]
@@ -238,9 +245,9 @@ class YooKassaClient:
         problem: str
         try:
             return parse(data)
-        except (ValueError, TypeError, ArithmeticError, AttributeError, PaymentsError) as error:
-            problem = type(error).__name__
-        raise OutcomeUnknown(operation, f"the answer is malformed ({problem})", status)
+        except Unreadable as error:
+            problem = error.member
+        raise OutcomeUnreadable(operation, problem, status)
 
     async def _exchange(
         self,

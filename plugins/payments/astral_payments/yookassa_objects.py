@@ -1,8 +1,10 @@
 """What YooKassa answers, as frozen objects: only the members that settling money needs.
 
-The SDK's response models read the answer first; amounts are then taken from the JSON itself, because the
-SDK turns them into floats. A missing or malformed member is a ValueError, which the client reports as
-:class:`~astral_payments.errors.OutcomeUnknown`. The payer's e-mail and phone are not kept.
+Nothing else stands between money and its product: whatever else an answer has, or lacks, or has in another form than
+documented, is passed over. A member that is needed and cannot be read is :class:`Unreadable`, which names it. Amounts
+are read from their decimal strings, never from floats. The payer's e-mail and phone are not kept.
+
+The members are those of https://yookassa.ru/developers/api (payment, refund, me).
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
+from astral_payments.errors import MoneyError, Unreadable
 from astral_payments.money import from_value
 
 __all__ = ["OBJECT_ID", "Page", "RemotePayment", "RemoteRefund", "ShopInfo"]
@@ -19,7 +24,57 @@ __all__ = ["OBJECT_ID", "Page", "RemotePayment", "RemoteRefund", "ShopInfo"]
 OBJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 """The form of the ids of payments and refunds; whatever else arrives is never put into a path."""
 
+_PLACE, _FIELD = re.compile(r" - at `\$\.?([^`]*)`"), re.compile(r"required field `([^`]*)`")
+
 T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Amount(msgspec.Struct):
+    value: str
+    currency: str
+
+
+class _Recipient(msgspec.Struct):
+    account_id: str | int
+
+
+class _Payment(msgspec.Struct):
+    """The members of a payment that money depends on. `Any` are read where they have the known form."""
+
+    id: str
+    status: str
+    amount: _Amount
+    recipient: _Recipient
+    test: bool
+    refunded_amount: _Amount | None = None
+    metadata: dict[str, Any] | None = None
+    cancellation_details: Any = None
+    confirmation: Any = None
+    paid: Any = None
+    created_at: Any = None
+    captured_at: Any = None
+
+
+class _Refund(msgspec.Struct):
+    """The members of a refund that money depends on."""
+
+    id: str
+    payment_id: str
+    status: str
+    amount: _Amount
+    cancellation_details: Any = None
+    created_at: Any = None
+
+
+class _Shop(msgspec.Struct):
+    """The members of ``/me`` that a start depends on."""
+
+    account_id: str | int
+    test: bool
+    status: Any = None
+    fiscalization: Any = None
+    payment_methods: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,89 +86,73 @@ class RemotePayment:
     amount_minor: int
     currency: str
     refunded_minor: int
-    paid: bool
     test: bool
     account_id: str
-    created_at: str
     metadata: Mapping[str, str]
     confirmation_url: str | None = None
-    captured_at: str | None = None
-    expires_at: str | None = None
-    cancellation_party: str | None = None
     cancellation_reason: str | None = None
-    receipt_registration: str | None = None
-    method_type: str | None = None
-    card_first6: str | None = None
-    card_last4: str | None = None
+    paid: bool | None = None
+    created_at: str | None = None
+    captured_at: str | None = None
 
     @classmethod
-    def parse(cls, data: dict[str, Any]) -> RemotePayment:
-        """Read the JSON of a payment."""
-        from yookassa.domain.response import PaymentResponse
+    def parse(cls, data: object) -> RemotePayment:
+        """Read the JSON of a payment.
 
-        amount, currency = _amount(data, "amount")
-        refunded = _amount(data, "refunded_amount")[0] if data.get("refunded_amount") else 0
-        model = PaymentResponse(data)
-        recipient = model.recipient
-        if recipient is None or not isinstance(recipient.account_id, str):
-            raise _malformed("recipient.account_id is missing")
-        cancellation, confirmation = model.cancellation_details, model.confirmation
-        card = getattr(model.payment_method, "card", None)
+        :raises Unreadable: a member that is needed is missing, or has another form.
+        """
+        found = _read(data, _Payment)
+        amount, currency = _money(found.amount, "amount")
+        refunded = 0
+        if found.refunded_amount is not None:
+            refunded, of = _money(found.refunded_amount, "refunded_amount")
+            if of != currency:
+                raise Unreadable("refunded_amount.currency")
         return cls(
-            id=_object_id(model.id, "id"),
-            status=_text(model.status, "status"),
+            id=_object_id(found.id, "id"),
+            status=found.status,
             amount_minor=amount,
             currency=currency,
             refunded_minor=refunded,
-            paid=_flag(data, "paid"),
-            test=_flag(data, "test"),
-            account_id=recipient.account_id,
-            created_at=_text(model.created_at, "created_at"),
-            metadata=_metadata(model.metadata),
-            confirmation_url=_optional(getattr(confirmation, "confirmation_url", None)),
-            captured_at=_optional(model.captured_at),
-            expires_at=_optional(model.expires_at),
-            cancellation_party=_optional(getattr(cancellation, "party", None)),
-            cancellation_reason=_optional(getattr(cancellation, "reason", None)),
-            receipt_registration=_optional(model.receipt_registration),
-            method_type=_optional(getattr(model.payment_method, "type", None)),
-            card_first6=_optional(getattr(card, "first6", None)),
-            card_last4=_optional(getattr(card, "last4", None)),
+            test=found.test,
+            account_id=str(found.recipient.account_id),
+            metadata={key: str(value) for key, value in (found.metadata or {}).items()},
+            confirmation_url=_member(found.confirmation, "confirmation_url"),
+            cancellation_reason=_member(found.cancellation_details, "reason"),
+            paid=found.paid if isinstance(found.paid, bool) else None,
+            created_at=_optional(found.created_at),
+            captured_at=_optional(found.captured_at),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteRefund:
-    """A refund as YooKassa has it; the amount in minor units."""
+    """A refund as YooKassa has it; the amount in minor units, the time as YooKassa's ISO 8601 string."""
 
     id: str
     payment_id: str
     status: str
     amount_minor: int
     currency: str
-    created_at: str
-    cancellation_party: str | None = None
     cancellation_reason: str | None = None
-    receipt_registration: str | None = None
+    created_at: str | None = None
 
     @classmethod
-    def parse(cls, data: dict[str, Any]) -> RemoteRefund:
-        """Read the JSON of a refund."""
-        from yookassa.domain.response import RefundResponse
+    def parse(cls, data: object) -> RemoteRefund:
+        """Read the JSON of a refund.
 
-        amount, currency = _amount(data, "amount")
-        model = RefundResponse(data)
-        cancellation = model.cancellation_details
+        :raises Unreadable: a member that is needed is missing, or has another form.
+        """
+        found = _read(data, _Refund)
+        amount, currency = _money(found.amount, "amount")
         return cls(
-            id=_object_id(model.id, "id"),
-            payment_id=_object_id(model.payment_id, "payment_id"),
-            status=_text(model.status, "status"),
+            id=_object_id(found.id, "id"),
+            payment_id=_object_id(found.payment_id, "payment_id"),
+            status=found.status,
             amount_minor=amount,
             currency=currency,
-            created_at=_text(model.created_at, "created_at"),
-            cancellation_party=_optional(getattr(cancellation, "party", None)),
-            cancellation_reason=_optional(getattr(cancellation, "reason", None)),
-            receipt_registration=_optional(model.receipt_registration),
+            cancellation_reason=_member(found.cancellation_details, "reason"),
+            created_at=_optional(found.created_at),
         )
 
 
@@ -128,79 +167,80 @@ class ShopInfo:
     payment_methods: tuple[str, ...]
 
     @classmethod
-    def parse(cls, data: dict[str, Any]) -> ShopInfo:
-        """Read the JSON of ``/me``."""
-        from yookassa.domain.models import Me
+    def parse(cls, data: object) -> ShopInfo:
+        """Read the JSON of ``/me``.
 
-        model = Me(data)
-        fiscal = data.get("fiscalization")
-        methods = data.get("payment_methods") or []
-        if not isinstance(methods, list) or not all(isinstance(method, str) for method in methods):
-            raise _malformed("payment_methods is malformed")
+        :raises Unreadable: the shop's number or its mode cannot be read.
+        """
+        found = _read(data, _Shop)
+        methods = found.payment_methods if isinstance(found.payment_methods, list) else []
         return cls(
-            account_id=_text(model.account_id, "account_id"),
-            enabled=model.status == "enabled",
-            test=_flag(data, "test"),
-            fiscalization=bool(isinstance(fiscal, dict) and fiscal.get("enabled")),
-            payment_methods=tuple(methods),
+            account_id=str(found.account_id),
+            enabled=found.status == "enabled",
+            test=found.test,
+            fiscalization=isinstance(found.fiscalization, dict) and found.fiscalization.get("enabled") is True,
+            payment_methods=tuple(method for method in methods if isinstance(method, str)),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A page of a list, newest first; `next_cursor` is None on the last one."""
+    """A page of a list, newest first; `next_cursor` is None on the last one.
+
+    `unreadable` counts entries that could not be read: a page that has some does not prove that something is not
+    there.
+    """
 
     items: tuple[T, ...]
     next_cursor: str | None
+    unreadable: int = 0
 
     @classmethod
-    def parse(cls, data: dict[str, Any], item: Callable[[dict[str, Any]], T]) -> Page[T]:
-        """Read the JSON of a list whose members `item` reads."""
-        items = data.get("items")
-        if not isinstance(items, list):
-            raise _malformed("items is missing")
-        cursor = data.get("next_cursor")
-        return cls(tuple(item(entry) for entry in items), _optional(cursor))
+    def parse(cls, data: dict[str, Any], item: Callable[[object], T]) -> Page[T]:
+        """Read the JSON of a list whose members `item` reads.
+
+        :raises Unreadable: there is no list.
+        """
+        entries = data.get("items")
+        if not isinstance(entries, list):
+            raise Unreadable("items")
+        items: list[T] = []
+        for entry in entries:
+            try:
+                items.append(item(entry))
+            except Unreadable:
+                continue
+        return cls(tuple(items), _optional(data.get("next_cursor")), len(entries) - len(items))
 
 
-def _malformed(what: str) -> ValueError:
-    return ValueError(f"YooKassa's answer: {what}")
+def _read(data: object, kind: type[R]) -> R:
+    """`data` as `kind`; what it has beyond that is passed over."""
+    problem: str
+    try:
+        return msgspec.convert(data, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        parts = [found[1] for pattern in (_PLACE, _FIELD) if (found := pattern.search(str(error)))]
+        problem = ".".join(part for part in parts if part) or "the answer"
+    raise Unreadable(problem)
 
 
-def _amount(data: dict[str, Any], name: str) -> tuple[int, str]:
-    amount = data.get(name)
-    if not isinstance(amount, dict):
-        raise _malformed(f"{name} is missing")
-    currency = _text(amount.get("currency"), f"{name}.currency")
-    return from_value(amount.get("value"), currency), currency
+def _money(amount: _Amount, name: str) -> tuple[int, str]:
+    try:
+        return from_value(amount.value, amount.currency), amount.currency
+    except MoneyError:
+        raise Unreadable(name) from None
 
 
-def _object_id(value: object, name: str) -> str:
-    if not isinstance(value, str) or not OBJECT_ID.fullmatch(value):
-        raise _malformed(f"{name} is malformed")
+def _object_id(value: str, name: str) -> str:
+    if not OBJECT_ID.fullmatch(value):
+        raise Unreadable(name)
     return value
 
 
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise _malformed(f"{name} is missing")
-    return value
+def _member(value: object, name: str) -> str | None:
+    """A text inside of a member that may be missing, or be anything."""
+    return _optional(value.get(name)) if isinstance(value, dict) else None
 
 
 def _optional(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _flag(data: dict[str, Any], name: str) -> bool:
-    value = data.get(name)
-    if not isinstance(value, bool):
-        raise _malformed(f"{name} is missing")
-    return value
-
-
-def _metadata(value: object) -> Mapping[str, str]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _malformed("metadata is malformed")
-    return {str(key): str(text) for key, text in value.items()}

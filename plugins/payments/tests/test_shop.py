@@ -110,8 +110,8 @@ def test_settings_never_show_the_key() -> None:
     assert "hush" not in str(error.value)
 
 
-def test_a_payment_is_looked_at_often_then_hourly_then_never() -> None:
-    """15 s, 30 s, 1, 2, 5, 10 minutes; every 10 minutes to 70; every hour to 25 h."""
+def test_a_payment_is_looked_at_often_then_hourly_then_daily_then_never() -> None:
+    """15 s, 30 s, 1, 2, 5, 10 minutes; every 10 minutes to 70; every hour for 8 days; daily for 30."""
     born = moment = datetime(2026, 1, 1, tzinfo=UTC)
     gaps, checks = [], 0
     while (following := next_check(born, checks, moment)) is not None:
@@ -119,5 +119,7 @@ def test_a_payment_is_looked_at_often_then_hourly_then_never() -> None:
         moment, checks = following, checks + 1
     assert gaps[:6] == [15, 30, 60, 120, 300, 600]
     assert set(gaps[6:11]) == {600}
-    assert gaps[-1] == 3600
-    assert timedelta(hours=25) <= moment - born < timedelta(hours=26)
+    assert gaps.count(3600) == pytest.approx(8 * 24, abs=2)
+    assert gaps.count(86_400) == pytest.approx(30, abs=1)
+    assert gaps[-1] == 86_400
+    assert timedelta(days=38) <= moment - born < timedelta(days=39)

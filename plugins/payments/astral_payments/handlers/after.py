@@ -10,7 +10,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from astral_core import Button, Context, now
 from astral_payments.api import Product
-from astral_payments.errors import InvalidRequest, OutcomeUnknown, YooKassaRejected
+from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, YooKassaRejected
 from astral_payments.handlers import routes
 from astral_payments.money import format_money
 from astral_payments.orders import payment_with_order, snapshot_title
@@ -48,6 +48,18 @@ REFUND_REFUSED = N_(
     "The money of payment {number} did not go back: {error}.\n\n"
     "When that is mended, ask again: <code>/refund {number}</code>."
 )
+
+
+UNREADABLE_ANSWER = N_(
+    "YooKassa answers about payment {number}, and I cannot read <code>{member}</code> in it. Nothing was settled; "
+    "I go on asking.\n\nLook at it in YooKassa's cabinet, and update the plugin: the answer's form may be new."
+)
+
+
+def tell_unreadable(ctx: Context, payment_id: int, error: Exception) -> None:
+    """Alert the owner where YooKassa answered, and its answer cannot be read."""
+    if isinstance(error, OutcomeUnreadable):
+        ctx.alert(f"unreadable:{payment_id}", UNREADABLE_ANSWER, number=payment_id, member=error.member[:64])
 
 
 @routes.step("tell")

@@ -9,9 +9,9 @@ from sqlalchemy import update
 
 from astral_core import Button, Context, Refuse, Update, now
 from astral_payments.api import Product
-from astral_payments.errors import InvalidRequest, OutcomeUnknown, YooKassaRejected
+from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, YooKassaRejected
 from astral_payments.handlers import routes
-from astral_payments.handlers.after import KEY_LIFE, SLOT, way_on
+from astral_payments.handlers.after import KEY_LIFE, SLOT, tell_unreadable, way_on
 from astral_payments.machine import CREATED, FAILED, PENDING, SUCCEEDED, UNKNOWN, WAITING, advance, is_final
 from astral_payments.money import STARS as XTR
 from astral_payments.money import format_money
@@ -157,6 +157,7 @@ async def begin(ctx: Context, payment_id: int) -> None:
         remote = await _created(ctx, shop, payment, order)
     except OutcomeUnknown as error:
         ctx.log.warning("payment %d: %s", payment_id, error.cause)
+        tell_unreadable(ctx, payment_id, error)
         await _unknown(ctx, payment_id)
     except (YooKassaRejected, InvalidRequest) as error:
         if isinstance(error, YooKassaRejected) and error.status == 429:
@@ -192,7 +193,7 @@ async def _created(ctx: Context, shop: Shop, payment: Any, order: Any) -> Remote
 
 async def _found_in_list(shop: Shop, payment: Any) -> RemotePayment:
     """The payment that may have been created when its key was young: after that, a create would make a second."""
-    client, cursor = shop.quick, None
+    client, cursor, unreadable = shop.quick, None, 0
     if client is None:
         raise OutcomeUnknown("list_payments", "YooKassa is not configured any more")
     for _ in range(_PAGES):
@@ -205,6 +206,9 @@ async def _found_in_list(shop: Shop, payment: Any) -> RemotePayment:
             if item.metadata.get("payment_id") == str(payment.id) and item.account_id == payment.account_id:
                 return item
         cursor = page.next_cursor
+        unreadable = unreadable or page.unreadable
+        if cursor is None and unreadable:  # one of them may be it: a second one would be charged, too
+            raise OutcomeUnreadable("list_payments", f"{unreadable} of the list's payments")
         if cursor is None:
             raise InvalidRequest(f"payment {payment.id} was never created")
     raise OutcomeUnknown("list_payments", "the list is too long")
@@ -270,7 +274,11 @@ async def check(update: Update, ctx: Context, payment: int) -> None:
         remote = await shop.quick.get_payment(row.provider_ref)
     except (OutcomeUnknown, YooKassaRejected) as error:
         ctx.log.warning("payment %d: %s", payment, error)
-        ctx.answer(ctx.t("The bank does not answer right now. I keep looking and will write to you."), alert=True)
+        tell_unreadable(ctx, payment, error)
+        text = ctx.t("The bank does not answer right now. I keep looking and will write to you.")
+        if isinstance(error, OutcomeUnreadable):
+            text = ctx.t("Your payment is being checked by a person. Your money is safe, and I will write to you.")
+        ctx.answer(text, alert=True)
         return
     outcome = await settle(plugin, ctx.run.work, payment, Remote.of_yookassa(remote), "button")
     if outcome is Outcome.MISMATCH:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from astral_core import Context, PluginContext, now
 from astral_payments.errors import OutcomeUnknown, YooKassaRejected
 from astral_payments.handlers import routes
-from astral_payments.handlers.after import BACK_OFF, N_, pay_back
+from astral_payments.handlers.after import BACK_OFF, N_, pay_back, tell_unreadable
 from astral_payments.handlers.buy import begin
 from astral_payments.lanes import event_lane, lane_of
 from astral_payments.machine import CREATED, PENDING, UNKNOWN, WAITING, Cause, is_final
@@ -23,7 +23,7 @@ from astral_payments.tables import YOOKASSA, events, payments, refunds
 
 RECONCILE_EVERY = 15.0  # s
 GAPS = (15, 30, 60, 120, 300, 600)  # s between two looks at a payment, the last one until 70 minutes
-BUSY, HOURLY = timedelta(minutes=70), timedelta(hours=25)
+BUSY, HOURLY, DAILY = timedelta(minutes=70), timedelta(days=8), timedelta(days=38)
 EVENT_ATTEMPTS, FOREIGN_ATTEMPTS, UNANSWERED_ATTEMPTS = 8, 3, 48
 """How often a notification is looked into: where YooKassa does not know a payment of ours (its replicas lag), one
 that is not ours (anybody can post ids), and where YooKassa gives no answer."""
@@ -40,11 +40,14 @@ UNREADABLE = N_(
 
 
 def next_check(created_at: datetime, checks: int, moment: datetime) -> datetime | None:
-    """When to look at an unfinished payment again: often at first, hourly to 25 h, then never."""
+    """When to look at an unfinished payment again: often at first, hourly for 8 days, daily for 30, then never.
+
+    YooKassa ends a payment within hours. One that is unfinished here for longer cannot be read: that may be mended.
+    """
     age = moment - created_at
-    if age >= HOURLY:
+    if age >= DAILY:
         return None
-    gap = GAPS[min(checks, len(GAPS) - 1)] if age < BUSY else 3600
+    gap = GAPS[min(checks, len(GAPS) - 1)] if age < BUSY else 3600 if age < HOURLY else 86_400
     return moment + timedelta(seconds=gap)
 
 
@@ -60,6 +63,7 @@ async def fetch(ctx: Context, payment_id: int, cause: Cause) -> None:
         remote = await client.get_payment(payment.provider_ref)
     except (OutcomeUnknown, YooKassaRejected) as error:
         ctx.log.warning("payment %d: %s", payment_id, error)  # the reconciliation comes again
+        tell_unreadable(ctx, payment_id, error)
         return
     await settle(plugin, ctx.run.work, payment_id, Remote.of_yookassa(remote), cause)
 

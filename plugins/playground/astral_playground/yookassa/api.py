@@ -15,7 +15,7 @@ from aiohttp import web
 from astral_playground.yookassa import checks
 from astral_playground.yookassa.bank import Bank, PendingRefund
 from astral_playground.yookassa.errors import ApiError, invalid, not_found
-from astral_playground.yookassa.faults import Fault, Faults
+from astral_playground.yookassa.faults import Fault, Faults, merged
 from astral_playground.yookassa.idempotence import IdempotenceKeys, fingerprint
 from astral_playground.yookassa.lists import payments_page, refunds_page
 from astral_playground.yookassa.notifications import Notifier
@@ -111,6 +111,8 @@ class Api:
             return self._refusal(ApiError(error.status, code, text))
         if not isinstance(response, web.Response):
             raise TypeError(f"the handler of {request.path} gave {type(response).__name__}, not a Response")
+        if mutate := faults.get("mutate"):
+            return _json(merged(json.loads(response.text or "{}"), mutate.patch))
         if "unknown_fields" in faults:
             body = json.loads(response.text or "{}")
             return _json({**body, "x_new_member": {"since": "tomorrow", "values": [1, None]}})

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
-__all__ = ["Fault", "Faults", "Match"]
+__all__ = ["Fault", "Faults", "Match", "merged"]
 
 Where = Literal["api", "notification", "refund"]
 _ALLOWED: dict[str, frozenset[str]] = {
@@ -21,6 +21,7 @@ _ALLOWED: dict[str, frozenset[str]] = {
             "not_found_for",
             "unknown_fields",
             "truncate_body",
+            "mutate",
         }
     ),
     "notification": frozenset({"duplicate", "delay", "lose", "reorder", "before_response", "mutate"}),
@@ -116,3 +117,13 @@ class Faults:
                 fault.times -= 1
         self._faults = [fault for fault in self._faults if fault.times is None or fault.times > 0]
         return struck
+
+
+def merged(body: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    """`body` with the members of `patch` put in, objects member by member."""
+    made = dict(body)
+    for key, value in patch.items():
+        old = made.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        made[key] = merged(old, value) if both else value  # type: ignore[arg-type]  # both are dicts
+    return made

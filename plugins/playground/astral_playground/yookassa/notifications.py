@@ -19,7 +19,7 @@ import aiohttp
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from astral_playground.yookassa.clock import VirtualClock
-from astral_playground.yookassa.faults import Fault, Faults
+from astral_playground.yookassa.faults import Fault, Faults, merged
 from astral_playground.yookassa.objects import timestamp
 
 __all__ = ["EVENTS", "GAPS", "Delivery", "NotificationSettings", "Notifier"]
@@ -140,7 +140,7 @@ class Notifier:
         body = {"type": "notification", "event": event, "object": copy.deepcopy(snapshot)}
         faults = {fault.do: fault for fault in self._faults.take("notification", event=event)}
         if mutate := faults.get("mutate"):
-            body = _merged(body, mutate.patch)
+            body = merged(body, mutate.patch)
         copies = faults["duplicate"].copies if "duplicate" in faults else 1
         for _ in range(copies):
             self._begin(event, snapshot["id"], _encoded(body), faults)
@@ -255,13 +255,3 @@ class Notifier:
 
 def _encoded(body: Any) -> bytes:
     return json.dumps(body, ensure_ascii=False).encode(errors="replace")
-
-
-def _merged(body: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
-    """`body` with the members of `patch` put in, objects member by member."""
-    merged = dict(body)
-    for key, value in patch.items():
-        old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]  # both are dicts
-    return merged
