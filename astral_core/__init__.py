@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from astral_core.i18n import fill
     from astral_core.inbox.effect import Ref
     from astral_core.inbox.work import Work
+    from astral_core.observe.logs import Seldom
 
 __all__ = [
     "ANY",
@@ -85,6 +86,7 @@ __all__ = [
     "Refuse",
     "Routes",
     "Schema",
+    "Seldom",
     "Serial",
     "Session",
     "StepRoute",
@@ -142,6 +144,7 @@ _HOMES = {
     "Refuse": "astral_core.errors",
     "Routes": "astral_core.declare",
     "Schema": "astral_core.declare",
+    "Seldom": "astral_core.observe.logs",
     "Serial": "astral_core.db.tables",
     "Session": "astral_core.db.session",
     "StepRoute": "astral_core.declare",

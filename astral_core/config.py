@@ -10,6 +10,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
@@ -94,6 +95,20 @@ class Web(Section):
     def _absolute(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if any(not path.startswith("/") for path in value):
             raise ValueError("each path must begin with a slash")
+        return value
+
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(), description="networks of proxies whose X-Forwarded-For is believed, such as 127.0.0.1"
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                raise ValueError("each must be an address or a network, such as 127.0.0.1 or 10.0.0.0/8") from None
         return value
 
     max_connections: int = Field(

@@ -17,6 +17,7 @@ from astral_core.host.host import Host
 from astral_core.host.state import State
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
+from astral_core.web.client import networks, seen_through
 from astral_core.web.connection import BodyTimeout, Connection, Connections, in_time
 from astral_core.web.health import Health
 from astral_core.web.webhook import MAX_BODY, TelegramWebhook
@@ -61,12 +62,13 @@ def _for_plugin(
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     ctx = host.contexts[plugin]
     states = {item.id: item for item in host.plugins}
+    proxies = networks(host.settings.web.trusted_proxies)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if states[plugin].state is not State.ACTIVE:  # not started yet, or its lifespan failed
             return await _away(request)
         scope.set({"plugin": plugin, "route": route.path})
-        return await route.handler(request, ctx)
+        return await route.handler(seen_through(request, proxies) if proxies else request, ctx)
 
     return handle
 

@@ -264,3 +264,13 @@ def test_webhooks_are_absolute_paths(make_settings: Any) -> None:
     with pytest.raises(ConfigError, match="must begin with a slash"):
         make_settings(web={"webhooks": ("hook",)})
     assert make_settings(web={"webhooks": ("/hook", "/hook")}).web.webhooks == ("/hook", "/hook")
+
+
+def test_trusted_proxies_are_addresses_or_networks(make_settings: Any) -> None:
+    """A name or a network with bits of a host in it is told before anybody is trusted."""
+    for wrong in ("proxy", "10.0.0.1/8", ""):
+        with pytest.raises(ConfigError, match=r"web\.trusted_proxies.*an address or a network"):
+            make_settings(web={"trusted_proxies": (wrong,)})
+    given = ("127.0.0.1", "10.0.0.0/8", "::1", "fd00::/8")
+    assert make_settings(web={"trusted_proxies": given}).web.trusted_proxies == given
+    assert make_settings().web.trusted_proxies == ()
