@@ -48,6 +48,7 @@ class Api:
         self, shops: dict[str, Shop], bank: Bank, notifier: Notifier, faults: Faults, pay_url: Callable[[], str]
     ) -> None:
         self.keys = IdempotenceKeys(bank.clock)
+        self.told: dict[str, dict[str, Any]] = {}  # each payment as it was shown last
         self._shops = shops
         self._bank = bank
         self._notifier = notifier
@@ -111,11 +112,23 @@ class Api:
             return self._refusal(ApiError(error.status, code, text))
         if not isinstance(response, web.Response):
             raise TypeError(f"the handler of {request.path} gave {type(response).__name__}, not a Response")
+        response = self._as_told(response, stale="stale" in faults)
         if mutate := faults.get("mutate"):
             return _json(merged(json.loads(response.text or "{}"), mutate.patch))
         if "unknown_fields" in faults:
             body = json.loads(response.text or "{}")
             return _json({**body, "x_new_member": {"since": "tomorrow", "values": [1, None]}})
+        return response
+
+    def _as_told(self, response: web.Response, *, stale: bool) -> web.Response:
+        """`response`; of a payment, where `stale`, what was shown of it before."""
+        body = json.loads(response.text or "{}")
+        number = body.get("id")
+        if number not in self._bank.payments:
+            return response
+        if stale and number in self.told:
+            return _json(self.told[number])
+        self.told[number] = body
         return response
 
     def _shop(self, request: web.Request) -> Shop:

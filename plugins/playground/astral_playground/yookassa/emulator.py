@@ -117,6 +117,7 @@ class YooKassaEmulator:
         await self.notifier.reset()
         self.faults.set([])
         self.api.keys.clear()
+        self.api.told.clear()
         self.bank.reset()
 
     async def __aenter__(self) -> Self:

@@ -19,6 +19,7 @@ _ALLOWED: dict[str, frozenset[str]] = {
             "status",
             "html",
             "not_found_for",
+            "stale",
             "unknown_fields",
             "truncate_body",
             "mutate",
@@ -56,7 +57,8 @@ class Fault(BaseModel):
 
     `times` is how often it strikes (1 by default, `null` = until the next change of the list; for
     `not_found_for` always, for `reorder` as many events as `window`). Seconds are virtual for
-    notifications and refunds, real for a delayed API answer. `before` says whether the request fails
+    notifications and refunds, real for a delayed API answer. `stale` shows a payment as it was when it was
+    shown last, as a replica that lags. `before` says whether the request fails
     before it is processed (`status`, `html`).
     """
 

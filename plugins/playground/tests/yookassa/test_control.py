@@ -184,6 +184,16 @@ async def test_lag_unknown_members_and_truncation(client: Any) -> None:
         await client.call("GET", path)
 
 
+async def test_a_stale_answer_shows_a_payment_as_it_was(client: Any) -> None:
+    """What was shown last is shown again, however the payment has changed since; afterwards the truth."""
+    payment = await client.created()
+    path = f"/payments/{payment['id']}"
+    client.emulator.bank.pay(client.emulator.bank.payments[payment["id"]])
+    client.emulator.set_faults([{"where": "api", "match": {"method": "GET"}, "do": "stale", "times": 2}])
+    seen = [(await client.call("GET", path)).body["status"] for _ in range(3)]
+    assert seen == ["pending", "pending", "succeeded"]
+
+
 async def test_delay_holds_the_answer_back(client: Any) -> None:
     """A delayed answer is later than another request that starts after it."""
     client.emulator.set_faults([{"where": "api", "match": {"path": "me$"}, "do": "delay", "seconds": 0.2}])
