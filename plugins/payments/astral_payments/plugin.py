@@ -18,8 +18,9 @@ from astral_core import (
     hookimpl,
     hookspec,
 )
-from astral_payments import privacy
+from astral_payments import notices, privacy
 from astral_payments.api import OrderPaid, OrderRevoked, Product
+from astral_payments.door import open_door
 from astral_payments.handlers import admin, buy, fetch, pages, routes, stars
 from astral_payments.handlers.after import N_
 from astral_payments.health import health, tell_of_test_key
@@ -73,12 +74,16 @@ def astral_events() -> list[type[Event]]:
 
 @hookimpl
 def astral_jobs() -> list[Job]:
-    return [Job("payments.reconcile", fetch.RECONCILE_EVERY, fetch.reconcile)]
+    return [
+        Job("payments.reconcile", fetch.RECONCILE_EVERY, fetch.reconcile),
+        Job("payments.tidy", notices.TIDY_EVERY, notices.tidy),
+    ]
 
 
 @hookimpl
 async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     await open_shop(ctx)
+    open_door(ctx)
     await tell_of_test_key(ctx)
     yield
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -19,6 +19,9 @@ class PaymentsSettings(BaseModel):
     yookassa_shop_id: str = Field(default="", description="the shop's number from YooKassa's cabinet")
     yookassa_secret_key: SecretStr | None = Field(default=None, description="the shop's secret key, test_ or live_")
     yookassa_api_url: str = Field(default=API_URL, description="YooKassa's API, or an emulator on this machine")
+    ip_check: Literal["off", "log", "enforce"] = Field(
+        default="log", description="notifications that come from no address of YooKassa's are named, or refused"
+    )
     support: str = Field(default="", description="whom buyers write to, for example @your_support")
 
     @model_validator(mode="after")
@@ -28,9 +31,14 @@ class PaymentsSettings(BaseModel):
         return self
 
     @property
+    def emulated(self) -> bool:
+        """Whether an emulator on this machine stands for YooKassa."""
+        return self.yookassa_api_url.rstrip("/") != API_URL
+
+    @property
     def gives_away(self) -> bool:
         """Whether a test key is used at YooKassa itself, and not at an emulator: test cards buy for nothing."""
-        return self.test_mode and self.yookassa_api_url.rstrip("/") == API_URL
+        return self.test_mode and not self.emulated
 
     @property
     def test_mode(self) -> bool:

@@ -107,7 +107,7 @@ events = Table(
     CheckConstraint("state IN ('new', 'done', 'orphan', 'dead')", name="state"),
     UniqueConstraint("provider", "dedupe_key"),
 )
-Index("ix_payments_events_next_try_at", events.c.next_try_at)
+Index("ix_payments_events_state", events.c.state, events.c.next_try_at)
 
 transitions = Table(
     "payments_transitions",  # append only: who moved which payment from where to where

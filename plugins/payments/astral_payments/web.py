@@ -5,24 +5,27 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import re
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from astral_core import PluginContext, Webhook, WebRoute, core_users, now
+from astral_core import PluginContext, Webhook, WebRoute, core_users
 from astral_core.errors import DatabaseError, PluginLoadError
+from astral_payments.door import door_of
 from astral_payments.handlers.after import N_
 from astral_payments.handlers.fetch import event, fetch
 from astral_payments.lanes import event_lane, lane_of
 from astral_payments.machine import SUCCEEDED, is_final
 from astral_payments.money import format_money
-from astral_payments.orders import FIRST_CHECK, snapshot_title
-from astral_payments.refunding import inserting
-from astral_payments.tables import YOOKASSA, events, orders, payments
+from astral_payments.notices import NoRoom, number_of, take
+from astral_payments.orders import snapshot_title
+from astral_payments.shop import shop_of
+from astral_payments.tables import orders, payments
 from astral_payments.yookassa_objects import OBJECT_ID
 
 if TYPE_CHECKING:
@@ -30,9 +33,8 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024
 BODY_TIMEOUT = 5.0
-MAX_NEW = 1000
-"""Notifications that wait to be looked into; beyond it somebody floods us, and YooKassa comes again anyway."""
-
+EVENTS = frozenset({"payment.waiting_for_capture", "payment.succeeded", "payment.canceled", "refund.succeeded"})
+_EVENT = re.compile(r"[a-z_.]{1,64}", re.ASCII)
 RETURN_EVERY = 5  # s: a reload of the page asks YooKassa at most this often
 
 NOT_READY = (SQLAlchemyError, DatabaseError, OSError, TimeoutError, PluginLoadError)
@@ -54,7 +56,7 @@ def read_hint(body: bytes) -> dict[str, str]:
     if not isinstance(data, dict) or data.get("type") != "notification":
         raise BadNotification("not a notification")
     name, subject = data.get("event"), data.get("object")
-    if not isinstance(name, str) or not 1 <= len(name) <= 64 or not name.isascii() or not isinstance(subject, dict):
+    if not isinstance(name, str) or not _EVENT.fullmatch(name) or not isinstance(subject, dict):
         raise BadNotification("event or object is missing")
     object_id = subject.get("id")
     payment_ref = subject.get("payment_id") if name.startswith("refund.") else object_id
@@ -68,6 +70,11 @@ def read_hint(body: bytes) -> dict[str, str]:
 
 async def notified(request: web.Request, ctx: PluginContext) -> web.Response:
     """Keep the notification together with the step that looks into it, then 200; 503 lets YooKassa come again."""
+    if shop_of(ctx).patient is None:
+        return web.Response(status=404)
+    door = door_of(ctx)
+    if not door.lets_in(request.remote):
+        return web.Response(status=403)
     try:
         async with asyncio.timeout(BODY_TIMEOUT):
             body = await _body(request)
@@ -78,16 +85,19 @@ async def notified(request: web.Request, ctx: PluginContext) -> web.Response:
     try:
         hint = read_hint(body)
     except BadNotification as error:
-        ctx.log.warning("a notification is refused: %s", error)
+        door.complain("malformed", "a notification is refused: %s", error)
         return web.Response(status=400)
-    if not hint["event"].startswith(("payment.", "refund.")):
+    if hint["event"] not in EVENTS:
         return web.Response()  # a kind of event that this bot has no use for
     try:
-        kept = await _keep(ctx, hint)
-    except NOT_READY as error:
-        ctx.log.warning("a notification could not be kept: %s", type(error).__name__)
+        await _keep(ctx, hint)
+    except NoRoom:
+        door.complain("full", "too many notifications about unknown payments wait; more are refused for now")
         return web.Response(status=503)
-    return web.Response(status=200 if kept else 503)
+    except NOT_READY as error:
+        door.complain("database", "a notification could not be kept: %s", type(error).__name__)
+        return web.Response(status=503)
+    return web.Response()
 
 
 async def _body(request: web.Request) -> bytes | None:
@@ -100,30 +110,12 @@ async def _body(request: web.Request) -> bytes | None:
     return bytes(body)
 
 
-async def _keep(ctx: PluginContext, hint: dict[str, str]) -> bool:
+async def _keep(ctx: PluginContext, hint: dict[str, str]) -> None:
     async with ctx.work() as work:
-        waiting = select(func.count()).select_from(events).where(events.c.next_try_at.is_not(None))
-        if (await work.session.execute(waiting)).scalar_one() >= MAX_NEW:
-            ctx.log.error("more than %d notifications wait; new ones are refused for now", MAX_NEW)
-            return False
-        statement = (
-            inserting(work.session, events)
-            .values(
-                **hint,
-                provider=YOOKASSA,
-                seen=1,
-                state="new",
-                attempts=0,
-                next_try_at=now() + FIRST_CHECK,
-                received_at=now(),
-            )
-            .on_conflict_do_update(index_elements=["provider", "dedupe_key"], set_={"seen": events.c.seen + 1})
-            .returning(events.c.id, events.c.seen)
-        )
-        row = (await work.session.execute(statement)).one()
-        if row.seen == 1:
-            ctx.defer(work, event, event_lane(row.id), f"{row.id}:0", event_id=row.id)
-    return True
+        payment_id = await number_of(work.session, hint["payment_ref"])
+        event_id = await take(work.session, hint, payment_id)
+        if event_id is not None:
+            ctx.defer(work, event, event_lane(event_id, payment_id), event_id=event_id)
 
 
 # --- the return page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,17 +10,31 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from astral_core import Context, PluginContext, now
+from astral_payments.door import door_of
 from astral_payments.errors import OutcomeUnknown, YooKassaRejected
 from astral_payments.handlers import routes
 from astral_payments.handlers.after import BACK_OFF, N_, pay_back, tell_unreadable
 from astral_payments.handlers.buy import begin
 from astral_payments.lanes import event_lane, lane_of
-from astral_payments.machine import CREATED, PENDING, UNKNOWN, WAITING, Cause, is_final
+from astral_payments.machine import (
+    CREATED,
+    PENDING,
+    SUCCEEDED,
+    TRANSITIONS,
+    UNKNOWN,
+    WAITING,
+    Cause,
+    is_final,
+    is_old_news,
+)
+from astral_payments.notices import OF_PAYMENT
 from astral_payments.orders import payment_with_order
 from astral_payments.refunding import REFUND_FINAL
 from astral_payments.settle import Outcome, Remote, settle
 from astral_payments.shop import shop_of
 from astral_payments.tables import YOOKASSA, events, payments, refunds
+from astral_payments.yookassa_client import YooKassaClient
+from astral_payments.yookassa_objects import RemoteRefund
 
 RECONCILE_EVERY = 15.0  # s
 GAPS = (15, 30, 60, 120, 300, 600)  # s between two looks at a payment, the last one until 70 minutes
@@ -28,7 +43,11 @@ EVENT_ATTEMPTS, FOREIGN_ATTEMPTS, UNANSWERED_ATTEMPTS = 8, 3, 48
 """How often a notification is looked into: where YooKassa does not know a payment of ours (its replicas lag), one
 that is not ours (anybody can post ids), and where YooKassa gives no answer."""
 
+SOON = timedelta(seconds=3)
+"""How long what YooKassa tells may be ahead of what it shows; after that at the usual pace."""
+
 _BATCH = 200
+_STRANGERS = 15  # of those about unknown payments; each is a call to the shop's API
 UNANSWERED = N_(
     "YooKassa has given no answer for a day and more, and notification {number} is given up. "
     "Can this machine reach YooKassa's API?"
@@ -78,37 +97,89 @@ async def event(ctx: Context, event_id: int) -> None:
     if row is None or row.state != "new":
         return
     if client is None:
-        await _close(ctx, event_id, "orphan", "YooKassa is not configured")
+        await _close(ctx, row, "orphan", "YooKassa is not configured")
         return
+    if not ours and not door_of(ctx).calls.take():
+        door_of(ctx).complain("calls", "notifications about unknown payments wait: the calls of this minute are used")
+        return  # the reconciliation comes again
     try:
         remote = Remote.of_yookassa(await client.get_payment(row.payment_ref))
     except OutcomeUnknown as error:
-        ctx.log.warning("notification %d: %s", event_id, error.cause)
-        if row.attempts >= UNANSWERED_ATTEMPTS:
-            ctx.alert("unanswered", UNANSWERED, number=event_id)
-            await _close(ctx, event_id, "dead", str(error))
-        return
+        await _unanswered(ctx, row, error, ours=ours)
     except YooKassaRejected as error:
-        ctx.log.warning("notification %d names a payment that cannot be read: %s", event_id, error)
-        if row.attempts + 1 >= (EVENT_ATTEMPTS if ours else FOREIGN_ATTEMPTS):
-            if ours:  # anybody can post the ids of payments that are not
-                ctx.alert(f"event:{event_id}", UNREADABLE, number=event_id, ref=row.payment_ref)
-            await _close(ctx, event_id, "dead", str(error))
-        return
-    await _settle_event(ctx, plugin, event_id, remote)
+        await _refused(ctx, row, error, ours=ours)
+    else:
+        returned = await _returned(ctx, client, row) if ours and row.event.startswith("refund.") else ()
+        await _settle_event(ctx, plugin, row, remote, returned)
 
 
-async def _settle_event(ctx: Context, plugin: PluginContext, event_id: int, remote: Remote) -> None:
+async def _unanswered(ctx: Context, row: Any, error: OutcomeUnknown, *, ours: bool) -> None:
+    if ours:
+        ctx.log.warning("notification %d: %s", row.id, error.cause)
+    else:
+        door_of(ctx).complain("unanswered", "notification %d about an unknown payment: %s", row.id, error.cause)
+    if row.attempts >= UNANSWERED_ATTEMPTS:
+        ctx.alert("unanswered", UNANSWERED, number=row.id)
+        await _close(ctx, row, "dead", str(error))
+
+
+async def _refused(ctx: Context, row: Any, error: YooKassaRejected, *, ours: bool) -> None:
+    text = "notification %d names a payment that cannot be read: %s"
+    if ours:
+        ctx.log.warning(text, row.id, error)
+    else:
+        door_of(ctx).complain("unreadable", text, row.id, error)
+    if row.attempts + 1 >= (EVENT_ATTEMPTS if ours else FOREIGN_ATTEMPTS):
+        if ours:  # anybody can post the ids of payments that are not
+            ctx.alert(f"event:{row.id}", UNREADABLE, number=row.id, ref=row.payment_ref)
+        await _close(ctx, row, "dead", str(error))
+
+
+async def _returned(ctx: Context, client: YooKassaClient, row: Any) -> Sequence[RemoteRefund]:
+    """The refunds that YooKassa shows of the payment; none where it gives no answer."""
+    try:
+        page = await client.list_refunds(payment_id=row.payment_ref)
+    except (OutcomeUnknown, YooKassaRejected) as error:
+        ctx.log.warning("notification %d: %s", row.id, error)
+        return ()
+    return page.items
+
+
+async def _settle_event(
+    ctx: Context, plugin: PluginContext, row: Any, remote: Remote, returned: Sequence[RemoteRefund]
+) -> None:
     payment = await _local(ctx, remote)
     if payment is None:  # rows are committed before a payment is created: this one is somebody else's
-        ctx.log.info("notification %d is about a payment of another program", event_id)
-        await _close(ctx, event_id, "orphan", "no payment of this bot")
+        door_of(ctx).complain("foreign", "notification %d is about a payment of another program", row.id)
+        await _close(ctx, row, "orphan", "no payment of this bot")
         return
     outcome = await settle(plugin, ctx.run.work, payment.id, remote, "event")
     if outcome is Outcome.MISMATCH:
-        await _close(ctx, event_id, "dead", "the payment at YooKassa contradicts ours; see the log")
+        await _close(ctx, row, "dead", "the payment at YooKassa contradicts ours; see the log")
+    elif _shows(row, remote, returned):
+        await _close(ctx, row, "done", None)
     else:
-        await _close(ctx, event_id, "done", None)
+        await _not_yet(ctx, row)
+
+
+def _shows(row: Any, remote: Remote, returned: Sequence[RemoteRefund]) -> bool:
+    """Whether YooKassa shows what its notification told, or more: its replicas lag, and anybody can post."""
+    if row.event.startswith("refund."):
+        done = [refund for refund in returned if refund.status == SUCCEEDED]
+        total = sum(refund.amount_minor for refund in done)
+        return remote.refunded_minor >= total and any(refund.id == row.object_id for refund in done)
+    told = row.event.removeprefix("payment.")
+    return told not in TRANSITIONS or is_final(remote.status) or is_old_news(remote.status, told)
+
+
+async def _not_yet(ctx: Context, row: Any) -> None:
+    """Ask again soon, then at the usual pace, then no more: nothing is lost but a word that nobody confirms."""
+    if row.attempts + 1 >= EVENT_ATTEMPTS:
+        ctx.log.warning("notification %d tells what YooKassa does not show: %s", row.id, row.event)
+        await _close(ctx, row, "done", "YooKassa does not show what was told")
+    elif row.attempts == 0:
+        sooner = update(events).where(events.c.id == row.id, events.c.state == "new", events.c.attempts == 0)
+        await ctx.session.execute(sooner.values(next_try_at=now() + SOON))
 
 
 async def _local(ctx: Context, remote: Remote) -> Any:
@@ -126,9 +197,12 @@ async def _by_ref(session: AsyncSession, ref: str) -> Any:
     return (await session.execute(query)).first()
 
 
-async def _close(ctx: Context, event_id: int, state: str, error: str | None) -> None:
-    values = {"state": state, "error": error, "next_try_at": None}
-    await ctx.session.execute(update(events).where(events.c.id == event_id).values(**values))
+async def _close(ctx: Context, row: Any, state: str, error: str | None) -> None:
+    """End it; but what YooKassa has not confirmed stays open where the same came again meanwhile."""
+    statement = update(events).where(events.c.id == row.id, events.c.state == "new")
+    if error is not None:
+        statement = statement.where(events.c.seen == row.seen)
+    await ctx.session.execute(statement.values(state=state, error=error, next_try_at=None))
 
 
 async def reconcile(ctx: Context) -> None:
@@ -165,11 +239,19 @@ async def _due_payments(ctx: Context, moment: datetime) -> None:
 
 async def _due_events(ctx: Context, moment: datetime) -> None:
     plugin, work = ctx.plugin_context(), ctx.run.work
-    query = select(events).where(events.c.next_try_at <= moment, events.c.state == "new").limit(_BATCH)
-    for row in (await ctx.session.execute(query)).all():
-        plugin.defer(work, event, event_lane(row.id), f"{row.id}:{row.attempts + 1}", event_id=row.id)
+    query = (
+        select(events.c.id, events.c.attempts, payments.c.id.label("payment_id"))
+        .select_from(events.outerjoin(payments, OF_PAYMENT))
+        .where(events.c.next_try_at <= moment, events.c.state == "new")
+        .order_by(events.c.next_try_at)
+    )
+    ours = (await ctx.session.execute(query.where(payments.c.id.is_not(None)).limit(_BATCH))).all()
+    others = (await ctx.session.execute(query.where(payments.c.id.is_(None)).limit(_STRANGERS))).all()
+    for row in (*ours, *others):
         values = {"attempts": row.attempts + 1, "next_try_at": _later(row.attempts, moment)}
-        await ctx.session.execute(update(events).where(events.c.id == row.id).values(**values))
+        still = update(events).where(events.c.id == row.id, events.c.state == "new").values(**values)
+        if (await ctx.session.execute(still)).rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
+            plugin.defer(work, event, event_lane(row.id, row.payment_id), event_id=row.id)
 
 
 async def _due_refunds(ctx: Context, moment: datetime) -> None:
