@@ -26,6 +26,14 @@ TEST_KEY = N_(
     "The shop sells for nothing: yookassa_secret_key is a test shop's, and whoever enters a test card gets the "
     "product."
 )
+NO_PROXY = N_(
+    "<code>ip_check</code> refuses YooKassa's own notifications: behind the proxy of <code>public_url</code> all "
+    "come from the proxy's address."
+)
+NO_PROXY_FIX = N_(
+    "Set <code>trusted_proxies</code> under <code>[web]</code> to the proxy's address, or <code>ip_check</code> to "
+    "<code>log</code>."
+)
 TEST_KEY_FIX = N_("Set number and key of the live shop. What was bought with test cards stays with its buyers.")
 
 
@@ -45,9 +53,18 @@ async def health(ctx: PluginContext) -> Health:
     findings = list(_findings(gauges))
     if settings.gives_away:
         findings.append(HealthFinding("test-key", TEST_KEY, TEST_KEY_FIX))
+    if _shuts_out(settings, ctx):
+        findings.append(HealthFinding("ip-check", NO_PROXY, NO_PROXY_FIX, level="warning"))
     if silent is not None:
         findings.append(_silence(moment - silent))
     return Health(findings, gauges)
+
+
+def _shuts_out(settings: PaymentsSettings, ctx: PluginContext) -> bool:
+    """Whether senders are checked whose addresses cannot be seen."""
+    core = ctx.services.settings
+    checked = settings.ip_check == "enforce" and settings.yookassa_secret_key is not None and not settings.emulated
+    return checked and bool(core.telegram.public_url) and not core.web.trusted_proxies
 
 
 def _findings(gauges: dict[str, float]) -> Iterator[HealthFinding]:

@@ -72,9 +72,8 @@ class Seller:
                     return
                 await asyncio.sleep(0.02)  # the bot's other end: no event tells a stranger that it is idle
 
-    async def job(self) -> None:
-        """Run the reconciliation now."""
-        name = "payments.reconcile"
+    async def job(self, name: str = "payments.reconcile") -> None:
+        """Run the reconciliation, or another job, now."""
         row = NewRow(
             "internal:job", f"{name}:test-{id(object())}-{self._runs}", lane_of(name), "job", as_json({"job": name})
         )
@@ -189,6 +188,7 @@ async def selling(
     prices: Sequence[Price] = (Price("XTR", 150), Price("RUB", 19900)),
     *,
     failing: bool = False,
+    web: dict[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Seller]:
     """A bot that sells, with an emulated YooKassa that notifies it."""
@@ -205,7 +205,8 @@ async def selling(
             **settings,
         }
         plugins = [module_plugin("payments", "astral_payments.plugin"), module_plugin("sky", "astral_test_sky")]
-        overrides = {"plugins": {"payments": {k: v for k, v in section.items() if v is not None}}, "admins": (4242,)}
+        chosen = {k: v for k, v in section.items() if v is not None}
+        overrides = {"plugins": {"payments": chosen}, "admins": (4242,), "web": web or {}}
         async with TelegramEmulator() as telegram:
             kit = BotKit(telegram, database_url, plugins, overrides)
             await kit.start()
