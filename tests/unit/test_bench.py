@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from benchmarks import roster
+from benchmarks import roster, strangers
 from benchmarks.api import Api
 from benchmarks.bots import PLUGIN
 from benchmarks.load import post, presses, span
@@ -184,3 +184,11 @@ def test_the_cpu_time_of_another_process_is_seen() -> None:
             os.sched_yield()
         child.kill()
     assert cpu_seconds(os.getpid()) > 0
+
+
+async def test_strangers_are_told_from_a_payment_that_we_know(sqlite_url: str) -> None:
+    """Every forged post has its answer, every person his, and the genuine notification is taken."""
+    found = await strangers.run(sqlite_url, posts=20, delay=0.0, people=2)
+    assert sum(found.forged.values()) == 20
+    assert (len(found.waited), found.genuine) == (2, 200)
+    assert found.p99 == max(found.waited)
