@@ -286,10 +286,7 @@ class WebRoute:
 
 @dataclass(frozen=True)
 class Webhook:
-    """A POST route at an absolute path that the owner's settings allow (`web.webhooks`).
-
-    `request.remote` is the sender's address, also where a proxy of `web.trusted_proxies` passed the request on.
-    """
+    """A POST route at an absolute path of `web.webhooks`; `request.remote` sees through `web.trusted_proxies`."""
 
     path: str
     handler: Callable[[web.Request, PluginContext], Awaitable[web.StreamResponse]]

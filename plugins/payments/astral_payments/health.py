@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from astral_core import Health, HealthFinding, PluginContext, now
 from astral_payments.handlers.after import N_
 from astral_payments.machine import CREATED, PENDING, SUCCEEDED, UNKNOWN, WAITING
+from astral_payments.notices import OF_PAYMENT
 from astral_payments.settings import PaymentsSettings
 from astral_payments.tables import YOOKASSA, events, payments, refunds, transitions
 
@@ -102,7 +103,7 @@ async def _gauges(session: AsyncSession, moment: datetime) -> dict[str, float]:
 
 
 async def _silent_since(session: AsyncSession, moment: datetime) -> datetime | None:
-    """When a payment was last found by asking, where no notification has come within a day; else None."""
+    """When a payment was last found by asking, where no notification of ours has come within a day; else None."""
     day = moment - timedelta(hours=24)
     newest = select(transitions).order_by(transitions.c.id.desc()).limit(NEWEST).subquery()
     polled = (
@@ -111,7 +112,7 @@ async def _silent_since(session: AsyncSession, moment: datetime) -> datetime | N
         .where(newest.c.cause == "poll", newest.c.to_status == SUCCEEDED, payments.c.provider == YOOKASSA)
         .where(newest.c.at > day, newest.c.at < moment - LATE)
     )
-    heard = select(events.c.id).where(events.c.received_at > day).order_by(events.c.id.desc()).limit(1)
+    heard = select(events.c.id).join(payments, OF_PAYMENT).where(events.c.received_at > day).limit(1)
     if (await session.execute(heard)).first() is not None:
         return None
     found: datetime | None = (await session.execute(polled)).scalar_one()
