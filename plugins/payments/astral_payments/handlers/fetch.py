@@ -93,7 +93,8 @@ async def event(ctx: Context, event_id: int) -> None:
     plugin, client = ctx.plugin_context(), shop_of(ctx).patient
     async with plugin.work() as reading:
         row = (await reading.session.execute(select(events).where(events.c.id == event_id))).first()
-        ours = row is not None and await _by_ref(reading.session, row.payment_ref) is not None
+        known = await _by_ref(reading.session, row.payment_ref) if row is not None else None
+        ours = known is not None
     if row is None or row.state != "new":
         return
     if client is None:
@@ -105,6 +106,8 @@ async def event(ctx: Context, event_id: int) -> None:
     try:
         remote = Remote.of_yookassa(await client.get_payment(row.payment_ref))
     except OutcomeUnknown as error:
+        if known is not None:
+            tell_unreadable(ctx, known.id, error)
         await _unanswered(ctx, row, error, ours=ours)
     except YooKassaRejected as error:
         await _refused(ctx, row, error, ours=ours)
