@@ -64,6 +64,8 @@ class Remote:
     refunded_minor: int = 0
     reason: str | None = None
     confirmation_url: str | None = None
+    order_id: str = ""  # ours and the bot's name, from the metadata, too
+    bot: str = ""
 
     @classmethod
     def of_yookassa(cls, found: RemotePayment) -> Self:
@@ -79,14 +81,16 @@ class Remote:
             refunded_minor=found.refunded_minor,
             reason=found.cancellation_reason,
             confirmation_url=found.confirmation_url,
+            order_id=found.metadata.get("order_id", ""),
+            bot=found.metadata.get("bot", ""),
         )
 
 
 async def settle(plugin: PluginContext, work: Work, payment_id: int, remote: Remote, cause: Cause) -> Outcome:
     """Bring the payment to what `remote` says, with all that follows, in the transaction of `work`.
 
-    Nothing is granted where amount, currency, shop, mode or our number in the metadata differ: that is an alert, and
-    left to a person.
+    Nothing is granted where amount, currency, shop, mode or what the metadata name as ours differ: that is an alert,
+    and left to a person.
     """
     session = work.session
     payment = await lock_payment(session, payment_id)
@@ -117,14 +121,29 @@ def _is_paid_in_vain(payment: Any, remote: Remote) -> bool:
     )
 
 
+def is_made_for(payment: Any, remote: Remote) -> bool:
+    """Whether `remote`, which is known by its metadata alone, was created for `payment`.
+
+    The number is not enough: another bot of the same shop counts its payments from 1, too.
+    """
+    ours = (str(payment.id), str(payment.order_id), payment.bot or "")
+    return ours == (remote.payment_id, remote.order_id, remote.bot)
+
+
 def mismatch(payment: Any, remote: Remote) -> str:
-    """What contradicts between our row and the provider's; empty where all is right."""
+    """What contradicts between our row and the provider's; empty where all is right.
+
+    An order or a bot that the metadata do not name contradicts nothing: whoever is known by the provider's id need
+    not say more.
+    """
     expected = {
         "amount": (payment.amount_minor, remote.amount_minor),
         "currency": (payment.currency, remote.currency),
         "shop": (payment.account_id, remote.account_id),
         "mode": (payment.mode, remote.mode),
         "metadata.payment_id": (str(payment.id), remote.payment_id),
+        "metadata.order_id": (str(payment.order_id), remote.order_id or str(payment.order_id)),
+        "metadata.bot": (payment.bot, remote.bot or payment.bot),
         "id": (payment.provider_ref or remote.ref, remote.ref),
     }
     wrong = [

@@ -189,15 +189,17 @@ async def selling(
     *,
     failing: bool = False,
     web: dict[str, Any] | None = None,
+    beside: Seller | None = None,
     **settings: Any,
 ) -> AsyncIterator[Seller]:
-    """A bot that sells, with an emulated YooKassa that notifies it."""
-    shop = [Shop(secret_key=SECRET)]
+    """A bot that sells, with an emulated YooKassa that notifies it; or another bot in the shop of the one `beside`."""
+    emulated = YooKassaEmulator(shops=[Shop(secret_key=SECRET)], clock=VirtualClock())
     paid: list[OrderPaid] = []
     revoked: list[OrderRevoked] = []
     sold = list(prices)
     sys.modules["astral_test_sky"] = seller_module(paid, revoked, sold, failing=failing)
-    async with YooKassaEmulator(shops=shop, clock=VirtualClock()) as yookassa, aiohttp.ClientSession() as session:
+    shop = contextlib.nullcontext(beside.yookassa) if beside else emulated
+    async with shop as yookassa, aiohttp.ClientSession() as session:
         section = {
             "yookassa_shop_id": "100500",
             "yookassa_secret_key": SECRET,
@@ -208,9 +210,11 @@ async def selling(
         chosen = {k: v for k, v in section.items() if v is not None}
         overrides = {"plugins": {"payments": chosen}, "admins": (4242,), "web": web or {}}
         async with TelegramEmulator() as telegram:
+            telegram.world.bot.username = "another_bot" if beside else "playground_bot"
             kit = BotKit(telegram, database_url, plugins, overrides)
             await kit.start()
-            yookassa.notifier.settings = NotificationSettings(url=f"{kit.url}/webhook/yookassa")
+            if not beside:  # a shop has one address
+                yookassa.notifier.settings = NotificationSettings(url=f"{kit.url}/webhook/yookassa")
             try:
                 yield Seller(kit, yookassa, session, paid, revoked, sold)
             finally:
@@ -229,7 +233,7 @@ def sell(sqlite_url: str) -> Callable[..., contextlib.AbstractAsyncContextManage
     """Makes a bot that sells with other prices or settings: `async with sell(prices=...) as seller`."""
 
     def make(**changes: Any) -> contextlib.AbstractAsyncContextManager[Seller]:
-        return selling(sqlite_url, **changes)
+        return selling(f"{sqlite_url}-beside" if "beside" in changes else sqlite_url, **changes)
 
     return make
 

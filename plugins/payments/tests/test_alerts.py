@@ -82,13 +82,13 @@ async def test_a_conflict_after_the_end_is_an_alert(seller: Any) -> None:
 
 @on_sqlite
 async def test_what_another_buyer_paid_is_told_to_the_owner_alone(seller: Any) -> None:
-    """A payment that only names our number is not this buyer's: he reads nothing of it."""
+    """A payment that only names our number and order is not this buyer's: he reads nothing of it."""
     admin, anna, eve = await admin_of(seller), seller.buyer(), seller.buyer("Eve")
     await seller.link(anna)
     target = await seller.newest()
     url = await seller.link(eve)
     remote = seller.yookassa.bank.payments[(await seller.newest()).provider_ref]
-    remote.metadata["payment_id"] = str(target.id)
+    remote.metadata |= {"payment_id": str(target.id), "order_id": str(target.order_id)}
     await seller.execute(update(payments).where(payments.c.id != target.id).values(provider_ref=None))
     await seller.pay(url)
     await seller.quiet()

@@ -119,6 +119,7 @@ async def test_contradictions_change_nothing(seller: Any) -> None:
     [number] = await attempts(seller, anna.id, 1)
     for wrong in (
         {"amount_minor": 19899}, {"currency": "USD"}, {"account_id": "1"}, {"mode": "live"}, {"payment_id": "0"},
+        {"order_id": "0193"}, {"bot": "another_bot"},
     ):  # fmt: skip
         assert await one(seller, number, told(number, "succeeded", **wrong)) is Outcome.MISMATCH
     assert await one(seller, 10**9, told(10**9, "succeeded")) is Outcome.MISMATCH

@@ -24,7 +24,7 @@ from astral_payments.orders import (
     snapshot_title,
 )
 from astral_payments.refunding import lock_payment
-from astral_payments.settle import Outcome, Remote, settle
+from astral_payments.settle import Outcome, Remote, is_made_for, settle
 from astral_payments.shop import CURRENCY, Shop, link_of, shop_of, text_in
 from astral_payments.tables import PAID, STARS, YOOKASSA, orders
 from astral_payments.yookassa_objects import RemotePayment
@@ -203,7 +203,7 @@ async def _found_in_list(shop: Shop, payment: Any) -> RemotePayment:
             cursor=cursor,
         )
         for item in page.items:
-            if item.metadata.get("payment_id") == str(payment.id) and item.account_id == payment.account_id:
+            if item.account_id == payment.account_id and is_made_for(payment, Remote.of_yookassa(item)):
                 return item
         cursor = page.next_cursor
         unreadable = unreadable or page.unreadable

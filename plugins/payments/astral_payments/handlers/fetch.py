@@ -30,7 +30,7 @@ from astral_payments.machine import (
 from astral_payments.notices import OF_PAYMENT
 from astral_payments.orders import payment_with_order
 from astral_payments.refunding import REFUND_FINAL
-from astral_payments.settle import Outcome, Remote, settle
+from astral_payments.settle import Outcome, Remote, is_made_for, settle
 from astral_payments.shop import shop_of
 from astral_payments.tables import YOOKASSA, events, payments, refunds
 from astral_payments.yookassa_client import YooKassaClient
@@ -186,13 +186,14 @@ async def _not_yet(ctx: Context, row: Any) -> None:
 
 
 async def _local(ctx: Context, remote: Remote) -> Any:
-    """Our payment: by YooKassa's id, else by our number, which the notification may bring before the answer does."""
+    """Our payment: by YooKassa's id, else by our metadata, which the notification may bring before the answer does."""
     found = await _by_ref(ctx.session, remote.ref)
     number = remote.payment_id
     if found is not None or not (number.isascii() and number.isdigit() and len(number) < 19):
         return found
     by_number = select(payments).where(payments.c.provider == YOOKASSA, payments.c.id == int(number))
-    return (await ctx.session.execute(by_number)).first()
+    payment = (await ctx.session.execute(by_number)).first()
+    return payment if payment is not None and is_made_for(payment, remote) else None
 
 
 async def _by_ref(session: AsyncSession, ref: str) -> Any:
