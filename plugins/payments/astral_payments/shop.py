@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +36,9 @@ LIMITS = {XTR: (1, 100_000), "RUB": (100, 35_000_000)}
 QUICK = aiohttp.ClientTimeout(total=10, connect=5)
 PATIENT = aiohttp.ClientTimeout(total=25, connect=5)
 """QUICK where somebody waits in the chat; PATIENT elsewhere, below the 30 s that a handler has."""
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at one payment that a press asks for."""
 
 HOOK = "astral_products"
 
@@ -95,6 +99,19 @@ class Shop:
     quick: YooKassaClient | None = None
     patient: YooKassaClient | None = None
     products: dict[str, Product] = field(default_factory=dict)
+    _looked: dict[int, float] = field(default_factory=dict)
+
+    def may_look(self, payment_id: int) -> bool:
+        """Whether YooKassa may be asked about a payment because somebody wants to know now; notes that it is.
+
+        In memory: a person's presses are handled in their chat's lane, and so by one process.
+        """
+        moment = time.monotonic()
+        self._looked = {number: at for number, at in self._looked.items() if moment - at < LOOK_EVERY}
+        if payment_id in self._looked:
+            return False
+        self._looked[payment_id] = moment
+        return True
 
     async def has(self, session: AsyncSession, user_id: int, product: str) -> bool:
         """Whether the user has a live, unrevoked entitlement to the product of this code."""

@@ -192,7 +192,7 @@ async def selling(
     beside: Seller | None = None,
     **settings: Any,
 ) -> AsyncIterator[Seller]:
-    """A bot that sells, with an emulated YooKassa that notifies it; or another bot in the shop of the one `beside`."""
+    """A bot that sells, with an emulated YooKassa that notifies it; or another in the shop of the bot `beside`."""
     emulated = YooKassaEmulator(shops=[Shop(secret_key=SECRET)], clock=VirtualClock())
     paid: list[OrderPaid] = []
     revoked: list[OrderRevoked] = []

@@ -84,6 +84,26 @@ async def test_an_owned_product_is_not_sold_again(seller: Any) -> None:
     assert anna.stars == 850
 
 
+@on_sqlite
+async def test_an_invoice_of_what_is_owned_by_another_order_is_declined(seller: Any) -> None:
+    """The price changed between a card's link and an invoice, both are paid: nothing is charged for the second."""
+    anna = seller.buyer()
+    url = await seller.link(anna)
+    shop = shop_of(seller.kit.running.host.contexts["payments"])
+    dearer = (Price("XTR", 200), Price("RUB", 29900))
+    shop.products["sky.full"] = replace(shop.products["sky.full"], prices=dearer)
+    invoice = await seller.invoice(anna)
+    await seller.pay(url)
+    await anna.wait_for("Thank you!")
+    await seller.quiet()
+    assert await seller.states(orders) == ["open", "paid"]
+    outcome = await anna.pay(invoice)
+    assert outcome.status == "failed"
+    assert "paid for this already" in outcome.error
+    assert anna.stars == 1000
+    assert await seller.count(payments) == 1
+
+
 async def test_a_double_tap_makes_one_order_and_one_invoice(seller: Any) -> None:
     """Two presses at once open one order and send one invoice."""
     anna = seller.buyer()

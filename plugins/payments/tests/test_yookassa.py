@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import select, update
 
 from astral_core import now
+from astral_payments import shop
 from astral_payments.api import Price
+from astral_payments.shop import shop_of
 from astral_payments.tables import entitlements, events, orders, payments, refunds, transitions
 from astral_payments.web import MAX_BODY
 from astral_playground.yookassa import Shop
@@ -339,8 +341,31 @@ async def test_a_lost_notification_is_found_by_the_reconciliation(seller: Any) -
 
 
 @on_sqlite
-async def test_the_button_settles_too(seller: Any) -> None:
+async def test_a_hundred_presses_are_one_question_to_yookassa(seller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """«I have paid» asks at once, then not again for some seconds; each press is answered, each buyer's alone."""
+    client = shop_of(seller.kit.running.host.contexts["payments"]).quick
+    asked: list[str] = []
+
+    async def counted(ref: str, get: Any = client.get_payment) -> Any:
+        asked.append(ref)
+        return await get(ref)
+
+    monkeypatch.setattr(client, "get_payment", counted)
+    anna, boris = seller.buyer(), seller.buyer("Boris")
+    for buyer in (anna, boris):
+        await seller.link(buyer)
+        for _ in range(8):
+            await buyer.wait_answer(await buyer.press("I have paid"))
+        assert len(set(asked)) == len(asked)
+        assert "do not see the payment yet" in buyer.toasts[-8]
+        assert all("just looked" in toast for toast in buyer.toasts[-7:])
+    assert len(asked) == 2
+
+
+@on_sqlite
+async def test_the_button_settles_too(seller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """«I have paid» looks at YooKassa at once: first nothing, then the product; only the buyer may press it."""
+    monkeypatch.setattr(shop, "LOOK_EVERY", 0.0)  # the buyer was away for a while
     seller.yookassa.set_faults([{"where": "notification", "do": "lose", "times": None}])
     anna, eve = seller.buyer(), seller.buyer("Eve")
     url = await seller.link(anna)
@@ -349,8 +374,8 @@ async def test_the_button_settles_too(seller: Any) -> None:
     assert "do not see the payment yet" in anna.toasts[-1]
     await seller.pay(url)
     await eve.send("/shop")
-    shop = await eve.wait_for("Shop")
-    shop.button_rows[0][0]["callback_data"] = f"payments:check/{payment.id}"
+    opened = await eve.wait_for("Shop")
+    opened.button_rows[0][0]["callback_data"] = f"payments:check/{payment.id}"
     await eve.wait_answer(await eve.press("Buy"))
     assert "do not know" in eve.toasts[-1]
     assert await seller.granted() == 0

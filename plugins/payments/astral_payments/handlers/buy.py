@@ -270,6 +270,9 @@ async def check(update: Update, ctx: Context, payment: int) -> None:
     if row.provider_ref is None or shop.quick is None:
         ctx.answer(ctx.t("The payment is still being prepared. Give it a minute, please."), alert=True)
         return
+    if not shop.may_look(payment):
+        ctx.answer(ctx.t("I have just looked. Give the bank a moment, please; I keep looking and will write to you."))
+        return
     try:
         remote = await shop.quick.get_payment(row.provider_ref)
     except (OutcomeUnknown, YooKassaRejected) as error:

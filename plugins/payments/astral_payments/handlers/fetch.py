@@ -186,7 +186,7 @@ async def _not_yet(ctx: Context, row: Any) -> None:
 
 
 async def _local(ctx: Context, remote: Remote) -> Any:
-    """Our payment: by YooKassa's id, else by our metadata, which the notification may bring before the answer does."""
+    """Our payment: by YooKassa's id, else by our metadata, since a notification may come before the answer."""
     found = await _by_ref(ctx.session, remote.ref)
     number = remote.payment_id
     if found is not None or not (number.isascii() and number.isdigit() and len(number) < 19):

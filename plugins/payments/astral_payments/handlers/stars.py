@@ -30,12 +30,13 @@ def order_id_of(payload: str) -> UUID | None:
 
 @routes.pre_checkout()
 async def may_pay(update: Update, ctx: Context) -> None:
-    """Let the payment go on, or say why not. One look into the database: Telegram waits 10 s."""
+    """Let the payment go on, or say why not. Two looks into the database: Telegram waits 10 s."""
     query = update.pre_checkout_query
     if query is None:
         raise HandlerError("payments: a pre-checkout route without its query")
     order = await _order(ctx, order_id_of(query.invoice_payload))
-    ctx.answer_pre_checkout(_objection(ctx, order, query.from_user.id, query.currency, query.total_amount))
+    objection = await _objection(ctx, order, query.from_user.id, query.currency, query.total_amount)
+    ctx.answer_pre_checkout(objection)
 
 
 async def _order(ctx: Context, order_id: UUID | None) -> Any:
@@ -44,14 +45,15 @@ async def _order(ctx: Context, order_id: UUID | None) -> Any:
     return (await ctx.session.execute(select(orders).where(orders.c.id == order_id))).first()
 
 
-def _objection(ctx: Context, order: Any, user_id: int, currency: str, amount: int) -> str | None:
+async def _objection(ctx: Context, order: Any, user_id: int, currency: str, amount: int) -> str | None:
     if order is None:
         return ctx.t("I do not know this invoice. Please open the purchase in the bot again.")
     if order.user_id != user_id:
         return ctx.t("This invoice belongs to somebody else. Open the bot to get your own.")
-    if order.status == PAID:
+    shop = shop_of(ctx)
+    if order.status == PAID or await shop.has(ctx.session, user_id, order.product):  # by another order, perhaps
         return ctx.t("You have paid for this already. Nothing was charged.")
-    product = shop_of(ctx).product(order.product)
+    product = shop.product(order.product)
     price = product.price(currency) if product is not None else None
     if product is None or price is None:
         return ctx.t("This is no longer for sale.")
