@@ -30,7 +30,7 @@ async def gift(update: Update, ctx: Context) -> None:
 async def read(update: Update, ctx: Context, code: str) -> None:
     """Show a wish again; the button's data may be forged, and so it is looked up whose it is."""
     wish = WISHES.get(code)
-    if wish is None or code not in await store.owned(ctx.session, ctx.user.id):
+    if wish is None or not await payments(ctx).has(ctx.session, ctx.user.id, code):
         raise Refuse(ctx.t("This wish is not yours. Write /gift to see those that are."))
     text = greeting(wish, ctx.user.first_name, ctx.language, ctx.t)
     ctx.show(text, [[ctx.button(ctx.t("All wishes"), gift)], [menu_button(ctx)]])
@@ -75,7 +75,8 @@ async def deliver(event: OrderPaid, ctx: Context) -> None:
 async def unwrap(ctx: Context, order_id: str, code: str, n: int) -> None:
     """Show the next picture of the unwrapping: a step each, so that a restart goes on where it was."""
     await asyncio.sleep(ctx.settings(GiftsSettings).pause)  # before the session is used: it holds nothing meanwhile
-    if await store.is_given(ctx.session, order_id):
+    owned = await payments(ctx).has(ctx.session, ctx.user.id, code)  # its money may have gone back meanwhile
+    if owned and await store.is_given(ctx.session, order_id):
         show_frame(ctx, WISHES[code], n)
         next_frame(ctx, order_id, WISHES[code], n + 1)
 

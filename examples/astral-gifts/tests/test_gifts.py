@@ -9,7 +9,7 @@ import pytest
 from astral_payments.api import OrderPaid
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, text
 
 from astral_gifts import plugin
 from astral_gifts.tables import wishes
@@ -118,6 +118,16 @@ async def test_an_event_that_comes_after_the_refund_brings_nothing(bot: BotKit, 
     await paid_again(bot, "an-order-that-was-never-handled", chat.id)
     assert len(await rows(bot)) == 1
     assert GREETING not in "".join(boxes(chat))
+
+
+async def test_a_wish_whose_money_is_back_is_read_no_more(bot: BotKit, chat: Chat) -> None:
+    """The payments plugin is asked at each reading: the news of a refund may be late."""
+    await buy(chat)
+    await chat.send("/gift")
+    async with bot.running.database.engine.begin() as connection:
+        await connection.execute(text("UPDATE payments_entitlements SET revoked_at = granted_at"))
+    await chat.tap(LUCK)
+    assert "This wish is not yours" in chat.last.text
 
 
 async def test_a_wish_is_read_by_its_owner_alone(bot: BotKit, chat: Chat) -> None:

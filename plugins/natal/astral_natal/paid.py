@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from astral_core import Context, Event, Subscriber
+from astral_core import Context, Subscriber
 
 if TYPE_CHECKING:
-    from astral_payments.api import OrderPaid, Product
+    from astral_payments.api import OrderPaid, OrderRevoked, Product
 
 FULL_READING = "natal.full"
 BUY_ROUTE = "payments:buy"
@@ -43,24 +43,38 @@ def products() -> list[Product]:
     ]
 
 
-def subscribers(deliver: Callable[[OrderPaid, Context], Awaitable[None]]) -> Iterable[Subscriber[Any]]:
-    """Let `deliver` learn of paid orders, where somebody can take payments."""
+def subscribers(
+    deliver: Callable[[OrderPaid, Context], Awaitable[None]],
+    take_back: Callable[[OrderRevoked, Context], Awaitable[None]],
+) -> Iterable[Subscriber[Any]]:
+    """Let `deliver` learn of paid orders and `take_back` of refunded ones, where somebody can take payments."""
     if not is_installed():
         return []
-    from astral_payments.api import OrderPaid
+    from astral_payments.api import OrderPaid, OrderRevoked
 
-    event: type[Event] = OrderPaid
-    return [Subscriber(event, deliver)]
+    return [Subscriber(OrderPaid, deliver), Subscriber(OrderRevoked, take_back)]
 
 
 async def owns_reading(ctx: Context, user_id: int) -> bool:
     """Whether the user has paid for the full reading."""
+    return await _owns(ctx, user_id) is True
+
+
+async def is_given_back(ctx: Context, user_id: int) -> bool:
+    """Whether the money for the full reading went back since its payment was told.
+
+    False also where the payments plugin is away and nobody can say: that it was paid is then the last that is known.
+    """
+    return await _owns(ctx, user_id) is False
+
+
+async def _owns(ctx: Context, user_id: int) -> bool | None:
     if not is_installed():
-        return False
+        return None
     from astral_payments.api import PaymentsApi
 
     api = ctx.api(PaymentsApi)  # type: ignore[type-abstract]  # a Protocol names the service
-    return api is not None and await api.has(ctx.session, user_id, FULL_READING)
+    return None if api is None else await api.has(ctx.session, user_id, FULL_READING)
 
 
 def reading_price(ctx: Context) -> str | None:

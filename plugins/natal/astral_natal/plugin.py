@@ -37,8 +37,9 @@ def astral_menu() -> Iterable[MenuItem]:
 
 @hookimpl
 def astral_events() -> Iterable[type[Event] | Subscriber[Any] | TelemetrySubscriber]:
-    """A completed profile is drawn, a paid order is delivered."""
-    return [Subscriber(ProfileCompleted, handlers.draw_completed), *paid.subscribers(handlers.deliver)]
+    """A completed profile is drawn, a paid order is delivered, a refunded one waits no longer."""
+    bought = paid.subscribers(handlers.deliver, handlers.take_back)
+    return [Subscriber(ProfileCompleted, handlers.draw_completed), *bought]
 
 
 @hookimpl(optionalhook=True)

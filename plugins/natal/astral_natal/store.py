@@ -129,6 +129,12 @@ async def keep_reading(
     await session.execute(insert(natal_readings).values(user_id=user_id, order_id=order_id, **values))
 
 
+async def end_waiting(session: Session, order_id: str) -> None:
+    """Note that a payment waits for birth data no longer: its money went back."""
+    waiting = (natal_readings.c.order_id == order_id, natal_readings.c.key.is_(None))
+    await session.execute(delete(natal_readings).where(*waiting))
+
+
 async def keep_waiting(session: Session, user_id: int, order_id: str) -> None:
     """Note that a payment waits for birth data."""
     await session.execute(insert(natal_readings).values(user_id=user_id, order_id=order_id))

@@ -148,6 +148,51 @@ async def test_paid_before_the_profile_waits_for_it(anna, profiles):
     assert await stored(anna.kit) == 1
 
 
+@pytest.mark.parametrize("words", ["", " quiet"])
+async def test_a_refunded_reading_does_not_come_with_the_first_chart(anna, profiles, words):
+    """Paid before the profile and given back: the chart comes alone, also where no event told of it."""
+    birth = profiles.BIRTHS.pop(anna.id)
+    await anna.send("/paid order-1")
+    await anna.wait_for("оплачен и ждёт")
+    await anna.send(f"/refund order-1{words}")
+    await anna.wait_for("given back")
+    await settled(anna)
+    assert await stored(anna.kit) == (1 if words else 0)
+    profiles.BIRTHS[anna.id] = birth
+    await anna.send("/complete")
+    photo = await anna.wait_for(is_photo, timeout=TIMEOUT)
+    await settled(anna)
+    assert "Полный разбор · 150 ⭐" in photo.buttons
+    assert readings(anna) == 0
+
+
+async def test_bought_again_after_a_refund_it_comes_once(anna, profiles):
+    """The order that was given back waits no longer; the new one brings the reading."""
+    birth = profiles.BIRTHS.pop(anna.id)
+    await anna.send("/paid order-1")
+    await anna.wait_for("оплачен и ждёт")
+    await anna.send("/refund order-1")
+    await anna.wait_for("given back")
+    await settled(anna)
+    profiles.BIRTHS[anna.id] = birth
+    await anna.send("/paid order-2")
+    await anna.wait_for(is_last, timeout=TIMEOUT)
+    await anna.send("/complete")
+    await anna.wait_for(is_photo, timeout=TIMEOUT)
+    await settled(anna)
+    assert readings(anna) == 1
+    assert await stored(anna.kit) == 1
+
+
+async def test_an_event_that_comes_after_the_refund_brings_nothing(anna):
+    """A payment whose event was late, or was tried again by hand, and whose money is back by then."""
+    await anna.send("/told order-1")
+    await anna.wait_for("told")
+    await settled(anna)
+    assert readings(anna) == 0
+    assert await stored(anna.kit) == 0
+
+
 async def test_other_products_are_not_its_business(anna):
     """An order of something else delivers no reading."""
     await anna.send("/paid order-1 other.thing")

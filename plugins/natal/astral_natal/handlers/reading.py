@@ -16,7 +16,7 @@ from astral_natal.service import chart_key, request_of
 from astral_profile.api import Profile, ProfileCompleted
 
 if TYPE_CHECKING:
-    from astral_payments.api import OrderPaid
+    from astral_payments.api import OrderPaid, OrderRevoked
 
 
 @routes.callback("full/{chart_id:int}")
@@ -60,6 +60,8 @@ async def draw_completed(event: ProfileCompleted, ctx: Context) -> None:
     if profile is None:
         return
     order = await store.waiting_order(ctx.session, event.user_id)
+    if order is not None and await paid.is_given_back(ctx, event.user_id):
+        order = None
     messages = None if order is None else await _messages(ctx, profile)
     sent = await send_chart(ctx, profile)
     if sent and messages is not None:
@@ -69,8 +71,10 @@ async def draw_completed(event: ProfileCompleted, ctx: Context) -> None:
 
 
 async def deliver(event: OrderPaid, ctx: Context) -> None:
-    """Send the reading that was paid for: once a payment, however often its event comes."""
+    """Send the reading that was paid for: once a payment, however often its event comes, and while it is owned."""
     if event.product != paid.FULL_READING or await store.is_answered(ctx.session, event.order_id):
+        return
+    if await paid.is_given_back(ctx, event.user_id):
         return
     profile = await active_profile(ctx, event.user_id)
     found = None if profile is None else await _messages(ctx, profile)
@@ -82,6 +86,12 @@ async def deliver(event: OrderPaid, ctx: Context) -> None:
     await store.keep_reading(ctx.session, event.user_id, key, ctx.language, messages, event.order_id)
     ctx.reply(ctx.t("Here is your full reading 💫 It stays yours: open it below your chart at any time."))
     _send(ctx, messages)
+
+
+async def take_back(event: OrderRevoked, ctx: Context) -> None:
+    """Wait for birth data no longer: the money went back. What was made stays, and opens for owners alone."""
+    if event.product == paid.FULL_READING:
+        await store.end_waiting(ctx.session, event.order_id)
 
 
 async def _messages(ctx: Context, profile: Profile) -> tuple[str, list[str]] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from astral_core import Routes, hookimpl
 from astral_natal.plugin import astral_products
-from astral_payments.api import OrderPaid, PaymentsApi
+from astral_payments.api import OrderPaid, OrderRevoked, PaymentsApi
 
 routes = Routes()
 OWNERS: set[int] = set()
@@ -46,6 +46,22 @@ async def paid(update, ctx):
     ctx.emit(OrderPaid(order_id=order, user_id=ctx.user.id, product=product))
 
 
+@routes.command("told")
+async def told(update, ctx):
+    """/told <order>: the event of a payment comes late, whatever became of its money."""
+    ctx.emit(OrderPaid(order_id=ctx.args[0], user_id=ctx.user.id, product="natal.full"))
+    ctx.reply("told")
+
+
+@routes.command("refund")
+async def refund(update, ctx):
+    """/refund <order> [quiet]: the money goes back; quiet: nobody hears of it."""
+    OWNERS.discard(ctx.user.id)
+    if "quiet" not in ctx.args:
+        ctx.emit(OrderRevoked(order_id=ctx.args[0], user_id=ctx.user.id, product="natal.full"))
+    ctx.reply("given back")
+
+
 @hookimpl
 def astral_routes():
     return routes
@@ -53,7 +69,7 @@ def astral_routes():
 
 @hookimpl
 def astral_events():
-    return [OrderPaid]
+    return [OrderPaid, OrderRevoked]
 
 
 @hookimpl
