@@ -336,7 +336,7 @@ def build(
         store, worker.step, settings.inbox.handlers, settings.inbox.max_lane,
         inherit=worker.inherit, forgotten=people.forget,
     )  # fmt: skip
-    lanes.keep = deliverer.keep
+    lanes.keep, lanes.express = deliverer.keep, worker.deadlines.watch
     direct = settings.database.direct_url
     replica = Replica(
         database, store, lanes, settings.bot_id, name, direct.get_secret_value() if direct else None,

@@ -50,6 +50,7 @@ REFUSED = (
     N_("Telegram refused a message for good ({method}). The reason is in the log: error <code>{error_id}</code>."),
     N_("<code>astral outbox list</code> shows it, <code>astral outbox retry</code> sends it once more."),
 )
+NOT_CHARGED = N_("Something went wrong on our side. You were not charged. Please try again.")
 BotApplication = Application[Any, Context, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]
 
 
@@ -255,9 +256,7 @@ class BotRunner:
         run = await self._speaking_run(row)
         gettext = self._services.catalogs["core"].for_language(run.language).gettext
         if row.kind == "pre_checkout_query":
-            return self._decline(
-                row, gettext("Something went wrong on our side. You were not charged. Please try again.")
-            )
+            return self._decline(row, gettext(NOT_CHARGED))
         if row.kind not in ("message", "callback_query") or run.chat_id <= 0:
             return []
         self._end_spinner(run)
@@ -283,6 +282,22 @@ class BotRunner:
         return Alert(effect.plugin, f"refused:{effect.method}"[:KEY_LENGTH], REFUSED, values, "core").rows(
             self._services
         )
+
+    def too_late(self, row: InboxRow) -> None:
+        """Decline a payment whose time is over; a later answer is one that Telegram does not take."""
+        if row.kind != "pre_checkout_query":
+            return
+        sender, known = sender_of(row.payload, peek(row.payload)), self._people.users.get(row.chat)
+        wanted = known.language if known is not None else None
+        wanted = wanted or (sender.language_code if sender is not None else None)
+        language = pick(wanted, self._services.languages, self._services.settings.language)
+        text = self._services.catalogs["core"].for_language(language).gettext(NOT_CHARGED)
+        [declined] = self._decline(row, text)
+        log.warning("row %d is declined: it got no answer in time", row.seq)
+        call = self._transport.best_effort(declined.effect.method, declined.effect.params)
+        task = asyncio.create_task(call, context=contextvars.Context())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
         """What a user is told of a payment or a press that is kept until its plugin is back, or is tried `again`."""

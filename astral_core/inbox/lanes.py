@@ -102,6 +102,7 @@ class Lanes:
         self._stopping = False
         self._quiet_until = 0.0
         self.keep: Callable[[Lane], Awaitable[None]] | None = None  # is given half-sent lanes when the bot stops
+        self.express: Callable[[InboxRow], None] | None = None  # is told of express rows when they come
         self.on_end: Callable[[asyncio.Task[None]], None] | None = None  # a worker that ends is a bot that stands
 
     def __len__(self) -> int:
@@ -207,6 +208,8 @@ class Lanes:
             lane.version += 1
         elif all(known.seq != row.seq for known in lane.rows):
             lane.add(row)
+            if row.express and self.express is not None:
+                self.express(row)
         self._wake(lane)
 
     def notified(self, lanes: Iterable[int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -33,7 +34,10 @@ def chat_of(lane: int) -> int:
 
 
 class InboxRow(msgspec.Struct, frozen=True):
-    """A pending row. `payload` is JSON; `received_at` is when it was stored."""
+    """A pending row. `payload` is JSON; `received_at` is when it was stored.
+
+    `seen` is when this process received it or read it from the database, by its monotonic clock.
+    """
 
     seq: int
     source: str
@@ -45,6 +49,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     received_at: datetime
     attempts: int = 0
     crashes: int = 0
+    seen: float = msgspec.field(default_factory=time.monotonic)
 
     @property
     def chat(self) -> int:
@@ -64,10 +69,13 @@ class NewRow(msgspec.Struct):
     state: int = PENDING
     error: str | None = None
     user: dict[str, Any] | None = None
+    seen: float = msgspec.field(default_factory=time.monotonic)
 
     def stored(self, seq: int, moment: datetime) -> InboxRow:
         """The row as it stands in the inbox now."""
-        return InboxRow(seq, self.source, self.ext_id, self.lane, self.kind, self.express, self.payload, moment)
+        return InboxRow(
+            seq, self.source, self.ext_id, self.lane, self.kind, self.express, self.payload, moment, seen=self.seen
+        )
 
 
 class Arrival(msgspec.Struct, frozen=True):

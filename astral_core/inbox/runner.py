@@ -40,6 +40,10 @@ class Runner(Protocol):
         """The rows that tell the owner of a dead letter."""
         ...
 
+    def too_late(self, row: InboxRow) -> None:
+        """Tell Telegram now, without the database, that the express row got no answer in time."""
+        ...
+
     async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
         """The messages that tell the user that the row is kept: until its plugin is back, or to be tried `again`."""
         ...

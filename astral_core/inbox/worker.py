@@ -33,6 +33,7 @@ from astral_core.errors import (
 from astral_core.inbox import notes, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content
+from astral_core.inbox.express import Deadlines
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
@@ -51,7 +52,6 @@ ATTEMPTS = 2
 _RUNS = (Verdict.RUN, Verdict.APART, Verdict.LAST)
 STUMBLES = 3  # tries to note the end of a row before a note without any content ends it
 BUG_DELAY = 0.5
-EXPRESS_LIFE = 8.0  # seconds: Telegram drops a payment that is not answered within 10
 SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
 
 
@@ -83,7 +83,12 @@ class Worker:
     _stage: Stage = field(default_factory=Stage)
 
     def __post_init__(self) -> None:
-        self.deliverer.forget = self._suspects.discard
+        self.deadlines = Deadlines(self.runner.too_late)
+        self.deliverer.forget = self._forget
+
+    def _forget(self, seq: int) -> None:
+        self._suspects.discard(seq)
+        self.deadlines.forget(seq)
 
     def inherit(self, rows: Sequence[InboxRow]) -> None:
         """Take note of the first rows of lanes whose process died, perhaps of one of them."""
@@ -215,7 +220,7 @@ class Worker:
         if failpoint.armed:
             failpoint.hit("worker.before_run")
         try:
-            async with asyncio.timeout(EXPRESS_LIFE if row.express else self.handler_timeout):
+            async with asyncio.timeout(self.deadlines.left(row) if row.express else self.handler_timeout):
                 await self.runner.run(row, work, outcome)
             delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
@@ -260,6 +265,7 @@ class Worker:
 
     def _handed_over(self, lane: Lane, row: InboxRow, delivery: Delivery) -> None:
         lane.failures = 0
+        self.deadlines.forget(row.seq)
         delivery.doubtful = (row.seq in self._suspects or row.crashes > 0) and not delivery.recorded
         if delivery.recorded:
             self.deliverer.ended(lane, row.seq)
@@ -288,12 +294,11 @@ class Worker:
 
     async def _failed(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> float:
         """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
-        age = (now() - max(row.received_at, self.started)).total_seconds()
         lane.failures += 1
-        if is_infrastructure(error) and (age < _life(row) or lane.failures < ATTEMPTS):
-            delay = min(0.25 * 2.0 ** min(lane.failures, 6), 15.0)
-            if isinstance(error, TelegramThrottled):
-                delay = error.retry_after
+        delay = min(0.25 * 2.0 ** min(lane.failures, 6), 15.0)
+        if isinstance(error, TelegramThrottled):
+            delay = error.retry_after
+        if is_infrastructure(error) and self._is_young(row, lane.failures, delay):
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self._tell(row, outcome, "retry", started)
             return delay
@@ -307,6 +312,13 @@ class Worker:
             return BUG_DELAY
         await self._bury(lane, row, outcome, error, started)
         return 0
+
+    def _is_young(self, row: InboxRow, failures: int, delay: float) -> bool:
+        """Whether a row is worth one more try after `delay` seconds."""
+        if row.express:
+            return self.deadlines.left(row) > delay
+        age = (now() - max(row.received_at, self.started)).total_seconds()
+        return age < (SHORT_LIFE if row.kind == "callback_query" else LONG_LIFE) or failures < ATTEMPTS
 
     async def _bury(
         self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float, also: Sequence[Any] = ()
@@ -384,10 +396,3 @@ class Worker:
                 error_id=error_id,
             )
         )  # fmt: skip
-
-
-def _life(row: InboxRow) -> float:
-    """For how many seconds a row is worth trying."""
-    if row.express:
-        return EXPRESS_LIFE
-    return SHORT_LIFE if row.kind == "callback_query" else LONG_LIFE

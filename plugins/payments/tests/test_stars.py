@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from astral_core import now
+from astral_core.db.tables import core_inbox
+from astral_core.inbox import express
 from astral_payments.api import PaymentsApi, Price
 from astral_payments.handlers.stars import order_id_of
 from astral_payments.shop import shop_of
@@ -302,6 +304,35 @@ async def test_the_bot_restarts_between_payment_and_update(seller: Any) -> None:
     await anna.wait_for("Thank you!")
     await seller.quiet()
     assert await seller.granted() == 1
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("language", "sorry"), [("en", "You were not charged"), ("ru", "Деньги не списаны")])
+async def test_a_locked_database_declines_in_time(
+    seller: Any, language: str, sorry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The buyer reads that nothing was charged while shop and inbox are still locked, and can pay afterwards."""
+    anna = seller.buyer()
+    invoice = await seller.invoice(anna)
+    anna.user.language_code = language
+    monkeypatch.setattr(express, "LIFE", 1.0)
+    engine = seller.kit.running.database.engine
+    waiting = select(core_inbox.c.seq).where(core_inbox.c.express, core_inbox.c.state == 0)
+    async with engine.connect() as shop, engine.connect() as inbox:
+        await shop.execute(text("LOCK TABLE payments_orders IN ACCESS EXCLUSIVE MODE"))
+        paying = asyncio.create_task(anna.pay(invoice))
+        while not await seller.rows(waiting):  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.005)
+        await inbox.execute(text("LOCK TABLE core_inbox IN EXCLUSIVE MODE"))
+        outcome = await paying
+        assert outcome.status == "failed"
+        assert sorry in outcome.error
+        await inbox.rollback()
+        await shop.rollback()
+    await seller.quiet()
+    assert anna.stars == 1000
+    monkeypatch.undo()
+    assert (await anna.pay(invoice)).status == "paid"
 
 
 def test_payloads_of_others_name_no_order() -> None:

@@ -82,6 +82,7 @@ class FakeRunner:
 
     handler: Handler = _does_nothing
     seen: list[str] = field(default_factory=list)
+    late: list[str] = field(default_factory=list)
     alarms: bool = False
 
     async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
@@ -94,6 +95,10 @@ class FakeRunner:
     async def refusal(self, row: InboxRow, text: str) -> list[Content]:
         """The refusal as a message."""
         return [message(text, row.lane)]
+
+    def too_late(self, row: InboxRow) -> None:
+        """Note that the row got no answer in time."""
+        self.late.append(row.ext_id)
 
     async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
         """The promise to go on later as a message."""
@@ -166,7 +171,7 @@ class Bench:
             process=name,
         )  # fmt: skip
         self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane, inherit=self.worker.inherit)
-        self.lanes.keep = self.deliverer.keep
+        self.lanes.keep, self.lanes.express = self.deliverer.keep, self.worker.deadlines.watch
         self.replica = Replica(self.database, self.store, self.lanes, 42, name)
         self.store.dispatch = self.lanes.dispatch
 
