@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from astral_core.hookspecs import hookimpl, hookspec
     from astral_core.host.context import PluginContext
     from astral_core.host.export import in_batches, json_array
+    from astral_core.host.failed import EventFailed
     from astral_core.i18n import fill
     from astral_core.inbox.effect import Ref
     from astral_core.inbox.work import Work
@@ -70,6 +71,7 @@ __all__ = [
     "Declared",
     "DeepLink",
     "Event",
+    "EventFailed",
     "Handled",
     "Health",
     "HealthFinding",
@@ -128,6 +130,7 @@ _HOMES = {
     "Declared": "astral_core.declare",
     "DeepLink": "astral_core.declare",
     "Event": "astral_core.declare",
+    "EventFailed": "astral_core.host.failed",
     "Handled": "astral_core.declare",
     "Health": "astral_core.declare",
     "HealthFinding": "astral_core.declare",

@@ -20,9 +20,10 @@ from astral_core.db.tables import (
     core_replicas,
     metadata,
 )
-from astral_core.declare import Declared, Health, HealthFinding, Schema
+from astral_core.declare import Declared, Event, Health, HealthFinding, Schema
 from astral_core.hookspecs import hookimpl
 from astral_core.host.context import PluginContext
+from astral_core.host.failed import EventFailed
 from astral_core.host.state import State
 from astral_core.inbox.notes import SUSPECT
 from astral_core.roster import states_of
@@ -41,6 +42,12 @@ def astral_routes(ctx: PluginContext) -> Iterable[Declared]:
     """Menu, help, about, language, privacy; alerts to the admins."""
     del ctx
     return [*home.routes, *privacy.routes, *alerts.routes]
+
+
+@hookimpl
+def astral_events() -> list[type[Event]]:
+    """Subscribers that failed for good."""
+    return [EventFailed]
 
 
 @hookimpl

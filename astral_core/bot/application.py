@@ -23,6 +23,7 @@ from astral_core.bot.update import LazyUpdate, Peek, peek, sender_of
 from astral_core.config import Settings
 from astral_core.declare import PRIVATE
 from astral_core.errors import HandlerError, HandlerFailed, Parked
+from astral_core.host import failed
 from astral_core.host.alerts import KEY_LENGTH, SENDER, Alert, is_alert
 from astral_core.host.registry import Bound, Registry
 from astral_core.host.services import Services
@@ -268,11 +269,15 @@ class BotRunner:
         return run.effects.contents
 
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
-        """Tell the admins of a dead letter, once a route and hour; the death of an alert tells nobody but the log."""
+        """Tell the admins of a dead letter, once a route and hour, and whoever's event it was.
+
+        The death of an alert tells nobody but the log.
+        """
         if is_alert(row):
             return []
         values = {"route": outcome.route, "kind": row.kind, "error_id": error_id}
-        return Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core").rows(self._services)
+        alert = Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core")
+        return [*alert.rows(self._services), *failed.told(self._services.registry, row, error_id)]
 
     def refused(self, effect: Effect, error_id: str) -> list[NewRow]:
         """Tell the admins of a message that Telegram takes in no case, once a method and hour."""

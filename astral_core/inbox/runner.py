@@ -37,7 +37,7 @@ class Runner(Protocol):
         ...
 
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
-        """The rows that tell the owner of a dead letter."""
+        """The rows that tell of a dead letter: the owner, and whoever asked."""
         ...
 
     def too_late(self, row: InboxRow) -> None:

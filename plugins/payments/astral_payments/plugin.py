@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 
 from astral_core import (
     Event,
+    EventFailed,
     Health,
     Job,
     MenuItem,
     PluginContext,
     Routes,
     Schema,
+    Subscriber,
     Webhook,
     WebRoute,
     hookimpl,
@@ -23,6 +25,7 @@ from astral_payments.api import OrderPaid, OrderRevoked, Product
 from astral_payments.door import open_door
 from astral_payments.handlers import admin, buy, fetch, pages, routes, stars
 from astral_payments.handlers.after import N_
+from astral_payments.handlers.late import undelivered
 from astral_payments.health import health, tell_of_test_key
 from astral_payments.settings import PaymentsSettings
 from astral_payments.shop import open_shop
@@ -68,8 +71,8 @@ def astral_menu() -> list[MenuItem]:
 
 
 @hookimpl
-def astral_events() -> list[type[Event]]:
-    return [OrderPaid, OrderRevoked]
+def astral_events() -> list[type[Event] | Subscriber[EventFailed]]:
+    return [OrderPaid, OrderRevoked, Subscriber(EventFailed, undelivered)]
 
 
 @hookimpl

@@ -139,6 +139,7 @@ def seller_module(
 ) -> types.ModuleType:
     """A plugin that sells one product, as plugins of other people do."""
     module = types.ModuleType("astral_test_sky")
+    module.broken = False  # type: ignore[attr-defined]
     module.__spec__ = ModuleSpec("astral_test_sky", None)
     routes = Routes()
 
@@ -151,6 +152,8 @@ def seller_module(
         ctx.show("All of the sky")
 
     async def delivered(event: OrderPaid, ctx: Context) -> None:
+        if module.broken:  # type: ignore[attr-defined]
+            raise ZeroDivisionError("a bug of the plugin that delivers")
         paid.append(event)
 
     async def taken_back(event: OrderRevoked, ctx: Context) -> None:

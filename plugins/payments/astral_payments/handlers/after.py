@@ -12,6 +12,7 @@ from astral_core import Button, Context, now
 from astral_payments.api import Product
 from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, YooKassaRejected
 from astral_payments.handlers import routes
+from astral_payments.handlers.late import seller_is_away
 from astral_payments.money import format_money
 from astral_payments.orders import payment_with_order, snapshot_title
 from astral_payments.refunding import REFUND_FINAL, close_refund, lock_order, lock_payment, note_refunded
@@ -74,7 +75,8 @@ async def tell(ctx: Context, payment_id: int, what: str) -> None:
         if payment.provider == YOOKASSA:  # its card has buttons that lead to nothing any more
             ctx.show(ctx.t("<b>{title}</b> · {money}\n\n✓ Paid", title=title, money=money), slot=SLOT)
         text = ctx.t("Thank you! ✨ {money} received, and <b>{title}</b> is yours.", money=money, title=title)
-        ctx.reply(text, way_on(ctx, shop_of(ctx).product(order.product)))
+        product = shop_of(ctx).product(order.product)
+        ctx.reply(text if product else text + seller_is_away(ctx, payment_id), way_on(ctx, product))
     elif what == "refunded":
         text = ctx.t("I have returned {money} to you: <b>{title}</b>.", money=money, title=title)
         note = ctx.t("Stars are back at once; a bank may take a few days.")
