@@ -25,6 +25,7 @@ scope: contextvars.ContextVar[dict[str, object] | None] = contextvars.ContextVar
 
 _TOKEN = re.compile(r"(?<!\d)\d{6,}(?::|%3A)[\w-]{30,}")  # looked for at each digit, many would cost their square
 _HINT = re.compile(r":[\w-]{30}")
+_FOREIGN = ("astral.plugins.", "astral.alerts")  # what plugins say, in their own lines or in an alert
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -129,8 +130,8 @@ class JsonFormatter(logging.Formatter):
 def _message(record: logging.LogRecord) -> str:
     """The message; one that cannot be formatted is shown raw: logging itself would write it past the redactor.
 
-    The core's own lines quote nobody. Of others the arguments lose what the update at hand says, and a message
-    without arguments, which may be made of anything, as a whole.
+    The core's own lines quote nobody, but for its alerts, which plugins word. Of others the arguments lose what the
+    update at hand says, and a message without arguments, which may be made of anything, as a whole.
     """
     foreign = _may_quote(record)
     try:
@@ -144,7 +145,7 @@ def _message(record: logging.LogRecord) -> str:
 
 def _may_quote(record: logging.LogRecord) -> bool:
     """Whether this line is of a plugin or a library, and an update is at hand that it may quote."""
-    ours = record.name.startswith("astral.") and not record.name.startswith("astral.plugins.")
+    ours = record.name.startswith("astral.") and not record.name.startswith(_FOREIGN)
     return not ours and said.get() is not None
 
 
@@ -173,9 +174,26 @@ def _below(record: logging.LogRecord) -> str:
 def _traceback(error: BaseException) -> str:
     """The traceback as Python writes it. Its frames are source code; all else is hushed."""
     told = traceback.TracebackException.from_exception(error)
-    frames = {frame for one in _chain(told) for frame in one.stack.format()}
-    parts = [part if part in frames or part.startswith("Traceback (") else hush_error(part) for part in told.format()]
+    frames, last = set(), set()
+    for one in _chain(told):
+        frames.update(one.stack.format())
+        last.add(_last_line(one))
+    parts = []
+    for part in told.format():
+        if part in last:
+            parts.append(hush_error(part))
+        else:
+            parts.append(part if part in frames or part.startswith("Traceback (") else hush(part))
     return "".join(parts).rstrip("\n")
+
+
+def _last_line(told: traceback.TracebackException) -> str:
+    """The exception's kind and what it says. The notes below it are anybody's words and name no kind."""
+    notes, told.__notes__ = told.__notes__, None
+    try:
+        return list(told.format_exception_only())[-1]
+    finally:
+        told.__notes__ = notes
 
 
 def _chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextvars
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote
 
 HIDDEN = "[hidden]"
 # Names of things, not words of a person: hiding these would hide what an owner needs to find the fault.
@@ -22,7 +21,16 @@ _TECHNICAL = frozenset({
     "parse_mode",
 })  # fmt: skip
 _INTERNAL = ("args", "data")  # of a durable row: what its handler is given
-_TOKEN = re.compile(r"\\[abfnrtv]|\w+")  # a repr glues the n of its \n to the next word
+# As reprs, JSON and URLs spell characters and bytes, also where one of them quotes another.
+_ESCAPES = (
+    r"(?:\\++(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv]|U[0-9a-fA-F]{8}|N\{[^{}\n]{1,99}\})"
+    r"|%(?:25)*[0-9a-fA-F]{2})++"
+)
+_ESCAPED = re.compile(_ESCAPES)
+_TOKEN = re.compile(rf"(?:\w++|{_ESCAPES})++")  # an escape is glued to the next word
+_WORD, _PART = re.compile(r"\w+"), re.compile(r"[^\W_]+")
+_QUOTED_AGAIN = re.compile(r"(?<=\\)\\+|(?<=%)(?:25)+(?=[0-9a-fA-F]{2})")
+_HALVES, _WIDE = re.compile("[\ud800-\udfff]"), re.compile("[^\\x00-\xff]")
 _RUN = re.compile(r"\[hidden\](?:[^\w\n\[]{1,3}\[hidden\])+")
 _KIND = re.compile(r"[A-Za-z_][\w.]*(?=:|$)")  # of an exception, before its message
 # PostgreSQL quotes whole rows there.
@@ -45,18 +53,23 @@ class Said:
         self._names += [name for name in names if name]
 
     def hide(self, text: str) -> str:
-        """`text` without the words of this row, and without their spellings in JSON, URLs and bytes."""
+        """`text` without the words of this row, however reprs, JSON, URLs and bytes spell them."""
         if self._words is None:
             self._words = frozenset(self._read())
         if not self._words:
             return text
-        if "\\" in text or "%" in text:
-            for word in self._words:
-                for spelling in _spellings(word):
-                    text = text.replace(spelling, HIDDEN)
-        words = self._words
-        text = _TOKEN.sub(lambda found: HIDDEN if found[0].casefold() in words else found[0], text)
-        return _RUN.sub(HIDDEN, text)
+        return _RUN.sub(HIDDEN, _TOKEN.sub(self._hidden, text))
+
+    def _hidden(self, found: re.Match[str]) -> str:
+        """A word of a line, without what was said: one with escapes is hidden whole, of others a part is, too."""
+        token, words = found[0], self._words or frozenset()
+        if "\\" in token or "%" in token:
+            return HIDDEN if any(not words.isdisjoint(reading) for reading in _readings(token)) else token
+        if token.casefold() in words:
+            return HIDDEN
+        if "_" not in token:
+            return token
+        return _PART.sub(lambda part: HIDDEN if part[0].casefold() in words else part[0], token)
 
     def _read(self) -> Iterator[str]:
         for name in self._names:
@@ -69,7 +82,7 @@ class Said:
         if isinstance(body, dict) and "update_id" not in body:
             body = [body.get(key) for key in _INTERNAL]
         for key, value in _strings(body):
-            alone = key.endswith("name") or len(_TOKEN.findall(value)) == 1
+            alone = key.endswith("name") or len(_WORD.findall(value)) == 1
             yield from _tokens(value, _SHORT_NAME if alone else _SHORT)
 
 
@@ -121,10 +134,36 @@ def _tokens(text: str, shortest: int) -> Iterator[str]:
         tells = word[0].isupper() or not word.isascii() or not word.isalpha()
         if len(word) >= (min(shortest, 2 if word.isdigit() else 3) if tells else shortest):
             yield word.casefold()
+        if "_" in word:
+            yield from _tokens(word.replace("_", " "), shortest)
 
 
-def _spellings(word: str) -> Iterable[str]:
-    if word.isascii():
-        return ()
-    cases = (word, word.capitalize(), word.upper())
-    return [spelling for one in cases for spelling in (json.dumps(one)[1:-1], repr(one.encode())[2:-1], quote(one))]
+def _readings(token: str) -> Iterator[list[str]]:
+    """The words of a token with escapes, for each way to read it: nobody knows who spelled it, and how."""
+    if "%" not in token and "\\x" not in token:
+        yield _words(_ESCAPED.sub(_as_characters, token))
+        return
+    for read in (_as_text, _as_characters, " "):  # bytes of UTF-8, or of an encoding that nobody knows
+        yield _words(_ESCAPED.sub(read, token))
+    yield _words(token)  # 100%Acht has no escape
+
+
+def _words(text: str) -> list[str]:
+    folded = text.casefold()
+    return _WORD.findall(folded) + _PART.findall(folded) if "_" in folded else _WORD.findall(folded)
+
+
+def _as_characters(found: re.Match[str]) -> str:
+    escapes = found[0]
+    if "\\\\" in escapes or "%25" in escapes:
+        escapes = _QUOTED_AGAIN.sub("", escapes)
+    read = escapes.replace("%", "\\x").encode().decode("unicode_escape", "replace")
+    if _HALVES.search(read):  # JSON spells rare characters as two
+        return read.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return read
+
+
+def _as_text(found: re.Match[str]) -> str:
+    """The same, where the characters are UTF-8's bytes."""
+    read = _as_characters(found)
+    return read if _WIDE.search(read) else read.encode("latin-1").decode("utf-8", "replace")

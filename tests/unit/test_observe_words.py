@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from urllib.parse import quote
 
 import pytest
 
@@ -131,6 +132,91 @@ def test_the_arguments_of_a_durable_step_are_words_too() -> None:
     """A step carries what its handler was told; the names of routes are no words."""
     heard = Said(json.dumps({"route": "moon.remind", "args": {"text": "Schauspielhaus"}}))
     assert heard.hide("moon.remind cannot find Schauspielhaus") == "moon.remind cannot find [hidden]"
+
+
+GLUED = {
+    "a no-break space in a repr": repr("\xa0Secretov"),
+    "one before a Russian word": repr("\xa0Петров"),
+    "one in pure ASCII": ascii("\xa0Петров"),
+    "a space without width in a repr": repr("\u200bSecretov"),
+    "a repr of a repr": repr(repr("\u200bSecretov")),
+    "a rare character in a repr": repr("\U000e0001Secretov"),
+    "a character by its name": "\\N{NO-BREAK SPACE}Secretov",
+    "JSON in JSON": json.dumps(json.dumps("\xa0Петров")),
+    "a URL": "https://example.org/?q=%20Secretov",
+    "a URL in a URL": "https://example.org/?next=%2520Secretov",
+    "a Russian URL": f"https://example.org/{quote(' Петров')}",
+    "bytes of another encoding": repr("é".encode("latin-1") + b"Secretov"),
+    "bytes after bytes": repr("— Петров".encode()),
+    "one name of many": "user_Secretov has no chart",
+    "many of one name": "Popova has no chart",
+    "no escape": "100%Achmatova",
+}
+
+
+@pytest.mark.parametrize("line", GLUED.values(), ids=GLUED.keys())
+def test_a_word_is_found_whatever_it_is_glued_to(line: str) -> None:
+    """Reprs, JSON, URLs and names with underscores put letters before a word that are none of it."""
+    text = "Петров, Secretov, Achmatova"
+    heard = Said(json.dumps({"update_id": 1, "message": {"text": text, "from": {"username": "Anna_Popova"}}}))
+    shown = heard.hide(line)
+    needles = (
+        "ecretov",
+        "етров",
+        json.dumps("етров")[1:-1],
+        quote("етров"),
+        repr("етров".encode())[2:-1],
+        "Popova",
+        "matova",
+    )
+    assert "[hidden]" in shown
+    assert not [needle for needle in needles if needle in shown]
+
+
+@pytest.mark.parametrize("line", ["C:\\new\\folder", "100% of user_id", "a\\nb\\xa0c", "%zz \\x \\N{} \\U99999999"])
+def test_what_nobody_said_stays_as_it_is(line: str) -> None:
+    """Escapes are read for the comparison alone."""
+    assert Said(json.dumps({"update_id": 1, "message": {"text": "Secretov"}})).hide(line) == line
+
+
+def test_a_note_of_an_exception_is_hidden_whole(stream: io.StringIO) -> None:
+    """A note's first word is nobody's kind of exception; the kind itself stays, also where it was said."""
+    said.set(Said(json.dumps({"update_id": 1, "message": {"text": "Secretov ValueError"}})))
+    try:
+        fail("Secretov")
+    except ValueError as error:
+        error.add_note("Secretov")
+        error.add_note("Secretov: not a date")
+        logging.getLogger("astral.inbox").exception("row 5 is dead")
+    shown = stream.getvalue().partition("raise ValueError(what)")[2]
+    assert "Secretov" not in shown
+    assert "ValueError: [hidden]" in shown
+    assert "[hidden]: not a date" in shown
+
+
+def test_an_alert_in_the_log_is_the_plugin_s_words(stream: io.StringIO) -> None:
+    """The core writes it, but a plugin has worded it."""
+    logging.getLogger("astral.alerts").warning("alert %s of plugin %r: %s", "late", "moon", "Schauspielhaus is away")
+    assert "alert late of plugin 'moon': [hidden] is away" in stream.getvalue()
+
+
+def test_escapes_cost_little() -> None:
+    """A line with escapes takes some times as long as one without, also where very much was said."""
+    letters = "абвгдежзийклмнопрстуфхцчшщыэюя"
+    text = " ".join(letters[number % 20 :][: 3 + number % 7] + letters[number % 29] for number in range(600))
+    heard = Said(json.dumps({"update_id": 1, "message": {"text": text}}))
+
+    def seconds(line: str) -> float:
+        taken = []
+        for _ in range(5):
+            began = time.thread_time()
+            heard.hide(line)
+            taken.append(time.thread_time() - began)
+        return min(taken)
+
+    plain = seconds(text)
+    assert seconds("100% of it cannot be read \\n") < plain
+    assert max(seconds(line) for line in (json.dumps(text), quote(text), repr(text.encode()))) < 30 * plain
 
 
 def test_what_is_no_update_is_taken_word_by_word() -> None:
