@@ -267,9 +267,8 @@ class App:
         await asyncio.sleep(FIRST_PURGE)
         while True:
             try:
-                await retention.purge(
-                    self.store, self.settings.inbox.keep_done_hours, self.settings.inbox.keep_dead_hours
-                )
+                inbox, payments = self.settings.inbox, self.host.registry.payments
+                await retention.purge(self.store, inbox.keep_done_hours, inbox.keep_dead_hours, payments)
                 await retention.compact(self.store)
             except DatabaseError as error:
                 log.warning("done rows could not be deleted, trying again in an hour: %s", error)

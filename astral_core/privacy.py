@@ -220,7 +220,7 @@ async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
 async def _forget_person(ctx: Context, person: Person) -> None:
     """The core's own tables, and the core's memory after the commit."""
     people, session = ctx.run.people, ctx.session
-    await personal.forget(session, person)
+    await personal.forget(session, person, ctx.run.services.registry.payments)
     await session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == person.id))
     await session.execute(delete(core_files).where(core_files.c.user_id == person.id))
     ctx.run.work.after_commit.append(lambda: people.forget_person(person.id))

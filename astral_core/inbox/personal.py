@@ -7,7 +7,8 @@ a person's by what its payload says. Few rows still have a payload: those that w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from html import escape
 from typing import Any
 
 import msgspec
@@ -30,12 +31,25 @@ from astral_core.db.tables import (
 from astral_core.inbox import notes
 from astral_core.inbox.envelope import UNREADABLE, as_json
 from astral_core.inbox.rows import EXPRESS_LANES, chat_of, express_lane
+from astral_core.inbox.work import INTERNAL
 
 BATCH = 100  # rows; a payload has up to some dozens of kilobytes
 SHORTEST = 3  # letters of a name: shorter ones are other words, too
 _OWN, _OTHERS, _NOBODYS = range(3)
 _MONEY = ('"successful_payment"', '"refunded_payment"')
 _ID = ("user_id", "chat_id")  # members of a durable row's arguments that name a person
+_NO_PERSON = frozenset((
+    "update_id", "message_id", "message_ids", "message_thread_id", "date", "edit_date", "offset", "length",
+    "duration", "width", "height", "file_size", "amount", "total_amount",
+))  # fmt: skip
+# Members of a message that people read; others, such as parse_mode, are words of Telegram's.
+_TEXTS = frozenset((
+    "text", "caption", "title", "description", "question", "explanation", "message_text", "input_field_placeholder",
+    "quote", "label", "performer", "first_name", "last_name", "address", "custom_title", "options", "url",
+))  # fmt: skip
+_MARKUP = r'</?[a-z][a-z-]*(?=[\s>])|\b(?:href|emoji-id)(?==")|\bclass="[^"]*"|&\w+;'  # words of HTML's
+_CUT = "…"
+_CORE = "core."  # steps that delete and alert: they hold nobody's words, and a deletion must not be lost
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -50,11 +64,36 @@ class Person(msgspec.Struct, frozen=True):
         """The private chat and the express lanes."""
         return [self.id, *(express_lane(kind, self.id) for kind in EXPRESS_LANES)]
 
-    def is_named_in(self, text: str, lane: int = 0) -> bool:
-        """Whether `text`, of a row of `lane`, has the id as a number, or a name as a word."""
-        names = (str(self.id), self.username or "", *(self.names if lane < 0 else ()))
-        known = "|".join(re.escape(name) for name in names if len(name) >= SHORTEST)
-        return re.search(rf"(?<!\w)(?:{known})(?!\w)", text) is not None
+    def is_in(self, value: Any, name: str = "") -> bool:
+        """Whether the id stands in a JSON value: as a number of something that may be a person, or as a word."""
+        if isinstance(value, dict):
+            return any(self.is_in(member, key) for key, member in value.items())
+        if isinstance(value, list):
+            return any(self.is_in(item, name) for item in value)
+        if isinstance(value, str):
+            return re.search(rf"(?<!\w){self.id}(?!\w)", value) is not None
+        return value == self.id and not isinstance(value, bool) and name not in _NO_PERSON
+
+    def cut_from(self, params: Any, name: str = "", *, html: bool = False) -> Any:
+        """A message's parameters without the person's names in what people read."""
+        if isinstance(params, dict):
+            html = str(params.get("parse_mode", "")).upper() == "HTML" if "parse_mode" in params else html
+            return {key: self.cut_from(member, key, html=html) for key, member in params.items()}
+        if isinstance(params, list):
+            return [self.cut_from(item, name, html=html) for item in params]
+        return self.cut(params, html=html) if isinstance(params, str) and name in _TEXTS else params
+
+    def cut(self, text: str, *, html: bool = False) -> str:
+        """`text` without the person's names."""
+        names = [name for name in self.names if len(name) >= SHORTEST]
+        spelled = [re.escape(one) for name in names for one in {name, escape(name)}]
+        if len(self.username or "") >= SHORTEST:
+            spelled.append(f"(?i:{re.escape(self.username or '')})")
+        if not spelled:
+            return text
+        known = rf"(?<!\w)(?P<name>{'|'.join(sorted(spelled, key=len, reverse=True))})(?!\w)"
+        pattern = rf"{known}|{_MARKUP}" if html else known
+        return re.sub(pattern, lambda found: found[0] if found["name"] is None else _CUT, text)
 
 
 def _judge(person: Person, row: Any) -> tuple[int, Any]:
@@ -62,16 +101,16 @@ def _judge(person: Person, row: Any) -> tuple[int, Any]:
     if row.lane in person.lanes:
         return _OWN, None
     kind, payload = row.kind, row.payload
-    if str(person.id) not in payload and kind != UNREADABLE:
+    if str(person.id) not in payload:
         return _NOBODYS, None  # most rows; nothing is parsed
-    if kind == UNREADABLE:
-        return (_OWN if person.is_named_in(payload) else _NOBODYS), None
     try:
         body = msgspec.json.decode(payload)
     except msgspec.DecodeError:
-        return (_OWN if person.is_named_in(payload) else _NOBODYS), None
+        return (_OWN if person.is_in(payload) else _NOBODYS), None
+    if kind == UNREADABLE:
+        return (_OWN if person.is_in(body) else _NOBODYS), None
     if not row.source.startswith("tg:"):
-        return (_OWN if _is_about(body, person.id) else _NOBODYS), None
+        return (_OWN if person.id in _named(body) else _NOBODYS), None
     parts = [part for name, part in body.items() if name != "update_id"]
     if any(isinstance(part, dict) and _is_by(part, person.id) for part in parts):
         return _OWN, None
@@ -85,11 +124,29 @@ def _is_by(part: dict[str, Any], user_id: int) -> bool:
     return any(isinstance(one, dict) and one.get("id") == user_id for one in people) or user_id in people
 
 
-def _is_about(value: Any, user_id: int) -> bool:
-    """Whether the arguments of a durable row name this person."""
+def _named(value: Any) -> Iterator[int]:
+    """The people, and chats, that the arguments of a durable row name."""
     if isinstance(value, dict):
-        return any((name in _ID and item == user_id) or _is_about(item, user_id) for name, item in value.items())
-    return isinstance(value, list) and any(_is_about(item, user_id) for item in value)
+        for name, member in value.items():
+            if name in _ID and isinstance(member, int):
+                yield member
+            yield from _named(member)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _named(item)
+
+
+def _is_kept(row: Any, payments: Collection[str]) -> bool:
+    """Whether a row is a durable step of the core, or work of a plugin that takes payments, or for it."""
+    if row.source.startswith("tg:"):
+        return False
+    try:
+        body = msgspec.json.decode(row.payload, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return False
+    names = [str(body[key]) for key in ("route", "job", "event", "plugin") if body.get(key) is not None]
+    owners = {name.partition(".")[0] for name in names}
+    return not owners.isdisjoint(payments) or str(body.get("route")).startswith(_CORE)
 
 
 def _without(value: Any, user_id: int) -> Any:
@@ -107,7 +164,8 @@ def _is_theirs(value: Any, user_id: int) -> bool:
 
 async def _judged(session: AsyncSession, person: Person, *where: Any) -> list[tuple[Any, int, Any]]:
     """(row, whose it is, what others keep of it) of the rows that have a payload and have to do with the person."""
-    columns = [core_inbox.c[name] for name in ("seq", "lane", "source", "kind", "state", "payload", "received_at")]
+    names = ("seq", "lane", "source", "kind", "state", "parked_for", "payload", "received_at")
+    columns = [core_inbox.c[name] for name in names]
     query = select(*columns).where(*where, core_inbox.c.payload.is_not(None)).order_by(core_inbox.c.seq).limit(BATCH)
     found: list[tuple[Any, int, Any]] = []
     rows: Sequence[Any] = (await session.execute(query)).all()
@@ -126,7 +184,8 @@ async def waiting(session: AsyncSession, person: Person, but: int) -> list[dict[
         found += [row for row, whose, _ in await _judged(session, person, where) if whose == _OWN]
     states = {PENDING: "waits", DEAD: "failed", PARKED: "waits for a part of the bot"}
     return [
-        {"kind": row.kind, "received_at": row.received_at.isoformat(), "state": states[row.state],
+        {"kind": row.kind, "received_at": row.received_at.isoformat(),
+         "state": "is tried again" if row.parked_for == notes.SUSPECT else states[row.state],
          "payload": _readable(row.payload)} for row in found
     ]  # fmt: skip
 
@@ -149,12 +208,13 @@ def _readable(payload: str) -> Any:
         return payload
 
 
-async def forget(session: AsyncSession, person: Person) -> None:
+async def forget(session: AsyncSession, person: Person, payments: Collection[str] = ()) -> None:
     """Take the person's words out of everything that failed or is parked; with them goes the way to retry it.
 
     A pending row is still to be handled and loses its payload then. A dead one, also a payment's, ends like a done
-    one: a payment's own record is the provider's. Of what is parked, payments and durable work stay: they are handled
-    when their plugin is back, and a deletion in that plugin follows them.
+    one: a payment's own record is the provider's. Of what is parked, payments stay, and so does durable work that
+    waits for its plugin: it is handled when that is back, and a deletion in that plugin follows. Durable work that
+    was put off ends, or it would run after the deletion; but not that of `payments`, the plugins that take some.
     """
     ended = {"state": DONE, "payload": None, "error": None, "parked_for": None, "done_at": now()}
     lanes = core_inbox.c.lane.in_(person.lanes)
@@ -163,30 +223,52 @@ async def forget(session: AsyncSession, person: Person) -> None:
     await session.execute(update(core_inbox).where(lanes, may_end).values(ended))
     for some in _pieces(own):
         await session.execute(update(core_inbox).where(core_inbox.c.seq.in_(some), may_end).values(ended))
+    put_off = await _judged(session, person, *_put_off())
+    for some in _pieces([row.seq for row, whose, _ in put_off if whose == _OWN and not _is_kept(row, payments)]):
+        await session.execute(update(core_inbox).where(core_inbox.c.seq.in_(some), *_put_off()).values(ended))
     for seq, payload in others:
         where = (core_inbox.c.seq == seq, core_inbox.c.state.in_((DEAD, PARKED)))
         await session.execute(update(core_inbox).where(*where).values(payload=payload))
     await _forget_messages(session, person)
 
 
-async def forget_late(connection: AsyncConnection) -> None:
+def _put_off() -> tuple[Any, ...]:
+    """Durable work that may have killed a process, and is tried again in some minutes."""
+    inbox = core_inbox.c
+    return inbox.state == PARKED, inbox.parked_for == notes.SUSPECT, inbox.source.startswith(f"{INTERNAL}:")
+
+
+async def forget_late(connection: AsyncConnection, payments: Collection[str] = ()) -> None:
     """Take the words out of dead letters of people whose row in core_users is empty: they failed after /forget.
 
-    Money that came is left to its owner for as long as other dead letters are.
+    Money that came, and durable work of `payments`, the plugins that take some, is left to its owner for as long as
+    other dead letters are.
     """
-    query = select(core_inbox.c.seq, core_inbox.c.lane, core_inbox.c.payload).order_by(core_inbox.c.seq).limit(BATCH)
+    names = ("seq", "lane", "source", "payload")
+    query = select(*(core_inbox.c[name] for name in names)).order_by(core_inbox.c.seq).limit(BATCH)
     query = query.where(core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
     rows: Sequence[Any] = (await connection.execute(query)).all()
     while rows:
-        senders = {row.seq: _sender(row) for row in rows if not any(word in row.payload for word in _MONEY)}
-        empty = select(core_users.c.id).where(
-            core_users.c.id.in_(set(senders.values())), core_users.c.first_name == ""
-        )
+        people = {row.seq: _people_of(row, payments) for row in rows}
+        known = set().union(*people.values())
+        empty = select(core_users.c.id).where(core_users.c.id.in_(known), core_users.c.first_name == "")
         gone = set((await connection.execute(empty)).scalars())
-        seqs = [seq for seq, sender in senders.items() if sender in gone]
+        seqs = [seq for seq, some in people.items() if not some.isdisjoint(gone)]
         where = (core_inbox.c.seq.in_(seqs), core_inbox.c.state == DEAD)
         await connection.execute(update(core_inbox).where(*where).values(state=DONE, payload=None, error=None))
         rows = (await connection.execute(query.where(core_inbox.c.seq > rows[-1].seq))).all()
+
+
+def _people_of(row: Any, payments: Collection[str]) -> set[int]:
+    """Whose a dead row is, so that it goes with them: nobody's where it stays in any case."""
+    if row.source.startswith("tg:"):
+        return set() if any(word in row.payload for word in _MONEY) else {_sender(row)}
+    if _is_kept(row, payments):
+        return set()
+    try:
+        return {_sender(row), *_named(msgspec.json.decode(row.payload))}
+    except msgspec.DecodeError:
+        return {_sender(row)}
 
 
 def _sender(row: Any) -> int:
@@ -214,13 +296,25 @@ async def _search(session: AsyncSession, person: Person) -> tuple[list[int], lis
 
 
 async def _forget_messages(session: AsyncSession, person: Person) -> None:
-    """Refused messages to the person, and about them elsewhere, with the files that they carry."""
+    """Refused messages to the person, and those elsewhere that have their id, with the files that they carry.
+
+    In groups a name is cut out of the others. In somebody's private chat it proves nothing: many people have it.
+    """
     columns = [core_outbox.c[name] for name in ("id", "lane", "blob_id", "effect", "error")]
     query = select(*columns).where(core_outbox.c.state == DEAD_EFFECT).order_by(core_outbox.c.id)
-    rows = [
-        row for row in await session.execute(query)
-        if row.lane in person.lanes or person.is_named_in(f"{row.effect} {row.error}", row.lane)
-    ]  # fmt: skip
+    rows: list[Any] = []
+    for row in (await session.execute(query)).all():
+        effect = _readable(row.effect)
+        params = effect.get("params") if isinstance(effect, dict) else effect
+        if row.lane in person.lanes or person.is_in(params):
+            rows.append(row)
+        elif row.lane < 0:
+            cut = person.cut_from(params)
+            left = as_json({**effect, "params": cut}) if isinstance(effect, dict) and cut != params else row.effect
+            error = person.cut(row.error) if row.error else row.error
+            if (left, error) != (row.effect, row.error):
+                where = (core_outbox.c.id == row.id, core_outbox.c.state == DEAD_EFFECT)
+                await session.execute(update(core_outbox).where(*where).values(effect=left, error=error))
     for some in _pieces([row.id for row in rows]):
         where = (core_outbox.c.id.in_(some), core_outbox.c.state == DEAD_EFFECT)
         await session.execute(delete(core_outbox).where(*where))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import delete, exists, func, select, update
@@ -18,14 +19,15 @@ BATCH = 2_000
 FORGOTTEN = "forgotten"  # the fact that somebody was, until the file is rewritten
 
 
-async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int) -> int:
+async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, payments: Collection[str] = ()) -> int:
     """Delete rows done more than `keep_done_hours` ago, and what people wrote in rows dead for `keep_dead_hours`.
 
-    A dead row itself stays for its owner to see, without its payload. Return how many rows were deleted.
+    A dead row itself stays for its owner to see, without its payload. `payments` are the plugins that take some.
+    Return how many rows were deleted.
     """
     dead = now() - timedelta(hours=keep_dead_hours)
     await store.write(lambda connection: _forget_dead(connection, dead))
-    await store.write(personal.forget_late)
+    await store.write(lambda connection: personal.forget_late(connection, payments))
     await store.write(_drop_blobs)
     await store.write(suspects.purge)
     before = now() - timedelta(hours=keep_done_hours)

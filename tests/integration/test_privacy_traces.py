@@ -180,7 +180,8 @@ async def fill_tables(kit: BotKit, anna: EmulatedUser) -> None:
     money = {"provider": "stars", "provider_ref": "charge-1", "account_id": "1", "mode": "live", "amount_minor": 150,
              "currency": "XTR", "status": "succeeded", "settled_at": now()}  # fmt: skip
     effect = json.dumps(
-        {"method": "sendMessage", "params": {"chat_id": GROUP, "text": "Ксантиппа, zeppelin"}}, ensure_ascii=False
+        {"method": "sendMessage", "params": {"chat_id": GROUP, "text": f"Ксантиппа, zeppelin, {anna.id}"}},
+        ensure_ascii=False,
     )
     words = {"kind": "message", "state": PARKED, "parked_for": "sun", "source": "tg:1"}
     rows: list[tuple[Any, dict[str, Any]]] = [
