@@ -29,7 +29,7 @@ from sqlalchemy.util import await_only
 
 from astral_core.db.bulkhead import Bulkhead, Permit
 from astral_core.db.lock import WriteLock
-from astral_core.db.private import make_private
+from astral_core.db.private import make_private, named_plainly
 from astral_core.errors import ConfigError
 
 FAREWELL = 6.0  # seconds to wait for the threads of connections that nobody waits for
@@ -172,7 +172,8 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _sqlite(url: URL, pool_size: int, share: int) -> Database:
+def _sqlite(named: URL, pool_size: int, share: int) -> Database:
+    url = named_plainly(named)
     if not url.database or url.database == ":memory:":
         raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
     threads: WeakSet[threading.Thread] = WeakSet()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, select, update
+import msgspec
+from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_facts, core_inbox, core_outbox, now
-from astral_core.db.wipe import vacuum
+from astral_core.db.wipe import Vacuum, shape, vacuum
 from astral_core.inbox import notes, personal, suspects
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
 BATCH = 2_000
-FORGOTTEN = "forgotten"  # the fact that somebody was, until the file is rewritten
+FORGOTTEN = "forgotten"  # the fact that somebody was, and when last, until the file is rewritten
+_TOLD = "forgotten_told"
+TOLD_TIMES = 3  # days on which the owner of a file that is too large is told so
 
 
 async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, payments: Collection[str] = ()) -> int:
@@ -48,22 +51,70 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
             return total
 
 
+class _Told(msgspec.Struct):
+    """What the owner was told of a file that is not rewritten: of which request, when last, and how often.
+
+    `shape` is the file's by then: one that has changed as VACUUM does it was rewritten by its owner.
+    """
+
+    asked: str
+    shape: str
+    at: datetime | None = None
+    times: int = 0
+
+
 async def compact(store: Store) -> None:
     """Rewrite SQLite's file where somebody asked to be forgotten since the last time.
 
     What is deleted is overwritten, but a page that was reorganised before may have kept a copy in its unused part.
+    What keeps it from that is said once a day. A file that is too large is its owner's: who has rewritten it, or was
+    told often enough, hears no more until somebody else asks.
     """
     if not store.database.is_sqlite:
         return
-    asked = core_facts.c.name == FORGOTTEN
+    asked = await _fact(store, FORGOTTEN)
+    if asked is None:
+        return
+    result = await vacuum(store.database)
+    if result is Vacuum.DONE:
+        await store.write(lambda connection: _end(connection, asked))
+        return
+    shape_now, kept = await shape(store.database), await _fact(store, _TOLD)
+    told = msgspec.json.decode(kept, type=_Told) if kept else _Told(asked, shape_now)
+    if told.asked != asked:
+        told = _Told(asked, shape_now, told.at)
+    elif _is_rewritten(told.shape, shape_now):
+        await store.write(lambda connection: _end(connection, asked))
+        return
+    if told.at is None or now() - told.at >= timedelta(days=1):
+        told.at, told.times = now(), told.times + 1
+        log.warning("people were forgotten, of whom unused parts of the database may hold a copy: %s", result.value)
+    told.shape = shape_now
+    await store.write(lambda connection: _remember(connection, told))
+    if result is Vacuum.LARGE and told.times >= TOLD_TIMES:
+        await store.write(lambda connection: _end(connection, asked))
+
+
+async def _fact(store: Store, name: str) -> str | None:
     async with store.database.engine.connect() as connection:
-        if await connection.scalar(select(core_facts.c.value).where(asked)) is None:
-            return
-    if await vacuum(store.database):
-        await store.write(lambda connection: connection.execute(delete(core_facts).where(asked)))
-    else:
-        log.info("people were forgotten, and this file is too large to be rewritten now. Fix: at a quiet hour, "
-                 "`VACUUM` it; the bot may run.")  # fmt: skip
+        value: str | None = await connection.scalar(select(core_facts.c.value).where(core_facts.c.name == name))
+        return value
+
+
+async def _end(connection: AsyncConnection, asked: str) -> None:
+    """Nothing is to be rewritten any more, unless somebody has asked meanwhile."""
+    fact = (core_facts.c.name == FORGOTTEN, core_facts.c.value == asked)
+    await connection.execute(delete(core_facts).where(*fact))
+
+
+async def _remember(connection: AsyncConnection, told: _Told) -> None:
+    await connection.execute(delete(core_facts).where(core_facts.c.name == _TOLD))
+    await connection.execute(insert(core_facts).values(name=_TOLD, value=msgspec.json.encode(told).decode()))
+
+
+def _is_rewritten(before: str, after: str) -> bool:
+    """Whether the schema's number has changed, and the schema has not: a migration changes both."""
+    return before != after and before.partition(" ")[2] == after.partition(" ")[2]
 
 
 async def _forget_dead(connection: AsyncConnection, before: object) -> None:

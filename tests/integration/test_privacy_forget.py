@@ -127,7 +127,7 @@ async def test_a_name_that_telegram_uses_too_costs_nobody_a_message(sqlite_url: 
 async def test_a_message_in_a_group_loses_the_names_alone(sqlite_url: str) -> None:
     """In all that people read, with its keyboard; neither markup nor another word that has the name in it."""
     text = {
-        "caption": '<code>Code</code> of code &amp; codein, <a href="https://t.me/code_amp">CODE_amp</a> Tom &amp; Co',
+        "caption": '<code>Code</code> code &amp; codein, <a href="https://t.me/code_amp">CODE_amp</a> Tom &amp; Co',
         "parse_mode": "HTML",
         "reply_markup": {"inline_keyboard": [[{"text": "code", "callback_data": "moon:code"}]]},
     }
@@ -141,7 +141,7 @@ async def test_a_message_in_a_group_loses_the_names_alone(sqlite_url: str) -> No
     await database.dispose()
     assert json.loads(left.effect)["params"] == {
         "chat_id": GROUP,
-        "caption": '<code>Code</code> of … &amp; codein, <a href="https://t.me/…">…</a> …',
+        "caption": '<code>Code</code> … &amp; codein, <a href="https://t.me/…">…</a> …',
         "parse_mode": "HTML",
         "reply_markup": {"inline_keyboard": [[{"text": "…", "callback_data": "moon:code"}]]},
     }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import stat
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,13 @@ from sqlalchemy.engine import make_url
 
 from astral_core.cli.run import _secrets
 from astral_core.config import Settings
-from astral_core.db.engine import open_database
+from astral_core.db import wipe
+from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
-from astral_core.db.wipe import truncate_log
+from astral_core.db.tables import now
+from astral_core.db.wipe import Vacuum, truncate_log
+from astral_core.errors import ConfigError
+from astral_core.inbox import retention
 from astral_core.inbox.retention import compact
 from astral_core.inbox.store import Store
 from astral_playground.testkit.bot import bot_kit
@@ -89,6 +95,153 @@ async def test_a_file_is_rewritten_once_after_somebody_was_forgotten(sqlite_url:
     assert files.written() == written, "nobody was forgotten since"
     await store.stop()
     await database.dispose()
+
+
+@pytest.fixture
+async def asked(sqlite_url: str) -> AsyncIterator[Store]:
+    """A bot's database, of which somebody has asked to be forgotten."""
+    database = open_database(sqlite_url)
+    await upgrade(database, [CORE])
+    store = Store(database, 1)
+    await store.start()
+    await ask(store, "now")
+    yield store
+    await store.stop()
+    await database.dispose()
+
+
+async def ask(store: Store, when: str) -> None:
+    """Somebody asks to be forgotten."""
+    async with store.database.engine.begin() as connection:
+        await connection.execute(
+            text("INSERT OR REPLACE INTO core_facts VALUES ('forgotten', :when)"), {"when": when}
+        )
+
+
+async def is_open(store: Store) -> bool:
+    """Whether the file is still to be rewritten."""
+    async with store.database.engine.connect() as connection:
+        return await connection.scalar(text("SELECT value FROM core_facts WHERE name = 'forgotten'")) is not None
+
+
+class Days:
+    """The hourly looks of some days, and how often the log said something on each."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, log: pytest.LogCaptureFixture) -> None:
+        self._store, self._patch, self._log = store, monkeypatch, log
+        self._moment = now()
+
+    async def pass_by(self, number: int) -> list[int]:
+        """Let them pass."""
+        counts = []
+        for _ in range(number):
+            self._log.clear()
+            for _ in range(24):
+                moment = self._moment
+                self._patch.setattr(retention, "now", lambda moment=moment: moment)
+                await compact(self._store)
+                self._moment += timedelta(hours=1)
+            counts.append(len([record for record in self._log.records if "people were forgotten" in record.message]))
+        return counts
+
+
+@pytest.fixture
+def days(asked: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Days:
+    """Time that passes."""
+    return Days(asked, monkeypatch, caplog)
+
+
+async def test_a_file_that_is_too_large_is_said_once_a_day_and_not_for_ever(
+    asked: Store, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three days, and again when somebody else asks: not before the next day."""
+    monkeypatch.setattr(wipe, "VACUUM_LIMIT", 1)
+    assert await days.pass_by(2) == [1, 1]
+    assert await is_open(asked)
+    assert await days.pass_by(2) == [1, 0]
+    assert not await is_open(asked)
+    await ask(asked, "later")
+    assert await days.pass_by(5) == [1, 1, 1, 0, 0]
+
+
+async def test_an_owner_who_has_vacuumed_hears_no_more(
+    asked: Store, days: Days, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration is no VACUUM, and one before the last request does not count."""
+    monkeypatch.setattr(wipe, "VACUUM_LIMIT", 1)
+    await compact(asked)
+    path = str(asked.database.engine.url.database)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as owner:
+        owner.execute("CREATE TABLE other (id INTEGER)")
+        await compact(asked)
+        assert await is_open(asked)
+        owner.execute("VACUUM")
+        await ask(asked, "later")
+        await compact(asked)
+        assert await is_open(asked)
+        owner.execute("VACUUM")
+        await compact(asked)
+    assert not await is_open(asked)
+
+
+async def test_a_full_disk_is_told_from_a_large_file(
+    asked: Store, days: Days, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once a day, for as long as it lasts; then the file is rewritten."""
+
+    def full(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA max_page_count=1")  # no page more than it has
+        connection.execute("CREATE TABLE more AS SELECT hex(zeroblob(1000000)) AS x")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wipe, "_rewrite", full)
+        assert await days.pass_by(4) == [1, 1, 1, 1]
+        await compact(asked)
+    assert "the disk has no room" in caplog.text
+    assert "too large" not in caplog.text
+    assert await is_open(asked)
+    await compact(asked)
+    assert not await is_open(asked)
+
+
+async def test_who_asks_while_the_file_is_rewritten_is_not_overlooked(
+    asked: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is rewritten once more for them."""
+
+    async def vacuum(database: Database) -> Vacuum:
+        result = await wipe.vacuum(database)
+        await ask(asked, "meanwhile")
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(retention, "vacuum", vacuum)
+        await compact(asked)
+    assert await is_open(asked)
+    await compact(asked)
+    assert not await is_open(asked)
+
+
+async def test_a_file_that_is_named_as_a_uri_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is private, everything works with it, and no file is called as the URI is."""
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite+aiosqlite:///file:uri.db?uri=true", f"sqlite:///file://{tmp_path}/a%20b.db?mode=rwc&uri=1"):
+        async with bot_kit(url, []) as kit:
+            await kit.user("Anna").send("/start")
+            await kit.settled()
+    names = os.listdir(tmp_path)  # noqa: PTH208  # of a moment
+    assert set(names) >= {"uri.db", "a b.db"}
+    assert not [name for name in names if "file" in name]
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("uri.db", "a b.db")} == {0o600}
+
+
+@pytest.mark.parametrize(
+    "name", ["file::memory:?uri=true", "file:a.db?mode=memory&uri=true", "file:a.db?vfs=x&uri=true"]
+)
+def test_a_uri_that_names_more_than_a_file_is_refused(name: str) -> None:
+    """With the way out."""
+    with pytest.raises(ConfigError, match="Fix: name the file alone"):
+        open_database(f"sqlite+aiosqlite:///{name}")
 
 
 async def test_a_long_reader_delays_the_emptying_of_the_log_and_nobody(sqlite_url: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from astral_core.db.private import make_private
+from astral_core.db.private import make_private, named_plainly
 from astral_core.errors import AstralError
 from astral_playground.testkit.postgres import PostgresServer
 
@@ -44,7 +44,7 @@ async def crash(kit: BotKit) -> None:
 
 def _frozen(url: URL) -> contextlib.AbstractContextManager[None]:
     """Keep the database as it is on entry, whatever is done to it inside."""
-    return _restored(Path(str(url.database))) if url.get_backend_name() == "sqlite" else _closed(url)
+    return _restored(Path(str(named_plainly(url).database))) if url.get_backend_name() == "sqlite" else _closed(url)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from astral_core.db import migrate
 from astral_core.db.engine import open_database
 from astral_core.db.migrate import Chain
+from astral_core.db.private import named_plainly
 from astral_playground.testkit.postgres import PostgresServer, running_server
 
 Key = tuple[tuple[str, ...], ...]  # the plugins with tables, where their version files lie, and the newest revision
@@ -29,7 +30,7 @@ async def fill(url: str, chains: Sequence[Chain]) -> None:
     if key is None:
         return
     if target.get_backend_name() == "sqlite":
-        await _fill_file(Path(str(target.database)), key, chains)
+        await _fill_file(Path(str(named_plainly(target).database)), key, chains)
     elif (server := running_server(url)) is not None:
         await _fill_database(server, target, key, chains)
 
