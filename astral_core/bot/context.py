@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from telegram.ext import Application, CallbackContext, ExtBot
 
 from astral_core.bot.buttons import Button, Buttons
-from astral_core.bot.check import ANSWER_LIMIT, utf16
+from astral_core.bot.check import ANSWER_LIMIT
 from astral_core.bot.people import Question, User, save_question
 from astral_core.bot.run import Run, current_run
 from astral_core.db.session import Session
@@ -27,6 +27,7 @@ from astral_core.host.context import PluginContext
 from astral_core.i18n import fill
 from astral_core.inbox.effect import Effect, Noted, OnDoubt, Ref, Slot
 from astral_core.inbox.envelope import as_json
+from astral_core.markup import utf16
 
 P = ParamSpec("P")
 T = TypeVar("T")

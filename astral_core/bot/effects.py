@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from astral_core.bot.buttons import Buttons, keyboard
-from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html, plain_values
+from astral_core.bot.check import CAPTION_LIMIT, check_buttons, plain_values
 from astral_core.errors import EffectError
 from astral_core.inbox.effect import Content, Effect, Ref, Slot
 from astral_core.inbox.outbox import recorded
+from astral_core.markup import TEXT_LIMIT, check_html
 
 MOST = 10_000  # effects of one handler
 PHOTO_LIMIT, DOCUMENT_LIMIT = 10 * 1024 * 1024, 50 * 1024 * 1024

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from astral_core import Button, Ref
 from astral_core.bot.buttons import keyboard
-from astral_core.bot.check import CAPTION_LIMIT, TEXT_LIMIT, check_buttons, check_html, utf16
+from astral_core.bot.check import CAPTION_LIMIT, check_buttons
 from astral_core.bot.effects import DOCUMENT_LIMIT, PHOTO_LIMIT, Effects
 from astral_core.errors import EffectError
 from astral_core.i18n import fill
+from astral_core.markup import TEXT_LIMIT, check_html, utf16
 
 
 def test_length_is_counted_in_utf16_units_after_entities() -> None:

@@ -11,7 +11,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 import astral_payments
-from astral_core.bot.check import check_html, utf16
+from astral_core.markup import check_html, utf16
 
 PACKAGE = Path(astral_payments.__file__).parent
 MARKS = {"t", "N_"}

@@ -1,0 +1,79 @@
+"""Texts as Telegram takes them: HTML with its few tags, and a limit of 4096 UTF-16 units after entities."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from astral_core.errors import EffectError
+from astral_core.i18n import fill
+
+TEXT_LIMIT = 4096
+TAGS = frozenset({
+    "b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "span", "tg-spoiler", "a", "tg-emoji", "code", "pre",
+    "blockquote",
+})  # fmt: skip
+
+
+# One tag as Telegram reads it: a name and attributes. Everything else that begins with "<" it refuses.
+_TAG = re.compile(
+    r"""<(?:(?P<close>/)\s*(?P<closed>[a-z-]+)\s*|(?P<opened>[a-z-]+)(?:\s+[a-z-]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'<>=]+))?)*\s*)>""",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+|#x[0-9a-f]+);", re.IGNORECASE)
+
+
+def utf16(text: str) -> int:
+    """Length in UTF-16 units, as Telegram counts."""
+    return len(text.encode("utf-16-le")) // 2
+
+
+def check_html(text: str, limit: int) -> str:
+    """`text` itself; EffectError where it is empty, too long or badly tagged."""
+    visible = _ENTITY.sub(lambda found: html.unescape(found[0]), _without_tags(text))
+    length = utf16(visible.strip())
+    if length > limit:
+        raise EffectError(f"the text has {length} UTF-16 units, Telegram allows {limit}. Fix: split it.")
+    if not length and limit == TEXT_LIMIT:
+        raise EffectError("the text is empty. Fix: say something, or send nothing.")
+    return text
+
+
+def _without_tags(text: str) -> str:
+    """What the reader sees, entities not yet resolved; EffectError where a tag is unknown or does not nest."""
+    if "<" not in text:
+        return text
+    opened: list[str] = []
+
+    def tag(found: re.Match[str]) -> str:
+        name = (found["closed"] or found["opened"]).lower()
+        if name not in TAGS:
+            raise EffectError(
+                f"<{name}> is not one of Telegram's tags. Fix: write &lt;, or put the text in as a value."
+            )
+        if not found["close"]:
+            opened.append(name)
+        elif not opened or opened.pop() != name:
+            raise EffectError(f"</{name}> closes nothing. Fix: nest the tags.")
+        return ""
+
+    visible = _TAG.sub(tag, text)
+    if opened:
+        raise EffectError(f"<{opened[-1]}> is never closed. Fix: write </{opened[-1]}> where it ends.")
+    if "<" in visible:
+        place = visible[visible.index("<") :][:20]
+        raise EffectError(f"{place!r} begins with a bare '<'. Fix: write &lt;, or put the text in as a value.")
+    return visible
+
+
+def sendable(text: str, values: Mapping[str, Any]) -> str:
+    """`text` with `values` in it; EffectError where it is no text, cannot be filled in or would be refused."""
+    if not isinstance(text, str):
+        raise EffectError(f"the text is of the type {type(text).__name__}. Fix: give a str.")
+    try:
+        filled = fill(text, dict(values))
+    except (LookupError, ValueError, AttributeError, TypeError) as error:
+        raise EffectError(f"the text cannot be filled in ({error!r}). Fix: give each value.") from error
+    return check_html(filled, TEXT_LIMIT)
