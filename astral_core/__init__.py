@@ -27,8 +27,6 @@ if TYPE_CHECKING:
         DeepLink,
         Event,
         Handled,
-        Health,
-        HealthFinding,
         Job,
         MenuItem,
         Middleware,
@@ -55,6 +53,7 @@ if TYPE_CHECKING:
     from astral_core.inbox.effect import Ref
     from astral_core.inbox.work import Work
     from astral_core.observe.logs import Seldom
+    from astral_core.vitals import Health, HealthFinding
 
 __all__ = [
     "ANY",
@@ -132,8 +131,8 @@ _HOMES = {
     "Event": "astral_core.declare",
     "EventFailed": "astral_core.host.failed",
     "Handled": "astral_core.declare",
-    "Health": "astral_core.declare",
-    "HealthFinding": "astral_core.declare",
+    "Health": "astral_core.vitals",
+    "HealthFinding": "astral_core.vitals",
     "Job": "astral_core.declare",
     "MenuItem": "astral_core.declare",
     "Middleware": "astral_core.declare",

@@ -10,7 +10,6 @@ from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.alerts import HOUR
-from astral_core.declare import Health
 from astral_core.errors import AstralError
 from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.health import HealthHooks
@@ -18,6 +17,7 @@ from astral_core.host.services import Services
 from astral_core.inbox.replica import Replica
 from astral_core.inbox.work import Work
 from astral_core.jobs import Clock
+from astral_core.vitals import Health, HealthFinding
 
 log = logging.getLogger("astral.health")
 PERIOD = 60.0  # seconds
@@ -35,15 +35,23 @@ class Checkup:
     replica: Replica
     clock: Clock
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _gauges: dict[str, Gauge] = field(default_factory=dict)
-    _taken: set[str] = field(default_factory=set)  # names of other metrics
+    _gauges: dict[tuple[str, str], Gauge] = field(default_factory=dict)  # by plugin and name
+    _taken: set[tuple[str, str]] = field(default_factory=set)  # those whose name in /metrics is another one's
     _told: dict[tuple[str, str], float] = field(default_factory=dict)
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         try:
             while True:
-                await self.look()
+                try:
+                    await self.look()
+                except asyncio.CancelledError:
+                    task = asyncio.current_task()
+                    if task is None or task.cancelling():
+                        raise
+                    log.exception("the plugins' health could not be shown; trying again")  # not we are cancelled
+                except Exception:
+                    log.exception("the plugins' health could not be shown; trying again")
                 await self.clock.sleep(PERIOD)
         finally:
             self.hooks.close()
@@ -52,28 +60,32 @@ class Checkup:
         """Ask everybody once."""
         async with self._looking:
             found = await self.hooks.ask()
-            self._show(found)
+            for plugin in dict.fromkeys([*found, *(one for one, _ in self._gauges)]):
+                try:
+                    self._show(plugin, found.get(plugin, Health()))
+                except Exception:
+                    log.exception("plugin %r: the gauges of astral_health could not be shown", plugin)
             if self.replica.leader:
                 try:
                     await self._alert(found)
                 except (SQLAlchemyError, OSError, AstralError) as error:
                     log.warning("the admins could not be alerted (%s); trying again", type(error).__name__)
 
-    def _show(self, found: dict[str, Health]) -> None:
+    def _show(self, plugin: str, health: Health) -> None:
         registry = self.services.registry_of_metrics
-        values = {(p, name): value for p, health in found.items() for name, value in health.gauges.items()}
-        wanted = {f"astral_{plugin}_{name}": (plugin, name) for plugin, name in values}
-        for name in self._gauges.keys() - wanted.keys():
-            registry.unregister(self._gauges.pop(name))
-        for name, key in wanted.items():
-            if name not in self._gauges and name not in self._taken:
+        for key in [key for key in self._gauges if key[0] == plugin and key[1] not in health.gauges]:
+            registry.unregister(self._gauges.pop(key))
+        for name, value in health.gauges.items():
+            key = plugin, name
+            if key not in self._gauges and key not in self._taken:
+                text = f"Told by astral_health of plugin {plugin}"
                 try:
-                    self._gauges[name] = Gauge(name, f"Told by astral_health of plugin {key[0]}", registry=registry)
+                    self._gauges[key] = Gauge(f"astral_{plugin}_{name}", text, registry=registry)
                 except ValueError:
-                    self._taken.add(name)
+                    self._taken.add(key)
                     log.warning("plugin %r: the gauge %r of astral_health is taken. Fix: call it otherwise.", *key)
-            if name in self._gauges:
-                self._gauges[name].set(values[key])
+            if key in self._gauges:
+                self._gauges[key].set(value)
 
     async def _alert(self, found: dict[str, Health]) -> None:
         moment = self.services.time()
@@ -82,6 +94,13 @@ class Checkup:
             for plugin, one in errors:
                 told = self._told.get((plugin, one.code))
                 if told is None or moment - told > HOUR + PERIOD:  # by then it may be said once more
-                    raise_alert(work, self.services, Alert(plugin, one.code, [one.text, one.fix], one.values))
+                    self._tell(work, plugin, one)
             noted = {key: at for key, at in self._told.items() if moment - at <= HOUR + PERIOD}
         self._told = noted | {(plugin, one.code): noted.get((plugin, one.code), moment) for plugin, one in errors}
+
+    def _tell(self, work: Work, plugin: str, one: HealthFinding) -> None:
+        """Alert of one finding; where that cannot be done, it costs no other finding."""
+        try:
+            raise_alert(work, self.services, Alert(plugin, one.code, [one.text, one.fix], one.values))
+        except Exception:
+            log.exception("plugin %r: the admins could not be alerted of the finding %r", plugin, one.code)

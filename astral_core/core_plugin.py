@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 
 from astral_core import alerts, privacy
 from astral_core.bot import home
@@ -20,13 +20,14 @@ from astral_core.db.tables import (
     core_replicas,
     metadata,
 )
-from astral_core.declare import Declared, Event, Health, HealthFinding, Schema
+from astral_core.declare import Declared, Event, Schema
 from astral_core.hookspecs import hookimpl
 from astral_core.host.context import PluginContext
 from astral_core.host.failed import EventFailed
 from astral_core.host.state import State
 from astral_core.inbox.notes import SUSPECT
 from astral_core.roster import states_of
+from astral_core.vitals import Health, HealthFinding
 
 FULL = 0.8  # of the rows that may be pending
 
@@ -53,30 +54,34 @@ def astral_events() -> list[type[Event]]:
 @hookimpl
 async def astral_health(ctx: PluginContext) -> Health:
     """What waits for a person. What only moves numbers has its metrics already."""
-    count = func.count()
-    of_rows = select(core_inbox.c.state, count).where(core_inbox.c.state.in_((PENDING, DEAD, PARKED)))
-    of_suspects = select(count).select_from(core_inbox)
-    of_suspects = of_suspects.where(core_inbox.c.state == PARKED, core_inbox.c.parked_for == SUSPECT)
-    of_messages = select(count).select_from(core_outbox).where(core_outbox.c.state == DEAD_EFFECT)
+    of_messages = select(func.count()).where(core_outbox.c.state == DEAD_EFFECT)
+    counts = select(
+        _rows(PENDING), _rows(DEAD), _rows(PARKED), _rows(PARKED, core_inbox.c.parked_for == SUSPECT),
+        of_messages.scalar_subquery(),
+    )  # fmt: skip
     async with ctx.work() as work:
-        found = await work.session.execute(of_rows.group_by(core_inbox.c.state))
-        rows: dict[int, int] = {row[0]: row[1] for row in found}
-        suspects = int((await work.session.execute(of_suspects)).scalar_one())
-        refused = int((await work.session.execute(of_messages)).scalar_one())
+        pending, dead, parked, suspects, refused = (await work.session.execute(counts)).one()
         told = (await work.session.execute(select(core_replicas.c.plugins))).scalars().all()
-    full = rows.get(PENDING, 0) >= FULL * ctx.services.settings.inbox.max_pending
-    rows[PARKED] = rows.get(PARKED, 0) - suspects
-    findings = [*_left(rows, refused, suspects), *_aside(told), *([_nearly_full(rows[PENDING])] if full else [])]
+    full = pending >= FULL * ctx.services.settings.inbox.max_pending
+    findings = [*_left(dead, parked - suspects, suspects, refused), *_aside(told)]
+    if full:
+        findings.append(_nearly_full(pending))
     return Health(findings, {"messages_refused": refused, "rows_suspect": suspects})
 
 
-def _left(rows: dict[int, int], refused: int, suspects: int) -> Iterator[HealthFinding]:
-    if n := rows.get(DEAD):
+def _rows(state: int, *where: ColumnElement[bool]) -> Any:
+    """How many rows are in `state`. It stands in the query itself: else the state's partial index is not used."""
+    of_state = core_inbox.c.state == literal_column(str(state))
+    return select(func.count()).select_from(core_inbox).where(of_state, *where).scalar_subquery()
+
+
+def _left(dead: int, parked: int, suspects: int, refused: int) -> Iterator[HealthFinding]:
+    if dead:
         fix = N_("See <code>astral inbox list --dead</code>, then <code>astral inbox retry</code> or drop.")
-        yield HealthFinding("dead-letters", N_("Dead letters: {n}."), fix, values={"n": n})
-    if n := rows.get(PARKED):
+        yield HealthFinding("dead-letters", N_("Dead letters: {n}."), fix, values={"n": dead})
+    if parked:
         fix = N_("Mend the plugin or install it again: <code>astral plugins list</code> says why it is away.")
-        yield HealthFinding("rows-parked", N_("Rows that wait for a plugin: {n}."), fix, values={"n": n})
+        yield HealthFinding("rows-parked", N_("Rows that wait for a plugin: {n}."), fix, values={"n": parked})
     if suspects:
         fix = N_(
             "See <code>astral inbox list</code> and the log of the last deaths. They are tried again by themselves."

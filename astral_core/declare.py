@@ -7,16 +7,13 @@ the core build routes, tables and handlers from them.
 from __future__ import annotations
 
 import enum
-import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, TypeVar
 
 import msgspec
 from sqlalchemy import MetaData
-
-from astral_core.i18n import fill
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -351,44 +348,6 @@ class Job:
     name: str
     every: float
     handler: Callable[[Context], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class HealthFinding:
-    """Something that is wrong now. `code` is a stable name such as "events-dead", one finding a code.
-
-    `text` says what is seen, `fix` what to do: source texts of the plugin (mark them with N_), which `values` fill.
-    An "error" is told to the admins at once and then hourly, a "warning" to whoever asks `astral doctor`.
-    """
-
-    code: str
-    text: str
-    fix: str
-    level: Literal["error", "warning"] = "warning"
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9-]{0,39}", self.code):
-            raise ValueError(f"the code {self.code!r} of a finding is no name of a-z, 0-9 and -, of 40 at most.")
-        if self.level not in ("error", "warning"):
-            raise ValueError(f"the finding {self.code!r} has the level {self.level!r}. Fix: error or warning.")
-        if not 0 < len(fill(f"{self.text}{self.fix}", dict(self.values))) <= 1500:
-            raise ValueError(f"the finding {self.code!r} is empty or too long. Fix: two short sentences will do.")
-
-
-@dataclass(frozen=True)
-class Health:
-    """How a plugin is. A gauge `waiting` is shown in /metrics as `astral_<plugin>_waiting`."""
-
-    findings: Sequence[HealthFinding] = ()
-    gauges: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, value in self.gauges.items():
-            if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
-                raise ValueError(f"the gauge {name!r} is no name of a-z, 0-9 and _, of 64 at most.")
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                raise TypeError(f"the gauge {name!r} has the value {value!r}. Fix: give a number.")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from pydantic import BaseModel
 from astral_core.declare import (
     Declared,
     Event,
-    Health,
     Job,
     MenuItem,
     Middleware,
@@ -29,6 +28,7 @@ from astral_core.declare import (
     Webhook,
     WebRoute,
 )
+from astral_core.vitals import Health
 
 if TYPE_CHECKING:
     from astral_core.host.context import PluginContext

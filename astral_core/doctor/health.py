@@ -13,7 +13,6 @@ from astral_core.config import Settings
 from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import status
-from astral_core.declare import HealthFinding
 from astral_core.doctor.database import has_content
 from astral_core.finding import Finding
 from astral_core.host.health import FAILED, HealthHooks
@@ -21,6 +20,7 @@ from astral_core.host.host import Host
 from astral_core.host.services import Services
 from astral_core.i18n import fill
 from astral_core.inbox.store import Store
+from astral_core.vitals import HealthFinding
 
 
 async def check_health(settings: Settings, host: Host) -> list[Finding]:

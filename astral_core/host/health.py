@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from astral_core.declare import Health, HealthFinding
 from astral_core.errors import HookError
 from astral_core.host.host import Host
+from astral_core.vitals import Health, HealthFinding
 
 log = logging.getLogger("astral.health")
 HOOK = "astral_health"
@@ -31,6 +31,7 @@ class HealthHooks:
 
     async def ask(self) -> dict[str, Health]:
         """Each living plugin's answer. Where there is none, it is one finding, and a log line when that begins."""
+        self._drop_late()
         for plugin, call in self.host.implementations(HOOK):
             if plugin not in self._asked and plugin not in self.skip:
                 self._asked[plugin] = asyncio.create_task(_answer(plugin, call), name=f"astral-health-{plugin}")
@@ -42,6 +43,14 @@ class HealthHooks:
         """Ask no more."""
         for task in self._asked.values():
             task.cancel()
+
+    def _drop_late(self) -> None:
+        """Forget what came too late: the round that waited for it has told so, and cancelled it."""
+        for plugin, task in list(self._asked.items()):
+            if task.done():
+                del self._asked[plugin]
+                if not task.cancelled() and (error := task.exception()) is not None:
+                    log.warning("%s of plugin %r ended late", HOOK, plugin, exc_info=error)
 
     def _result(self, plugin: str, task: asyncio.Task[Any]) -> Health:
         if not task.done():
@@ -59,7 +68,7 @@ class HealthHooks:
         if plugin not in self._failing:
             self._failing.add(plugin)
             log.warning("%s of plugin %r failed: %s", HOOK, plugin, what, exc_info=error)
-        return Health([HealthFinding(FAILED, _TEXT, _FIX, values={"what": what})])
+        return Health([HealthFinding(FAILED, _TEXT, _FIX, values={"what": what[:100]})])
 
 
 async def _answer(plugin: str, call: Callable[[], Coroutine[Any, Any, Any]]) -> Health:
@@ -68,5 +77,5 @@ async def _answer(plugin: str, call: Callable[[], Coroutine[Any, Any, Any]]) -> 
     except SystemExit as error:  # out of a task it would end the process
         raise HookError(plugin, f"{HOOK} raised {error!r}.") from error
     if not isinstance(found, Health):
-        raise HookError(plugin, f"{HOOK} returned {found!r}, not a Health.")
+        raise HookError(plugin, f"{HOOK} returned {found!r:.100}, not a Health.")
     return found

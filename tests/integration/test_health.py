@@ -10,10 +10,11 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import event, insert, text, update
 
 from astral_core import Command, Context, Health, HealthFinding, PluginContext, Update, app, hookimpl
-from astral_core.db.tables import DEAD, PARKED, core_inbox, core_replicas
+from astral_core.checkup import Checkup
+from astral_core.db.tables import DEAD, DONE, PARKED, core_inbox, core_replicas
 from astral_core.host.health import HealthHooks
 from astral_core.host.state import Plugin
 from astral_core.inbox.notes import SUSPECT
@@ -141,32 +142,199 @@ async def test_a_plugin_that_hangs_holds_nobody_up(
         assert await metrics(kit) == {"astral_ship_sails": 2, "astral_boat_sails": 2}
 
 
+def finding(*arguments: Any, **more: Any) -> Health:
+    """A health of one finding, of whatever types."""
+    return Health([HealthFinding(*arguments, **more)])
+
+
 @pytest.mark.parametrize(
     ("answer", "what"),
     [
-        (lambda: None, "HookError"),
-        (lambda: Health(gauges={"Sails": 1}), "ValueError"),
-        (lambda: Health(gauges={"sails": "2"}), "TypeError"),  # type: ignore[dict-item]
-        (lambda: Health([HealthFinding("Leak", "a", "b")]), "ValueError"),
-        (lambda: Health([HealthFinding("leak", "a", "b", "fatal")]), "ValueError"),  # type: ignore[arg-type]
-        (lambda: Health([HealthFinding("leak", "{n}", "b", values={"m": 1})]), "KeyError"),
-        (lambda: Health([HealthFinding("leak", "a" * 1600, "b")]), "ValueError"),
+        (lambda: None, "returned None, not a Health"),
+        (lambda: Health(["it leaks"]), "a finding is of the type str"),  # type: ignore[list-item]
+        (lambda: Health("it leaks"), "a finding is of the type str"),  # type: ignore[arg-type]
+        (lambda: Health([("leak", "it leaks")]), "a finding is of the type tuple"),  # type: ignore[list-item]
+        (lambda: Health(None), "findings are of the type NoneType"),  # type: ignore[arg-type]
+        (lambda: Health(one for one in [LEAK]), "findings are of the type generator"),  # type: ignore[arg-type]
+        (lambda: Health(gauges=[("sails", 1)]), "gauges are of the type list"),  # type: ignore[arg-type]
+        (lambda: Health(gauges={"Sails": 1}), "the gauge 'Sails' is no name"),
+        (lambda: Health(gauges={7: 1}), "the gauge 7 is no name"),  # type: ignore[dict-item]
+        (lambda: Health(gauges={"sails": "2"}), "'sails' is of the type str"),  # type: ignore[dict-item]
+        (lambda: Health(gauges={"sails": True}), "'sails' is of the type bool"),
+        (lambda: Health(gauges={"sails": 10**400}), "'sails' is too large or no number"),
+        (lambda: Health(gauges={"sails": 10**5000}), "'sails' is too large or no number"),
+        (lambda: Health(gauges={"sails": float("nan")}), "'sails' is too large or no number"),
+        (lambda: Health(gauges={"sails": float("inf")}), "'sails' is too large or no number"),
+        (lambda: finding("Leak", "a", "b"), "the code 'Leak' of a finding is no name"),
+        (lambda: finding(7, "a", "b"), "the code 7 of a finding is no name"),
+        (lambda: finding("leak", "a", "b", "fatal"), "'leak' has the level 'fatal'"),
+        (lambda: finding("leak", "a", "", "error"), "'leak', its fix: the text is empty"),
+        (lambda: finding("leak", " ", "b"), "'leak', its text: the text is empty"),
+        (lambda: finding("leak", None, "b"), "'leak', its text: the text is of the type NoneType"),
+        (lambda: finding("leak", "{n}", "b", values={"m": 1}), "'leak', its text: the text cannot be filled in"),
+        (lambda: finding("leak", "a", "{n.no}", values={"n": 1}), "'leak', its fix: the text cannot be filled in"),
+        (lambda: finding("leak", "a", "b", values=None), "'leak' has values that are no dict"),
+        (lambda: finding("leak", "a", "b", values={1: 2}), "'leak' has values that are no dict"),
+        (lambda: finding("leak", "Queue < 5 rows.", "b"), "'leak', its text: '< 5 rows.' begins with a bare '<'"),
+        (lambda: finding("leak", "a", "<b>mend it"), "'leak', its fix: <b> is never closed"),
+        (lambda: finding("leak", "a" * 1600, "b"), "has 1601 characters"),
     ],
 )
-async def test_an_answer_that_is_none_is_a_failed_hook(
+async def test_a_wrong_answer_is_a_failed_hook(
     sqlite_url: str, make_plugin: MakePlugin, caplog: pytest.LogCaptureFixture, answer: Callable[[], Any], what: str
 ) -> None:
-    """It is told with the plugin, and the bot goes on."""
-    ship = Ship(make_plugin)
+    """The log says whose it is and what is wrong. The other plugins' findings and gauges are shown as ever."""
+    ship, boat = Ship(make_plugin), Ship(make_plugin, "boat")
 
     async def say() -> Any:
         return answer()
 
-    ship.say = say
-    async with bot_kit(sqlite_url, [ship.plugin]) as kit:
+    ship.say, boat.say = say, boat.leaking
+    async with bot_kit(sqlite_url, [ship.plugin, boat.plugin], admins=(7001,)) as kit:
+        olga = kit.chat("Olga", id=7001)
+        await olga.send("/start")
         await look(kit)
-        assert f"astral_health of plugin 'ship' failed: {what}" in caplog.text
+        assert "astral_health of plugin 'ship' failed" in caplog.text
+        assert what in caplog.text
+        assert await metrics(kit) == {"astral_boat_sails": 1}
+        assert alerts(olga) == ["⚠️ boat\n\n2 leaks in the hull.\n\nCall <x>."]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no hull"), asyncio.CancelledError()])
+async def test_nothing_ends_the_checkup(
+    sqlite_url: str,
+    make_plugin: MakePlugin,
+    caplog: pytest.LogCaptureFixture,
+    until: Say,
+    monkeypatch: Any,
+    error: Any,
+) -> None:
+    """What goes wrong there is in the log, and a minute later everybody is asked again; the bot goes on."""
+    ship, failed = Ship(make_plugin), list[bool]()
+    real = Checkup.look
+
+    async def look_once(checkup: Checkup) -> None:
+        if not failed:
+            failed.append(True)
+            raise error
+        await real(checkup)
+
+    monkeypatch.setattr(Checkup, "look", look_once)
+    async with bot_kit(sqlite_url, [ship.plugin]) as kit:
+
+        def asked() -> bool:
+            kit.telegram.world.clock.advance(61)
+            return ship.asked > 0
+
+        await until(asked)
+        assert failed
+        assert not kit.running.lost.is_set()
+        assert "the plugins' health could not be shown; trying again" in caplog.text
+
+
+async def test_what_cannot_be_told_or_shown_costs_nothing_else(
+    sqlite_url: str, make_plugin: MakePlugin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither the same plugin's next finding nor another plugin's gauges; plugin and code stand in the log."""
+    ship, boat = Ship(make_plugin), Ship(make_plugin, "boat")
+
+    async def odd() -> Health:
+        silent = HealthFinding("silent", "a", "b", "error")
+        object.__setattr__(silent, "fix", "")
+        health = Health([silent, LEAK])
+        object.__setattr__(health, "gauges", {"sails": object()})
+        return health
+
+    ship.say = odd
+    async with bot_kit(sqlite_url, [ship.plugin, boat.plugin], admins=(7001,)) as kit:
+        olga = kit.chat("Olga", id=7001)
+        await olga.send("/start")
+        await look(kit)
+        assert await metrics(kit) == {"astral_ship_sails": 0, "astral_boat_sails": 2}
+        assert alerts(olga) == ["⚠️ ship\n\n2 leaks in the hull.\n\nCall <x>."]
+        assert "plugin 'ship': the admins could not be alerted of the finding 'silent'" in caplog.text
+        assert "plugin 'ship': the gauges of astral_health could not be shown" in caplog.text
+
+
+async def test_a_finding_says_what_it_said_when_it_was_made(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """Whatever the plugin does with its own objects, lists and dicts meanwhile."""
+    ship = Ship(make_plugin)
+
+    class Count:
+        def __init__(self) -> None:
+            self.text = "<3>"
+
+        def __str__(self) -> str:
+            return self.text
+
+    async def changing() -> Health:
+        count, findings, gauges = Count(), list[HealthFinding](), {"sails": 3.0}
+        findings.append(HealthFinding("leak", "{n} leaks.", "Mend it.", "error", {"n": count}))
+        health = Health(findings, gauges)
+        count.text = "no"
+        findings.clear()
+        gauges.clear()
+        return health
+
+    ship.say = changing
+    async with bot_kit(sqlite_url, [ship.plugin], admins=(7001,)) as kit:
+        olga = kit.chat("Olga", id=7001)
+        await olga.send("/start")
+        await look(kit)
+        assert alerts(olga) == ["⚠️ ship\n\n<3> leaks.\n\nMend it."]
+        assert await metrics(kit) == {"astral_ship_sails": 3}
+
+
+async def test_a_hook_that_hung_once_is_asked_anew_in_the_next_round(
+    sqlite_url: str, make_plugin: MakePlugin, until: Say, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That it was cancelled is the end of its old failure and no new one; an error of its own is in the log."""
+    ship, ended = Ship(make_plugin), list[str]()
+
+    async def hanging() -> Health:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ended.append("")
+            if len(ended) == 2:
+                raise RuntimeError("no way back") from None
+            raise
+        return Health()
+
+    async with bot_kit(sqlite_url, [ship.plugin]) as kit:
+        hooks = HealthHooks(kit.running.host, limit=0.2)
+        for number in (1, 2):
+            ship.say = hanging
+            (failed,) = (await hooks.ask())["ship"].findings
+            assert "it gave no answer" in failed.values["what"]
+            await until(lambda number=number: len(ended) == number)
+            ship.say = ship.well
+            assert (await hooks.ask())["ship"] == Health(gauges={"sails": 2})
+        assert "astral_health of plugin 'ship' ended late" in caplog.text
+        assert "no way back" in caplog.text
+
+
+async def test_two_plugins_never_share_a_gauge(
+    sqlite_url: str, make_plugin: MakePlugin, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their names may meet in /metrics: the first keeps it, also while it shows none; the log names the other."""
+    ship, other = Ship(make_plugin), Ship(make_plugin, "ship_a")
+
+    async def fleet() -> Health:
+        return Health(gauges={"a_sails": 7})
+
+    ship.say = fleet
+    async with bot_kit(sqlite_url, [ship.plugin, other.plugin]) as kit:
+        for _ in range(2):
+            await look(kit)
+        assert await metrics(kit) == {"astral_ship_a_sails": 7}
+        ship.say = ship.raising
+        await look(kit)
         assert await metrics(kit) == {}
+        ship.say = fleet
+        await look(kit)
+        assert await metrics(kit) == {"astral_ship_a_sails": 7}
+        assert caplog.text.count("plugin 'ship_a': the gauge 'sails' of astral_health is taken") == 1
 
 
 async def test_a_gauge_whose_name_is_taken_breaks_nothing(
@@ -233,10 +401,10 @@ async def test_the_core_says_what_waits_for_a_person(sqlite_url: str) -> None:
             states = '{"good": "active", "off": "disabled", "natal": "failed", "tides": "quarantined"}'
             await connection.execute(update(core_replicas).values(plugins=states))
         await look(kit)
-        text = "\n".join(alerts(olga))
-        assert "Set aside: natal (failed), tides (quarantined)." in text
-        assert "The inbox is nearly full: 8 rows wait." in text
-        assert "Dead letters" not in text
+        told = "\n".join(alerts(olga))
+        assert "Set aside: natal (failed), tides (quarantined)." in told
+        assert "The inbox is nearly full: 8 rows wait." in told
+        assert "Dead letters" not in told
         async with kit.running.database.engine.begin() as connection:
             await connection.execute(update(core_inbox).where(core_inbox.c.source == "x").values(state=1))
 
@@ -251,3 +419,33 @@ async def test_what_was_put_off_waits_for_no_plugin(sqlite_url: str) -> None:
         found = await HealthHooks(kit.running.host).ask()
         codes = {one.code: one.values for one in found["core"].findings}
         assert codes == {"rows-parked": {"n": 1}, "rows-suspect": {"n": 1}}
+
+
+async def test_the_core_counts_by_its_indexes(database_url: str) -> None:
+    """Every replica counts once a minute: what is done and still kept is not read for that."""
+    queries: list[tuple[str, Any]] = []
+    async with bot_kit(database_url, []) as kit:
+        done = [{"source": "x", "ext_id": str(n), "lane": 9, "kind": "message", "state": DONE} for n in range(3000)]
+        engine = kit.running.database.engine
+        async with engine.begin() as connection:
+            await connection.execute(insert(core_inbox), done)
+            await connection.execute(text("ANALYZE core_inbox"))
+
+        def note(_c: Any, _cursor: Any, query: str, values: Any, *_more: Any) -> None:
+            if "count(" in query and "core_inbox" in query and "core_plugins" not in query:
+                queries.append((query, values))
+
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        await HealthHooks(kit.running.host).ask()
+        event.remove(engine.sync_engine, "before_cursor_execute", note)
+        assert queries
+        explain = "EXPLAIN QUERY PLAN" if kit.running.database.is_sqlite else "EXPLAIN"
+        async with engine.connect() as connection:
+            for query, values in queries:
+                plan = [row[-1] for row in await connection.exec_driver_sql(f"{explain} {query}", tuple(values))]
+                read = [
+                    line for line in plan if "core_inbox" in line and ("SCAN" in line.upper() or "SEARCH" in line)
+                ]
+                assert read
+                for line in read:
+                    assert any(f"ix_core_inbox_{name}" in line for name in ("pending", "dead", "parked")), plan
