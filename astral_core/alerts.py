@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 from sqlalchemy import delete, insert, select
@@ -11,9 +13,11 @@ from astral_core.bot.context import Context
 from astral_core.bot.home import N_
 from astral_core.db.tables import core_facts
 from astral_core.declare import Routes
+from astral_core.errors import EffectError
 from astral_core.host.alerts import SENDER
-from astral_core.i18n import fill
+from astral_core.markup import TEXT_LIMIT, check_html, sendable
 
+log = logging.getLogger("astral.alerts")
 routes = Routes()
 HOUR = 3600.0
 LIMIT = 20  # alerts that an admin reads of one plugin in an hour
@@ -27,16 +31,32 @@ async def alert(ctx: Context, plugin: str, key: str, texts: list[str], values: d
     number = await _count(ctx, plugin, key)
     if number is None:
         return
-    lines = [_text(ctx, by or plugin, text, values) for text in texts] if number < LIMIT else [ctx.t(MORE)]
-    text = "\n\n".join([f"{SIGN} <b>{escape(plugin)}</b>", *lines])
+    if number < LIMIT:
+        text = _text(ctx, plugin, by or plugin, texts, values)
+    else:
+        text = _text(ctx, plugin, "core", [MORE], {})
     ctx.run.effects.text(SENDER, ctx.chat_id, text, None)
 
 
-def _text(ctx: Context, plugin: str, text: str, values: dict[str, str]) -> str:
-    """The text in the admin's language; the source text where the plugin is away."""
-    catalogs = ctx.run.services.catalogs.get(plugin)
-    translated = catalogs.for_language(ctx.language).gettext(text) if catalogs is not None else text
-    return fill(translated, {name: Markup(value) for name, value in values.items()})  # noqa: S704  # escaped before
+def _text(ctx: Context, plugin: str, by: str, texts: Sequence[str], values: dict[str, str]) -> str:
+    """The alert in the admin's language; the source texts where `by` is away, or its translation is wrong."""
+    catalogs = ctx.run.services.catalogs.get(by)
+    if catalogs is not None:
+        gettext = catalogs.for_language(ctx.language).gettext
+        try:
+            return _message(plugin, [gettext(text) for text in texts], values)
+        except EffectError as error:
+            log.warning(
+                "plugin %r: the text of an alert in the language %r is wrong, the source text is sent: %s",
+                by, ctx.language, error,
+            )  # fmt: skip
+    return _message(plugin, texts, values)
+
+
+def _message(plugin: str, texts: Sequence[str], values: dict[str, str]) -> str:
+    safe = {name: Markup(value) for name, value in values.items()}  # noqa: S704  # escaped before
+    text = "\n\n".join([f"{SIGN} <b>{escape(plugin)}</b>", *(sendable(text, safe) for text in texts)])
+    return check_html(text, TEXT_LIMIT)
 
 
 async def _count(ctx: Context, plugin: str, key: str) -> int | None:

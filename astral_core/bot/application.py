@@ -47,6 +47,13 @@ DEAD = (
     ),
     N_("<code>astral inbox list --dead</code> shows it, <code>astral inbox retry</code> tries it once more."),
 )
+KILLER = (
+    N_("A row ({kind}, number {seq}) killed the process each time that it was handled. Now it is a dead letter."),
+    N_(
+        "<code>astral inbox show {seq}</code> shows it. Find out what it runs into before you try it once more with "
+        "<code>astral inbox retry {seq}</code>."
+    ),
+)
 REFUSED = (
     N_("Telegram refused a message for good ({method}). The reason is in the log: error <code>{error_id}</code>."),
     N_("<code>astral outbox list</code> shows it, <code>astral outbox retry</code> sends it once more."),
@@ -271,12 +278,17 @@ class BotRunner:
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
         """Tell the admins of a dead letter, once a route and hour, and whoever's event it was.
 
-        The death of an alert tells nobody but the log.
+        The death of an alert tells nobody but the log. A row that was put off and dies without a route was not run: it
+        has killed processes, and has no traceback.
         """
         if is_alert(row):
             return []
-        values = {"route": outcome.route, "kind": row.kind, "error_id": error_id}
-        alert = Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core")
+        if outcome.route == "?" and row.crashes:
+            values = {"kind": row.kind, "seq": str(row.seq)}
+            alert = Alert(outcome.plugin, f"killer:{row.seq}", KILLER, values, "core")
+        else:
+            values = {"route": outcome.route, "kind": row.kind, "error_id": error_id}
+            alert = Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core")
         return [*alert.rows(self._services), *failed.told(self._services.registry, row, error_id)]
 
     def refused(self, effect: Effect, error_id: str) -> list[NewRow]:

@@ -17,9 +17,9 @@ from markupsafe import Markup, escape
 from astral_core.db.tables import storable
 from astral_core.errors import EffectError
 from astral_core.host.services import Services
-from astral_core.i18n import fill
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.work import Work, internal_row
+from astral_core.markup import sendable
 from astral_core.observe.logs import redact
 
 log = logging.getLogger("astral.alerts")
@@ -50,8 +50,8 @@ class Alert:
             raise EffectError(f"{who} has an empty text. Fix: say what happened, and what to do.")
         try:
             length = len(self.source)
-        except (KeyError, IndexError, ValueError) as error:
-            raise EffectError(f"{who}: its text cannot be filled in ({error!r}). Fix: give each value.") from error
+        except EffectError as error:
+            raise EffectError(f"{who}: {error}") from error
         if length > TEXT_LENGTH:
             raise EffectError(f"{who} is too long. Fix: at most {TEXT_LENGTH} characters, values included.")
 
@@ -62,9 +62,9 @@ class Alert:
 
     @property
     def source(self) -> str:
-        """The whole text in the source language."""
+        """The whole text in the source language; EffectError where it cannot be sent."""
         values = {name: Markup(value) for name, value in self.safe.items()}  # noqa: S704  # escaped there
-        return "\n\n".join(fill(text, values) for text in self.texts)
+        return "\n\n".join(sendable(text, values) for text in self.texts)
 
     def rows(self, services: Services) -> list[NewRow]:
         """One durable row for each admin; the same ones again within some seconds."""

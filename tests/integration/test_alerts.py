@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from astral_core import Context, PluginContext, Routes, Update, hookimpl
 from astral_core.alerts import LIMIT
-from astral_core.db.tables import DEAD, DONE, core_inbox
+from astral_core.db.engine import open_database
+from astral_core.db.tables import DEAD, DONE, core_deaths, core_inbox, core_runs, now
 from astral_core.errors import EffectError
+from astral_core.host.alerts import Alert
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import BotKit, bot_kit
 
@@ -21,6 +23,7 @@ MakePlugin = Callable[..., Plugin]
 Until = Callable[..., Awaitable[Any]]
 ADMINS = (7001, 7002)
 PO = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "{n} reefs"\nmsgstr "Рифов: {n}"\n'
+PAYLOAD = '{"update_id": %d, "message": {"message_id": 1, "date": 1, "chat": {"id": %d, "type": "private"}}}'
 FAILED = [0]  # how often /flaky has failed
 
 
@@ -70,7 +73,7 @@ async def rows(kit: BotKit, state: int) -> int:
         )
 
 
-async def test_each_admin_reads_it_in_private_and_in_his_language_once_an_hour(
+async def test_each_admin_reads_it_in_private_and_in_their_language_once_an_hour(
     database_url: str, make_plugin: MakePlugin, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The plugin's own text, with its values escaped. The same key is silent for an hour, another one is not."""
@@ -96,6 +99,48 @@ async def test_each_admin_reads_it_in_private_and_in_his_language_once_an_hour(
         await anna.send("/reef reef 6")
         assert alerts(boris)[2:] == ["⚠️ watch\n\n6 reefs"]
         assert alerts(anna) == []
+
+
+@pytest.mark.parametrize("translation", ["{n} < рифов", "<b>Рифов: {n}", "Рифов: {m}", "Рифов: {n.no}"])
+async def test_where_a_translation_is_broken_the_source_text_is_said(
+    sqlite_url: str, make_plugin: MakePlugin, tmp_path: Path, caplog: pytest.LogCaptureFixture, translation: str
+) -> None:
+    """The log names plugin and language; the admins do not miss an alert for it."""
+    folder = tmp_path / "locales" / "ru"
+    folder.mkdir(parents=True)
+    po = PO.replace("Рифов: {n}", translation)
+    (folder / "astral_watch_under_test.po").write_text(po, encoding="utf-8")
+    async with bot_kit(sqlite_url, [plugin_of(make_plugin)], admins=ADMINS[:1]) as kit:
+        olga = kit.chat("Olga", id=7001, language_code="ru")
+        await olga.send("/start")
+        await kit.chat("Anna").send("/reef")
+        assert alerts(olga) == ["⚠️ watch\n\n3 reefs"]
+        assert "plugin 'watch': the text of an alert in the language 'ru' is wrong" in caplog.text
+
+
+async def test_a_row_that_was_not_run_any_more_is_told_with_its_number(sqlite_url: str, until: Until) -> None:
+    """It killed the process each time: there is no traceback to look at, but the row itself. Each is told of."""
+    async with bot_kit(sqlite_url, [], admins=ADMINS[:1]) as kit:
+        olga, anna = kit.chat("Olga", id=7001), kit.chat("Anna")
+        for chat in (olga, anna):
+            await chat.send("/start")
+        source = f"tg:{kit.running.settings.bot_id}"
+        await kit.stop()
+        database = open_database(sqlite_url, pool_size=2)
+        killer: dict[str, Any] = {"source": source, "lane": anna.id, "kind": "message", "crashes": 1, "due_at": now()}
+        async with database.engine.begin() as connection:
+            await connection.execute(insert(core_deaths).values(process="gone"))
+            for seq in (901, 902):
+                await connection.execute(insert(core_runs).values(seq=seq, process="gone"))
+                await connection.execute(
+                    insert(core_inbox).values(**killer, seq=seq, ext_id=str(seq), payload=PAYLOAD % (seq, anna.id))
+                )
+        await database.dispose()
+        await kit.start()
+        first, second = sorted(await until(lambda: alerts(olga) if len(alerts(olga)) == 2 else None))
+        assert first.startswith("⚠️ core\n\nA row (message, number 901) killed the process each time")
+        assert "astral inbox show 902" in second
+        assert "in the log" not in first + second
 
 
 async def test_a_handler_that_is_rolled_back_alerts_nobody_and_one_that_runs_twice_once(
@@ -208,8 +253,10 @@ async def test_an_alert_that_fails_causes_no_other(sqlite_url: str, make_plugin:
         assert await rows(kit, DONE) == 1
         await kit.advance(3601)
         context: PluginContext = kit.running.host.contexts["watch"]
+        alert = Alert("watch", "broken", ["reefs"])
+        object.__setattr__(alert, "texts", ["<b>no end"])  # as a version might have stored it that did not look
         async with context.work() as work:
-            context.alert(work, "broken", "<b>no end")
+            work.rows += alert.rows(kit.running.services)
         await kit.settled()
         assert (await rows(kit, DONE), await rows(kit, DEAD)) == (1, 1)
 
@@ -222,6 +269,12 @@ async def test_an_alert_that_fails_causes_no_other(sqlite_url: str, make_plugin:
         ("key", "", {}, "has an empty text"),
         ("key", "{n} {m}", {"n": 1}, "'m'"),
         ("key", "x" * 2001, {}, "at most 2000 characters"),
+        ("key", "{n.no}", {"n": 1}, "cannot be filled in"),
+        ("key", "Queue < 5 rows.", {}, "a bare '<'"),
+        ("key", "<b>no end", {}, "<b> is never closed"),
+        ("key", "<b></b>", {}, "the text is empty"),
+        ("key", None, {}, "an empty text"),
+        ("key", 5, {}, "of the type int"),
     ],
 )
 async def test_a_wrong_alert_is_refused_with_plugin_and_way_out(

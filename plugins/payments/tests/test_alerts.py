@@ -47,7 +47,7 @@ def codes(found: Health) -> dict[str, str]:
 async def test_money_that_does_not_match_alerts_the_owner_and_the_buyer_reads_that_it_is_checked(
     seller: Any, change: dict[str, Any]
 ) -> None:
-    """The owner in his own language and with both numbers; the buyer once, with a next step, and no product."""
+    """The owner in their own language and with both numbers; the buyer once, with a next step, and no product."""
     admin, anna = await admin_of(seller, language_code="ru"), seller.buyer()
     url = await seller.link(anna)
     await seller.execute(update(payments).values(**change))
