@@ -169,7 +169,9 @@ class Settings(BaseSettings):
     inbox: Inbox = Inbox()
     pool: Pool = Pool()
     host: Host = Host()
-    admins: Annotated[tuple[int, ...], NoDecode] = Field(default=(), description="Telegram ids of the bot's admins")
+    admins: Annotated[tuple[int, ...], NoDecode] = Field(
+        default=(), description="Telegram ids of the bot's admins: people, no groups"
+    )
     commands: dict[str, str] = Field(default_factory=dict, description='renames: "weather.start" = "weather"')
     language: str = Field(default="en", description="language of users whose own is not spoken")
     log_json: bool = Field(default=False, description="one JSON object a log line")
@@ -182,6 +184,17 @@ class Settings(BaseSettings):
             return (value,)
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("admins")
+    @classmethod
+    def _people(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        for place, admin in enumerate(value, 1):
+            if admin <= 0:  # all of a group would read what is for the owner alone
+                raise ValueError(
+                    f"number {place} of the list is no person: groups and channels have ids below zero. "
+                    "Fix: take it out, and put in the Telegram ids of people"
+                )
         return value
 
     @classmethod

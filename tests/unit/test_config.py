@@ -63,7 +63,7 @@ def test_arguments_over_environment_over_file(toml, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"), [("1", (1,)), ("1,2", (1, 2)), (" 1 , 2 ,", (1, 2)), ("", ()), ("-5", (-5,))]
+    ("given", "expected"), [("1", (1,)), ("1,2", (1, 2)), (" 1 , 2 ,", (1, 2)), ("", ()), ("5,", (5,))]
 )
 def test_admins_are_a_comma_separated_list(
     monkeypatch: pytest.MonkeyPatch, given: str, expected: tuple[int, ...]
@@ -71,6 +71,16 @@ def test_admins_are_a_comma_separated_list(
     """ASTRAL_ADMINS needs no brackets."""
     monkeypatch.setenv("ASTRAL_ADMINS", given)
     assert load_settings().admins == expected
+
+
+@pytest.mark.parametrize("given", ["-1001234567890", "7,-5", "0"])
+def test_a_group_is_no_admin(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """Everybody there would read what is for the owner. The message says what to do, and shows no value."""
+    monkeypatch.setenv("ASTRAL_ADMINS", given)
+    with pytest.raises(ConfigError, match=r"admins: .*is no person: groups and channels") as caught:
+        load_settings()
+    assert "Fix: " in str(caught.value)
+    assert given not in str(caught.value)
 
 
 def test_admins_in_the_file(toml) -> None:
