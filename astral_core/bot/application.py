@@ -278,8 +278,8 @@ class BotRunner:
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
         """Tell the admins of a dead letter, once a route and hour, and whoever's event it was.
 
-        The death of an alert tells nobody but the log. A row that was put off and dies without a route was not run: it
-        has killed processes, and has no traceback.
+        The death of an alert tells nobody but the log. A row that was put off and dies without a route was not run:
+        it has killed processes, and has no traceback.
         """
         if is_alert(row):
             return []

@@ -75,7 +75,10 @@ class Metrics:
         self.plugin_disagreement = gauge(
             "astral_plugin_disagreement", "1 where replicas disagree on whether a plugin runs", "plugin"
         )
-        self.parked = gauge("astral_inbox_parked", "Rows that wait until their plugin is back")
+        self.parked = gauge(
+            "astral_inbox_parked",
+            "Rows that wait: until their plugin is back, or for another try after a process died",
+        )
         self.pool_in_use = gauge("astral_db_pool_in_use", "Connections to the database that are in use")
 
     def _telegram(self) -> None:

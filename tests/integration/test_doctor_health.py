@@ -82,7 +82,7 @@ async def found() -> list[Finding]:
 
 
 async def test_an_admin_whom_no_alert_reaches_is_a_note(url: str) -> None:
-    """He has blocked the bot, or has never pressed Start."""
+    """They have blocked the bot, or have never pressed Start."""
     assert await found() == []
     await change(url, update(core_users).values(blocked_at=now()))
     (blocked,) = await found()
