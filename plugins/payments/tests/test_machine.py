@@ -32,7 +32,7 @@ def row(status: str, **changes: Any) -> Any:
     """A payment's row."""
     values = {
         "id": 7, "status": status, "amount_minor": 100, "currency": "RUB", "account_id": "1", "mode": "test",
-        "provider_ref": "a", "refunded_minor": 0,
+        "provider_ref": "a", "refunded_minor": 0, "order_id": "o", "bot": "sky",
     }  # fmt: skip
     return SimpleNamespace(**(values | changes))
 
