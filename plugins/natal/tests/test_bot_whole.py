@@ -41,3 +41,7 @@ async def test_from_the_first_question_to_the_paid_reading(database_url, compute
         await anna.press("Полный разбор", message=again)
         shown = await anna.wait_for(lambda message: "Моя карта" in message.buttons, timeout=TIMEOUT)
         assert shown.text == last.text
+        await anna.send("/profile")
+        profile = await anna.wait_for("15 июня 1990", timeout=TIMEOUT)
+        await anna.press("Моя карта", message=profile)
+        await anna.wait_for(is_photo, timeout=TIMEOUT)

@@ -29,10 +29,12 @@ POLL = 0.01  # seconds between two looks
 @contextlib.contextmanager
 def zygote() -> Iterator[subprocess.Popen[bytes]]:
     """The process that forks bots. One serves many tests, one after the other."""
-    program = Path(__file__).with_name("zygote.py")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASTRAL_")}
-    process = subprocess.Popen(  # noqa: S603  # this Python, our own program
-        [sys.executable, "-P", str(program)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+    process = subprocess.Popen(  # noqa: S603  # this Python, our own module
+        [sys.executable, "-P", "-m", "astral_playground.testkit.zygote"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
     )
     try:
         if process.stdout is None or json.loads(process.stdout.readline() or b"{}").get("ready") is not True:
