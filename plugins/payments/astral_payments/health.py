@@ -90,7 +90,8 @@ async def _gauges(session: AsyncSession, moment: datetime) -> dict[str, float]:
         .join(payments, (payments.c.provider == YOOKASSA) & (payments.c.provider_ref == newest.c.payment_ref))
         .where(newest.c.state == "dead")
     )
-    kept = refunds.c.status.in_(("failed", "canceled")) & (payments.c.refunded_minor < payments.c.amount_minor)
+    refused = refunds.c.status.in_(("failed", "canceled")) | refunds.c.refused_at.is_not(None)
+    kept = refused & (payments.c.refunded_minor < payments.c.amount_minor)
     failed = select(func.count()).select_from(refunds).join(payments).where(kept)
     counts: dict[str, int] = {row[0]: row[1] for row in await session.execute(by_status)}
     first = (await session.execute(oldest)).scalar_one()
@@ -109,7 +110,9 @@ async def _silent_since(session: AsyncSession, moment: datetime) -> datetime | N
     polled = (
         select(func.max(newest.c.at))
         .join(payments, payments.c.id == newest.c.payment_id)
-        .where(newest.c.cause == "poll", newest.c.to_status == SUCCEEDED, payments.c.provider == YOOKASSA)
+        .where(
+            newest.c.cause.in_(("poll", "sweep")), newest.c.to_status == SUCCEEDED, payments.c.provider == YOOKASSA
+        )
         .where(newest.c.at > day, newest.c.at < moment - LATE)
     )
     heard = select(events.c.id).join(payments, OF_PAYMENT).where(events.c.received_at > day).limit(1)

@@ -19,7 +19,7 @@ from astral_payments.tables import payments, transitions
 CREATED, UNKNOWN, PENDING, WAITING = "created", "unknown", "pending", "waiting_for_capture"
 SUCCEEDED, CANCELED, FAILED = "succeeded", "canceled", "failed"
 
-Cause = Literal["create", "event", "poll", "return", "button", "update", "admin"]
+Cause = Literal["create", "event", "poll", "return", "button", "update", "admin", "sweep"]
 
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     CREATED: frozenset({UNKNOWN, PENDING, WAITING, SUCCEEDED, CANCELED, FAILED}),

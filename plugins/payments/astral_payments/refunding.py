@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -15,6 +15,10 @@ from astral_payments.api import OrderRevoked
 from astral_payments.tables import PAID, REFUNDED, entitlements, orders, payments, refunds
 
 FIRST_TRY = timedelta(seconds=30)
+SOONEST, LATEST = timedelta(minutes=10), timedelta(hours=6)
+GIVE_UP = timedelta(days=14)
+"""How long a refund that is refused waits for its next try, and for how long it is tried."""
+
 REFUND_FINAL = frozenset({"succeeded", "canceled", "failed"})
 
 
@@ -36,12 +40,17 @@ async def lock_order(session: AsyncSession, order_id: Any) -> Any:
     return (await session.execute(select(orders).where(orders.c.id == order_id).with_for_update())).first()
 
 
+def new_key(payment_id: int) -> str:
+    """A new idempotence key for the refund of a payment."""
+    return f"refund-{payment_id}-{uuid.uuid4().hex[:12]}"
+
+
 async def record_refund(session: AsyncSession, payment: Any, reason: str, actor: int | None = None) -> int | None:
     """Write down that the whole payment is to go back; its refund's id, None where one is under way or done.
 
     A refund that failed is asked for anew, with another key: the provider would only repeat its old answer.
     """
-    key = f"refund-{payment.id}-{uuid.uuid4().hex[:12]}"
+    key = new_key(payment.id)
     statement = (
         inserting(session, refunds)
         .values(
@@ -60,9 +69,11 @@ async def record_refund(session: AsyncSession, payment: Any, reason: str, actor:
             set_={
                 "status": "requested",
                 "idempotence_key": key,
+                "amount_minor": payment.amount_minor - payment.refunded_minor,
                 "provider_ref": None,
                 "attempts": 0,
                 "error": None,
+                "refused_at": None,
                 "reason": reason,
                 "actor": actor,
                 "next_try_at": now() + FIRST_TRY,
@@ -74,6 +85,44 @@ async def record_refund(session: AsyncSession, payment: Any, reason: str, actor:
     )
     found: int | None = (await session.execute(statement)).scalar_one_or_none()
     return found
+
+
+async def ask_again(session: AsyncSession, payment_id: int) -> int | None:
+    """Let a refund that was refused be tried now instead of later; its id, None where none waits like that."""
+    statement = (
+        update(refunds)
+        .where(
+            refunds.c.payment_id == payment_id,
+            refunds.c.status.not_in(REFUND_FINAL),
+            refunds.c.refused_at.is_not(None),
+        )
+        .values(next_try_at=now() + FIRST_TRY)
+        .returning(refunds.c.id)
+    )
+    found: int | None = (await session.execute(statement)).scalar_one_or_none()
+    return found
+
+
+async def put_off(session: AsyncSession, payment: Any, refused_at: datetime | None, error: str) -> bool:
+    """Try a refund that the provider refused again later; False where that has been done for long enough.
+
+    The next try has a key of its own: with the old one the provider would repeat what it said.
+    """
+    moment = now()
+    age = moment - (refused_at or moment)
+    if age >= GIVE_UP:
+        return False
+    values = {
+        "refused_at": refused_at or moment,
+        "error": error,
+        "idempotence_key": new_key(payment.id),
+        "amount_minor": payment.amount_minor - payment.refunded_minor,
+        "provider_ref": None,
+        "created_at": moment,  # the key's age counts from here
+        "next_try_at": moment + min(max(age / 2, SOONEST), LATEST),
+    }
+    await close_refund(session, payment.id, "requested", **values)
+    return True
 
 
 async def note_refunded(plugin: PluginContext, work: Work, payment: Any, order: Any, total: int) -> bool:

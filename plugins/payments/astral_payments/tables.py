@@ -135,6 +135,7 @@ refunds = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_try_at", UtcDateTime),
     Column("error", Text),
+    Column("refused_at", UtcDateTime),  # when the provider refused first; NULL: it has not
     Column("created_at", UtcDateTime, nullable=False, default=now),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint(
@@ -162,4 +163,25 @@ Index(
     unique=True,
     sqlite_where=text("revoked_at IS NULL"),
     postgresql_where=text("revoked_at IS NULL"),
+)
+
+sweeps = Table(
+    "payments_sweeps",  # how far the provider's lists have been read
+    metadata,
+    Column("provider", String(16), primary_key=True),
+    Column("account_id", String(64), primary_key=True),
+    Column("position", BigInteger, nullable=False, default=0),  # transactions of Telegram's list that were read
+    Column("swept_at", UtcDateTime, nullable=False),  # when the last sweep began that came to the end
+)
+
+findings = Table(
+    "payments_findings",  # money that a person has to look at, so that nobody is told of it again and again
+    metadata,
+    Column("provider", String(16), primary_key=True),
+    Column("ref", String(255), primary_key=True),
+    Column("what", String(16), nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("at", UtcDateTime, nullable=False, default=now),
+    CheckConstraint("what IN ('held', 'contradiction')", name="what"),
 )

@@ -453,34 +453,6 @@ async def test_a_lost_refund_answer_makes_one_refund(seller: Any) -> None:
     assert await seller.granted() == 0
 
 
-@on_sqlite
-async def test_a_failed_refund_can_be_asked_for_again(seller: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """YooKassa cancels a refund: the product stays, the log says so, and the admin may try again with a new key."""
-    fault = {"where": "refund", "do": "pending_then", "status": "canceled", "reason": "insufficient_funds"}
-    admin, anna = seller.buyer("Owner", id=4242), seller.buyer()
-    await seller.pay(await seller.link(anna))
-    await settled(seller, anna)
-    seller.yookassa.set_faults([{**fault, "seconds": 60}])
-    number = (await seller.newest()).id
-    await admin.send(f"/refund {number}")
-    await admin.wait_for("on its way back")
-    await seller.quiet()
-    assert await seller.states(refunds) == ["submitted"]
-    await admin.send(f"/refund {number}")
-    await admin.wait_for("being returned already")
-    seller.yookassa.advance(61)
-    await seller.execute(update(refunds).values(next_try_at=now()))
-    await seller.job()
-    assert await seller.states(refunds) == ["canceled"]
-    assert "canceled (insufficient_funds)" in caplog.text
-    assert await seller.granted() == 1
-    await admin.send(f"/refund {number}")
-    await admin.wait_for("on its way back")
-    await seller.quiet()
-    assert await seller.states(refunds) == ["succeeded"]
-    assert await seller.granted() == 0
-
-
 async def test_a_refund_in_the_cabinet_takes_the_product_back(seller: Any) -> None:
     """A refund that the bot never asked for is learned from its notification; a part of it takes nothing back."""
     from astral_playground.yookassa import checks

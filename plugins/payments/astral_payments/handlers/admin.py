@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,8 +13,10 @@ from astral_payments.handlers.after import N_, pay_back
 from astral_payments.lanes import lane_of
 from astral_payments.machine import SUCCEEDED
 from astral_payments.money import format_money
-from astral_payments.refunding import lock_payment, record_refund
-from astral_payments.tables import orders
+from astral_payments.refunding import REFUND_FINAL, ask_again, lock_payment, record_refund
+from astral_payments.tables import orders, payments, refunds
+
+SHOWN, SHORT = 20, 120  # refunds in a list, characters of an error
 
 
 @routes.command("refund", description=N_("Return a payment by its number"), admin=True)
@@ -27,19 +30,60 @@ async def refund(update: Update, ctx: Context) -> None:
             text = ctx.t("There is no payment “{number}”.", number=ctx.args[0]) + "\n\n" + text
         ctx.reply(text)
         return
-    if payment.status != SUCCEEDED or payment.refunded_minor:
+    rest = payment.amount_minor - payment.refunded_minor
+    if payment.status != SUCCEEDED or not rest:
         ctx.reply(
             ctx.t("Payment {number} cannot be returned: it is not paid, or was returned before.", number=payment.id)
         )
         return
     refund_id = await record_refund(ctx.session, payment, "admin", ctx.user.id)
+    again = refund_id is None
+    if again:
+        refund_id = await ask_again(ctx.session, payment.id)
     if refund_id is None:
         ctx.reply(ctx.t("Payment {number} is being returned already.", number=payment.id))
         return
     plugin = ctx.plugin_context()
     plugin.defer(ctx.run.work, pay_back, lane_of(payment.id), None, refund_id=refund_id)
-    money = format_money(payment.amount_minor, payment.currency, ctx.language)
-    ctx.reply(ctx.t("Payment {number}: {money} is on its way back.", number=payment.id, money=money))
+    money = format_money(rest, payment.currency, ctx.language)
+    text = N_("Payment {number}: I ask for {money} again now.") if again else N_(
+        "Payment {number}: {money} is on its way back."
+    )  # fmt: skip
+    ctx.reply(ctx.t(text, number=payment.id, money=money))
+
+
+@routes.command("refunds", description=N_("Refunds that wait"), admin=True)
+async def refunds_waiting(update: Update, ctx: Context) -> None:
+    """Money that is to go back and is not there yet: what waits, what was refused and why, what was given up."""
+    kept = refunds.c.status != "succeeded", payments.c.refunded_minor < payments.c.amount_minor
+    query = (
+        select(refunds, payments.c.amount_minor - payments.c.refunded_minor, payments.c.currency)
+        .join(payments)
+        .where(*kept)
+        .order_by(refunds.c.id.desc())
+    )
+    found = (await ctx.session.execute(query.limit(SHOWN + 1))).all()
+    if not found:
+        ctx.reply(ctx.t("No refund waits. All money that was to go back is back."))
+        return
+    lines = [_waiting(ctx, row, format_money(row[-2], row.currency, ctx.language)) for row in found[:SHOWN]]
+    if len(found) > SHOWN:
+        lines.append(ctx.t("There are more; these are the newest."))
+    note = ctx.t("<code>/refund number</code> asks at once.")
+    ctx.reply("\n\n".join([ctx.t("<b>Refunds that wait</b>"), *lines, note]))
+
+
+def _waiting(ctx: Context, row: Any, money: str) -> str:
+    number, error = row.payment_id, (row.error or "")[:SHORT]
+    if row.status in REFUND_FINAL:
+        return ctx.t("No. {number} · {money} · given up: {error}", number=number, money=money, error=error)
+    if row.refused_at is None:
+        return ctx.t("No. {number} · {money} · asked for, no answer yet", number=number, money=money)
+    return ctx.t(
+        "No. {number} · {money} · refused since {since}: {error}\nNext try: {at} (UTC)",
+        number=number, money=money, error=error, since=f"{row.refused_at:%Y-%m-%d}",
+        at=f"{row.next_try_at:%Y-%m-%d %H:%M}" if row.next_try_at else "–",
+    )  # fmt: skip
 
 
 async def _payment_id(ctx: Context, word: str) -> int | None:

@@ -6,22 +6,26 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import LABEL_STYLE_TABLENAME_PLUS_COL, select
-from telegram.error import BadRequest, Forbidden, TelegramError
 
-from astral_core import Button, Context, now
+from astral_core import Button, Context, PluginContext, Work, now
 from astral_payments.api import Product
-from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, YooKassaRejected
+from astral_payments.errors import OutcomeUnreadable
 from astral_payments.handlers import routes
 from astral_payments.handlers.late import seller_is_away
 from astral_payments.money import format_money
 from astral_payments.orders import payment_with_order, snapshot_title
-from astral_payments.refunding import REFUND_FINAL, close_refund, lock_order, lock_payment, note_refunded
+from astral_payments.refunding import (
+    GIVE_UP,
+    REFUND_FINAL,
+    close_refund,
+    lock_order,
+    lock_payment,
+    note_refunded,
+    put_off,
+)
+from astral_payments.returning import Answer, return_roubles, return_stars
 from astral_payments.shop import shop_of
 from astral_payments.tables import STARS, YOOKASSA, payments, refunds
-from astral_payments.yookassa_objects import RemoteRefund
-
-KEY_LIFE = timedelta(hours=23)
-"""YooKassa forgets an idempotence key after 24 h: the same key would then do the same thing again."""
 
 SLOT = "payments"
 """The one message where a way of paying is chosen and the link is shown."""
@@ -47,7 +51,17 @@ REASONS = {
 
 REFUND_REFUSED = N_(
     "The money of payment {number} did not go back: {error}.\n\n"
-    "When that is mended, ask again: <code>/refund {number}</code>."
+    "I keep trying for {days} days, and the buyer knows that it takes longer. When the reason is mended, "
+    "<code>/refund {number}</code> tries at once. /refunds shows all that wait."
+)
+REFUND_ENDED = N_(
+    "The money of payment {number} did not go back, and I do not try any more: {error}.\n\n"
+    "Return it by hand, or ask again with <code>/refund {number}</code>. The buyer was told to write to you."
+)
+PART_BY_HAND = N_(
+    "A refund of payment {number} was asked for here, and {part} of it went back in another way, maybe by hand in "
+    "YooKassa's cabinet. I count that part and ask for no more.\n\n"
+    "If the rest shall go back, too: <code>/refund {number}</code>."
 )
 
 
@@ -65,7 +79,10 @@ def tell_unreadable(ctx: Context, payment_id: int, error: Exception) -> None:
 
 @routes.step("tell")
 async def tell(ctx: Context, payment_id: int, what: str) -> None:
-    """Tell the buyer what became of a payment: "paid", "canceled", "refunded" or "checked" by a person."""
+    """Tell the buyer what became of a payment.
+
+    `what` is "paid", "canceled", "refunded", "checked" (by a person), or of its refund: "late", "unreturned" (ended).
+    """
     payment, order = await payment_with_order(ctx.session, payment_id)
     if payment is None:
         return
@@ -81,6 +98,8 @@ async def tell(ctx: Context, payment_id: int, what: str) -> None:
         text = ctx.t("I have returned {money} to you: <b>{title}</b>.", money=money, title=title)
         note = ctx.t("Stars are back at once; a bank may take a few days.")
         ctx.reply(f"{text}\n\n{note}", [[ctx.button(ctx.t("My payments"), "payments:history")]])
+    elif what in ("late", "unreturned"):
+        _tell_of_refusal(ctx, payment, title, what)
     elif what == "checked":
         text = ctx.t(
             "Thank you, your payment for <b>{title}</b> has arrived. ✨\n\n"
@@ -102,6 +121,26 @@ async def tell(ctx: Context, payment_id: int, what: str) -> None:
         ctx.reply(text, [*again, [ctx.button(ctx.t("Help with a payment"), "payments:support")]])
 
 
+def _tell_of_refusal(ctx: Context, payment: Any, title: str, what: str) -> None:
+    money = format_money(payment.amount_minor - payment.refunded_minor, payment.currency, ctx.language)
+    text = N_(
+        "Your money for <b>{title}</b>, {money}, is on its way back to you, and it takes longer than usual. "
+        "I keep trying and will write to you when it is there.\n\nYou need not do anything."
+    )
+    if what == "unreturned":
+        text = N_(
+            "I could not return your money for <b>{title}</b>, {money}, by myself. It is not lost: please write to us "
+            "and name payment {number}, and we will find another way."
+        )
+    help_ = [[ctx.button(ctx.t("Help with a payment"), "payments:support")]]
+    ctx.reply(ctx.t(text, money=money, title=title, number=payment.id), help_)
+
+
+def say(plugin: PluginContext, work: Work, payment: Any, what: str, key: str | None = None) -> None:
+    """Have the buyer told, in the private chat."""
+    plugin.defer(work, tell, payment.user_id, key, payment_id=payment.id, what=what)
+
+
 def way_on(ctx: Context, product: Product | None) -> list[list[Button]]:
     """The buttons under what is bought: open it, the payments, the menu."""
     opens = product.opens if product is not None and ctx.has_route(product.opens) else ""
@@ -121,65 +160,44 @@ async def pay_back(ctx: Context, refund_id: int) -> None:
         )
     if row is None or row["payments_refunds_status"] in REFUND_FINAL:
         return
-    status, values = await _ask(ctx, row)
+    if row["payments_provider"] == STARS:
+        answer = await return_stars(ctx.bot, row["payments_user_id"], row["payments_provider_ref"])
+    else:
+        answer = await return_roubles(shop_of(ctx), row)
     payment = await lock_payment(ctx.session, row["payments_id"])
     order = await lock_order(ctx.session, payment.order_id)
-    if status == "succeeded" and await note_refunded(plugin, ctx.run.work, payment, order, payment.amount_minor):
-        plugin.defer(
-            ctx.run.work, tell, payment.user_id, f"{payment.id}:refunded", payment_id=payment.id, what="refunded"
-        )
-    if status in ("failed", "canceled"):
-        error = values.get("error")
-        ctx.log.error("refund %d of payment %d: %s (%s)", refund_id, payment.id, status, error)
-        ctx.alert(f"refund:{refund_id}", REFUND_REFUSED, number=payment.id, error=error)
-    await close_refund(ctx.session, payment.id, status, **values)
-
-
-async def _ask(ctx: Context, row: Any) -> tuple[str, dict[str, Any]]:
-    """The refund's new status and columns, as the provider says."""
+    if answer.state in ("refused", "never"):
+        await _refused(ctx, row, payment, order, answer)
+        return
     delay = BACK_OFF[min(row["payments_refunds_attempts"], len(BACK_OFF) - 1)]
-    later = {"next_try_at": now() + timedelta(seconds=delay)}
-    if row["payments_provider"] == STARS:
-        return await _return_stars(ctx, row, later)
-    try:
-        remote = await _return_roubles(ctx, row)
-    except OutcomeUnknown as error:
-        return "unknown", {**later, "error": str(error)}
-    except (YooKassaRejected, InvalidRequest) as error:
-        if isinstance(error, YooKassaRejected) and error.status == 429:
-            return "unknown", {**later, "error": str(error)}
-        return "failed", {"next_try_at": None, "error": str(error)}
-    found = {"provider_ref": remote.id, "error": remote.cancellation_reason}
-    if remote.status == "pending":
-        return "submitted", {**found, **later}
-    status = "succeeded" if remote.status == "succeeded" else "canceled"
-    return status, {**found, "next_try_at": None}
+    later = None if answer.state == "succeeded" else now() + timedelta(seconds=delay)
+    values = {"next_try_at": later, "error": answer.error}
+    if answer.ref is not None:
+        values["provider_ref"] = answer.ref
+    await close_refund(ctx.session, payment.id, answer.state, **values)
+    total = payment.amount_minor
+    if answer.state == "succeeded" and await note_refunded(plugin, ctx.run.work, payment, order, total):
+        say(plugin, ctx.run.work, payment, "refunded", f"{payment.id}:refunded")
 
 
-async def _return_stars(ctx: Context, row: Any, later: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    try:
-        await ctx.bot.refund_star_payment(row["payments_user_id"], row["payments_provider_ref"])
-    except (BadRequest, Forbidden) as error:
-        if "CHARGE_ALREADY_REFUNDED" not in str(error).upper():
-            return "failed", {"next_try_at": None, "error": str(error)}
-    except TelegramError as error:  # no answer: if it was done, the next call says "already refunded"
-        return "unknown", {**later, "error": type(error).__name__}
-    return "succeeded", {"next_try_at": None, "error": None}
-
-
-async def _return_roubles(ctx: Context, row: Any) -> RemoteRefund:
-    client = shop_of(ctx).patient
-    if client is None:
-        raise OutcomeUnknown("create_refund", "YooKassa is not configured any more")
-    if row["payments_refunds_provider_ref"]:
-        return await client.get_refund(row["payments_refunds_provider_ref"])
-    if now() - row["payments_refunds_created_at"] > KEY_LIFE:
-        page = await client.list_refunds(payment_id=row["payments_provider_ref"])
-        if not page.items:
-            raise InvalidRequest("it is unknown for 23 h and YooKassa has no refund of this payment: make it by hand")
-        return page.items[0]
-    return await client.create_refund(
-        row["payments_provider_ref"],
-        amount_minor=row["payments_refunds_amount_minor"],
-        idempotence_key=row["payments_refunds_idempotence_key"],
-    )
+async def _refused(ctx: Context, row: Any, payment: Any, order: Any, answer: Answer) -> None:
+    """Try again later what may still succeed; end the rest. The owner and the buyer learn of it either way."""
+    plugin, work = ctx.plugin_context(), ctx.run.work
+    by_hand = await note_refunded(plugin, work, payment, order, answer.refunded_minor)
+    payment = await lock_payment(ctx.session, payment.id)
+    values = {"number": payment.id, "error": answer.error, "days": GIVE_UP.days}
+    ctx.log.error("refund of payment %d was refused: %s", payment.id, answer.error)
+    if by_hand and row["payments_refunds_actor"] is not None:  # whoever asked for it may have wanted this instead
+        part = format_money(payment.refunded_minor, payment.currency, ctx.run.services.settings.language)
+        ctx.alert(f"refund-part:{payment.id}", PART_BY_HAND, number=payment.id, part=part)
+        await close_refund(ctx.session, payment.id, "failed", next_try_at=None, error=answer.error)
+        return
+    refused_at = row["payments_refunds_refused_at"]
+    if answer.state == "refused" and await put_off(ctx.session, payment, refused_at, answer.error or ""):
+        if refused_at is None:
+            ctx.alert(f"refund:{payment.id}", REFUND_REFUSED, **values)
+            say(plugin, work, payment, "late")
+        return
+    await close_refund(ctx.session, payment.id, "failed", next_try_at=None, error=answer.error)
+    ctx.alert(f"refund-ended:{payment.id}", REFUND_ENDED, **values)
+    say(plugin, work, payment, "unreturned")

@@ -11,7 +11,7 @@ from astral_core import Button, Context, Refuse, Update, now
 from astral_payments.api import Product
 from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, YooKassaRejected
 from astral_payments.handlers import routes
-from astral_payments.handlers.after import KEY_LIFE, SLOT, tell_unreadable, way_on
+from astral_payments.handlers.after import SLOT, tell_unreadable, way_on
 from astral_payments.machine import CREATED, FAILED, PENDING, SUCCEEDED, UNKNOWN, WAITING, advance, is_final
 from astral_payments.money import STARS as XTR
 from astral_payments.money import format_money
@@ -24,6 +24,7 @@ from astral_payments.orders import (
     snapshot_title,
 )
 from astral_payments.refunding import lock_payment
+from astral_payments.returning import KEY_LIFE
 from astral_payments.settle import Outcome, Remote, is_made_for, settle
 from astral_payments.shop import CURRENCY, Shop, link_of, shop_of, text_in
 from astral_payments.tables import PAID, STARS, YOOKASSA, orders

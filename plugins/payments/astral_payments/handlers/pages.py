@@ -13,8 +13,9 @@ from astral_payments.handlers.buy import check
 from astral_payments.machine import CANCELED, FAILED, SUCCEEDED, is_final
 from astral_payments.money import format_money
 from astral_payments.orders import snapshot_title
+from astral_payments.refunding import REFUND_FINAL
 from astral_payments.settings import PaymentsSettings
-from astral_payments.tables import YOOKASSA, orders, payments
+from astral_payments.tables import YOOKASSA, orders, payments, refunds
 
 SHOWN = 10
 PROBLEM_LENGTH = 2000
@@ -25,8 +26,9 @@ PROBLEM_LENGTH = 2000
 async def history(update: Update, ctx: Context) -> None:
     """The newest payments: what, when, how much, and what came of each."""
     query = (
-        select(payments, orders.c.snapshot, orders.c.product)
+        select(payments, orders.c.snapshot, orders.c.product, refunds.c.status.label("refund"), refunds.c.refused_at)
         .outerjoin(orders, orders.c.id == payments.c.order_id)
+        .outerjoin(refunds, refunds.c.payment_id == payments.c.id)
         .where(payments.c.user_id == ctx.user.id)
         .order_by(payments.c.id.desc())
         .limit(SHOWN)
@@ -60,8 +62,13 @@ def _line(ctx: Context, row: Any) -> str:
 def _state(ctx: Context, row: Any) -> str:
     if row.refunded_minor >= row.amount_minor:
         return ctx.t("returned")
+    if row.refund is not None and row.refund not in REFUND_FINAL:
+        late = row.refused_at is not None
+        return ctx.t("on its way back to you, takes longer than usual") if late else ctx.t("on its way back to you")
     if row.refunded_minor:
         return ctx.t("returned in part")
+    if row.refund is not None:
+        return ctx.t("paid; I could not return it, please write to us")
     names = {SUCCEEDED: N_("paid"), CANCELED: N_("did not go through"), FAILED: N_("did not go through")}
     return ctx.t(names.get(row.status, N_("waiting for the payment")))
 
@@ -76,11 +83,40 @@ async def support(update: Update, ctx: Context) -> None:
         "way is checked there at once. If you were charged twice, the second payment comes back by itself.\n\n"
         "For anything else write to us, and name the number of the payment. We answer, not Telegram's support."
     )
+    for line in await _late(ctx):
+        text += "\n\n" + line
     if contact:
         text += "\n\n" + ctx.t("Contact: {contact}", contact=contact)
     write = [[ctx.button(ctx.t("Write to us"), write_to_us)]] if ctx.run.services.settings.admins else []
     more = [ctx.button(ctx.t("My payments"), history), ctx.button(ctx.t("Terms"), terms)]
     ctx.show(text, [*write, more, [ctx.button(ctx.t("‹ Menu"), "core:menu")]])
+
+
+async def _late(ctx: Context) -> list[str]:
+    """What to say to somebody whose money should be back and is not."""
+    query = (
+        select(refunds.c.status, payments)
+        .join(payments)
+        .where(
+            payments.c.user_id == ctx.user.id,
+            payments.c.refunded_minor < payments.c.amount_minor,
+            (refunds.c.status.not_in(REFUND_FINAL) & refunds.c.refused_at.is_not(None))
+            | (refunds.c.status.in_(("failed", "canceled")) & (payments.c.refunded_minor == 0)),
+        )
+        .order_by(payments.c.id.desc())
+        .limit(3)
+    )
+    lines = []
+    for row in (await ctx.session.execute(query)).all():
+        money = format_money(row.amount_minor - row.refunded_minor, row.currency, ctx.language)
+        text = N_("Payment {number}: {money} could not be returned yet. Please write to us, and we will find a way.")
+        if row[0] not in REFUND_FINAL:
+            text = N_(
+                "Payment {number}: {money} is on its way back to you and takes longer than usual. I keep trying, and "
+                "the owner knows."
+            )
+        lines.append(ctx.t(text, number=row.id, money=money))
+    return lines
 
 
 @routes.callback("write")

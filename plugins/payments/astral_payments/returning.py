@@ -1,0 +1,121 @@
+"""Asking a provider to give money back, and reading what it says: nothing is written here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from telegram import Bot
+from telegram.error import BadRequest, Forbidden, TelegramError
+
+from astral_core import now
+from astral_payments.errors import InvalidRequest, OutcomeUnknown, PaymentsError, YooKassaRejected
+from astral_payments.shop import Shop
+from astral_payments.yookassa_client import YooKassaClient
+from astral_payments.yookassa_objects import RemoteRefund
+
+KEY_LIFE = timedelta(hours=23)
+"""YooKassa forgets an idempotence key after 24 h: the same key would then do the same thing again."""
+
+CLOCKS = timedelta(minutes=5)  # how far YooKassa's clock and ours may be apart
+HOPELESS = frozenset({"yoo_money_account_closed", "payment_expired"})
+"""Why YooKassa cancels a refund that it will cancel again each time. What is not known here is tried again."""
+
+NO_SUCH_CHARGE = ("CHARGE_ID_INVALID", "CHARGE_ID_EMPTY", "CHARGE_NOT_FOUND", "USER_ID_INVALID")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of asking for a refund.
+
+    `state`: the money is back (succeeded), is on its way (submitted), nobody knows (unknown), was refused for now
+    (refused) or for ever (never). `refunded_minor` is what the provider says has gone back of the payment in all.
+    """
+
+    state: Literal["succeeded", "submitted", "unknown", "refused", "never"]
+    error: str | None = None
+    ref: str | None = None
+    refunded_minor: int = 0
+
+
+async def return_stars(bot: Bot, user_id: int, charge_id: str) -> Answer:
+    """Ask Telegram."""
+    try:
+        await bot.refund_star_payment(user_id, charge_id)
+    except (BadRequest, Forbidden) as error:
+        said = str(error).upper()
+        if "CHARGE_ALREADY_REFUNDED" in said:
+            return Answer("succeeded")
+        return Answer("never" if any(code in said for code in NO_SUCH_CHARGE) else "refused", str(error))
+    except TelegramError as error:  # no answer: if it was done, the next call says "already refunded"
+        return Answer("unknown", type(error).__name__)
+    return Answer("succeeded")
+
+
+async def return_roubles(shop: Shop, row: Any) -> Answer:
+    """Ask YooKassa about `row`, a refund beside its payment."""
+    client = shop.patient
+    if client is None or shop.quick is None:
+        return Answer("refused", "YooKassa is not configured any more")
+    try:
+        remote = await _refund(client, row)
+    except OutcomeUnknown as error:
+        return Answer("unknown", str(error))
+    except (YooKassaRejected, InvalidRequest) as error:
+        if is_haste(error):
+            return Answer("unknown", str(error))
+        return await _refused(shop.quick, row, str(error))
+    if remote is None:
+        return await _refused(shop.quick, row, "nobody knows what came of it, and YooKassa's list does not have it")
+    if remote.status == "succeeded":
+        return Answer("succeeded", ref=remote.id)
+    if remote.status == "pending":
+        return Answer("submitted", ref=remote.id)
+    reason = remote.cancellation_reason or remote.status
+    if reason in HOPELESS:
+        return Answer("never", reason, remote.id)
+    return await _refused(shop.quick, row, reason)
+
+
+def is_haste(error: PaymentsError) -> bool:
+    """Whether YooKassa only asks to wait."""
+    return isinstance(error, YooKassaRejected) and error.status == 429
+
+
+async def _refund(client: YooKassaClient, row: Any) -> RemoteRefund | None:
+    """The refund at YooKassa; None where it is too late to ask with the old key, and the list does not have it."""
+    if row["payments_refunds_provider_ref"]:
+        return await client.get_refund(row["payments_refunds_provider_ref"])
+    if now() - row["payments_refunds_created_at"] > KEY_LIFE:
+        page = await client.list_refunds(payment_id=row["payments_provider_ref"])
+        return next((item for item in page.items if _is_ours(item, row)), None)
+    return await client.create_refund(
+        row["payments_provider_ref"],
+        amount_minor=row["payments_refunds_amount_minor"],
+        idempotence_key=row["payments_refunds_idempotence_key"],
+    )
+
+
+def _is_ours(item: RemoteRefund, row: Any) -> bool:
+    """Whether the bot has asked for this refund: one by hand in the cabinet has another amount or another time."""
+    if item.amount_minor != row["payments_refunds_amount_minor"] or item.currency != row["payments_currency"]:
+        return False
+    try:
+        made = datetime.fromisoformat(item.created_at)
+    except ValueError:
+        return False
+    asked: datetime = row["payments_refunds_created_at"]
+    return made.tzinfo is not None and asked - CLOCKS <= made <= asked + KEY_LIFE + CLOCKS
+
+
+async def _refused(client: YooKassaClient, row: Any, error: str) -> Answer:
+    """Why a refund was refused is seen in its payment: the money may be back already, in part, or never was there."""
+    try:
+        payment = await client.get_payment(row["payments_provider_ref"])
+    except (OutcomeUnknown, YooKassaRejected) as trouble:
+        unknown = isinstance(trouble, YooKassaRejected) and trouble.status == 404
+        return Answer("never" if unknown else "refused", error)
+    if payment.refunded_minor >= row["payments_amount_minor"]:
+        return Answer("succeeded")
+    return Answer("refused", error, refunded_minor=payment.refunded_minor)
