@@ -10,16 +10,14 @@ from markupsafe import Markup
 from sqlalchemy import event
 
 from astral_core.config import Settings
-from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import status
 from astral_core.doctor.database import has_content
 from astral_core.finding import Finding
 from astral_core.host.health import FAILED, HealthHooks
 from astral_core.host.host import Host
-from astral_core.host.services import Services
 from astral_core.i18n import fill
-from astral_core.inbox.store import Store
+from astral_core.offline import at_rest
 from astral_core.vitals import HealthFinding
 
 
@@ -28,13 +26,7 @@ async def check_health(settings: Settings, host: Host) -> list[Finding]:
     database = _read_only(open_database(settings.database.url.get_secret_value(), pool_size=4))
     if database.is_sqlite and not has_content(str(database.engine.url.database)):
         return []  # to open it would make it
-    services = Services(
-        settings, database, Store(database, bot_id=0), host.registry, Cpu(1, warm=False), host.catalogs(),
-        host.plugin_settings, telemetry=lambda _: None,
-    )  # fmt: skip
-    services.implementations = host.implementations
-    host.services = services
-    try:
+    async with at_rest(settings, host, database):
         behind = {item.plugin for item in await status(database, host.chains()) if not item.up_to_date}
         if "core" in behind:
             return []  # a new database, or one of which the check of the schema has told
@@ -42,11 +34,6 @@ async def check_health(settings: Settings, host: Host) -> list[Finding]:
         found = await asked.ask()
         asked.close()
         return [finding for plugin, health in found.items() for finding in _told(plugin, health.findings)]
-    finally:
-        host.services = None
-        await services.close()
-        await services.cpu.close()
-        await database.dispose()
 
 
 def _told(plugin: str, findings: Any) -> Iterator[Finding]:

@@ -5,8 +5,9 @@ PaymentsError
 ├── InvalidRequest     refused before anything was sent
 ├── YooKassaRejected   YooKassa said no: nothing was done
 ├── Unreadable         an answer lacks a member that money depends on, or has it in another form
-└── OutcomeUnknown     nobody knows whether YooKassa did it: repeat with the same idempotence key
-    └── OutcomeUnreadable   it answered, and what we need of the answer cannot be read
+├── OutcomeUnknown     nobody knows whether YooKassa did it: repeat with the same idempotence key
+│   └── OutcomeUnreadable   it answered, and what we need of the answer cannot be read
+└── ListUnavailable    a provider's list of payments cannot be read now
 
 No message holds a secret, a request's or an answer's body, or a payer's data.
 """
@@ -17,6 +18,7 @@ from astral_core.errors import AstralError
 
 __all__ = [
     "InvalidRequest",
+    "ListUnavailable",
     "MoneyError",
     "OutcomeUnknown",
     "OutcomeUnreadable",
@@ -111,3 +113,14 @@ class OutcomeUnreadable(OutcomeUnknown):
     def __init__(self, operation: str, member: str, status: int | None = None) -> None:
         super().__init__(operation, f"the answer is malformed ({member})", status)
         self.member = member
+
+
+class ListUnavailable(PaymentsError):
+    """A page of a provider's list cannot be read now; nothing is lost, the next sweep reads it again.
+
+    :ivar retry_after: seconds to wait, where the provider asks for that.
+    """
+
+    def __init__(self, which: str, cause: str, retry_after: float | None = None) -> None:
+        super().__init__(f"the list of {which} cannot be read now: {cause}. It is read again at the next sweep.")
+        self.retry_after = retry_after

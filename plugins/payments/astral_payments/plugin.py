@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
 
+import click
+
 from astral_core import (
     Event,
     EventFailed,
@@ -23,7 +25,7 @@ from astral_core import (
 from astral_payments import notices, privacy
 from astral_payments.api import OrderPaid, OrderRevoked, Product
 from astral_payments.door import open_door
-from astral_payments.handlers import admin, buy, fetch, pages, routes, stars
+from astral_payments.handlers import admin, buy, fetch, pages, routes, stars, sweep
 from astral_payments.handlers.after import N_
 from astral_payments.handlers.late import undelivered
 from astral_payments.health import health, tell_of_test_key
@@ -32,7 +34,7 @@ from astral_payments.shop import open_shop
 from astral_payments.tables import metadata
 from astral_payments.web import web_routes
 
-ROUTE_MODULES = (admin, buy, fetch, pages, stars)  # importing them fills `routes`
+ROUTE_MODULES = (admin, buy, fetch, pages, stars, sweep)  # importing them fills `routes`
 
 
 @hookspec
@@ -80,7 +82,15 @@ def astral_jobs() -> list[Job]:
     return [
         Job("payments.reconcile", fetch.RECONCILE_EVERY, fetch.reconcile),
         Job("payments.tidy", notices.TIDY_EVERY, notices.tidy),
+        Job("payments.sweep", sweep.SWEEP_EVERY, sweep.sweep),
     ]
+
+
+@hookimpl
+def astral_cli() -> click.Command:
+    from astral_payments.cli import payments  # the command line is not needed by a bot
+
+    return payments
 
 
 @hookimpl

@@ -207,6 +207,16 @@ class YooKassaClient:
         query = _list_query(created_since, created_before, limit, cursor, payment_id=about)
         return await self._call("list_refunds", "GET", "/refunds", _refunds, query=query)
 
+    async def list_raw(self, what: str, *, since: datetime, limit: int = 100, cursor: str | None = None) -> Page[Any]:
+        """A page of "payments" captured or "refunds" created since a moment, newest first, as the API's JSON.
+
+        For sweeps: one entry that cannot be read must not hide the others.
+        """
+        query = _list_query(since, None, limit, cursor)
+        if what == "payments":
+            query["captured_at.gte"] = query.pop("created_at.gte")
+        return await self._call(f"list_{what}", "GET", f"/{what}", _entries, query=query)
+
     # --- the wire -----------------------------------------------------------------------------------------
 
     async def _change(
@@ -380,3 +390,7 @@ def _payments(data: dict[str, Any]) -> Page[RemotePayment]:
 
 def _refunds(data: dict[str, Any]) -> Page[RemoteRefund]:
     return Page.parse(data, RemoteRefund.parse)
+
+
+def _entries(data: dict[str, Any]) -> Page[Any]:
+    return Page.parse(data, lambda entry: entry)

@@ -46,10 +46,10 @@ async def refund(update: Update, ctx: Context) -> None:
     plugin = ctx.plugin_context()
     plugin.defer(ctx.run.work, pay_back, lane_of(payment.id), None, refund_id=refund_id)
     money = format_money(rest, payment.currency, ctx.language)
-    text = N_("Payment {number}: I ask for {money} again now.") if again else N_(
+    words = N_("Payment {number}: I ask for {money} again now.") if again else N_(
         "Payment {number}: {money} is on its way back."
     )  # fmt: skip
-    ctx.reply(ctx.t(text, number=payment.id, money=money))
+    ctx.reply(ctx.t(words, number=payment.id, money=money))
 
 
 @routes.command("refunds", description=N_("Refunds that wait"), admin=True)

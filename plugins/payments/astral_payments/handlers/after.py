@@ -129,8 +129,8 @@ def _tell_of_refusal(ctx: Context, payment: Any, title: str, what: str) -> None:
     )
     if what == "unreturned":
         text = N_(
-            "I could not return your money for <b>{title}</b>, {money}, by myself. It is not lost: please write to us "
-            "and name payment {number}, and we will find another way."
+            "I could not return your money for <b>{title}</b>, {money}, by myself. It is not lost: please write to "
+            "us and name payment {number}, and we will find another way."
         )
     help_ = [[ctx.button(ctx.t("Help with a payment"), "payments:support")]]
     ctx.reply(ctx.t(text, money=money, title=title, number=payment.id), help_)

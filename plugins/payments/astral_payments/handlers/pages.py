@@ -106,7 +106,7 @@ async def _late(ctx: Context) -> list[str]:
         .order_by(payments.c.id.desc())
         .limit(3)
     )
-    lines = []
+    lines: list[str] = []
     for row in (await ctx.session.execute(query)).all():
         money = format_money(row.amount_minor - row.refunded_minor, row.currency, ctx.language)
         text = N_("Payment {number}: {money} could not be returned yet. Please write to us, and we will find a way.")

@@ -7,17 +7,16 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from astral_core import Context, Update, now
+from astral_core import Context, Update
 from astral_core.errors import HandlerError
+from astral_payments.charges import by_charge, settle_charge
 from astral_payments.handlers import routes
 from astral_payments.handlers.after import tell
-from astral_payments.machine import CREATED, SUCCEEDED
 from astral_payments.money import STARS as XTR
 from astral_payments.orders import snapshot_price
-from astral_payments.refunding import close_refund, inserting, lock_order, lock_payment, note_refunded
-from astral_payments.settle import Remote, settle
+from astral_payments.refunding import close_refund, lock_order, lock_payment, note_refunded
 from astral_payments.shop import shop_of
-from astral_payments.tables import OPEN, PAID, STARS, orders, payments
+from astral_payments.tables import OPEN, PAID, orders
 
 
 def order_id_of(payload: str) -> UUID | None:
@@ -69,42 +68,18 @@ async def paid(update: Update, ctx: Context) -> None:
     if message is None or message.successful_payment is None:
         raise HandlerError("payments: a payment route without its payment")
     fact = message.successful_payment
-    shop, session = shop_of(ctx), ctx.session
     order = await _order(ctx, order_id_of(fact.invoice_payload))
-    values = {
-        "order_id": order.id if order is not None else None,
-        "user_id": ctx.user.id,
-        "provider": STARS,
-        "provider_ref": fact.telegram_payment_charge_id,
-        "account_id": shop.bot_id,
-        "mode": "live",
-        "amount_minor": fact.total_amount,
-        "currency": fact.currency,
-        "status": CREATED,
-        "refunded_minor": 0,
-        "checks": 0,
-        "created_at": now(),
-    }
-    known = inserting(session, payments).values(**values).on_conflict_do_nothing(
-        index_elements=["provider", "provider_ref"]
-    )  # fmt: skip
-    await session.execute(known)
-    payment = await _by_charge(ctx, fact.telegram_payment_charge_id)
-    remote = Remote(
-        ref=fact.telegram_payment_charge_id,
-        payment_id=str(payment.id),
-        status=SUCCEEDED,
-        amount_minor=fact.total_amount,
+    await settle_charge(
+        ctx.plugin_context(),
+        ctx.run.work,
+        shop_of(ctx),
+        "update",
+        charge_id=fact.telegram_payment_charge_id,
+        user_id=ctx.user.id,
+        order_id=order.id if order is not None else None,
+        amount=fact.total_amount,
         currency=fact.currency,
-        account_id=shop.bot_id,
-        mode="live",
     )
-    await settle(ctx.plugin_context(), ctx.run.work, payment.id, remote, "update")
-
-
-async def _by_charge(ctx: Context, charge_id: str) -> Any:
-    query = select(payments).where(payments.c.provider == STARS, payments.c.provider_ref == charge_id)
-    return (await ctx.session.execute(query)).first()
 
 
 @routes.refund()
@@ -114,7 +89,7 @@ async def returned(update: Update, ctx: Context) -> None:
     if message is None or message.refunded_payment is None:
         raise HandlerError("payments: a refund route without its refund")
     fact = message.refunded_payment
-    found = await _by_charge(ctx, fact.telegram_payment_charge_id)
+    found = await by_charge(ctx.session, fact.telegram_payment_charge_id)
     if found is None or fact.currency != XTR:
         ctx.log.error("a refund of %d %s names a charge that is not known here", fact.total_amount, fact.currency)
         return

@@ -30,7 +30,7 @@ POLL = 0.01  # seconds between two looks
 def zygote() -> Iterator[subprocess.Popen[bytes]]:
     """The process that forks bots. One serves many tests, one after the other."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ASTRAL_")}
-    process = subprocess.Popen(  # noqa: S603  # this Python, our own module
+    process = subprocess.Popen(  # this Python, our own module
         [sys.executable, "-P", "-m", "astral_playground.testkit.zygote"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

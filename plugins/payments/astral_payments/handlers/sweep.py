@@ -1,0 +1,171 @@
+"""The sweep: every quarter of an hour the providers' lists are read, for what no notification told.
+
+The job only begins. Each page is a durable step of its own, and so is each payment that something is new about.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from astral_core import Context, PluginContext, now
+from astral_payments.errors import ListUnavailable, OutcomeUnknown, YooKassaRejected
+from astral_payments.handlers import routes
+from astral_payments.handlers.after import N_
+from astral_payments.lanes import lane_of
+from astral_payments.listing import Charge, Listed, Source, moment_of, stars_page, yookassa_page
+from astral_payments.shop import Shop, shop_of
+from astral_payments.sweeping import (
+    BACK,
+    OVERLAP,
+    REMIND,
+    Judged,
+    Verdict,
+    hold,
+    judge,
+    mark_of,
+    set_mark,
+    settle_rouble,
+    settle_star,
+    untold,
+)
+from astral_payments.tables import STARS, YOOKASSA
+
+SWEEP_EVERY = 900.0  # s
+MAX_PAGES = 200  # of 100 entries of YooKassa's: what is older was seen by earlier sweeps
+HASTE, TRIES = 5.0, 3  # s to wait at most where a provider asks for it, and how often
+LANE = lane_of(0)  # no payment has this number
+
+STUCK = N_(
+    "The list of payments at {provider} could not be read to its end for a day. Payments and refunds whose "
+    "notification was lost are not found meanwhile. The reason is in the log."
+)
+
+
+async def sweep(ctx: Context) -> None:
+    """Begin to read the lists, where the last sweep has left off."""
+    plugin, shop, moment = ctx.plugin_context(), shop_of(ctx), now()
+    began = moment.timestamp()
+    mark = await mark_of(ctx.session, STARS, shop.bot_id)
+    start = max(0, mark.position - BACK) if mark is not None else 0
+    _next(plugin, ctx, "stars", began, 0, str(start), began)
+    if shop.patient is not None:
+        mark = await mark_of(ctx.session, YOOKASSA, shop.settings.yookassa_shop_id)
+        since = (mark.swept_at if mark is not None else moment) - OVERLAP
+        _next(plugin, ctx, "payments", began, 0, None, since.timestamp())
+
+
+def _next(
+    plugin: PluginContext, ctx: Context, source: Source, began: float, page: int, at: str | None, since: float
+) -> None:
+    key = f"{source}:{began:.6f}:{page}"
+    args = {"source": source, "began": began, "page": page, "at": at, "since": since}
+    plugin.defer(ctx.run.work, sweep_page, LANE, key, **args)  # type: ignore[arg-type]  # a dict of its arguments
+
+
+@routes.step("sweep_page")
+async def sweep_page(ctx: Context, source: Source, began: float, page: int, at: str | None, since: float) -> None:
+    """Read one page, have done what is new in it, and go on to the next one."""
+    plugin, shop = ctx.plugin_context(), shop_of(ctx)
+    try:
+        listed = await patiently(plugin, shop, source, since, at)
+    except ListUnavailable as error:
+        ctx.log.warning("%s", error)
+        await _warn(ctx, shop, source)
+        return
+    judged = await judge(ctx.session, listed.charges, ctx.bot.username)
+    if listed.unreadable:
+        ctx.log.warning("%d entries of the list of %s cannot be read", listed.unreadable, source)
+    for one in await untold(ctx.session, judged):
+        await _act(ctx, plugin, one, began)
+    if listed.at is not None and (source == "stars" or page + 1 < MAX_PAGES):
+        _next(plugin, ctx, source, began, page + 1, listed.at, since)
+    elif source == "payments":
+        _next(plugin, ctx, "refunds", began, 0, None, since)
+    else:
+        position = _position(at, page, listed) if source == "stars" else 0
+        await _end(ctx, shop, source, began, position)
+
+
+async def patiently(plugin: PluginContext, shop: Shop, source: Source, since: float, at: str | None) -> Listed:
+    """A page of a list; where the provider asks to wait, that is done."""
+    for _ in range(TRIES - 1):
+        try:
+            return await _read(plugin, shop, source, since, at)
+        except ListUnavailable as error:
+            if error.retry_after is None or error.retry_after > HASTE:
+                raise
+            await asyncio.sleep(error.retry_after)
+    return await _read(plugin, shop, source, since, at)
+
+
+async def _read(plugin: PluginContext, shop: Shop, source: Source, since: float, at: str | None) -> Listed:
+    if source == "stars":
+        return await stars_page(plugin, int(at or 0))
+    if shop.quick is None:
+        raise ListUnavailable(f"YooKassa's {source}", "YooKassa is not configured any more")
+    return await yookassa_page(shop.quick, source, moment_of(since), at)
+
+
+async def _act(ctx: Context, plugin: PluginContext, one: Judged, began: float) -> None:
+    work, charge = ctx.run.work, one.charge
+    if one.verdict is Verdict.HELD:
+        await hold(plugin, work, charge)
+    if one.verdict is not Verdict.NEWS:
+        return
+    lane = lane_of(one.payment_id or 0)
+    key = f"{charge.ref}:{'paid' if charge.paid else 'returned'}:{began:.6f}"
+    if charge.provider == YOOKASSA and one.payment_id is not None:
+        plugin.defer(work, sweep_payment, lane, key, payment_id=one.payment_id, ref=charge.ref)
+    else:
+        order = str(charge.order_id) if charge.order_id is not None else None
+        plugin.defer(work, sweep_star, lane, key, charge={**asdict(charge), "order_id": order, "at": None})
+
+
+@routes.step("sweep_star")
+async def sweep_star(ctx: Context, charge: dict[str, Any]) -> None:
+    """Settle what Telegram's list has and nobody told."""
+    order = charge["order_id"]
+    found = Charge(**{**charge, "order_id": UUID(order) if order is not None else None})
+    outcome = await settle_star(ctx.plugin_context(), ctx.run.work, shop_of(ctx), found)
+    ctx.log.info("the sweep found news of charge %s: %s", found.ref, outcome.value)
+
+
+@routes.step("sweep_payment")
+async def sweep_payment(ctx: Context, payment_id: int, ref: str) -> None:
+    """Read one payment from YooKassa and settle it: what the list says of it may be older."""
+    client = shop_of(ctx).patient
+    if client is None:
+        return
+    try:
+        remote = await client.get_payment(ref)
+    except (OutcomeUnknown, YooKassaRejected) as error:
+        ctx.log.warning("payment %d: %s", payment_id, error)  # the next sweep comes again
+        return
+    outcome = await settle_rouble(ctx.plugin_context(), ctx.run.work, payment_id, remote, ctx.bot.username)
+    if outcome is not None:
+        ctx.log.info("the sweep looked at payment %d: %s", payment_id, outcome.value)
+
+
+def _position(at: str | None, page: int, listed: Listed) -> int:
+    """How many transactions of Telegram's are read. An empty first page: the list is shorter than it was."""
+    return int(at or 0) + listed.read if listed.read or page else 0
+
+
+async def _end(ctx: Context, shop: Shop, source: Source, began: float, position: int) -> None:
+    provider, account = _list_of(shop, source)
+    await set_mark(ctx.session, provider, account, moment_of(began), position)
+
+
+def _list_of(shop: Shop, source: Source) -> tuple[str, str]:
+    """Whose list it is: the provider, and the account there."""
+    return (STARS, shop.bot_id) if source == "stars" else (YOOKASSA, shop.settings.yookassa_shop_id)
+
+
+async def _warn(ctx: Context, shop: Shop, source: Source) -> None:
+    provider, account = _list_of(shop, source)
+    mark = await mark_of(ctx.session, provider, account)
+    if mark is not None and now() - mark.swept_at > REMIND:
+        ctx.alert(f"sweep:{provider}", STUCK, provider="Telegram" if provider == STARS else "YooKassa")
