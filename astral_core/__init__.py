@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from astral_core.inbox.effect import Ref
     from astral_core.inbox.work import Work
     from astral_core.observe.logs import Seldom
-    from astral_core.offline import offline
+    from astral_core.offline import offline_context
     from astral_core.vitals import Health, HealthFinding
 
 __all__ = [
@@ -109,7 +109,7 @@ __all__ = [
     "in_batches",
     "json_array",
     "now",
-    "offline",
+    "offline_context",
     "plugin_metadata",
     "rows",
 ]
@@ -168,7 +168,7 @@ _HOMES = {
     "in_batches": "astral_core.host.export",
     "json_array": "astral_core.host.export",
     "now": "astral_core.db.tables",
-    "offline": "astral_core.offline",
+    "offline_context": "astral_core.offline",
     "plugin_metadata": "astral_core.db.tables",
     "rows": "astral_core.bot.context",
 }

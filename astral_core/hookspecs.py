@@ -113,8 +113,8 @@ def astral_jobs(ctx: PluginContext) -> Iterable[Job]:
 def astral_cli() -> click.Command | None:
     """Add a command below `astral <id>`.
 
-    When: at the start of the command line, before settings and database. Returns: a click command or group.
-    Example: `return chart_group`.
+    When: at the start of the command line, before settings and database; a command that needs them enters
+    `offline_context`. Returns: a click command or group. Example: `return chart_group`.
     """
 
 

@@ -38,16 +38,17 @@ async def at_rest(settings: Settings, host: Host, database: Database) -> AsyncIt
 
 
 @contextlib.asynccontextmanager
-async def offline(plugin: str) -> AsyncIterator[PluginContext]:
-    """The context of `plugin` for a command of its own: settings, texts, HTTP and the database, but no running bot.
+async def offline_context(plugin: str) -> AsyncIterator[PluginContext]:
+    """`async with offline_context("weather") as ctx`: the context of a plugin for a command of its own.
 
-    What a unit of work defers or emits is stored; a running bot takes it within half a minute, else the next one.
+    It has settings, texts, HTTP and the database, but no running bot, and no lifespan was opened. What a unit of work
+    defers or emits is stored; a running bot takes it within half a minute, else the next one.
     """
     settings = load_settings()
     host = load(settings, core_plugin, judge=False)
     found = next((item for item in host.plugins if item.id == plugin), None)
     if found is None or not found.alive:
-        reason = f"{found.phase}: {found.reason}" if found is not None else "it is not installed, or switched off"
+        reason = f"{found.phase}: {found.reason}" if found is not None else "it is not installed"
         raise PluginLoadError(plugin, f"{reason}.", "`astral plugins list` shows what there is.")
     database = open_database(settings.database.url.get_secret_value(), pool_size=4)
     async with at_rest(settings, host, database):

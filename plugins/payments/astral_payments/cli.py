@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import aiohttp
 import click
 
-from astral_core import PluginContext, now, offline
+from astral_core import PluginContext, now, offline_context
 from astral_payments.errors import OutcomeUnknown, PaymentsError, YooKassaRejected
 from astral_payments.handlers.sweep import patiently
 from astral_payments.listing import TIMEOUT, Charge, Source
@@ -38,6 +38,7 @@ def payments() -> None:
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"]),
+    metavar="DATE",
     help="From which day on (UTC), for example 2026-11-20; eight days back unless told.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
@@ -54,7 +55,7 @@ def reconcile(since: datetime | None, dry_run: bool) -> None:  # click passes fl
 
 
 async def _run(since: datetime, dry_run: bool, say: Callable[[str], None]) -> None:
-    async with offline("payments") as ctx:
+    async with offline_context("payments") as ctx:
         shop = await open_shop(ctx)
         bot = await _bot_name(ctx)
         task = Reconciliation(ctx, shop, bot, since, dry_run, say)

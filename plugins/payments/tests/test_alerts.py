@@ -180,7 +180,9 @@ async def test_payments_without_any_notification_are_an_alert(seller: Any) -> No
     paid = {"payment_id": number, "from_status": "pending", "to_status": "succeeded", "cause": "poll"}
     await seller.execute(insert(transitions).values(**paid, at=now() - timedelta(minutes=5)))
     assert codes(await asked(seller)) == {}  # it may still come
-    await seller.execute(update(transitions).values(at=now() - timedelta(minutes=20), cause="poll"))
+    await seller.execute(update(transitions).values(at=now() - timedelta(minutes=20), cause="sweep"))
+    assert codes(await asked(seller)) == {"notifications-missing": "error"}
+    await seller.execute(update(transitions).values(cause="poll"))
     assert codes(await asked(seller)) == {"notifications-missing": "error"}
     await seller.kit.running.checkup.look()
     await seller.quiet()
