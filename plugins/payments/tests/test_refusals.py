@@ -225,7 +225,7 @@ async def test_a_part_returned_by_hand_is_not_taken_for_the_refund_that_nobody_k
     await admin.wait_for("on its way back")
     await seller.quiet()
     await by_hand(seller, "50.00", heard=False)
-    await seller.execute(update(refunds).values(created_at=now() - timedelta(hours=23, minutes=30)))
+    await seller.execute(update(refunds).values(created_at=now() - timedelta(hours=23, minutes=1)))
     row = await again(seller)
     assert row.status == "failed"
     assert (await seller.newest()).refunded_minor == 5000

@@ -271,6 +271,11 @@ async def test_a_card_payment_of_this_bot_without_an_order_is_held(seller: Any) 
     for table in (transitions, payments, orders):
         await seller.execute(delete(table))
     seller.yookassa.bank.pay(remote)
+    own = remote.metadata["bot"]
+    remote.metadata["bot"] = "another_bot"
+    await seller.sweep()
+    assert told(admin, "⚠️") == []
+    remote.metadata["bot"] = own
     await seller.sweep()
     await seller.sweep()
     (alert,) = told(admin, "an order that is not in its database")
