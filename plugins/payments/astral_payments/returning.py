@@ -10,7 +10,7 @@ from telegram import Bot
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from astral_core import now
-from astral_payments.errors import InvalidRequest, OutcomeUnknown, PaymentsError, YooKassaRejected
+from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, PaymentsError, YooKassaRejected
 from astral_payments.shop import Shop
 from astral_payments.yookassa_client import YooKassaClient
 from astral_payments.yookassa_objects import RemoteRefund
@@ -31,12 +31,14 @@ class Answer:
 
     `state`: the money is back (succeeded), is on its way (submitted), nobody knows (unknown), was refused for now
     (refused) or for ever (never). `refunded_minor` is what the provider says has gone back of the payment in all.
+    `unreadable` is set where the provider answered, and what we need of its answer cannot be read.
     """
 
     state: Literal["succeeded", "submitted", "unknown", "refused", "never"]
     error: str | None = None
     ref: str | None = None
     refunded_minor: int = 0
+    unreadable: OutcomeUnreadable | None = None
 
 
 async def return_stars(bot: Bot, user_id: int, charge_id: str) -> Answer:
@@ -61,7 +63,7 @@ async def return_roubles(shop: Shop, row: Any) -> Answer:
     try:
         remote = await _refund(client, row)
     except OutcomeUnknown as error:
-        return Answer("unknown", str(error))
+        return Answer("unknown", str(error), unreadable=error if isinstance(error, OutcomeUnreadable) else None)
     except (YooKassaRejected, InvalidRequest) as error:
         if is_haste(error):
             return Answer("unknown", str(error))
@@ -89,7 +91,10 @@ async def _refund(client: YooKassaClient, row: Any) -> RemoteRefund | None:
         return await client.get_refund(row["payments_refunds_provider_ref"])
     if now() - row["payments_refunds_created_at"] > KEY_LIFE:
         page = await client.list_refunds(payment_id=row["payments_provider_ref"])
-        return next((item for item in page.items if _is_ours(item, row)), None)
+        ours = next((item for item in page.items if _is_ours(item, row)), None)
+        if ours is None and page.unreadable:  # one of them may be it: a second one would return the money twice
+            raise OutcomeUnreadable("list_refunds", f"{page.unreadable} of the list's refunds")
+        return ours
     return await client.create_refund(
         row["payments_provider_ref"],
         amount_minor=row["payments_refunds_amount_minor"],
@@ -102,7 +107,7 @@ def _is_ours(item: RemoteRefund, row: Any) -> bool:
     if item.amount_minor != row["payments_refunds_amount_minor"] or item.currency != row["payments_currency"]:
         return False
     try:
-        made = datetime.fromisoformat(item.created_at)
+        made = datetime.fromisoformat(item.created_at or "")
     except ValueError:
         return False
     asked: datetime = row["payments_refunds_created_at"]

@@ -340,9 +340,10 @@ async def test_strangers_hold_up_nobody_while_yookassa_hangs(sell: Any) -> None:
 async def test_without_a_shop_there_is_nobody_to_notify(sell: Any) -> None:
     """404 and not a row, whatever is posted."""
     async with sell(yookassa_shop_id=None, yookassa_secret_key=None) as seller:
+        before = await seller.count(core_inbox)  # Stars need no shop: their list was read at the start
         assert [await seller.notify(body) for body in (stranger(), b"x")] == [404, 404]
         assert await seller.count(events) == 0
-        assert await seller.rows(select(core_inbox.c.seq).where(core_inbox.c.kind == "step")) == []
+        assert await seller.count(core_inbox) == before
 
 
 async def test_refusals_are_one_line_a_minute_and_kind(sell: Any, caplog: pytest.LogCaptureFixture) -> None:

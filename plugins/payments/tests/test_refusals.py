@@ -274,3 +274,22 @@ async def test_a_refund_that_was_never_made_is_asked_for_anew_after_a_day(seller
     assert (await again(seller)).status == "requested"
     assert (await again(seller)).status == "succeeded"
     assert len(seller.yookassa.bank.refunds) == 1
+
+
+@on_sqlite
+async def test_a_refund_whose_answer_cannot_be_read_is_told_and_not_made_twice(seller: Any) -> None:
+    """The owner reads which member it is; a list that may hide our refund is no leave to ask for another one."""
+    admin, anna = await admin_of(seller), seller.buyer()
+    number = await card_paid(seller, anna)
+    fault = {"where": "api", "do": "mutate", "times": None, "match": {"path": "/refunds"}}
+    hidden = {"items": [{"id": 7}]}
+    seller.yookassa.set_faults(
+        [{**fault, "patch": {"amount": {"value": 199}, **hidden}}, {"where": "notification", "do": "lose"}]
+    )
+    await admin.send(f"/refund {number}")
+    await admin.wait_for("cannot read amount.value")
+    await seller.execute(update(refunds).values(created_at=now() - timedelta(hours=24)))
+    assert (await again(seller)).status == "unknown"
+    seller.yookassa.set_faults([])
+    assert (await again(seller)).status != "failed"
+    assert len(seller.yookassa.bank.refunds) == 1

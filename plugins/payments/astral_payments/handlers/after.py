@@ -164,6 +164,8 @@ async def pay_back(ctx: Context, refund_id: int) -> None:
         answer = await return_stars(ctx.bot, row["payments_user_id"], row["payments_provider_ref"])
     else:
         answer = await return_roubles(shop_of(ctx), row)
+        if answer.unreadable is not None:
+            tell_unreadable(ctx, row["payments_id"], answer.unreadable)
     payment = await lock_payment(ctx.session, row["payments_id"])
     order = await lock_order(ctx.session, payment.order_id)
     if answer.state in ("refused", "never"):

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "payments_0003"
-down_revision = "payments_0001"
+down_revision = "payments_0002"
 branch_labels = None
 depends_on = None
 
@@ -32,3 +32,9 @@ def upgrade() -> None:
         sa.CheckConstraint("what IN ('held', 'contradiction')", name=op.f("ck_payments_findings_what")),
         sa.PrimaryKeyConstraint("provider", "ref", name=op.f("pk_payments_findings")),
     )
+
+
+def downgrade() -> None:
+    op.drop_table("payments_findings")
+    op.drop_table("payments_sweeps")
+    op.drop_column("payments_refunds", "refused_at")
