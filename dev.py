@@ -59,6 +59,7 @@ COMMANDS = {
     ),
     "bench": Command("benchmarks.bench", True, "the speed, side by side with other frameworks"),
     "chaos": Command("benchmarks.chaos", True, "kill -9 at random, then look for lost and doubled effects"),
+    "books": Command("benchmarks.books", True, "people who buy in a bad world, then a look into all books"),
     "soak": Command("benchmarks.soak", True, "hours of load: memory, lag, order"),
 }
 

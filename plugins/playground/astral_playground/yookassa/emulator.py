@@ -36,6 +36,7 @@ class YooKassaEmulator:
     :param notification_url: where notifications go; None sends none.
     :param speed: gaps between the attempts of a notification are divided by it.
     :param port: 0 takes a free one.
+    :param faults: what goes wrong; by default nothing, until a list is set.
     :param control_token: for ``/_emulator``; a random one by default.
     """
 
@@ -46,6 +47,7 @@ class YooKassaEmulator:
         clock: VirtualClock | None = None,
         notification_url: str | None = None,
         speed: float = 1.0,
+        faults: Faults | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         control_token: str | None = None,
@@ -53,7 +55,7 @@ class YooKassaEmulator:
     ) -> None:
         self.shops = {shop.id: shop for shop in shops}
         self.clock = clock or VirtualClock()
-        self.faults = Faults()
+        self.faults = faults or Faults()
         self.notifier = Notifier(self.clock, self.faults, speed=speed)
         self.notifier.settings = NotificationSettings(url=notification_url)
         self.bank = Bank(self.clock, self.notifier.emit)

@@ -1,0 +1,83 @@
+"""Who buys what and how, drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .goods import CARD, STARS, WARES, Ware
+from .weather import Climate
+
+# How people pay, and how often.
+WAYS = {
+    "card": 26,
+    "stars": 22,
+    "card, twice on the bank's page": 8,
+    "card, the first one declined": 8,
+    "both ways": 14,
+    "stars, two invoices": 10,
+    "link that nobody pays": 6,
+    "link that is paid late": 6,
+}
+ONE_PAYMENT = {
+    "card": CARD, "stars": STARS, "card, twice on the bank's page": CARD, "card, the first one declined": CARD
+}  # fmt: skip
+SORRY = {
+    CARD: {"": 50, "admin": 14, "cabinet": 14, "cabinet, unheard": 8, "cabinet, in part": 6},
+    STARS: {"": 70, "admin": 22},
+}
+"""Who gives the money back afterwards; nobody mostly."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One purchase."""
+
+    ware: Ware
+    way: str
+    sorry: str = ""
+    double_tap: bool = False
+    comes_back: bool = False  # opens the page that the bank leads to
+    asks: bool = False  # presses "I have paid"
+    again: bool = False  # buys anew what was returned
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run."""
+
+    url: str
+    folder: Path
+    orders: int = 300
+    replicas: int = 2
+    seed: int = 1
+    at_once: int = 14  # buyers who are in the shop at the same time
+    climate: Climate = field(default_factory=Climate)
+    mutant: str = ""
+    patience: float = 90.0  # seconds until the books must agree, from when the last buyer has gone
+
+
+def draw(orders: int, seed: int) -> list[list[Order]]:
+    """The orders of each buyer. Nobody plans to buy a ware twice, so that a second payment of one is surplus."""
+    drawn = random.Random(f"orders {seed}")  # noqa: S311  # it draws habits, not secrets
+    buyers: list[list[Order]] = []
+    left = orders
+    while left:
+        wares = drawn.sample(WARES, min(left, len(WARES)))
+        buyers.append([_order(drawn, ware) for ware in wares])
+        left -= len(wares)
+    return buyers
+
+
+def _order(drawn: random.Random, ware: Ware) -> Order:
+    way = drawn.choices([*WAYS], [*WAYS.values()])[0]
+    sorry = ""
+    if way in ONE_PAYMENT:
+        menu = SORRY[ONE_PAYMENT[way]]
+        sorry = drawn.choices([*menu], [*menu.values()])[0]
+    whole = sorry not in ("", "cabinet, in part")
+    return Order(
+        ware, way, sorry, double_tap=drawn.random() < 0.3, comes_back=drawn.random() < 0.5,
+        asks=drawn.random() < 0.3, again=whole and drawn.random() < 0.3,
+    )  # fmt: skip

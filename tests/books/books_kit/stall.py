@@ -1,0 +1,56 @@
+"""The plugin of the bots: it sells, hands out what was bought, and takes back what was returned.
+
+With BOOKS_MUTANT in the environment the payments plugin is made worse on purpose, see `mutants`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from astral_core import Context, Event, Routes, Subscriber, Update, hookimpl
+from astral_payments.api import OrderPaid, Price, Product
+
+sys.path.append(str(Path(__file__).parent.parent))  # `astral run --plugin` loads this file alone
+
+from books_kit import mutants
+from books_kit.goods import GOODS, WARES
+
+routes = Routes()
+mutants.apply(os.environ.get("BOOKS_MUTANT", ""))
+
+
+@routes.command("shop")
+async def shop(update: Update, ctx: Context) -> None:
+    """The way to the products."""
+    ctx.reply("Shop", [[ctx.button(ware.title, "payments:buy", code=ware.code)] for ware in WARES])
+
+
+async def delivered(event: OrderPaid, ctx: Context) -> None:
+    """What was bought."""
+    ctx.reply(f"{GOODS}{next(ware.title for ware in WARES if ware.code == event.product)}")
+
+
+@hookimpl(optionalhook=True)
+def astral_products() -> list[Product]:
+    """The products, which may be paid both ways."""
+    return [
+        Product(
+            ware.code, {"en": ware.title}, {"en": "It shines for you alone"},
+            (Price("XTR", ware.stars), Price("RUB", ware.kopecks)), goods="real_world_service",
+        )
+        for ware in WARES
+    ]  # fmt: skip
+
+
+@hookimpl
+def astral_routes() -> Routes:
+    """The command."""
+    return routes
+
+
+@hookimpl
+def astral_events() -> list[type[Event] | Subscriber[OrderPaid]]:
+    """Told when something is paid."""
+    return [Subscriber(OrderPaid, delivered)]
