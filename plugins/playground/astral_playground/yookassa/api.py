@@ -82,6 +82,7 @@ class Api:
         path = request.path
         faults = {fault.do: fault for fault in self._faults.take("api", method=request.method, path=path)}
         if "delay" in faults:
+            await request.read()  # a slow provider does it all the same, also when the caller has gone
             await asyncio.sleep(faults["delay"].seconds)
         if "drop_before" in faults:
             return _dropped(request)

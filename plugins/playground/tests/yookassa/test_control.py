@@ -194,6 +194,16 @@ async def test_a_stale_answer_shows_a_payment_as_it_was(client: Any) -> None:
     assert seen == ["pending", "pending", "succeeded"]
 
 
+async def test_what_was_delayed_is_done_though_the_caller_has_gone(client: Any, body: Any) -> None:
+    """A caller that does not wait for a slow answer has its payment all the same, and does not know of it."""
+    client.emulator.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "delay", "seconds": 0.3}])
+    with pytest.raises(TimeoutError):
+        await client.call("POST", "/payments", body(), timeout=aiohttp.ClientTimeout(total=0.1))
+    async with asyncio.timeout(10):
+        while not client.emulator.bank.payments:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)  # nobody tells of it
+
+
 async def test_delay_holds_the_answer_back(client: Any) -> None:
     """A delayed answer is later than another request that starts after it."""
     client.emulator.set_faults([{"where": "api", "match": {"path": "me$"}, "do": "delay", "seconds": 0.2}])
