@@ -97,18 +97,19 @@ def _tables(verdict: Verdict, books: Books) -> None:
     theirs = {(item.way, item.ref): item for item in books.money}
     numbers = Counter(item.number for item in books.money if item.way == CARD)
     verdict.accuse(ASKED_TWICE, [f"payment {number}" for number, count in numbers.items() if count > 1])
-    for key, item in theirs.items():
-        row = rows.get(key)
+    for item in books.money:
+        row = rows.get((item.way, item.ref))
         if row is None and item.paid:
             verdict.accuse("unknown to the bot", [f"{item.paid} by {item.way} {item.ref}"])
         elif row is not None and (row.status == "succeeded", row.returned) != (item.paid > 0, item.returned):
             said = f"paid {item.paid}, returned {item.returned}"
             verdict.accuse("books differ", [f"payment {row.id} ({row.status}, {row.returned} back): {said}"])
-    for key, row in rows.items():
-        if row.status == "succeeded" and key not in theirs:
-            verdict.accuse("believed without money", [f"payment {row.id}"])
-        if key in theirs and theirs[key].buyer not in (0, row.buyer):
-            verdict.accuse("booked for somebody else", [f"payment {row.id}"])
+    for believed in books.rows:
+        real = theirs.get((believed.way, believed.ref or ""))
+        if believed.status == "succeeded" and real is None:
+            verdict.accuse("believed without money", [f"payment {believed.id}"])
+        if real is not None and real.buyer not in (0, believed.buyer):
+            verdict.accuse("booked for somebody else", [f"payment {believed.id}"])
 
 
 def _words(verdict: Verdict, books: Books) -> None:

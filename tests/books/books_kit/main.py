@@ -84,22 +84,19 @@ def examine(parent: subprocess.Popen[bytes], engine: str, plan: Plan) -> bool:
 @click.option("--orders", type=click.IntRange(1), help="How many orders; 300, and 40 with --mutants.")
 @click.option("--replicas", type=click.IntRange(1, 9), help="Processes; 2 on PostgreSQL, always 1 on SQLite.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Decides who does what, and what goes wrong.")
-@click.option("--no-lost-refunds", is_flag=True, help="Every notification of a refund arrives.")
+@click.option("--no-lost-refunds", is_flag=True, help="YooKassa tells of every refund.")
+@click.option("--no-lost-stars", is_flag=True, help="Telegram tells of all Stars that are paid and returned.")
 @click.option(
     "--mutants", is_flag=True, help="Make the plugin worse in some ways, and see whether the judge finds it."
 )
 @click.option("--quiet", is_flag=True, help="One line where the books agree.")
-def books(
-    engine: str,
-    orders: int | None,
-    replicas: int | None,
-    seed: int,
-    no_lost_refunds: bool,
-    mutants: bool,
-    quiet: bool,
-) -> None:
+def books(engine: str, orders: int | None, replicas: int | None, seed: int, **chosen: bool) -> None:
     """Let people buy in a bad world, then compare what they paid with what they have; 1 where it does not agree."""
-    climate = Climate(calls=MUTANT_CALLS if mutants else Climate.calls, lost_refunds=not no_lost_refunds)
+    mutants = chosen["mutants"]
+    climate = Climate(
+        MUTANT_CALLS if mutants else Climate.calls,
+        lost_refunds=not chosen["no_lost_refunds"], lost_stars=not chosen["no_lost_stars"],
+    )  # fmt: skip
     plan = Plan(
         "", Path(), orders or (MUTANT_ORDERS if mutants else 300), 1 if engine == "sqlite" else replicas or 2, seed,
         climate=climate,
@@ -108,10 +105,12 @@ def books(
         if mutants:
             sys.exit(0 if examine(parent, engine, replace(plan, patience=45.0)) else 1)
         verdict = perform(parent, engine, plan)
-    if quiet and verdict.holds:
+    if chosen["quiet"] and verdict.holds:
         figures = verdict.figures
         sold = figures["paid by card"] + figures["paid by Stars"]
-        console.print(f"the books agree: {sold} payments, {figures['kills']} kills, {figures['seconds']} s")
+        console.print(
+            f"the books agree: {sold} payments, {figures['kills']} kills, {figures['seconds of the run']} s"
+        )
     else:
         show(verdict)
     sys.exit(0 if verdict.holds else 1)

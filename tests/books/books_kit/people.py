@@ -12,6 +12,8 @@ import aiohttp
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.errors import PageError
+from astral_playground.telegram.methods.payments import refund_star_payment
+from astral_playground.telegram.params import Params
 from astral_playground.telegram.records import Message
 from astral_playground.yookassa import YooKassaEmulator
 
@@ -24,6 +26,7 @@ GOOD_CARD, POOR_CARD = "5555555555554444", "5555555555554600"
 SHOP_PATIENCE = 20.0  # seconds until a buyer goes away who gets no answer
 LINK_PATIENCE = 30.0  # until then the bot promises to send a link that is slow to come
 ARRIVAL_PATIENCE = 40.0  # until the owner gives up to return what has not arrived
+PART = 5000  # kopecks that the owner gives back where a buyer keeps the ware
 DOUBLE_TAP = 5.2  # seconds: two presses within 5 s are one
 HELD = "orderId="
 
@@ -43,6 +46,7 @@ class Market:
     http: aiohttp.ClientSession
     owner: EmulatedUser
     journal: Journal = field(default_factory=Journal)
+    later: list[str] = field(default_factory=list)  # payments that the owner returns when the day is over
     _desk: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def overhear(self) -> None:
@@ -68,20 +72,48 @@ class Market:
         if who == "admin":
             await self._command(ref)
             return
-        payment = self.yookassa.bank.payment(ref)
-        kopecks = payment.amount if who != "cabinet, in part" else 5000
-        if kopecks == payment.amount:
+        if who == "cabinet, unheard":
+            self.later.append(ref)
+            return
+        if who.startswith("Telegram"):
+            self._by_telegram(ref, unheard=who.endswith(", unheard"))
+        else:
+            await self.in_cabinet(ref, whole=not who.endswith(", in part"))
+        self.journal.figures[f"returned by {who}"] += 1
+
+    def _by_telegram(self, ref: str, *, unheard: bool) -> None:
+        """Telegram's support returns Stars; the bot did not ask for it."""
+        self.journal.asked.add(ref)
+        world = self.telegram.world
+        user = world.payments[ref].user_id
+        refund_star_payment(world, Params({"user_id": str(user), "telegram_payment_charge_id": ref}))
+        if unheard:
+            self.lose_update(user)
+
+    def lose_update(self, user: int) -> None:
+        """The newest update of a person never arrives, as if the bot had been away for a day."""
+        newest = self.telegram.world.updates.latest_of(user)
+        if newest is not None and self.weather.climate.lost_stars:
+            self.telegram.world.updates.forget(newest, "lost")
+            self.journal.figures["updates about Stars lost"] += 1
+
+    async def return_later(self) -> None:
+        """What the owner returns in the cabinet when all is quiet; YooKassa tells nobody of it."""
+        for ref in self.later:
+            self.weather.losing = self.weather.climate.lost_refunds
+            try:
+                await self.in_cabinet(ref, whole=True)
+            finally:
+                self.weather.losing = False
+            self.journal.figures["returned by cabinet when all was quiet"] += 1
+
+    async def in_cabinet(self, ref: str, *, whole: bool) -> None:
+        """The owner returns a payment, or a part of it, by hand."""
+        kopecks = self.yookassa.bank.payment(ref).amount if whole else PART
+        if whole:
             self.journal.asked.add(ref)
         else:
             self.journal.by_hand[ref] = kopecks
-        self.weather.losing = who == "cabinet, unheard" and self.weather.climate.lost_refunds
-        try:
-            await self._cabinet(ref, kopecks)
-        finally:
-            self.weather.losing = False
-        self.journal.figures[f"returned by {who}"] += 1
-
-    async def _cabinet(self, ref: str, kopecks: int) -> None:
         body = {"payment_id": ref, "amount": {"value": f"{kopecks / 100:.2f}", "currency": "RUB"}}
         url = f"{self.yookassa.control_url}/refunds/cabinet"
         head = {"Authorization": f"Bearer {self.yookassa.control_token}"}
@@ -125,7 +157,7 @@ class Buyer:
         if not order.sorry:
             return
         await self.market.give_back(ref, order.sorry)
-        if order.again:
+        if order.again and ref not in self.market.later:
             await within(ARRIVAL_PATIENCE, lambda: self._may_buy(order.ware))
             await self._pay_once(order)
 
@@ -136,7 +168,10 @@ class Buyer:
 
     async def _pay_once(self, order: Order) -> str:
         if ONE_PAYMENT[order.way] == STARS:
-            return await self._pay_stars(await self._invoice(order))
+            ref = await self._pay_stars(await self._invoice(order))
+            if order.unheard:
+                self.market.lose_update(self.user.id)
+            return ref
         if order.way == "card, the first one declined":
             await self._be_declined(order)
             return await self._pay_card(await self._link(order))

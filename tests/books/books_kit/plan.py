@@ -25,9 +25,10 @@ ONE_PAYMENT = {
 }  # fmt: skip
 SORRY = {
     CARD: {"": 50, "admin": 14, "cabinet": 14, "cabinet, unheard": 8, "cabinet, in part": 6},
-    STARS: {"": 70, "admin": 22},
+    STARS: {"": 70, "admin": 18, "Telegram": 6, "Telegram, unheard": 6},
 }
-"""Who gives the money back afterwards; nobody mostly."""
+"""Who gives the money back afterwards, and of what the bot hears nothing; nobody mostly."""
+UNHEARD = 0.1  # share of payments in Stars whose update is lost
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Order:
     comes_back: bool = False  # opens the page that the bank leads to
     asks: bool = False  # presses "I have paid"
     again: bool = False  # buys anew what was returned
+    unheard: bool = False  # the bot is not told that it was paid in Stars
 
 
 @dataclass(frozen=True)
@@ -80,4 +82,5 @@ def _order(drawn: random.Random, ware: Ware) -> Order:
     return Order(
         ware, way, sorry, double_tap=drawn.random() < 0.3, comes_back=drawn.random() < 0.5,
         asks=drawn.random() < 0.3, again=whole and drawn.random() < 0.3,
+        unheard=way == "stars" and not sorry and drawn.random() < UNHEARD,
     )  # fmt: skip

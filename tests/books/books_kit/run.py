@@ -32,6 +32,7 @@ OWNER = 9001
 RICH = 100_000  # Stars
 SUSPECT_DELAY = 5.0  # seconds until a row that may have killed is tried a last time; ten minutes otherwise
 NOTIFY_SPEED = 20.0  # divides YooKassa's pauses between the attempts of a notification
+QUIET = 60.0  # seconds that the bots get to come to rest
 SALES = 0.6  # of the orders; with fewer a run tells nothing
 PRICES = {(ware.code, way): ware.price(way) for ware in WARES for way in (STARS, CARD)}
 CODES = {ware.title: ware.code for ware in WARES}
@@ -129,15 +130,19 @@ async def run(parent: subprocess.Popen[bytes], plan: Plan) -> Verdict:
         dark = time.monotonic()
         verdict = await night(plan, made)
         verdict.accuse("ended badly", wrong)
-        journal = made.market.journal
+        figures = made.market.journal.figures
+        for name, seconds in (
+            ("day", closed - opened),
+            ("evening", dark - closed),
+            ("run", time.monotonic() - began),
+        ):
+            figures[f"seconds of the {name}"] = round(seconds)
         sold = verdict.figures["paid by card"] + verdict.figures["paid by Stars"]
         if sold < SALES * plan.orders:
             verdict.accuse("too few sales to tell anything", [f"{sold} of {plan.orders}"])
-        verdict.figures = {
-            "orders": plan.orders, **verdict.figures, **dict(sorted(journal.figures.items())),
-            **dict(sorted(made.market.weather.struck.items())), "seconds of the day": round(closed - opened), "seconds of the evening": round(dark - closed),
-            "seconds": round(time.monotonic() - began),
-        }  # fmt: skip
+        verdict.figures = {"orders": plan.orders} | verdict.figures
+        for more in (figures, made.market.weather.struck):
+            verdict.figures |= dict(sorted(more.items()))
         return verdict
 
 
@@ -180,9 +185,20 @@ async def evening(made: House) -> list[str]:
         if market.journal.figures["kills"] and not bot.alive:
             await bot.start()
         await bot.ready()
+    await quiet(made)
+    await market.return_later()
     wrong = await made.restart()
     market.telegram.retry()
     return wrong
+
+
+async def quiet(made: House) -> None:
+    """Wait until the bots have looked into every notification: a later look would find what nobody told them."""
+    with contextlib.suppress(TimeoutError):  # then the night is longer
+        async with asyncio.timeout(QUIET):
+            while (await made.books()).pending:
+                await made.market.tables.hurry()
+                await asyncio.sleep(1.0)
 
 
 async def night(plan: Plan, made: House) -> Verdict:

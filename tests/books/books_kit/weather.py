@@ -41,7 +41,8 @@ class Climate:
     calls: float = 0.10
     notifications: float = 0.40
     slow_refunds: float = 0.15
-    lost_refunds: bool = True  # whether notifications of refunds may get lost
+    lost_refunds: bool = True  # whether YooKassa's notifications of refunds may get lost
+    lost_stars: bool = True  # whether Telegram's updates about Stars may get lost
 
 
 class Weather(Faults):
@@ -57,6 +58,8 @@ class Weather(Faults):
 
     def take(self, where: Where, **facts: str) -> list[Fault]:
         """The fault of this call, if it has one."""
+        if self.losing and where == "notification":
+            return self._strike("notification lost", where, {"do": "lose"})
         if self.calm:
             return []
         if where == "api":
@@ -76,8 +79,6 @@ class Weather(Faults):
         return self._strike(f"call {name}", "api", CALLS[name][1])
 
     def _notification(self, event: str) -> list[Fault]:
-        if self.losing:
-            return self._strike("notification lost", "notification", {"do": "lose"})
         if self._random.random() >= self.climate.notifications:
             return []
         name = self._draw(NOTIFICATIONS)
