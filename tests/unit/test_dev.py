@@ -224,13 +224,13 @@ def test_help_and_unknown_commands(clone: Path) -> None:
     missed = call(clone, "tests")
     assert missed.returncode == 2
     assert "'tests'" in missed.stderr
-    for name in ("playground", "test", "bench", "chaos", "soak"):
+    for name in ("playground", "test", "bench", "chaos", "books", "soak"):
         assert f"\n  {name} " in shown.stdout
         assert f"\n  {name} " in missed.stderr
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", ["bench", "chaos", "soak"])
+@pytest.mark.parametrize("name", ["bench", "chaos", "books", "soak"])
 def test_a_command_without_its_module(clone: Path, name: str) -> None:
     """A copy without the benchmarks says so in one sentence, ends with 2 and installs nothing."""
     done = call(clone, name)
