@@ -19,7 +19,7 @@ from books_kit.accounts import Books, Grant, Money, Row
 from books_kit.balancer import Balancer
 from books_kit.goods import CARD, STARS, WARES
 from books_kit.judge import judge
-from books_kit.plan import draw
+from books_kit.plan import SORRY, WAYS, draw
 from books_kit.weather import Climate, Weather
 
 PRICES = {(ware.code, way): ware.price(way) for ware in WARES for way in (STARS, CARD)}
@@ -133,11 +133,13 @@ def test_what_is_left_lying_is_seen(name: str, kind: str) -> None:
 
 
 def test_a_seed_makes_a_plan_repeatable() -> None:
-    """The same seed, the same orders; all of them, and no buyer plans to buy a ware twice."""
+    """The same seed, the same orders; of all kinds also in a short run, and no buyer plans to buy a ware twice."""
     buyers = draw(40, 7)
     assert buyers == draw(40, 7)
     assert buyers != draw(40, 8)
     assert sum(map(len, buyers)) == 40
+    assert {order.way for orders in buyers for order in orders} == set(WAYS)
+    assert {order.sorry for orders in buyers for order in orders} == {who for menu in SORRY.values() for who in menu}
     assert all(len({order.ware.code for order in orders}) == len(orders) for orders in buyers)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from .goods import CARD, STARS
+from .goods import CARD, STARS, ware_of
 
 Cell = tuple[int, str]  # (buyer, code of a ware)
 
@@ -182,11 +182,11 @@ class Journal:
                 payment.metadata.get("payment_id", ""),
             )  # fmt: skip
 
-    def stars(self, world: Any, codes: dict[str, str]) -> Iterator[Money]:
-        """The payments of the emulated Telegram; `codes` are wares by title."""
+    def stars(self, world: Any) -> Iterator[Money]:
+        """The payments of the emulated Telegram."""
         for charge, payment in world.payments.items():
-            paid = payment.invoice.total_amount
+            paid, ware = payment.invoice.total_amount, ware_of(payment.invoice.title)
+            returned, code = paid if payment.refunded else 0, ware.code if ware is not None else ""
             yield Money(
-                STARS, charge, payment.user_id, codes[payment.invoice.title], paid, paid if payment.refunded else 0,
-                self.by_hand[charge], charge in self.asked,
+                STARS, charge, payment.user_id, code, paid, returned, self.by_hand[charge], charge in self.asked
             )  # fmt: skip

@@ -51,8 +51,8 @@ def perform(parent: subprocess.Popen[bytes], engine: str, blank: Plan) -> Verdic
         what = f", mutant {plan.mutant}" if plan.mutant else ""
         console.print(
             f"{engine}, {plan.replicas} replica(s), {plan.orders} orders, seed {plan.seed}{what}: {folder}",
-            markup=False,
-        )
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
         return asyncio.run(run(parent, plan))
 
 
@@ -64,7 +64,7 @@ def show(verdict: Verdict) -> None:
         table.add_row(name, str(value))
     console.print(table)
     for line in verdict.lines():
-        console.print(line, style="red", markup=False)
+        console.print(line, style="red", markup=False, soft_wrap=True)
 
 
 def examine(parent: subprocess.Popen[bytes], engine: str, plan: Plan) -> bool:
@@ -73,9 +73,11 @@ def examine(parent: subprocess.Popen[bytes], engine: str, plan: Plan) -> bool:
     for mutant, kind in MUTANTS.items():
         verdict = perform(parent, engine, replace(plan, mutant=mutant))
         found[mutant] = kind in verdict.problems
-        console.print(f"{mutant}: {'found' if found[mutant] else f'NOT FOUND, no {kind!r}'}", markup=False)
+        console.print(
+            f"{mutant}: {'found' if found[mutant] else f'NOT FOUND, no {kind!r}'}", markup=False, soft_wrap=True
+        )
         for line in verdict.lines():
-            console.print(f"  {line}", markup=False)
+            console.print(f"  {line}", markup=False, soft_wrap=True)
     return all(found.values())
 
 

@@ -148,7 +148,8 @@ class Buyer:
     async def _buy(self, order: Order) -> None:
         pays = {
             "both ways": self._both, "stars, two invoices": self._two_invoices,
-            "link that nobody pays": self._link, "link that is paid late": self._late,
+            "stars, unheard": self._unheard, "link that nobody pays": self._link,
+            "link that is paid late": self._late,
         }  # fmt: skip
         if order.way in pays:
             await pays[order.way](order)
@@ -168,10 +169,7 @@ class Buyer:
 
     async def _pay_once(self, order: Order) -> str:
         if ONE_PAYMENT[order.way] == STARS:
-            ref = await self._pay_stars(await self._invoice(order))
-            if order.unheard:
-                self.market.lose_update(self.user.id)
-            return ref
+            return await self._pay_stars(await self._invoice(order))
         if order.way == "card, the first one declined":
             await self._be_declined(order)
             return await self._pay_card(await self._link(order))
@@ -196,6 +194,11 @@ class Buyer:
         await asyncio.sleep(DOUBLE_TAP)
         second = await self._invoice(order)
         await asyncio.gather(self._pay_stars(first), self._pay_stars(second), return_exceptions=True)
+
+    async def _unheard(self, order: Order) -> None:
+        """Paid, and the bot is not told."""
+        await self._pay_stars(await self._invoice(order))
+        self.market.lose_update(self.user.id)
 
     async def _late(self, order: Order) -> None:
         url = await self._link(order)
@@ -242,8 +245,11 @@ class Buyer:
 
     async def _invoice(self, order: Order) -> Message:
         await self._choose(order, STARS)
-        title = order.ware.title
-        return await answered(self.user, lambda m: m.invoice is not None and m.invoice.title == title, SHOP_PATIENCE)
+
+        def fits(message: Message) -> bool:
+            return message.invoice is not None and ware_of(message.invoice.title) is order.ware
+
+        return await answered(self.user, fits, SHOP_PATIENCE)
 
     async def _pay_stars(self, invoice: Message) -> str:
         outcome = await self.user.pay(invoice)

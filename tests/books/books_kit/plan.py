@@ -17,6 +17,7 @@ WAYS = {
     "card, the first one declined": 8,
     "both ways": 14,
     "stars, two invoices": 10,
+    "stars, unheard": 4,
     "link that nobody pays": 6,
     "link that is paid late": 6,
 }
@@ -28,7 +29,6 @@ SORRY = {
     STARS: {"": 70, "admin": 18, "Telegram": 6, "Telegram, unheard": 6},
 }
 """Who gives the money back afterwards, and of what the bot hears nothing; nobody mostly."""
-UNHEARD = 0.1  # share of payments in Stars whose update is lost
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,6 @@ class Order:
     comes_back: bool = False  # opens the page that the bank leads to
     asks: bool = False  # presses "I have paid"
     again: bool = False  # buys anew what was returned
-    unheard: bool = False  # the bot is not told that it was paid in Stars
 
 
 @dataclass(frozen=True)
@@ -63,24 +62,30 @@ class Plan:
 def draw(orders: int, seed: int) -> list[list[Order]]:
     """The orders of each buyer. Nobody plans to buy a ware twice, so that a second payment of one is surplus."""
     drawn = random.Random(f"orders {seed}")  # noqa: S311  # it draws habits, not secrets
+    ways = deal(WAYS, orders, drawn)
+    sorry = {
+        provider: deal(menu, sum(ONE_PAYMENT.get(way) == provider for way in ways), drawn)
+        for provider, menu in SORRY.items()
+    }
     buyers: list[list[Order]] = []
-    left = orders
-    while left:
-        wares = drawn.sample(WARES, min(left, len(WARES)))
-        buyers.append([_order(drawn, ware) for ware in wares])
-        left -= len(wares)
+    while ways:
+        wares = drawn.sample(WARES, min(len(ways), len(WARES)))
+        buyers.append([_order(drawn, ware, ways.pop(), sorry) for ware in wares])
     return buyers
 
 
-def _order(drawn: random.Random, ware: Ware) -> Order:
-    way = drawn.choices([*WAYS], [*WAYS.values()])[0]
-    sorry = ""
-    if way in ONE_PAYMENT:
-        menu = SORRY[ONE_PAYMENT[way]]
-        sorry = drawn.choices([*menu], [*menu.values()])[0]
-    whole = sorry not in ("", "cabinet, in part")
+def deal(menu: dict[str, int], count: int, drawn: random.Random) -> list[str]:
+    """`count` kinds in the shares of their weights, shuffled; each kind at least once where there is room."""
+    total = sum(menu.values())
+    kinds = [*menu] + [kind for kind, weight in menu.items() for _ in range(round(count * weight / total) - 1)]
+    kinds = kinds[:count] + drawn.choices([*menu], [*menu.values()], k=max(0, count - len(kinds)))
+    drawn.shuffle(kinds)
+    return kinds
+
+
+def _order(drawn: random.Random, ware: Ware, way: str, sorry: dict[str, list[str]]) -> Order:
+    who = sorry[ONE_PAYMENT[way]].pop() if way in ONE_PAYMENT else ""
     return Order(
-        ware, way, sorry, double_tap=drawn.random() < 0.3, comes_back=drawn.random() < 0.5,
-        asks=drawn.random() < 0.3, again=whole and drawn.random() < 0.3,
-        unheard=way == "stars" and not sorry and drawn.random() < UNHEARD,
+        ware, way, who, double_tap=drawn.random() < 0.3, comes_back=drawn.random() < 0.5,
+        asks=drawn.random() < 0.3, again=who not in ("", "cabinet, in part") and drawn.random() < 0.3,
     )  # fmt: skip

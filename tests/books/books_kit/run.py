@@ -35,7 +35,6 @@ NOTIFY_SPEED = 20.0  # divides YooKassa's pauses between the attempts of a notif
 QUIET = 60.0  # seconds that the bots get to come to rest
 SALES = 0.6  # of the orders; with fewer a run tells nothing
 PRICES = {(ware.code, way): ware.price(way) for ware in WARES for way in (STARS, CARD)}
-CODES = {ware.title: ware.code for ware in WARES}
 
 
 @dataclass
@@ -49,7 +48,7 @@ class House:
     async def books(self) -> Books:
         """All books as they are now."""
         journal = self.market.journal
-        money = [*journal.cards(self.market.yookassa.bank), *journal.stars(self.market.telegram.world, CODES)]
+        money = [*journal.cards(self.market.yookassa.bank), *journal.stars(self.market.telegram.world)]
         lines = [line for bot in self.bots for line in bot.text().splitlines()]
         books = Books(
             money, thanks=journal.thanks, goods=journal.goods, doubtful=sum("doubtful" in line for line in lines)
@@ -124,9 +123,9 @@ async def run(parent: subprocess.Popen[bytes], plan: Plan) -> Verdict:
     began = time.monotonic()
     async with house(parent, plan) as made:
         opened = time.monotonic()
-        await day(plan, made)
+        wrong = await day(plan, made)
         closed = time.monotonic()
-        wrong = await evening(made)
+        wrong += await evening(made)
         dark = time.monotonic()
         verdict = await night(plan, made)
         verdict.accuse("ended badly", wrong)
@@ -146,8 +145,8 @@ async def run(parent: subprocess.Popen[bytes], plan: Plan) -> Verdict:
         return verdict
 
 
-async def day(plan: Plan, made: House) -> None:
-    """All buyers, a few at a time, in a bad world."""
+async def day(plan: Plan, made: House) -> list[str]:
+    """All buyers, a few at a time, in a bad world; the bots that ended by themselves."""
     market, room = made.market, asyncio.Semaphore(plan.at_once)
     figures, telegram = market.journal.figures, market.telegram
 
@@ -158,17 +157,20 @@ async def day(plan: Plan, made: House) -> None:
 
     hook = f"{made.balancer.url}/webhook/yookassa"
     forger = trouble.Forger(hook, market.yookassa, market.http, figures, plan.seed)
+    killer = trouble.Killer(made.bots, telegram, figures, plan.seed)
     async with asyncio.TaskGroup() as group:
+        group.create_task(killer.run())
         bad = [
-            group.create_task(trouble.kill(made.bots, telegram, figures, plan.seed)),
             group.create_task(trouble.break_returns(telegram, figures, plan.seed)),
             group.create_task(trouble.hurry(market.tables)),
             group.create_task(forger.run()),
         ]
         people = [group.create_task(visit(*item)) for item in enumerate(draw(plan.orders, plan.seed), 1)]
         await asyncio.gather(*people)
+        killer.closing.set()
         for task in bad:
             task.cancel()
+    return killer.fallen
 
 
 async def evening(made: House) -> list[str]:
@@ -181,10 +183,6 @@ async def evening(made: House) -> list[str]:
         if payment.status == "pending":
             market.yookassa.bank.expire(payment)
     await market.yookassa.idle()
-    for bot in made.bots:  # the killer may have been stopped before it had started its last victim again
-        if market.journal.figures["kills"] and not bot.alive:
-            await bot.start()
-        await bot.ready()
     await quiet(made)
     await market.return_later()
     wrong = await made.restart()

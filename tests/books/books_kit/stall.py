@@ -1,6 +1,8 @@
 """The plugin of the bots: it sells, hands out what was bought, and takes back what was returned.
 
-With BOOKS_MUTANT in the environment the payments plugin is made worse on purpose, see `mutants`.
+BOOKS_EDITION changes the titles, as an owner does while people are in the middle of buying: what they open from then
+on is another order of the same product. With BOOKS_MUTANT in the environment the payments plugin is made worse on
+purpose, see `mutants`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from books_kit import mutants
 from books_kit.goods import GOODS, WARES
 
 routes = Routes()
+EDITION = os.environ.get("BOOKS_EDITION", "")
 mutants.apply(os.environ.get("BOOKS_MUTANT", ""))
 
 
@@ -37,7 +40,7 @@ def astral_products() -> list[Product]:
     """The products, which may be paid both ways."""
     return [
         Product(
-            ware.code, {"en": ware.title}, {"en": "It shines for you alone"},
+            ware.code, {"en": f"{ware.title}{EDITION}"}, {"en": "It shines for you alone"},
             (Price("XTR", ware.stars), Price("RUB", ware.kopecks)), goods="real_world_service",
         )
         for ware in WARES

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -20,22 +21,42 @@ from astral_playground.yookassa import YooKassaEmulator
 from .accounts import Tables
 
 KILL_EVERY = (3.5, 6.5)  # seconds
+KILLS_AN_EDITION = 3  # with two replicas, each of them sells another edition for some time
 FORGE_EVERY = (0.3, 1.2)
 HURRY_EVERY = 4.0
 BREAK_EVERY = (1.0, 4.0)
 UNKNOWN = "2d000000-000f-5000-8000-"  # the beginning of ids that the emulator never gives
 
 
-async def kill(replicas: Sequence[BotProcess], telegram: TelegramEmulator, done: Counter[str], seed: int) -> None:
-    """kill -9 one process after the other, and start each again, until cancelled."""
-    drawn = random.Random(f"killer {seed}")  # noqa: S311  # it draws accidents, not secrets
-    while True:
-        await asyncio.sleep(drawn.uniform(*KILL_EVERY))
-        replica = drawn.choice(replicas)
-        await replica.kill()
-        done["kills"] += 1
-        await replica.start()
-        telegram.retry()  # Telegram's own pauses grow to a minute
+@dataclass
+class Killer:
+    """kill -9 for one process after the other; each is started again, from time to time with other titles."""
+
+    bots: Sequence[BotProcess]
+    telegram: TelegramEmulator
+    done: Counter[str]
+    seed: int
+    fallen: list[str] = field(default_factory=list)  # bots that ended by themselves
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Kill until `closing` is set; then all bots run."""
+        drawn = random.Random(f"killer {self.seed}")  # noqa: S311  # it draws accidents, not secrets
+        while not await self._closes_within(drawn.uniform(*KILL_EVERY)):
+            for bot in self.bots:
+                if not bot.alive:
+                    self.fallen.append(f"{bot.url} ended by itself, see {bot.log}")
+            victim = drawn.choice(self.bots)
+            await victim.kill()
+            self.done["kills"] += 1
+            edition = self.done["kills"] // KILLS_AN_EDITION
+            await victim.start(BOOKS_EDITION=f", edition {edition}" if edition else "")
+            self.telegram.retry()  # Telegram's own pauses grow to a minute
+
+    async def _closes_within(self, seconds: float) -> bool:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.closing.wait(), seconds)
+        return self.closing.is_set()
 
 
 async def hurry(tables: Tables) -> None:
