@@ -20,7 +20,7 @@ from astral_playground.yookassa import YooKassaEmulator
 
 from .accounts import Tables
 
-KILL_EVERY = (3.5, 6.5)  # seconds
+KILL_EVERY = (2.5, 5.5)  # seconds
 KILLS_AN_EDITION = 3  # with two replicas, each of them sells another edition for some time
 FORGE_EVERY = (0.3, 1.2)
 HURRY_EVERY = 4.0
