@@ -79,6 +79,7 @@ def test_books_that_agree_are_not_accused(books: Books) -> None:
         (made(replace(CARDED, paid=100), live="card-1"), "another price paid"),
         (made(replace(CARDED, returned=5000), live="card-1"), "returned in part"),
         (made(back(CARDED), had=("card-1",)), "returned for no reason"),
+        (made(replace(CARDED, asked=True), live="card-1"), "asked back and kept"),
         (made(back(CARDED), STARRED, live="card-1"), "granted by another payment"),
         (made(CARDED, replace(CARDED, ref="card-3", paid=0), live="card-1"), "created twice"),
     ],

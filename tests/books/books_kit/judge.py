@@ -87,6 +87,8 @@ def _cell(
     for item in money:
         if item.kept > 0 and item.returned != item.by_hand:
             verdict.accuse("returned in part", [f"{who}: {item.returned} of {item.paid}, {item.ref}"])
+        if item.asked and item.kept > 0:
+            verdict.accuse("asked back and kept", [f"{who}: {item.kept} by {item.way} {item.ref}"])
         if item.paid and not item.kept and not item.asked and not any(o.paid for o in money if o is not item):
             verdict.accuse("returned for no reason", [f"{who}: {item.ref}"])
 

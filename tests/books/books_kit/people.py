@@ -79,7 +79,7 @@ class Market:
             self._by_telegram(ref, unheard=who.endswith(", unheard"))
         else:
             await self.in_cabinet(ref, whole=not who.endswith(", in part"))
-        self.journal.figures[f"returned by {who}"] += 1
+        self.journal.figures[f"returned by {who.removesuffix(', unheard')}"] += 1
 
     def _by_telegram(self, ref: str, *, unheard: bool) -> None:
         """Telegram's support returns Stars; the bot did not ask for it."""
