@@ -185,6 +185,7 @@ async def evening(made: House) -> list[str]:
     await market.yookassa.idle()
     await quiet(made)
     await market.return_later()
+    await market.tables.forget_sweeps()
     wrong = await made.restart()
     market.telegram.retry()
     return wrong
