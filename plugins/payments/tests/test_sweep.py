@@ -322,6 +322,25 @@ async def test_haste_and_trouble_put_a_sweep_off(seller: Any) -> None:
 
 
 @on_sqlite
+async def test_entries_that_cannot_be_read_are_told_once_a_day(seller: Any) -> None:
+    """The owner learns that something may be missed; the same entries are not told again every quarter of an hour."""
+    admin, anna = await admin_of(seller), seller.buyer()
+    await card_paid(seller, anna)
+    odd = {"items": [{"id": 7}, "?"], "type": "list"}
+    by = {"where": "api", "times": None, "match": {"method": "GET", "path": "/payments$"}}
+    seller.yookassa.set_faults([LOSE, {**by, "do": "mutate", "patch": odd}])
+    await seller.sweep()
+    assert told(admin, "I cannot read") == []  # today's first sweep, of the start, could read all
+    for _ in range(2):
+        yesterday = now() - timedelta(days=1)
+        await seller.execute(update(sweeps).where(sweeps.c.provider == "yookassa").values(swept_at=yesterday))
+        await seller.sweep()
+        await seller.sweep()
+        (alert,) = told(admin, "I cannot read 2 entries in the list of payments at YooKassa")
+        assert "cabinet" in alert
+
+
+@on_sqlite
 async def test_all_pages_of_yookassas_lists_are_read(seller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest entry is on the last page."""
     monkeypatch.setattr(listing, "PAGE", 1)

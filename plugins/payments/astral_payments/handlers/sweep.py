@@ -43,6 +43,12 @@ STUCK = N_(
     "notification was lost are not found meanwhile. The reason is in the log."
 )
 
+UNREADABLE = N_(
+    "I cannot read {count} entries in the list of payments at {provider}. If one of them is a payment or a refund "
+    "whose notification was lost, I do not find it.\n\n"
+    "Look into the cabinet of {provider}, and update the plugin: the form of the list may be new."
+)
+
 
 async def sweep(ctx: Context) -> None:
     """Begin to read the lists, where the last sweep has left off."""
@@ -78,6 +84,7 @@ async def sweep_page(ctx: Context, source: Source, began: float, page: int, at: 
     judged = await judge(ctx.session, listed.charges, ctx.bot.username)
     if listed.unreadable:
         ctx.log.warning("%d entries of the list of %s cannot be read", listed.unreadable, source)
+        await _tell_of_unreadable(ctx, shop, source, began, listed.unreadable)
     for one in await untold(ctx.session, judged):
         await _act(ctx, plugin, one, began)
     if listed.at is not None and (source == "stars" or page + 1 < MAX_PAGES):
@@ -169,3 +176,12 @@ async def _warn(ctx: Context, shop: Shop, source: Source) -> None:
     mark = await mark_of(ctx.session, provider, account)
     if mark is not None and now() - mark.swept_at > REMIND:
         ctx.alert(f"sweep:{provider}", STUCK, provider="Telegram" if provider == STARS else "YooKassa")
+
+
+async def _tell_of_unreadable(ctx: Context, shop: Shop, source: Source, began: float, count: int) -> None:
+    """Alert the owner in the first sweep of a day: the same entries are read for eight days."""
+    provider, account = _list_of(shop, source)
+    mark = await mark_of(ctx.session, provider, account)
+    if mark is None or mark.swept_at.date() != moment_of(began).date():
+        name = "Telegram" if provider == STARS else "YooKassa"
+        ctx.alert(f"unreadable-list:{source}", UNREADABLE, count=count, provider=name)
