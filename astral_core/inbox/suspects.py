@@ -4,14 +4,15 @@ Two tables hold the evidence: `core_runs` says which process began a suspect, `c
 process that was only taken for dead takes its own death out again, so that only real deaths count.
 
 1. A suspect runs again soon. It has the process to itself for a moment, apart from rows that nobody suspects; the
-   more suspects wait, the shorter that moment is. If they were too many, and several ran when the process died, they
-   run once more, apart.
+   more suspects wait, the shorter that moment is. If several ran when the process died, only the one that began last
+   is held to have brought it; the others run once more, apart.
 2. If a process dies of it again, the row leaves its lane and waits (`inbox.suspect_delay`); its chat goes on.
 3. Then it runs a last time, alone. If the process dies again, the row waits once more, and is then a dead letter.
 
-A process that dies while it does not run the row proves that something else kills: nothing is decided as long as
-that happens, and the last try is put off. So a storm of kills convicts nobody, and a killer costs three processes,
-or four where many chats wait. Rows about money are tried every hour and never given up.
+A process that dies while it does not run the row proves that something else kills: nothing is decided as long as that
+happens, and the last try is put off. So a storm of kills convicts nobody, and a killer costs three processes; one
+more where it kills so late that another suspect has begun after it. Rows about money are tried every hour and never
+given up.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class Case(NamedTuple):
     """What is known of a suspect.
 
     `tries`: how often it was put off. `waited`: nothing ran since then. `deaths`: processes that died while they ran
-    it, since the evidence was last thrown away; `fresh`: one of them just now; `company`: they ran other suspects,
-    too. `others`: processes that died of late while they did not run it.
+    it, since the evidence was last thrown away; `fresh`: one of them just now; `company`: one of them began another
+    suspect later. `others`: processes that died of late while they did not run it.
     """
 
     tries: int = 0
@@ -94,8 +95,11 @@ async def look(database: Database, connection: AsyncConnection, seq: int, delay:
     dead = core_deaths.c.process.in_(runs)
     others = select(func.count()).where(core_deaths.c.at > moment - timedelta(seconds=delay), ~dead)
     fresh = select(func.count()).where(dead, core_deaths.c.at > moment - timedelta(seconds=DOUBT))
-    beside = core_runs.alias()
-    company = exists().where(beside.c.seq != seq, beside.c.process.in_(select(core_deaths.c.process).where(dead)))
+    own, beside = core_runs.alias(), core_runs.alias()
+    company = exists().where(  # who began last before a death is the likeliest to have brought it
+        own.c.seq == seq, own.c.process.in_(select(core_deaths.c.process)),
+        beside.c.process == own.c.process, beside.c.seq != seq, beside.c.began_at >= own.c.began_at,
+    )  # fmt: skip
     row = (
         await connection.execute(
             select(

@@ -308,8 +308,8 @@ async def test_many_suspects_do_not_queue_up_for_long(bench, monkeypatch) -> Non
     assert set((await bench.states()).values()) == {DONE}
 
 
-async def test_who_ran_beside_others_when_the_process_died_runs_once_more_apart(bench, monkeypatch) -> None:
-    """A killer that takes its time takes others with it: these are handled at once, and only it is put off."""
+async def test_of_those_who_ran_when_the_process_died_the_last_to_begin_is_put_off(bench, monkeypatch) -> None:
+    """A killer costs no process more because others hang beside it, and these are handled at once."""
     monkeypatch.setattr(stage_module, "LEAD", 0.01)
     hangs(bench, "slow", "killer")
     await left_behind(bench, ("slow", 1), ("killer", 2))
@@ -317,16 +317,30 @@ async def test_who_ran_beside_others_when_the_process_died_runs_once_more_apart(
     await bench.start()
     await until(lambda: {"slow", "killer"} <= set(bench.runner.seen))
     await bench.crash()
-    hangs(bench, "killer")
+    hangs(bench)
+    await bench.start()
+    await until(lambda: in_state(bench, "killer", PARKED))
+    await until(lambda: in_state(bench, "slow", DONE))
+    assert bench.sender.sent == ["did slow", "later"]
+
+
+async def test_a_killer_that_takes_its_time_is_found_apart(bench, monkeypatch) -> None:
+    """Another one began after it and waits for its sake; at the next death the killer is put off, too."""
+    monkeypatch.setattr(stage_module, "LEAD", 0.01)
+    hangs(bench, "slow", "killer")
+    await left_behind(bench, ("killer", 1), ("slow", 2))
     bench.runner.seen.clear()
     await bench.start()
-    await until(lambda: in_state(bench, "slow", DONE))
+    await until(lambda: {"slow", "killer"} <= set(bench.runner.seen))
+    await bench.crash()
+    bench.runner.seen.clear()
+    await bench.start()
+    await until(lambda: in_state(bench, "slow", PARKED))
     await until(lambda: "killer" in bench.runner.seen)
     assert await in_state(bench, "killer", PENDING)
     await bench.crash()
     await bench.start()
     await until(lambda: in_state(bench, "killer", PARKED))
-    assert bench.sender.sent == ["did slow", "later"]
 
 
 @pytest.mark.parametrize("once", [1, 3])
