@@ -28,6 +28,7 @@ from astral_core.host.alerts import KEY_LENGTH, SENDER, Alert, is_alert
 from astral_core.host.registry import Bound, Registry
 from astral_core.host.services import Services
 from astral_core.i18n import pick
+from astral_core.inbox import money
 from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.envelope import Sender
 from astral_core.inbox.outbox import recorded
@@ -39,7 +40,6 @@ from astral_core.observe.words import Said, said
 
 log = logging.getLogger("astral.bot")
 ANSWER_AFTER = 8.0
-_MONEY = ('"successful_payment"', '"refunded_payment"')
 DEAD = (
     N_(
         "Route <code>{route}</code> failed for good: a row of the kind {kind} is a dead letter. "
@@ -344,17 +344,7 @@ class BotRunner:
 
     def is_about_money(self, row: InboxRow) -> bool:
         """Whether the row is a payment, a refund, or durable work of a plugin that takes payments, or for it."""
-        if row.kind == "message":
-            return any(word in row.payload for word in _MONEY)
-        if row.source.startswith("tg:"):
-            return False
-        try:
-            body = msgspec.json.decode(row.payload, type=dict[str, Any])
-        except msgspec.MsgspecError:
-            return False
-        names = (body.get(key) for key in ("route", "job", "event", "plugin"))
-        owners = {str(name).partition(".")[0] for name in names if name is not None}
-        return not owners.isdisjoint(self._services.registry.payments)
+        return money.is_about_money(row, self._services.registry.payments)
 
     async def _speaking_run(self, row: InboxRow) -> Run:
         scope.set({"row": row.seq})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, select, text, update
+from sqlalchemy import delete, exists, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
@@ -24,6 +24,7 @@ from astral_core.db.tables import (
     now,
     storable,
 )
+from astral_core.inbox.money import PAYMENT
 from astral_core.inbox.statements import CHANNEL
 
 REPLAYED = -1  # the attempts of a row that was parked before: its user has been told
@@ -60,8 +61,7 @@ def parked(seq: int, plugin: str) -> Any:
 
 def parked_words() -> tuple[Any, ...]:
     """That a row is parked and holds what somebody wrote or pressed: no payment, and no durable work of a handler."""
-    payload = core_inbox.c.payload
-    paid = payload.contains('"successful_payment"') | payload.contains('"refunded_payment"')
+    paid = or_(*(core_inbox.c.payload.contains(word) for word in PAYMENT))
     return core_inbox.c.state == PARKED, core_inbox.c.source.startswith("tg:"), ~paid
 
 

@@ -28,7 +28,7 @@ from astral_core.db.tables import (
     core_users,
     now,
 )
-from astral_core.inbox import notes
+from astral_core.inbox import money, notes
 from astral_core.inbox.envelope import UNREADABLE, as_json
 from astral_core.inbox.rows import EXPRESS_LANES, chat_of, express_lane
 from astral_core.inbox.work import INTERNAL
@@ -36,7 +36,6 @@ from astral_core.inbox.work import INTERNAL
 BATCH = 100  # rows; a payload has up to some dozens of kilobytes
 SHORTEST = 3  # letters of a name: shorter ones are other words, too
 _OWN, _OTHERS, _NOBODYS = range(3)
-_MONEY = ('"successful_payment"', '"refunded_payment"')
 _ID = ("user_id", "chat_id")  # members of a durable row's arguments that name a person
 _NO_PERSON = frozenset((
     "update_id", "message_id", "message_ids", "message_thread_id", "date", "edit_date", "offset", "length",
@@ -137,16 +136,10 @@ def _named(value: Any) -> Iterator[int]:
 
 
 def _is_kept(row: Any, payments: Collection[str]) -> bool:
-    """Whether a row is a durable step of the core, or work of a plugin that takes payments, or for it."""
-    if row.source.startswith("tg:"):
-        return False
-    try:
-        body = msgspec.json.decode(row.payload, type=dict[str, Any])
-    except msgspec.MsgspecError:
-        return False
-    names = [str(body[key]) for key in ("route", "job", "event", "plugin") if body.get(key) is not None]
-    owners = {name.partition(".")[0] for name in names}
-    return not owners.isdisjoint(payments) or str(body.get("route")).startswith(_CORE)
+    """Whether a row is about money, or a durable step of the core."""
+    if money.is_about_money(row, payments):
+        return True
+    return not row.source.startswith("tg:") and any(name.startswith(_CORE) for name in money.named_by(row))
 
 
 def _without(value: Any, user_id: int) -> Any:
@@ -261,10 +254,10 @@ async def forget_late(connection: AsyncConnection, payments: Collection[str] = (
 
 def _people_of(row: Any, payments: Collection[str]) -> set[int]:
     """Whose a dead row is, so that it goes with them: nobody's where it stays in any case."""
-    if row.source.startswith("tg:"):
-        return set() if any(word in row.payload for word in _MONEY) else {_sender(row)}
     if _is_kept(row, payments):
         return set()
+    if row.source.startswith("tg:"):
+        return {_sender(row)}
     try:
         return {_sender(row), *_named(msgspec.json.decode(row.payload))}
     except msgspec.DecodeError:

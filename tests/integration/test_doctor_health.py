@@ -28,21 +28,11 @@ ADMIN = 4242
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """`install("weather", body)`: a distribution with a plugin whose astral_health has this body."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
+def ill(install: Install, monkeypatch: pytest.MonkeyPatch) -> Install:
+    """`ill("weather", body)`: a plugin is installed and enabled whose astral_health has this body."""
 
     def make(name: str, body: str) -> None:
-        info = site / f"astral_{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n", encoding="utf-8"
-        )
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n", encoding="utf-8")
-        (info / "RECORD").touch()
-        (site / f"astral_{name}.py").write_text(HEAD + body, encoding="utf-8")
+        install(name, HEAD + body)
         monkeypatch.setenv("ASTRAL_HOST__ENABLED", f'["{name}"]')
 
     return make
@@ -104,7 +94,7 @@ async def test_the_core_tells_of_dead_letters(url: str) -> None:
     assert "<code>" not in finding.fix
 
 
-async def test_a_plugin_reads_the_database_and_tells_what_is_wrong(url: str, install: Install) -> None:
+async def test_a_plugin_reads_the_database_and_tells_what_is_wrong(url: str, ill: Install) -> None:
     """An error of a plugin is fatal; its text is filled in, without markup."""
     body = (
         "async with ctx.work() as work:\n"
@@ -112,7 +102,7 @@ async def test_a_plugin_reads_the_database_and_tells_what_is_wrong(url: str, ins
         "    values = {'n': n, 'what': '<i>'}\n"
         "    return Health([HealthFinding('rain', '<b>{n}</b> & wet', 'Dry {what}.', 'error', values)])\n"
     )
-    install("weather", body)
+    ill("weather", body)
     (finding,) = await found()
     assert (finding.code, finding.where, finding.fatal) == ("health", "weather.rain", True)
     assert (finding.cause, finding.fix) == ("1 & wet", "Dry <i>.")
@@ -129,11 +119,11 @@ async def test_a_plugin_reads_the_database_and_tells_what_is_wrong(url: str, ins
     ids=["raises", "hangs", "writes", "alerts"],
 )
 async def test_a_plugin_that_cannot_say_how_it_is_is_a_note(
-    url: str, install: Install, monkeypatch: pytest.MonkeyPatch, body: str
+    url: str, ill: Install, monkeypatch: pytest.MonkeyPatch, body: str
 ) -> None:
     """Also one that tries to write: the doctor changes nothing. What the error says is not shown."""
     monkeypatch.setattr(doctor_health, "HealthHooks", lambda host, skip: HealthHooks(host, 1.0, skip))
-    install("weather", body)
+    ill("weather", body)
     (finding,) = await found()
     assert (finding.code, finding.where, finding.fatal) == ("health-failed", "plugin weather", False)
     assert "hunter2" not in str(finding)

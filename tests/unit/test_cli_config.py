@@ -65,26 +65,6 @@ def toml(tmp_path: Path) -> Callable[[str], int]:
     return (tmp_path / "astral.toml").write_text
 
 
-@pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """`install("weather", source)`: a distribution with a plugin, as pip would leave it."""
-    site = tmp_path / "site"
-    site.mkdir()
-    monkeypatch.syspath_prepend(str(site))
-
-    def make(name: str, source: str) -> None:
-        info = site / f"astral_{name}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(
-            f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n", encoding="utf-8"
-        )
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n", encoding="utf-8")
-        (info / "RECORD").touch()
-        (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
-
-    return make
-
-
 # --- show ---
 
 

@@ -46,6 +46,17 @@ class Seller:
         """A person with 1000 stars who speaks English."""
         return self.kit.user(name, **{"language_code": "en", "stars": 1000, **fields})
 
+    async def admin(self, **fields: Any) -> EmulatedUser:
+        """The bot's admin, who has pressed Start."""
+        admin = self.kit.user("Olga", id=4242, **{"language_code": "en", **fields})
+        await admin.send("/start")
+        await admin.wait_for()
+        return admin
+
+    def told(self, user: EmulatedUser, words: str) -> list[str]:
+        """The messages of a chat that have these words."""
+        return [message.text for message in user.messages if words in message.text]
+
     async def rows(self, query: Select[Any]) -> list[Any]:
         """The rows of a query in the bot's database."""
         async with self.kit.running.database.engine.connect() as connection:

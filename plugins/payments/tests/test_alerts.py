@@ -19,14 +19,6 @@ from astral_payments.yookassa_client import API_URL
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-async def admin_of(seller: Any, **fields: Any) -> Any:
-    """The bot's admin, who has pressed Start."""
-    admin = seller.kit.user("Olga", id=4242, **{"language_code": "en", **fields})
-    await admin.send("/start")
-    await admin.wait_for()
-    return admin
-
-
 def alerts(user: Any) -> list[str]:
     """What of the messages of a chat is an alert."""
     return [message.text for message in user.messages if message.text.startswith("⚠️")]
@@ -48,7 +40,7 @@ async def test_money_that_does_not_match_alerts_the_owner_and_the_buyer_reads_th
     seller: Any, change: dict[str, Any]
 ) -> None:
     """The owner in their own language and with both numbers; the buyer once, with a next step, and no product."""
-    admin, anna = await admin_of(seller, language_code="ru"), seller.buyer()
+    admin, anna = await seller.admin(language_code="ru"), seller.buyer()
     url = await seller.link(anna)
     await seller.execute(update(payments).values(**change))
     await seller.pay(url)
@@ -70,7 +62,7 @@ async def test_money_that_does_not_match_alerts_the_owner_and_the_buyer_reads_th
 @on_sqlite
 async def test_a_conflict_after_the_end_is_an_alert(seller: Any) -> None:
     """A payment that was canceled and is paid after all: the buyer's money is there, and nobody knows it else."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     url = await seller.link(anna)
     await seller.execute(update(payments).values(status="canceled"))
     await seller.pay(url)
@@ -83,7 +75,7 @@ async def test_a_conflict_after_the_end_is_an_alert(seller: Any) -> None:
 @on_sqlite
 async def test_what_another_buyer_paid_is_told_to_the_owner_alone(seller: Any) -> None:
     """A payment that only names our number and order is not this buyer's: he reads nothing of it."""
-    admin, anna, eve = await admin_of(seller), seller.buyer(), seller.buyer("Eve")
+    admin, anna, eve = await seller.admin(), seller.buyer(), seller.buyer("Eve")
     await seller.link(anna)
     target = await seller.newest()
     url = await seller.link(eve)
@@ -99,7 +91,7 @@ async def test_what_another_buyer_paid_is_told_to_the_owner_alone(seller: Any) -
 @on_sqlite
 async def test_a_notification_that_is_given_up_is_an_alert_where_the_payment_is_ours(seller: Any) -> None:
     """Anybody may post ids: those alarm nobody."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await seller.link(anna)
     payment = await seller.newest()
     del seller.yookassa.bank.payments[payment.provider_ref]
@@ -120,7 +112,7 @@ async def test_a_notification_that_is_given_up_is_an_alert_where_the_payment_is_
 @on_sqlite
 async def test_yookassa_that_never_answers_is_an_alert(seller: Any) -> None:
     """When the last try of a notification is over."""
-    admin = await admin_of(seller)
+    admin = await seller.admin()
     seller.yookassa.set_faults([{"where": "api", "do": "drop_before", "times": None}])
     body = {"type": "notification", "event": "payment.succeeded", "object": {"id": "2d03", "status": "succeeded"}}
     assert await seller.notify(json.dumps(body)) == 200
@@ -135,7 +127,7 @@ async def test_yookassa_that_never_answers_is_an_alert(seller: Any) -> None:
 @on_sqlite
 async def test_a_refused_refund_is_an_alert_and_a_finding_until_the_money_is_back(seller: Any) -> None:
     """The owner reads why, and how to ask again."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await seller.pay(await seller.link(anna))
     await anna.wait_for("Thank you!")
     await seller.quiet()
@@ -174,7 +166,7 @@ async def test_gauges_tell_what_waits(seller: Any) -> None:
 
 async def test_payments_without_any_notification_are_an_alert(seller: Any) -> None:
     """They were found by asking, and for a day nothing has come: the address is not set in the cabinet."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await seller.link(anna)
     number = (await seller.newest()).id
     paid = {"payment_id": number, "from_status": "pending", "to_status": "succeeded", "cause": "poll"}

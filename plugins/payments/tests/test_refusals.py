@@ -18,19 +18,6 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CANCELED = {"where": "refund", "do": "pending_then", "status": "canceled", "seconds": 60}
 
 
-async def admin_of(seller: Any) -> Any:
-    """The bot's admin, who has pressed Start."""
-    admin = seller.kit.user("Olga", id=4242, language_code="en")
-    await admin.send("/start")
-    await admin.wait_for()
-    return admin
-
-
-def told(user: Any, words: str) -> list[str]:
-    """The messages of a chat that have these words."""
-    return [message.text for message in user.messages if words in message.text]
-
-
 async def again(seller: Any) -> Any:
     """The time of the next try has come; the refund's row after it."""
     await seller.execute(update(refunds).values(next_try_at=now()))
@@ -61,12 +48,12 @@ async def card_paid(seller: Any, anna: Any) -> int:
 
 async def test_stars_that_cannot_go_back_are_tried_until_they_can(seller: Any) -> None:
     """The buyer reads that it takes longer and then that it is there, the owner why; each of it once."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await paid_twice(seller, anna)
     row = await again(seller)
     assert (row.status, row.error) == ("requested", "Balance_too_low")
     assert row.next_try_at > now() + timedelta(minutes=5)
-    (alert,) = told(admin, "did not go back: Balance_too_low")
+    (alert,) = seller.told(admin, "did not go back: Balance_too_low")
     assert "/refunds" in alert
     await anna.send("/payments")
     await anna.wait_for("on its way back to you, takes longer than usual")
@@ -81,8 +68,8 @@ async def test_stars_that_cannot_go_back_are_tried_until_they_can(seller: Any) -
     assert row.status == "succeeded"
     assert anna.stars == 850
     assert await seller.granted() == 1
-    assert len(told(anna, "and it takes longer than usual")) == len(told(anna, "I have returned")) == 1
-    assert len(told(admin, "did not go back")) == 1
+    assert len(seller.told(anna, "and it takes longer than usual")) == len(seller.told(anna, "I have returned")) == 1
+    assert len(seller.told(admin, "did not go back")) == 1
     await admin.send("/refunds")
     await admin.wait_for("No refund waits")
 
@@ -90,7 +77,7 @@ async def test_stars_that_cannot_go_back_are_tried_until_they_can(seller: Any) -
 @on_sqlite
 async def test_an_admin_need_not_wait_for_the_next_try(seller: Any) -> None:
     """/refund of a payment whose refund was refused asks at once."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await paid_twice(seller, anna)
     seller.kit.telegram.world.bot.stars = 500
     await admin.send(f"/refund {(await seller.newest()).id}")
@@ -103,14 +90,14 @@ async def test_an_admin_need_not_wait_for_the_next_try(seller: Any) -> None:
 @on_sqlite
 async def test_after_two_weeks_people_take_over(seller: Any) -> None:
     """The owner is told that it is given up, the buyer whom to write to; an admin may still ask again."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await paid_twice(seller, anna)
     await seller.execute(update(refunds).values(refused_at=now() - GIVE_UP))
     row = await again(seller)
     assert (row.status, row.next_try_at) == ("failed", None)
-    (alert,) = told(admin, "I do not try any more: Balance_too_low")
+    (alert,) = seller.told(admin, "I do not try any more: Balance_too_low")
     assert f"/refund {row.payment_id}" in alert
-    assert f"name payment {row.payment_id}" in told(anna, "I could not return your money")[0]
+    assert f"name payment {row.payment_id}" in seller.told(anna, "I could not return your money")[0]
     await anna.send("/payments")
     await anna.wait_for("I could not return it, please write to us")
     await anna.send("/paysupport")
@@ -125,7 +112,7 @@ async def test_after_two_weeks_people_take_over(seller: Any) -> None:
 @on_sqlite
 async def test_stars_of_a_charge_that_nobody_knows_are_not_tried_again(seller: Any) -> None:
     """What can never succeed ends at once."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await anna.pay(await seller.invoice(anna))
     await anna.wait_for("Thank you!")
     await seller.execute(update(payments).values(provider_ref="another-charge"))
@@ -133,14 +120,14 @@ async def test_stars_of_a_charge_that_nobody_knows_are_not_tried_again(seller: A
     await anna.wait_for("I could not return your money")
     await seller.quiet()
     assert await seller.states(refunds) == ["failed"]
-    assert len(told(admin, "I do not try any more: Charge_id_invalid")) == 1
+    assert len(seller.told(admin, "I do not try any more: Charge_id_invalid")) == 1
 
 
 @pytest.mark.parametrize("reason", ["insufficient_funds", "general_decline"])
 @on_sqlite
 async def test_a_refund_that_yookassa_cancels_is_asked_for_with_another_key(seller: Any, reason: str) -> None:
     """With the old key YooKassa would only repeat what it said."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     seller.yookassa.set_faults([{**CANCELED, "reason": reason}])
     await admin.send(f"/refund {number}")
@@ -154,7 +141,7 @@ async def test_a_refund_that_yookassa_cancels_is_asked_for_with_another_key(sell
     assert (row.status, row.error, row.provider_ref) == ("requested", reason, None)
     assert row.idempotence_key != key
     assert await seller.granted() == 1
-    assert len(told(anna, "takes longer than usual")) == 1
+    assert len(seller.told(anna, "takes longer than usual")) == 1
     row = await again(seller)
     assert row.status == "succeeded"
     assert await seller.granted() == 0
@@ -164,7 +151,7 @@ async def test_a_refund_that_yookassa_cancels_is_asked_for_with_another_key(sell
 @on_sqlite
 async def test_a_closed_wallet_ends_a_refund(seller: Any) -> None:
     """YooKassa would cancel it each time."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     seller.yookassa.set_faults([{**CANCELED, "reason": "yoo_money_account_closed"}])
     await admin.send(f"/refund {number}")
@@ -173,20 +160,20 @@ async def test_a_closed_wallet_ends_a_refund(seller: Any) -> None:
     seller.yookassa.advance(61)
     row = await again(seller)
     assert (row.status, row.error) == ("failed", "yoo_money_account_closed")
-    assert len(told(admin, "I do not try any more")) == 1
+    assert len(seller.told(admin, "I do not try any more")) == 1
 
 
 @on_sqlite
 async def test_a_shop_that_may_not_refund_yet_is_asked_again(seller: Any) -> None:
     """403: the owner has to change something, and then it works by itself."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     forbidden = {"where": "api", "match": {"method": "POST", "path": "/refunds$"}, "do": "status", "http": 403}
     seller.yookassa.set_faults([forbidden])
     await admin.send(f"/refund {number}")
     await anna.wait_for("takes longer than usual")
     await seller.quiet()
-    assert len(told(admin, "did not go back: YooKassa refused create_refund: HTTP 403")) == 1
+    assert len(seller.told(admin, "did not go back: YooKassa refused create_refund: HTTP 403")) == 1
     row = await again(seller)
     assert row.status == "succeeded"
 
@@ -194,7 +181,7 @@ async def test_a_shop_that_may_not_refund_yet_is_asked_again(seller: Any) -> Non
 @on_sqlite
 async def test_money_that_went_back_by_hand_is_not_asked_for(seller: Any) -> None:
     """YooKassa refuses because the owner was quicker, and no notification came: that is a success."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     await by_hand(seller, "199.00", heard=False)
     await admin.send(f"/refund {number}")
@@ -202,7 +189,7 @@ async def test_money_that_went_back_by_hand_is_not_asked_for(seller: Any) -> Non
     await seller.quiet()
     assert await seller.states(refunds) == ["succeeded"]
     assert await seller.granted() == 0
-    assert told(admin, "did not go back") == []
+    assert seller.told(admin, "did not go back") == []
     assert len(seller.yookassa.bank.refunds) == 1
 
 
@@ -218,7 +205,7 @@ async def by_hand(seller: Any, value: str, *, heard: bool) -> None:
 
 async def test_a_part_returned_by_hand_is_not_taken_for_the_refund_that_nobody_knows_of(seller: Any) -> None:
     """No answer for 23 hours, and meanwhile 50 of 199 roubles by hand: that is what the books say, and no more."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "drop_before"}])
     await admin.send(f"/refund {number}")
@@ -230,8 +217,8 @@ async def test_a_part_returned_by_hand_is_not_taken_for_the_refund_that_nobody_k
     assert row.status == "failed"
     assert (await seller.newest()).refunded_minor == 5000
     assert await seller.granted() == 1
-    assert told(anna, "I have returned") == []
-    (alert,) = told(admin, "went back in another way")
+    assert seller.told(anna, "I have returned") == []
+    (alert,) = seller.told(admin, "went back in another way")
     assert "50" in alert
     await admin.send(f"/refund {number}")
     await admin.wait_for("149")
@@ -245,7 +232,7 @@ async def test_a_part_returned_by_hand_is_not_taken_for_the_refund_that_nobody_k
 @on_sqlite
 async def test_a_refund_of_our_own_is_found_after_a_day_without_an_answer(seller: Any) -> None:
     """The answer was lost, the refund was made: amount and time say that it is ours."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     lost = [
         {"where": "api", "match": {"method": "POST"}, "do": "drop_after"},
@@ -264,7 +251,7 @@ async def test_a_refund_of_our_own_is_found_after_a_day_without_an_answer(seller
 @on_sqlite
 async def test_a_refund_that_was_never_made_is_asked_for_anew_after_a_day(seller: Any) -> None:
     """YooKassa's list does not have it, so a new key makes no second one."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "drop_before"}])
     await admin.send(f"/refund {number}")
@@ -279,7 +266,7 @@ async def test_a_refund_that_was_never_made_is_asked_for_anew_after_a_day(seller
 @on_sqlite
 async def test_a_refund_whose_answer_cannot_be_read_is_told_and_not_made_twice(seller: Any) -> None:
     """The owner reads which member it is; a list that may hide our refund is no leave to ask for another one."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     number = await card_paid(seller, anna)
     fault = {"where": "api", "do": "mutate", "times": None, "match": {"path": "/refunds"}}
     hidden = {"items": [{"id": 7}]}

@@ -22,19 +22,6 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 LOSE = {"where": "notification", "do": "lose", "times": None}
 
 
-async def admin_of(seller: Any) -> Any:
-    """The bot's admin, who has pressed Start."""
-    admin = seller.kit.user("Olga", id=4242, language_code="en")
-    await admin.send("/start")
-    await admin.wait_for()
-    return admin
-
-
-def told(user: Any, words: str) -> list[str]:
-    """The messages of a chat that have these words."""
-    return [message.text for message in user.messages if words in message.text]
-
-
 def deaf(seller: Any) -> None:
     """From now on no notification of YooKassa's arrives."""
     seller.yookassa.set_faults([LOSE])
@@ -86,7 +73,7 @@ async def test_a_refund_in_the_cabinet_of_which_nobody_told_takes_the_product_ba
     assert await seller.states(orders) == ["refunded"]
     await seller.sweep()
     assert len(seller.revoked) == 1
-    assert len(told(anna, "I have returned")) == 1
+    assert len(seller.told(anna, "I have returned")) == 1
     assert await seller.count(refunds) == 0
 
 
@@ -129,7 +116,7 @@ async def test_stars_that_went_back_unheard_take_the_product_back(seller: Any) -
     await seller.sweep()
     assert await seller.granted() == 0
     assert len(seller.revoked) == 1
-    assert len(told(anna, "I have returned")) == 1
+    assert len(seller.told(anna, "I have returned")) == 1
 
 
 @on_sqlite
@@ -140,7 +127,7 @@ async def test_what_came_and_went_unheard_is_nothing(seller: Any) -> None:
     unheard_return(seller, anna, unheard_stars(seller, anna, invoice))
     await seller.sweep()
     assert await seller.count(payments) == 0
-    assert told(anna, "Thank you!") == []
+    assert seller.told(anna, "Thank you!") == []
 
 
 @on_sqlite
@@ -161,13 +148,13 @@ async def test_a_second_payment_that_was_unheard_goes_back(seller: Any) -> None:
 @on_sqlite
 async def test_stars_of_this_bot_without_an_order_are_held(seller: Any) -> None:
     """A copy of the database cannot know whose they are: the owner is told once, and no star moves."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     invoice = (await seller.invoice(anna)).invoice
     invoice.payload = f"payments:{uuid4()}"
     charge = unheard_stars(seller, anna, invoice)
     await seller.sweep()
     await seller.sweep()
-    (alert,) = told(admin, "an order that is not in its database")
+    (alert,) = seller.told(admin, "an order that is not in its database")
     assert charge in alert
     assert anna.stars == 850
     assert await seller.count(payments) == 0
@@ -177,7 +164,7 @@ async def test_stars_of_this_bot_without_an_order_are_held(seller: Any) -> None:
 @on_sqlite
 async def test_what_is_not_this_shops_is_left_alone(seller: Any) -> None:
     """Gifts, withdrawals, sales of other programs with this token, entries of tomorrow: nobody is bothered."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     invoice = (await seller.invoice(anna)).invoice
     invoice.payload = "donation-7"
     unheard_stars(seller, anna, invoice)
@@ -193,7 +180,7 @@ async def test_what_is_not_this_shops_is_left_alone(seller: Any) -> None:
     await seller.sweep()
     await anna.wait_for("Thank you!")
     assert await seller.count(payments) == 1
-    assert told(admin, "not in its database") == []
+    assert seller.told(admin, "not in its database") == []
 
 
 @on_sqlite
@@ -247,7 +234,7 @@ async def test_a_payment_whose_creation_and_notification_are_lost_is_found(selle
 @on_sqlite
 async def test_a_payment_of_another_bot_of_the_shop_is_left_alone(seller: Any) -> None:
     """Though it carries our numbers: a copy of our database may run beside us, or we may be the copy."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     url = await seller.link(anna)
     deaf(seller)
     (remote,) = seller.yookassa.bank.payments.values()
@@ -258,13 +245,13 @@ async def test_a_payment_of_another_bot_of_the_shop_is_left_alone(seller: Any) -
     await seller.sweep()
     assert await seller.states(payments) == ["pending"]
     assert await seller.granted() == 0
-    assert told(admin, "⚠️") == []
+    assert seller.told(admin, "⚠️") == []
 
 
 @on_sqlite
 async def test_a_card_payment_of_this_bot_without_an_order_is_held(seller: Any) -> None:
     """The database was restored from a copy that is older: the money stays, the owner is told."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await seller.link(anna)
     deaf(seller)
     (remote,) = seller.yookassa.bank.payments.values()
@@ -274,11 +261,11 @@ async def test_a_card_payment_of_this_bot_without_an_order_is_held(seller: Any) 
     own = remote.metadata["bot"]
     remote.metadata["bot"] = "another_bot"
     await seller.sweep()
-    assert told(admin, "⚠️") == []
+    assert seller.told(admin, "⚠️") == []
     remote.metadata["bot"] = own
     await seller.sweep()
     await seller.sweep()
-    (alert,) = told(admin, "an order that is not in its database")
+    (alert,) = seller.told(admin, "an order that is not in its database")
     assert remote.id in alert
     assert seller.yookassa.bank.refunds == {}
 
@@ -286,7 +273,7 @@ async def test_a_card_payment_of_this_bot_without_an_order_is_held(seller: Any) 
 @on_sqlite
 async def test_a_contradiction_is_told_once_a_day(seller: Any) -> None:
     """It stands in the list for a week, and a person looks into it."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     url = await seller.link(anna)
     deaf(seller)
     await seller.execute(update(payments).values(amount_minor=100))
@@ -294,7 +281,7 @@ async def test_a_contradiction_is_told_once_a_day(seller: Any) -> None:
     await seller.sweep()
     seen = len(seller.kit.calls())
     await seller.sweep()
-    assert len(told(admin, "contradicts it")) == 1
+    assert len(seller.told(admin, "contradicts it")) == 1
     assert [call.method for call in seller.kit.calls()[seen:]] == ["getStarTransactions"]
     await seller.execute(update(findings).values(at=now() - timedelta(days=2)))
     await seller.sweep()
@@ -304,7 +291,7 @@ async def test_a_contradiction_is_told_once_a_day(seller: Any) -> None:
 @on_sqlite
 async def test_haste_and_trouble_put_a_sweep_off(seller: Any) -> None:
     """429 for a moment is waited for; a longer one, and an answer that is none, leave it to the next sweep."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     row = await card_paid(seller, anna)
     by = {"where": "api", "match": {"method": "GET", "path": "/refunds$"}}
     seller.yookassa.set_faults([LOSE, {**by, "do": "status", "http": 429, "retry_after": 50}])
@@ -317,26 +304,26 @@ async def test_haste_and_trouble_put_a_sweep_off(seller: Any) -> None:
     await seller.execute(update(sweeps).values(swept_at=now() - timedelta(days=2)))
     seller.yookassa.set_faults([{**by, "do": "html", "http": 502}])
     await seller.sweep()
-    (alert,) = told(admin, "could not be read to its end for a day")
+    (alert,) = seller.told(admin, "could not be read to its end for a day")
     assert "YooKassa" in alert
 
 
 @on_sqlite
 async def test_entries_that_cannot_be_read_are_told_once_a_day(seller: Any) -> None:
     """The owner learns that something may be missed; the same entries are not told again every quarter of an hour."""
-    admin, anna = await admin_of(seller), seller.buyer()
+    admin, anna = await seller.admin(), seller.buyer()
     await card_paid(seller, anna)
     odd = {"items": [{"id": 7}, "?"], "type": "list"}
     by = {"where": "api", "times": None, "match": {"method": "GET", "path": "/payments$"}}
     seller.yookassa.set_faults([LOSE, {**by, "do": "mutate", "patch": odd}])
     await seller.sweep()
-    assert told(admin, "I cannot read") == []  # today's first sweep, of the start, could read all
+    assert seller.told(admin, "I cannot read") == []  # today's first sweep, of the start, could read all
     for _ in range(2):
         yesterday = now() - timedelta(days=1)
         await seller.execute(update(sweeps).where(sweeps.c.provider == "yookassa").values(swept_at=yesterday))
         await seller.sweep()
         await seller.sweep()
-        (alert,) = told(admin, "I cannot read 2 entries in the list of payments at YooKassa")
+        (alert,) = seller.told(admin, "I cannot read 2 entries in the list of payments at YooKassa")
         assert "cabinet" in alert
 
 

@@ -139,9 +139,7 @@ async def test_money_reaches_its_product_past_odd_members(seller: Any, odd: dict
 
 async def test_what_cannot_be_read_is_told_to_the_owner_and_asked_again(seller: Any) -> None:
     """Nothing is granted or given up: when YooKassa can be understood again, the buyer gets the product."""
-    olga = seller.kit.user("Olga", id=4242, language_code="en")
-    await olga.send("/start")
-    await olga.wait_for()
+    olga = await seller.admin()
     anna = seller.buyer()
     url = await seller.link(anna)
     fault = {"where": "api", "do": "mutate", "patch": {"amount": {"value": 199}}, "times": None}
