@@ -87,9 +87,9 @@ class _Trial:
         while True:
             number += 1
             self.post(100 + self.drawn.randrange(60), self.drawn.choice(("write", "reply", "press", "later")))
-            if number % int(2 * RATE) == 1:
+            if number % int(4 * RATE) == 1:
                 self.post(self.drawn.randrange(20), "six")
-            if number % int(10 * RATE) == 1:
+            if number % int(20 * RATE) == 1:
                 self.post(20 + self.drawn.randrange(20), "thirty")
             await asyncio.sleep(1 / RATE)
 
