@@ -14,7 +14,7 @@ from astral_core.errors import AstralError
 from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.health import HealthHooks
 from astral_core.host.services import Services
-from astral_core.inbox.replica import Replica
+from astral_core.inbox.election import Election
 from astral_core.inbox.work import Work
 from astral_core.jobs import Clock
 from astral_core.vitals import Health, HealthFinding
@@ -32,7 +32,7 @@ class Checkup:
 
     hooks: HealthHooks
     services: Services
-    replica: Replica
+    election: Election
     clock: Clock
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _gauges: dict[tuple[str, str], Gauge] = field(default_factory=dict)  # by plugin and name
@@ -65,7 +65,7 @@ class Checkup:
                     self._show(plugin, found.get(plugin, Health()))
                 except Exception:
                     log.exception("plugin %r: the gauges of astral_health could not be shown", plugin)
-            if self.replica.leader:
+            if self.election.leader:
                 try:
                     await self._alert(found)
                 except (SQLAlchemyError, OSError, AstralError) as error:

@@ -16,22 +16,21 @@ from astral_core.errors import DatabaseError, MigrationError, PluginLoadError
 from astral_core.host.context import PluginContext
 from astral_core.host.host import Host, load
 from astral_core.host.services import Services
-from astral_core.inbox.store import Store
+from astral_core.inbox.build import detached_store
 
 
 @contextlib.asynccontextmanager
 async def at_rest(settings: Settings, host: Host, database: Database) -> AsyncIterator[None]:
     """Give the plugins of `host` their services on `database`, which is closed at the end. No lifespan is opened."""
     services = Services(
-        settings, database, Store(database, bot_id=0), host.registry, Cpu(1, warm=False), host.catalogs(),
-        host.plugin_settings, telemetry=lambda _: None,
+        settings, database, detached_store(database), host.registry, Cpu(1, warm=False), host.catalogs(),
+        host.plugin_settings, telemetry=lambda _: None, implementations=host.implementations,
     )  # fmt: skip
-    services.implementations = host.implementations
-    host.services = services
+    host.serve(services)
     try:
         yield
     finally:
-        host.services = None
+        host.serve(None)
         await services.close()
         await services.cpu.close()
         await database.dispose()

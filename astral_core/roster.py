@@ -12,7 +12,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.db.engine import Database
@@ -48,10 +48,7 @@ class Roster:
         states = {plugin.id: plugin.state.value for plugin in self.host.plugins if plugin.id != "core"}
         for name, state in states.items():
             self.metrics.plugin_state.labels(name, state).set(1)
-        self.replica.plugins = msgspec.json.encode(states).decode()
-        async with self.database.engine.begin() as connection:
-            row = core_replicas.c.name == self.replica.name
-            await connection.execute(update(core_replicas).where(row).values(plugins=self.replica.plugins))
+        await self.replica.tell_plugins(msgspec.json.encode(states).decode())
 
     async def replay(self) -> None:
         """Let what waited for a plugin of this process go on."""
@@ -59,7 +56,7 @@ class Roster:
         for plugin in await notes.awaited(self.database, here):
             states = await self._replicas()
             able = {number for number, said in states.items() if said.get(plugin) == "active"}
-            mine = self.replica.number
+            mine = self.replica.lease.number
             number = await notes.replay(self.database, plugin, able | {mine or 0}, mine)
             if number:
                 log.info("%d rows had waited for plugin %r, which is back; they go on", number, plugin)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from astral_core.backoff import backoff
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.transport import Transport
 from astral_core.errors import DatabaseError, IngestRefused, TelegramRefused, TelegramThrottled, TelegramUnavailable
@@ -23,7 +24,7 @@ async def poll_forever(
     await _remove_webhook(transport)
     offset = 0
     answers: set[asyncio.Task[None]] = set()
-    pause = 0.0
+    pause, failures = 0.0, 0
     while leading():
         await asyncio.sleep(pause)
         params = {"offset": offset, "timeout": HOLD, "limit": 100, "allowed_updates": allowed_updates}
@@ -37,11 +38,12 @@ async def poll_forever(
                     task = asyncio.create_task(call, name="astral-answer")
                     answers.add(task)
                     task.add_done_callback(answers.discard)
-            pause = 0.0
+            pause, failures = 0.0, 0
         except TelegramThrottled as error:
             pause = error.retry_after
         except (TelegramUnavailable, IngestRefused, DatabaseError) as error:
-            pause = min(max(pause * 2, 1.0), 30.0)
+            failures += 1
+            pause = backoff(failures, 1.0, 30.0)
             log.warning("polling pauses for %.0f s: %s", pause, error)
         except TelegramRefused as error:
             pause = 5.0
@@ -49,7 +51,7 @@ async def poll_forever(
 
 
 async def _remove_webhook(transport: Transport) -> None:
-    pause = 1.0
+    failures = 0
     while True:
         try:
             info = await transport.call("getWebhookInfo", {})
@@ -57,8 +59,9 @@ async def _remove_webhook(transport: Transport) -> None:
                 log.info("removing the active webhook; its pending updates stay")
                 await transport.call("deleteWebhook", {"drop_pending_updates": False})
         except (TelegramUnavailable, TelegramThrottled) as error:
+            failures += 1
+            pause = backoff(failures, 1.0, 30.0)
             log.warning("Telegram is not reachable, trying again in %.0f s: %s", pause, error)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 30.0)
         else:
             return

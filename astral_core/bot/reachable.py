@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, NetworkError, RetryAfter
 
+from astral_core.backoff import backoff
 from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
 
 log = logging.getLogger("astral")
@@ -22,15 +23,16 @@ def name_of(error: BaseException) -> str:
 
 async def until_reachable(call: Callable[[], Awaitable[object]]) -> None:
     """Repeat `call` while Telegram or the database is away. A refusal is the caller's."""
-    pause = 0.5
+    failures = 0
     while True:
         try:
             await call()
         except (InvalidToken, TelegramRefused):
             raise
         except (NetworkError, RetryAfter, TelegramUnavailable, TelegramThrottled, SQLAlchemyError, OSError) as error:
+            failures += 1
+            pause = backoff(failures, most=30.0)
             log.warning("not reachable (%s), trying again in %.1f s", name_of(error), pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, 30.0)
         else:
             return

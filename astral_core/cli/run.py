@@ -83,12 +83,12 @@ async def serve(app: App) -> int:
         return 0
     start.result()
     _spare_the_collector()
-    lost = asyncio.create_task(app.lost.wait())
+    lost = asyncio.create_task(app.supervisor.wait_lost())
     await asyncio.wait({signalled, lost}, return_when=asyncio.FIRST_COMPLETED)
     await app.stop()
     for task in (signalled, lost):
         task.cancel()
-    return 1 if app.lost.is_set() else 0
+    return 1 if app.supervisor.lost else 0
 
 
 def _spare_the_collector() -> None:

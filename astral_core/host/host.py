@@ -37,20 +37,24 @@ class Host:
     contexts: dict[str, PluginContext] = field(default_factory=dict)
     plugin_settings: dict[str, BaseModel] = field(default_factory=dict)
     registry: Registry = field(default_factory=Registry)
-    services: Services | None = None
+    _services: Services | None = None
 
     @property
     def alive(self) -> list[Plugin]:
         """The plugins that take part, dependencies first."""
         return [plugin for plugin in self.plugins if plugin.alive]
 
+    def serve(self, services: Services | None) -> None:
+        """Give the plugins' contexts `services` from now on, or nothing."""
+        self._services = services
+
     def running_services(self) -> Services:
         """The services; PluginLoadError before the start."""
-        if self.services is None:
+        if self._services is None:
             raise PluginLoadError(
                 "?", "the bot is not running yet; use this inside handlers or after astral_lifespan."
             )
-        return self.services
+        return self._services
 
     def implementations(self, hook: str) -> Iterator[tuple[str, Callable[[], Any]]]:
         """(plugin, call) for each living plugin that implements `hook`, each with its own context."""

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
+from astral_core.backoff import backoff
 from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import notes
-from astral_core.inbox.effect import Effect, Sender, Sent
+from astral_core.inbox.effect import Sender, Sent
 from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lease import Lease
+from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import InboxRow, Mark, NewRow
+from astral_core.inbox.rows import InboxRow, Mark
+from astral_core.inbox.runner import Runner
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import told
@@ -30,25 +34,14 @@ NOT_ALIVE_DELAY = 0.2  # seconds until this replica looks again whether it is st
 
 @dataclass
 class Deliverer:
-    """Sends a lane's messages in order. `alive` says whether this replica may still send: a frozen one may not.
-
-    `doubt` is told of every message that is sent again though the first time may have succeeded. `alarm` makes the
-    rows that tell the owner of a message that Telegram refused for good.
-    """
+    """Sends a lane's messages in order, while the `lease` says that this replica may: a frozen one may not."""
 
     store: Store
     sender: Sender
-    alive: Callable[[], bool] = lambda: True
-    doubt: Callable[[], None] | None = None
-    forget: Callable[[int], None] | None = None
-    alarm: Callable[[Effect, str], list[NewRow]] = lambda _effect, _error_id: []
-
-    def ended(self, lane: Lane, seq: int) -> None:
-        """The row is done: it leaves memory."""
-        if self.forget:
-            self.forget(seq)
-        lane.rows[:] = [row for row in lane.rows if row.seq != seq]
-        self.store.pending = max(self.store.pending - 1, 0)
+    runner: Runner
+    inflight: InFlight
+    lease: Lease
+    observer: Observer
 
     async def deliver(self, lane: Lane) -> float:
         """Send the next message of the lane's first delivery; where all are through, end it. Seconds to wait."""
@@ -58,7 +51,7 @@ class Deliverer:
             return 0
         n = delivery.next
         if n is not None:
-            if not self.alive():
+            if not self.lease.valid():
                 return NOT_ALIVE_DELAY
             delay = await self._send(delivery, n)
             if delay:
@@ -93,7 +86,7 @@ class Deliverer:
                     self._doubt(delivery, n, "no answer came")
                 else:
                     await self._not_sent(delivery, n)
-                return min(0.25 * float(2**delivery.tries), 15.0)
+                return backoff(delivery.tries)
             sent = Sent(refused=f"gave up: {error}")
         except Exception as error:
             if is_infrastructure(error):
@@ -116,8 +109,7 @@ class Deliverer:
     def _doubt(self, delivery: Delivery, n: int, why: str) -> None:
         effect = delivery.contents[n].effect
         log.warning("row %d: %s number %d is doubtful (%s) and goes out again", delivery.seq, effect.method, n, why)
-        if self.doubt:
-            self.doubt()
+        self.observer.doubtful()
 
     async def keep(self, lane: Lane) -> None:
         """Put what is left of a half-sent delivery into the outbox: the bot stops, and who sends the rest is another.
@@ -136,7 +128,7 @@ class Deliverer:
                     await connection.execute(notes.sent(half.seq, n, sent.message_id))
 
             await self.store.write(record)
-            self.ended(lane, row.seq)
+            self.inflight.complete(lane, row.seq)
             delivery.recorded = True
 
     async def _mark(self, lane: Lane, delivery: Delivery, last: bool) -> None:
@@ -155,14 +147,13 @@ class Deliverer:
         )  # fmt: skip
         if failpoint.armed and not delivery.recorded:
             failpoint.hit("done.before_mark")
-        held = await self.store.mark(
-            mark, [row for effect in mark.dead.values() for row in self.alarm(effect, error_id)]
-        )
+        alarms = [row for effect in mark.dead.values() for row in self.runner.refused(effect, error_id)]
+        held = await self.store.mark(mark, alarms)
         delivery.unmarked.clear()
         if delivery.recorded or not last:
             return
         if held:
-            self.ended(lane, delivery.seq)
+            self.inflight.complete(lane, delivery.seq)
         else:
             log.warning("row %d was ended by somebody else, or is another replica's", delivery.seq)
             lane.mistrust()

@@ -9,14 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
 from astral_core.inbox.effect import Content
+from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents
 from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting
 
 
 class Journal(Protocol):
-    """The inbox in one database. `replica` is the id under which lanes are claimed; None claims nothing."""
+    """The inbox in one database."""
 
-    replica: int | None
+    @property
+    def owner(self) -> int | None:
+        """The number under which lanes are claimed; None claims nothing."""
+        ...
 
     async def open(self) -> None:
         """Connect."""
@@ -67,12 +71,12 @@ class Journal(Protocol):
         ...
 
 
-def open_journal(database: Database, bot_id: int) -> Journal:
-    """The journal that fits `database`."""
+def open_journal(database: Database, bot_id: int, lease: Lease) -> Journal:
+    """The journal that fits `database`; lanes are claimed under the number of `lease`."""
     if database.is_sqlite:
         from astral_core.inbox.sqlite import SqliteJournal
 
         return SqliteJournal(database, bot_id)
     from astral_core.inbox.postgres import PostgresJournal
 
-    return PostgresJournal(database, bot_id)
+    return PostgresJournal(database, bot_id, lease)

@@ -12,15 +12,18 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Protocol
 
 from astral_core.db.tables import CLAIMED, ORPHANED
+from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.journal import Journal
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, is_express
-from astral_core.inbox.store import Store
+from astral_core.supervisor import Supervisor
 
 log = logging.getLogger("astral.inbox")
 WAKE = math.inf  # what a step returns that waits for `lane.wake()`
@@ -73,37 +76,48 @@ class Lane:
         self.version += 1
 
 
-Step = Callable[[Lane], Awaitable[float]]
+class Handler(Protocol):
+    """Does the work of a lane: the worker."""
+
+    async def step(self, lane: Lane) -> float:
+        """Do the next thing of a lane; return the seconds to wait before the one after it."""
+        ...
+
+    async def keep(self, lane: Lane) -> None:
+        """Write down what is half-sent in `lane`: the bot stops."""
+
+    def inherit(self, rows: Sequence[InboxRow]) -> None:
+        """These are the first rows of lanes whose process died."""
+
+    def watch(self, row: InboxRow) -> None:
+        """An express row has come."""
 
 
 class Lanes:
     """Gives lanes that have something to do to a fixed number of workers; express lanes have a task of their own.
 
-    `step(lane)` does the next thing of a lane and returns the seconds to wait before the one after it.
-    `inherit(rows)` is told of the first row of a lane whose process died; `forgotten(lane)` of lanes that may be
-    another replica's from now on.
+    What is committed before `open` is not taken: it is read from the database then. `forgotten(lane)` is told of
+    lanes that may be another replica's from now on.
     """
 
     def __init__(
-        self, store: Store, step: Step, workers: int, max_lane: int, *,
-        inherit: Callable[[Sequence[InboxRow]], None] | None = None, forgotten: Callable[[int], None] | None = None,
+        self, journal: Journal, backlog: Backlog, supervisor: Supervisor, workers: int, max_lane: int, *,
+        shared: bool, forgotten: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
-        self._store = store
-        self._step = step
+        self._journal = journal
+        self._backlog = backlog
+        self._supervisor = supervisor
         self._workers = workers
         self._max_lane = max_lane
-        self._inherit = inherit
         self._forgotten = forgotten
-        self._shared = not store.database.is_sqlite
+        self._shared = shared
+        self._handler: Handler | None = None
         self._lanes: dict[int, Lane] = {}
         self._ready: asyncio.Queue[Lane | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._quiet_until = 0.0
-        self.keep: Callable[[Lane], Awaitable[None]] | None = None  # is given half-sent lanes when the bot stops
-        self.express: Callable[[InboxRow], None] | None = None  # is told of express rows when they come
-        self.on_end: Callable[[asyncio.Task[None]], None] | None = None  # a worker that ends is a bot that stands
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -113,13 +127,16 @@ class Lanes:
         """Lanes with something to do."""
         return sum(lane.busy for lane in self._lanes.values())
 
+    def open(self, handler: Handler) -> None:
+        """Take rows from now on, for `handler` to work on once `start` was called."""
+        self._handler = handler
+
     def start(self) -> None:
         """Begin to work."""
         for number in range(self._workers):
             task = asyncio.create_task(self._work(), name=f"astral-worker-{number}")
             self._tasks.add(task)
-            if self.on_end is not None:
-                task.add_done_callback(self.on_end)
+            self._supervisor.watch(task)
         for lane in self._lanes.values():
             if is_express(lane.id) and lane.busy:
                 self._run_express(lane)
@@ -136,10 +153,10 @@ class Lanes:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        if self.keep is not None:
+        if self._handler is not None:
             for lane in [lane for lane in self._lanes.values() if lane.deliveries]:
                 try:
-                    await self.keep(lane)
+                    await self._handler.keep(lane)
                 except Exception as error:  # noqa: BLE001  # then its handler runs again
                     log.warning("lane %d: half-sent messages could not be kept: %s", lane.id, type(error).__name__)
         await self._give_back(list(self._lanes.values()))
@@ -151,8 +168,8 @@ class Lanes:
             self._lose(lane)
         try:
             async with asyncio.timeout(GIVE_BACK):
-                if await self._store.journal.release(held, idle=False):
-                    await self._store.journal.announce([Arrival(0, None, 0, 0, 0, 0)])
+                if await self._journal.release(held, idle=False):
+                    await self._journal.announce([Arrival(0, None, 0, 0, 0, 0)])
         except Exception as error:  # noqa: BLE001  # the others find out by themselves that this process is gone
             log.warning("lanes could not be given back: %s", type(error).__name__)
 
@@ -160,6 +177,8 @@ class Lanes:
 
     def dispatch(self, stored: Stored) -> None:
         """Take committed rows: of lanes that are ours, and that were not read meanwhile."""
+        if self._handler is None:
+            return
         if self._shared:
             welcome = {arrival.lane for arrival in stored.arrivals if self._expects(arrival)}
             rows = [row for row in stored.rows if row is not None and row.lane in welcome]
@@ -170,7 +189,7 @@ class Lanes:
 
     def _expects(self, arrival: Arrival) -> bool:
         """Whether the rows of `arrival` follow those that are known here; a gap makes the lane stale."""
-        if arrival.owner is None or arrival.owner != self._store.journal.replica:
+        if arrival.owner is None or arrival.owner != self._journal.owner:
             return False
         lane = self._lanes.get(arrival.lane)
         before = arrival.arrivals - arrival.added
@@ -202,14 +221,14 @@ class Lanes:
         lane = self._lanes.get(row.lane)
         if lane is None:
             lane = self._lanes[row.lane] = self._made(Lane(row.lane))
-        full = len(lane.rows) >= self._max_lane or (lane.rows and self._store.pending > MEMORY)
+        full = len(lane.rows) >= self._max_lane or (lane.rows and self._backlog.pending > MEMORY)
         if lane.more or lane.stale or full:
             lane.more = True
             lane.version += 1
         elif all(known.seq != row.seq for known in lane.rows):
             lane.add(row)
-            if row.express and self.express is not None:
-                self.express(row)
+            if row.express and self._handler is not None:
+                self._handler.watch(row)
         self._wake(lane)
 
     def notified(self, lanes: Iterable[int]) -> bool:
@@ -229,19 +248,20 @@ class Lanes:
 
         `inherited`: what is found was begun by an earlier process.
         """
-        for found in await self._store.journal.waiting():
+        for found in await self._journal.waiting():
             lane = self._lanes.get(found.lane)
             if lane is None or lane.epoch != found.epoch:
                 lane = self._take(found.lane, found.epoch, found.arrivals, stale=True, inherited=inherited)
             elif found.arrivals == lane.arrivals:
                 continue
+            lane.inherited = lane.inherited or (inherited and not lane.begun)
             lane.mistrust()
             self._wake(lane)
 
     async def adopt(self) -> int:
         """Claim lanes that wait and have no owner, a share of them at a time; return how many."""
         total = 0
-        while not self._stopping and total < SHARE and (arrivals := await self._store.journal.adopt(ADOPT)):
+        while not self._stopping and total < SHARE and (arrivals := await self._journal.adopt(ADOPT)):
             for arrival in arrivals:
                 died = arrival.state == ORPHANED
                 lane = self._take(arrival.lane, arrival.epoch, arrival.arrivals, stale=True, inherited=died)
@@ -270,7 +290,7 @@ class Lanes:
         if not idle:
             return
         held = [Waiting(lane.id, lane.epoch, lane.arrivals) for lane in idle]
-        released = set(await self._store.journal.release(held, idle=True))
+        released = set(await self._journal.release(held, idle=True))
         for lane in idle:
             if lane.id in released:
                 self._lose(lane)
@@ -293,8 +313,7 @@ class Lanes:
         task = asyncio.create_task(self._drain(lane), name=f"astral-express-{lane.id}")
         self._express.add(task)
         task.add_done_callback(self._express.discard)
-        if self.on_end is not None:
-            task.add_done_callback(self.on_end)
+        self._supervisor.watch(task)
 
     async def _drain(self, lane: Lane) -> None:
         while not lane.idle and not lane.lost and not self._stopping:
@@ -334,7 +353,7 @@ class Lanes:
                 await self._read(lane)
             elif lane.rows or lane.deliveries:
                 lane.begun = True
-                delay = await self._step(lane)
+                delay = await self._handler.step(lane) if self._handler else FAILED_DELAY
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
@@ -355,7 +374,7 @@ class Lanes:
     async def _read(self, lane: Lane) -> None:
         """Take from the database what waits: all of it that fits, in place of what is in memory."""
         version, limit = lane.version, min(READ, self._max_lane)
-        found = await self._store.journal.load(lane.id, lane.epoch, limit)
+        found = await self._journal.load(lane.id, lane.epoch, limit)
         if found is None:
             self._lose(lane)
             return
@@ -364,6 +383,6 @@ class Lanes:
         lane.arrivals = found.arrivals
         lane.stale = lane.stale and lane.version != version
         lane.more = len(found.rows) == limit or lane.version != version
-        if lane.inherited and self._inherit and not found.deliveries:  # these go first: no row had been begun
-            self._inherit(found.rows[:1])
+        if lane.inherited and self._handler and not found.deliveries:  # these go first: no row had been begun
+            self._handler.inherit(found.rows[:1])
         lane.inherited = False

@@ -25,6 +25,7 @@ from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
+from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents, read_deliveries
 from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting
 
@@ -47,8 +48,8 @@ class _Asked:
 class PostgresJournal:
     """The journal of one replica. One connection stores, one marks, one reads: neither waits for another."""
 
-    def __init__(self, database: Database, bot_id: int) -> None:
-        self.replica: int | None = None
+    def __init__(self, database: Database, bot_id: int, lease: Lease) -> None:
+        self._lease = lease
         url = database.engine.url.render_as_string(hide_password=False)
         # A pool of its own: handlers may hold all of theirs, and Telegram waits for an answer.
         self._database = open_database(url, LINKS, name=database.name)
@@ -58,6 +59,11 @@ class PostgresJournal:
         self._looking: asyncio.Task[None] | None = None
         self._links: dict[str, AsyncConnection] = {}
         self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def owner(self) -> int | None:
+        """The number under which lanes are claimed."""
+        return self._lease.owner
 
     async def open(self) -> None:
         """Connect."""
@@ -87,7 +93,7 @@ class PostgresJournal:
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
         """Insert `rows` in the caller's transaction."""
         with translated():
-            found = await _fetch(driver_of(connection), sql.STORE, *_arrays(rows), self.replica)
+            found = await _fetch(driver_of(connection), sql.STORE, *_arrays(rows), self.owner)
         return self._stored(rows, found)
 
     def handed(self, stored: Stored) -> None:
@@ -99,7 +105,7 @@ class PostgresJournal:
         """End `row` and record its messages; Fenced where it is not ours, not pending, or not the first."""
         raw = driver_of(connection)
         with translated():
-            if not await _fetch(raw, sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.replica):
+            if not await _fetch(raw, sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.owner):
                 raise Fenced(f"row {row.seq} is not pending, not this replica's, or not the first of its lane")
             if contents:
                 await self.record(connection, row.seq, row.lane, contents)
@@ -146,7 +152,7 @@ class PostgresJournal:
         found: dict[tuple[int, int], LaneContents] = {}
         unsent: dict[int, LaneContents] = {}
         for lane, epoch, arrivals, messages, *columns in await self._query(
-            "read", sql.LOAD, *keys, self.replica, limit
+            "read", sql.LOAD, *keys, self.owner, limit
         ):
             contents = found.get((lane, epoch))
             if contents is None:
@@ -162,33 +168,33 @@ class PostgresJournal:
 
     async def waiting(self) -> list[Waiting]:
         """Every lane that this replica owns."""
-        if self.replica is None:
+        if self.owner is None:
             return []
-        return [Waiting(*record) for record in await self._query("read", sql.WAITING, self.replica)]
+        return [Waiting(*record) for record in await self._query("read", sql.WAITING, self.owner)]
 
     async def adopt(self, limit: int) -> list[Arrival]:
         """Claim up to `limit` lanes that wait and have no owner, those that nobody else claims in this moment."""
-        if self.replica is None:
+        if self.owner is None:
             return []
-        return [Arrival(*record) for record in await self._query("read", sql.ADOPT, self.replica, limit)]
+        return [Arrival(*record) for record in await self._query("read", sql.ADOPT, self.owner, limit)]
 
     async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
         """Give lanes back: idle ones where nothing came meanwhile, or all that are named, for others to adopt."""
-        if not lanes or self.replica is None:
+        if not lanes or self.owner is None:
             return []
         numbers, epochs = [lane.lane for lane in lanes], [lane.epoch for lane in lanes]
         if idle:
             arrivals = [lane.arrivals for lane in lanes]
-            found = await self._query("read", sql.RELEASE_IDLE, self.replica, numbers, epochs, arrivals)
+            found = await self._query("read", sql.RELEASE_IDLE, self.owner, numbers, epochs, arrivals)
         else:
-            found = await self._query("read", sql.RELEASE, self.replica, numbers, epochs)
+            found = await self._query("read", sql.RELEASE, self.owner, numbers, epochs)
         return [record[0] for record in found]
 
     async def announce(self, arrivals: Sequence[Arrival]) -> None:
         """Notify other owners in a statement of its own: within the commit it would serialise all commits."""
         lanes = defaultdict(list)
         for arrival in arrivals:
-            if arrival.owner != self.replica:
+            if arrival.owner != self.owner:
                 lanes[arrival.owner].append(str(arrival.lane))
         for owner, numbers in lanes.items():
             channel = f"{sql.CHANNEL}_{owner}" if owner is not None else sql.CHANNEL
@@ -229,7 +235,7 @@ class PostgresJournal:
             names = ("id", "first_name", "last_name", "username", "language_code")
             ordered = [users[key] for key in sorted(users)]
             await self._query("store", sql.USERS, *([user[name] for user in ordered] for name in names))
-        stored = self._stored(rows, await self._query("store", sql.STORE, *_arrays(rows), self.replica))
+        stored = self._stored(rows, await self._query("store", sql.STORE, *_arrays(rows), self.owner))
         if failpoint.armed:
             failpoint.hit("ingest.committed")
         return stored
@@ -254,7 +260,7 @@ class PostgresJournal:
             return await self._mark_all(marks, plain)
 
     async def _done(self, marks: Sequence[Mark]) -> set[int]:
-        ended = {record[0] for record in await self._query("mark", sql.DONE, *_keys(marks), self.replica)}
+        ended = {record[0] for record in await self._query("mark", sql.DONE, *_keys(marks), self.owner)}
         return {mark.seq for mark in marks if mark.seq not in ended}
 
     async def _mark_all(self, marks: Sequence[Mark], plain: Sequence[Mark]) -> set[int]:
@@ -265,7 +271,7 @@ class PostgresJournal:
             with translated():
                 await self._note(raw, marks)
                 await self._remember(raw, marks)
-                found = await _fetch(raw, sql.DONE, *_keys(plain), self.replica) if plain else ()
+                found = await _fetch(raw, sql.DONE, *_keys(plain), self.owner) if plain else ()
             await connection.commit()
         ended = {record[0] for record in found}
         return {mark.seq for mark in plain if mark.seq not in ended}

@@ -14,10 +14,8 @@ import asyncio
 import contextlib
 import logging
 import os
-import secrets
 import socket
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,18 +29,23 @@ from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.db.tables import HANDED_OVER, ORPHANED, core_replicas, now
 from astral_core.errors import ConfigError, DatabaseError, InboxError
 from astral_core.inbox import suspects
+from astral_core.inbox.election import Election
 from astral_core.inbox.filelock import FileLock
 from astral_core.inbox.lanes import Lanes
+from astral_core.inbox.lease import LEASE, Lease
+from astral_core.inbox.observer import Observer
+from astral_core.inbox.resync import Resync
 from astral_core.inbox.rows import Census
 from astral_core.inbox.statements import CHANNEL
 from astral_core.inbox.store import Store
+from astral_core.inbox.worker import Worker
 from astral_core.observe.logs import Seldom
+from astral_core.supervisor import Supervisor
 
 log = logging.getLogger("astral.inbox")
 BEAT = 1.0  # seconds between heartbeats
 RETRY = 0.25  # seconds between two looks while the database is away, however many wait for it
 FROZEN = 10  # seconds without one, by the database's clock, after which a replica is declared dead
-LEASE = 7.0  # seconds after its last heartbeat for which a replica may send: less than FROZEN, by its own clock
 GOODBYE = 5.0  # seconds that the last look may take
 RETURNED = 4.0  # seconds after it registered anew in which a replica takes nobody for dead: all may have been cut off
 SYNC = 15.0  # seconds between looks for rows that nobody holds
@@ -71,55 +74,47 @@ _BEAT = "UPDATE core_replicas SET last_seen = now(), leader = :leader WHERE id =
 
 @dataclass
 class Replica:
-    """This process among those of its database. `registered` while it is one of them.
+    """This process among those of its database: registered while its `lease` has a number.
 
-    One of them is the leader, which does what only one may do. `on_count` is told what the database holds,
-    `on_takeover` of each replica that was found dead, `on_end` of a failure here.
+    `name` is what all its connections are called at the server.
     """
 
     database: Database
     store: Store
     lanes: Lanes
+    worker: Worker
+    lease: Lease
+    resync: Resync
+    election: Election
+    supervisor: Supervisor
+    observer: Observer
     bot_id: int
-    name: str = field(default_factory=lambda: f"astral-{secrets.token_hex(4)}")
+    name: str
     direct_url: str | None = None
-    port: int = 0
-    plugins: str = "{}"  # the state of each, as JSON: the others shall see it
-    on_count: Callable[[Census], None] | None = None
-    on_takeover: Callable[[], None] | None = None
-    on_end: Callable[[asyncio.Task[None]], None] | None = None
-    leader: bool = False
-    terms: int = 0  # how often this replica has become the leader
-    handling: bool = False
+    _port: int = 0
+    _plugins: str = "{}"  # the state of each, as JSON
+    _census: Census | None = None
+    _counted: float = float("-inf")
+    _handling: bool = False
     _file: FileLock | None = None
     _link: AsyncConnection | None = None
     _direct: Database | None = None
     _task: asyncio.Task[None] | None = None
-    _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _seen: float = 0.0
     _synced: float = 0.0
-    _unsure: bool = False
     _leaving: bool = False
     _inherits: bool = False  # SQLite: the process before this one died
     _returned: float = float("-inf")  # when this replica registered anew, by the monotonic clock
-    _id: int | None = None
     _complain: Seldom = field(default_factory=lambda: Seldom(5.0))
-    _led: asyncio.Event = field(default_factory=asyncio.Event)
-    _deposed: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def registered(self) -> bool:
-        """Whether the database knows this replica."""
-        return self._id is not None
+    def census(self) -> Census | None:
+        """What the database held when it was counted last; None before."""
+        return self._census
 
     @property
-    def number(self) -> int | None:
-        """What the database calls this replica."""
-        return self._id
-
-    def may_send(self) -> bool:
-        """Whether no other replica can have been told yet that this one is dead."""
-        return self.database.is_sqlite or (self.registered and time.monotonic() - self._seen < LEASE)
+    def counted(self) -> float:
+        """When the database was counted last, by the monotonic clock."""
+        return self._counted
 
     def lock(self) -> None:
         """SQLite: refuse a second process before it does anything."""
@@ -127,47 +122,35 @@ class Replica:
             self._file = FileLock(str(self.database.engine.url.database))
             self._file.acquire()
 
-    async def join(self) -> None:
-        """Register, once the schema is there, and begin to look after the others."""
+    async def join(self, port: int = 0) -> None:
+        """Register, once the schema is there, and begin to look after the others. `port` is shown to the owner."""
+        self._port = port
         await self._register()
         await self._tend()
         self._task = asyncio.create_task(self._look_after(), name="astral-replica")
-        if self.on_end is not None:
-            self._task.add_done_callback(self.on_end)
+        self.supervisor.watch(self._task)
 
     async def begin(self) -> None:
         """Claim lanes from now on, and take what waits already. May be repeated where the database failed."""
-        self.handling = True
-        self.store.journal.replica = self._id
+        self._handling = True
+        self.lease.claim()
+        self.lanes.open(self.worker)
         await self.lanes.sync(inherited=self._inherits)
         await self.lanes.adopt()
         self.lanes.start()
-        self.unsure()
+        self.resync.request()
 
-    def unsure(self) -> None:
-        """Look into the database soon: there may be rows that this process stored and does not know of."""
-        self._unsure = True
-        self._wake.set()
-
-    async def led(self) -> None:
-        """Wait until this replica is the leader."""
-        await self._led.wait()
-
-    async def deposed(self) -> None:
-        """Wait until this replica is the leader no more."""
-        await self._deposed.wait()
-
-    def _lead(self, leader: bool) -> None:
-        if leader and not self.leader:
-            self.terms += 1
-        self.leader = leader
-        (self._led.set if leader else self._led.clear)()
-        (self._deposed.clear if leader else self._deposed.set)()
+    async def tell_plugins(self, states: str) -> None:
+        """Let the other replicas know the state of each plugin here, as JSON."""
+        self._plugins = states
+        async with self.database.engine.begin() as connection:
+            row = core_replicas.c.name == self.name
+            await connection.execute(update(core_replicas).where(row).values(plugins=states))
 
     async def rest(self) -> None:
         """Look after nobody any more: the journal is about to be closed."""
         self._leaving = True
-        self._wake.set()
+        self.resync.wake()
         if self._task is not None:
             _, late = await asyncio.wait({self._task}, timeout=GOODBYE)
             for task in late:
@@ -175,10 +158,10 @@ class Replica:
 
     async def leave(self) -> None:
         """Say goodbye: the others need not find out."""
-        if self._id is not None:
+        if self.lease.number is not None:
             with contextlib.suppress(SQLAlchemyError, OSError):  # the others find out by themselves
                 async with self.database.engine.begin() as connection:
-                    await connection.execute(delete(core_replicas).where(core_replicas.c.id == self._id))
+                    await connection.execute(delete(core_replicas).where(core_replicas.c.id == self.lease.number))
         await self._disconnect()
         if self._direct is not None:
             await self._direct.dispose()
@@ -195,9 +178,9 @@ class Replica:
                 await suspects.note_deaths(self.database, connection, died)
                 await connection.execute(delete(core_replicas))
                 await connection.execute(insert(core_replicas).values(**self._columns(1)))
-            self._id = 1
+            self.lease.grant(1)
             self._inherits = bool(died)
-            self._lead(True)
+            self.election.decide(True)
             return
         await self._disconnect()
         if self._direct is None:
@@ -221,9 +204,8 @@ class Replica:
         with translated():
             await raw.add_listener(CHANNEL, self._heard)
             await raw.add_listener(f"{CHANNEL}_{number}", self._heard)
-        self._id, self._seen = number, time.monotonic()
-        if self.handling:
-            self.store.journal.replica = number
+        self.lease.grant(number)
+        if self._handling:
             self._returned = time.monotonic()
         log.info("this is replica %d", number)
 
@@ -237,8 +219,8 @@ class Replica:
     def _columns(self, number: int) -> dict[str, Any]:
         return {
             "id": number, "name": self.name, "bot_id": self.bot_id, "host": socket.gethostname()[:128],
-            "pid": os.getpid(), "port": self.port, "version": __version__, "leader": self.database.is_sqlite,
-            "plugins": self.plugins,
+            "pid": os.getpid(), "port": self._port, "version": __version__, "leader": self.database.is_sqlite,
+            "plugins": self._plugins,
         }  # fmt: skip
 
     async def _refuse_another_bot(self, link: AsyncConnection) -> None:
@@ -251,7 +233,7 @@ class Replica:
 
     async def _disconnect(self) -> None:
         link, self._link = self._link, None
-        self._id = None
+        self.lease.end()
         if link is not None:
             with contextlib.suppress(SQLAlchemyError, OSError):
                 await link.invalidate()  # back in the pool it would keep the lock
@@ -261,9 +243,9 @@ class Replica:
         """Other replicas stored rows for our lanes (their numbers, or none where they are too many), or left some."""
         del connection, pid
         if channel == CHANNEL:
-            self._wake.set()
+            self.resync.wake()
         elif not payload or not self.lanes.notified(int(number) for number in payload.split(",")):
-            self.unsure()
+            self.resync.request()
 
     # --- looking after
 
@@ -275,33 +257,30 @@ class Replica:
                 if self._complain() is not None:
                     log.warning("could not look into the database (%s); trying again", type(error).__name__)
                 await asyncio.sleep(RETRY)
-                self._wake.clear()  # whoever wanted to know something meanwhile has waited, too
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(BEAT):
-                    await self._wake.wait()
-            self._wake.clear()
+                self.resync.calm()
+            await self.resync.wait(BEAT)
 
     async def _tend(self) -> None:
         if not self.database.is_sqlite and not await self._stays():
             return
-        if self.handling:
+        if self._handling:
             if await self.lanes.adopt():
-                self._wake.set()  # perhaps there are more; first the next heartbeat
+                self.resync.wake()  # perhaps there are more; first the next heartbeat
             await self._sync()
             await self.lanes.release_idle()
         if self.store.failing:
             await self._try_to_write()
-        census = await self.store.journal.count()
-        if self.on_count:
-            self.on_count(census)
-        if census.parked and self.leader and self.handling and await suspects.release_due(self.database):
-            self.unsure()
+        self._census = census = await self.store.journal.count()
+        self._counted = time.monotonic()
+        self.store.backlog.correct(census.pending)
+        if census.parked and self.election.leader and self._handling and await suspects.release_due(self.database):
+            self.resync.request()
 
     async def _stays(self) -> bool:
         """Beat, and bury the dead. Where that fails this replica may be one of them for the others."""
         try:
             async with asyncio.timeout(LEASE):  # a connection that leads nowhere tells nothing by itself
-                if not self.registered:
+                if self.lease.number is None:
                     await self._register()
                 known = await self._beat()
                 if known:
@@ -315,22 +294,22 @@ class Replica:
 
     async def _try_to_write(self) -> None:
         """Find out whether commits succeed again; nobody else would, while no traffic comes."""
-        beat = update(core_replicas).where(core_replicas.c.id == self._id).values(last_seen=now())
+        beat = update(core_replicas).where(core_replicas.c.id == self.lease.number).values(last_seen=now())
         with contextlib.suppress(DatabaseError):  # it is as it was
             await self.store.write(lambda connection: connection.execute(beat))
-            self.store.failing = False
 
     async def _beat(self) -> bool:
         """Say that this replica lives, and try to lead; False where it is not known any more."""
         if self._link is None:
             return False
         before = time.monotonic()
-        if not self.leader:
+        if not self.election.leader:
             lead = text(f"SELECT pg_try_advisory_lock({_NAMESPACE}, {_LEADER})")
-            self._lead(bool((await self._link.execute(lead)).scalar_one()))
-        if not (await self._link.execute(text(_BEAT), {"me": self._id, "leader": self.leader})).scalar():
+            self.election.decide(bool((await self._link.execute(lead)).scalar_one()))
+        beat = {"me": self.lease.number, "leader": self.election.leader}
+        if not (await self._link.execute(text(_BEAT), beat)).scalar():
             return False
-        self._seen = before
+        self.lease.renew(before)
         return True
 
     async def _bury_the_dead(self) -> None:
@@ -338,32 +317,30 @@ class Replica:
         if self._direct is None or time.monotonic() - self._returned < RETURNED:
             return
         async with self._direct.engine.connect() as connection:
-            for number, name in (await connection.execute(text(_DEAD), {"me": self._id})).all():
+            for number, name in (await connection.execute(text(_DEAD), {"me": self.lease.number})).all():
                 log.warning("replica %d is dead; its chats are taken over", number)
                 await connection.execute(text(_CUT), {"name": name})
                 await suspects.note_deaths(self.database, connection, [name])
                 await connection.execute(text(_FREE), {"id": number, "state": ORPHANED})
                 await connection.execute(delete(core_replicas).where(core_replicas.c.id == number))
-                self._unsure = True  # it may have died between a commit and its notice to us
-                if self.on_takeover:
-                    self.on_takeover()
+                self.resync.request()  # it may have died between a commit and its notice to us
+                self.observer.taken_over()
                 if failpoint.armed:
                     failpoint.hit("replica.takeover")
             await connection.commit()
 
     async def _sync(self) -> None:
-        if not self._unsure and time.monotonic() - self._synced < SYNC:
+        if not self.resync.take() and time.monotonic() - self._synced < SYNC:
             return
-        self._unsure = False
         self._synced = time.monotonic()
         await self.lanes.sync()
 
     async def _expelled(self, why: str) -> None:
         """Begin anew under another id: what was ours may be another's by now."""
-        if self.registered:
+        if self.lease.number is not None:
             log.warning("%s; this process gives up its chats and registers anew", why)
-        self._lead(False)
-        self.store.journal.replica = None
+        self.election.decide(False)
+        self.lease.end()
         self.lanes.forget_all()
         await self._disconnect()
-        self._unsure = True
+        self.resync.request()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from astral_core.inbox.effect import Content
+from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.work import Work
 
@@ -38,6 +38,10 @@ class Runner(Protocol):
 
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
         """The rows that tell of a dead letter: the owner, and whoever asked."""
+        ...
+
+    def refused(self, effect: Effect, error_id: str) -> list[NewRow]:
+        """The rows that tell the owner of a message that Telegram refused for good."""
         ...
 
     def too_late(self, row: InboxRow) -> None:

@@ -106,13 +106,17 @@ class SqliteJournal:
     def __init__(self, database: Database, bot_id: int) -> None:
         if database.lock is None:
             raise InboxError("the SQLite journal was given another engine.")
-        self.replica: int | None = None
         self._bot_id = bot_id
         self._path = str(database.engine.url.database)
         self._lock: WriteLock = database.lock
         self._thread = WorkThread("astral-inbox")
         self._connection: sqlite3.Connection | None = None
         self._handing: set[int] = set()  # inserted by handlers, not handed out yet: `load` leaves them out
+
+    @property
+    def owner(self) -> None:
+        """Nobody has to claim a lane here."""
+        return None
 
     async def open(self) -> None:
         """Connect."""

@@ -10,20 +10,28 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import URGENT, Database, may_pass
 from astral_core.errors import DatabaseError, IngestRefused
-from astral_core.inbox.journal import Journal, open_journal
+from astral_core.inbox.backlog import Backlog
+from astral_core.inbox.journal import Journal
+from astral_core.inbox.observer import Observer
+from astral_core.inbox.resync import Resync
 from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored
 
 log = logging.getLogger("astral.inbox")
 BATCH = 500
-EXPRESS_ROOM = 2  # an express row is refused only where twice as many rows are pending as others are allowed
 Write = Callable[[AsyncConnection], Awaitable[Any]]
-Dispatch = Callable[[Stored], None]
+
+
+class Dispatcher(Protocol):
+    """Takes rows that were committed: the lanes."""
+
+    def dispatch(self, stored: Stored) -> None:
+        """Take committed rows."""
 
 
 @dataclass(slots=True, eq=False)
@@ -38,27 +46,27 @@ class _Ticket:
 class Store:
     """The flusher and its queue. `start` it in the running loop, `stop` it when nothing will be submitted.
 
-    `dispatch` takes what was stored; `committed(operations, seconds)` is told of every commit; `unsure` is called
-    when a commit may have happened although it failed: its rows are then in the database and nowhere else.
+    If a commit may have happened although it failed, a `resync` is requested: its rows are then in the database and
+    nowhere else.
     """
 
     database: Database
-    bot_id: int
-    max_pending: int = 20_000
-    pending: int = 0
-    failing: bool = False  # the last commit failed for a reason that may pass: the disk is full, the server is away
-    dispatch: Dispatch | None = None
-    committed: Callable[[int, float], None] | None = None
-    unsure: Callable[[], None] | None = None
-    journal: Journal = field(init=False)
+    journal: Journal
+    backlog: Backlog
+    dispatcher: Dispatcher
+    resync: Resync
+    observer: Observer = field(default_factory=Observer)
+    _failing: bool = False
     _queue: list[_Ticket] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _task: asyncio.Task[None] | None = None
     _stopped: bool = False
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        self.journal = open_journal(self.database, self.bot_id)
+    @property
+    def failing(self) -> bool:
+        """Whether the last commit failed for a reason that may pass: the disk is full, the server is away."""
+        return self._failing
 
     async def start(self) -> None:
         """Begin to commit."""
@@ -83,8 +91,7 @@ class Store:
         """Store `row` durably; None for a duplicate. IngestRefused where the sender shall come back later."""
         if len(self._queue) >= 2 * BATCH:
             raise IngestRefused("the ingest queue is full", 1)
-        if self.pending >= self.max_pending * (EXPRESS_ROOM if row.express else 1):
-            raise IngestRefused("too many updates are pending", 3)
+        self.backlog.admit(express=row.express)
         stored: InboxRow | None = await self._submit(row)
         return stored
 
@@ -113,12 +120,11 @@ class Store:
                     stored = await self.journal.insert(connection, rows)
                 await connection.commit()
         except BaseException as error:
-            self.journal.handed(stored)
-            if stored.rows and self.unsure:
-                self.unsure()  # the commit may have happened all the same
+            self.uncertain(stored)
             if not isinstance(error, Exception):
                 raise
             raise _wrapped(error) from error
+        self._failing = False
         if stored.rows:
             self.accept(stored)
         return result
@@ -165,13 +171,12 @@ class Store:
         try:
             done = await self.journal.commit(rows, marks)
         except Exception as error:  # noqa: BLE001  # whatever it was, everybody who waits must learn of it
-            self.failing = may_pass(error)
-            if rows and self.unsure:
-                self.unsure()
+            self._failing = may_pass(error)
+            if rows:
+                self.resync.request()
             return error
-        self.failing = False
-        if self.committed:
-            self.committed(len(batch), time.perf_counter() - began)
+        self._failing = False
+        self.observer.committed(len(batch), time.perf_counter() - began)
         self.accept(done.stored)
         _tell(batch, done)
         return None
@@ -179,14 +184,19 @@ class Store:
     def accept(self, stored: Stored) -> None:
         """Take committed rows into the count, hand them out, and tell other replicas what is theirs."""
         self.journal.handed(stored)
-        self.pending += sum(row is not None for row in stored.rows)
-        if self.dispatch:
-            self.dispatch(stored)
-        elsewhere = [arrival for arrival in stored.arrivals if arrival.owner != self.journal.replica]
+        self.backlog.add(sum(row is not None for row in stored.rows))
+        self.dispatcher.dispatch(stored)
+        elsewhere = [arrival for arrival in stored.arrivals if arrival.owner != self.journal.owner]
         if elsewhere:
             task = asyncio.create_task(self._announce(elsewhere), name="astral-announce")
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
+
+    def uncertain(self, stored: Stored) -> None:
+        """The transaction that stored these rows failed; perhaps it was committed all the same."""
+        self.journal.handed(stored)
+        if stored.rows:
+            self.resync.request()
 
     async def _announce(self, arrivals: Sequence[Arrival]) -> None:
         try:

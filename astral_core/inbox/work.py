@@ -84,9 +84,7 @@ class Work:
             if self._session is not None:
                 await self._session.commit()
         except BaseException:
-            journal.handed(stored)
-            if stored.rows and self._store.unsure:
-                self._store.unsure()  # the commit may have happened all the same
+            self._store.uncertain(stored)
             raise
         self.rows.clear()
         self._store.accept(stored)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
+from astral_core.backoff import backoff
 from astral_core.db.engine import Database
 from astral_core.db.tables import now
 from astral_core.declare import Handled
@@ -33,9 +34,10 @@ from astral_core.errors import (
 from astral_core.inbox import notes, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Content
-from astral_core.inbox.express import Deadlines
 from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
+from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome, Runner
@@ -65,34 +67,32 @@ def _failure(what: str, cause: BaseException) -> HandlerFailed:
 class Worker:
     """Does the next thing of a lane: sends messages, or runs the first row.
 
-    `handled` is told of every row, `fenced` of work that was rolled back because the row was another's by then.
-    `process` is this process's name among the replicas, `suspect_delay` in seconds.
+    `process` is this process's name among the replicas; `handler_timeout` and `suspect_delay` are in seconds.
     """
 
     database: Database
     store: Store
     runner: Runner
     deliverer: Deliverer
+    inflight: InFlight
+    observer: Observer
     handler_timeout: float
-    handled: Callable[[Handled], None] | None = None
-    fenced: Callable[[], None] | None = None
-    process: str = "astral"
-    suspect_delay: float = 600.0
-    started: datetime = field(default_factory=now)
-    _suspects: set[int] = field(default_factory=set)
+    process: str
+    suspect_delay: float
+    _started: datetime = field(default_factory=now)
     _stage: Stage = field(default_factory=Stage)
-
-    def __post_init__(self) -> None:
-        self.deadlines = Deadlines(self.runner.too_late)
-        self.deliverer.forget = self._forget
-
-    def _forget(self, seq: int) -> None:
-        self._suspects.discard(seq)
-        self.deadlines.forget(seq)
 
     def inherit(self, rows: Sequence[InboxRow]) -> None:
         """Take note of the first rows of lanes whose process died, perhaps of one of them."""
-        self._suspects.update(row.seq for row in rows)
+        self.inflight.suspect(rows)
+
+    def watch(self, row: InboxRow) -> None:
+        """Count the time in which an express row has to be answered."""
+        self.inflight.deadlines.watch(row)
+
+    async def keep(self, lane: Lane) -> None:
+        """Write down what is half-sent in `lane`: the bot stops."""
+        await self.deliverer.keep(lane)
 
     async def step(self, lane: Lane) -> float:
         """Do one thing; return the seconds to wait before the next."""
@@ -127,7 +127,7 @@ class Worker:
         async def end(connection: AsyncConnection) -> bool:
             changes = [notes.dead(seq, error_id, why), notes.dead_messages(seq, error_id, why)]
             if not self.database.is_sqlite:
-                mine = notes.owned(lane.id, self.store.journal.replica, lane.epoch)
+                mine = notes.owned(lane.id, self.store.journal.owner, lane.epoch)
                 changes = [change.where(mine) for change in changes]
             for change in changes:
                 await connection.execute(change)
@@ -136,14 +136,14 @@ class Worker:
         await self.store.write(end, alarms)
         if lane.deliveries:
             lane.deliveries.popleft()
-        self.deliverer.ended(lane, seq)
+        self.inflight.complete(lane, seq)
         lane.mistrust()
 
     async def _next(self, lane: Lane) -> float:
         if lane.deliveries:
             return await self.deliverer.deliver(lane)
         row = lane.rows[0]
-        if row.crashes or (self._suspects and row.seq in self._suspects):
+        if self.inflight.is_suspect(row):
             return await self._run_suspect(lane, row)
         return await self._run(lane, row)
 
@@ -220,7 +220,7 @@ class Worker:
         if failpoint.armed:
             failpoint.hit("worker.before_run")
         try:
-            async with asyncio.timeout(self.deadlines.left(row) if row.express else self.handler_timeout):
+            async with asyncio.timeout(self.inflight.deadlines.left(row) if row.express else self.handler_timeout):
                 await self.runner.run(row, work, outcome)
             delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
@@ -234,10 +234,9 @@ class Worker:
             return 0
         except Fenced as fenced:
             log.warning("%s; its effects here are rolled back", fenced)
-            self.deliverer.ended(lane, row.seq)
+            self.inflight.complete(lane, row.seq)
             lane.mistrust()  # it may be a commit of ours whose answer was lost: then its messages are unsent
-            if self.fenced:
-                self.fenced()
+            self.observer.fenced()
             return 0
         except asyncio.CancelledError as error:
             await work.close()
@@ -265,10 +264,10 @@ class Worker:
 
     def _handed_over(self, lane: Lane, row: InboxRow, delivery: Delivery) -> None:
         lane.failures = 0
-        self.deadlines.forget(row.seq)
-        delivery.doubtful = (row.seq in self._suspects or row.crashes > 0) and not delivery.recorded
+        self.inflight.deadlines.forget(row.seq)
+        delivery.doubtful = self.inflight.is_suspect(row) and not delivery.recorded
         if delivery.recorded:
-            self.deliverer.ended(lane, row.seq)
+            self.inflight.complete(lane, row.seq)
         if delivery.contents or not delivery.recorded:  # else all is said and done
             lane.deliveries.append(delivery)
 
@@ -295,9 +294,7 @@ class Worker:
     async def _failed(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> float:
         """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
         lane.failures += 1
-        delay = min(0.25 * 2.0 ** min(lane.failures, 6), 15.0)
-        if isinstance(error, TelegramThrottled):
-            delay = error.retry_after
+        delay = error.retry_after if isinstance(error, TelegramThrottled) else backoff(lane.failures)
         if is_infrastructure(error) and self._is_young(row, lane.failures, delay):
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self._tell(row, outcome, "retry", started)
@@ -316,8 +313,8 @@ class Worker:
     def _is_young(self, row: InboxRow, failures: int, delay: float) -> bool:
         """Whether a row is worth one more try after `delay` seconds."""
         if row.express:
-            return self.deadlines.left(row) > delay
-        age = (now() - max(row.received_at, self.started)).total_seconds()
+            return self.inflight.deadlines.left(row) > delay
+        age = (now() - max(row.received_at, self._started)).total_seconds()
         return age < (SHORT_LIFE if row.kind == "callback_query" else LONG_LIFE) or failures < ATTEMPTS
 
     async def _bury(
@@ -351,7 +348,7 @@ class Worker:
         async def take_out(connection: AsyncConnection) -> bool:
             mine, *others = changes
             if not self.database.is_sqlite:
-                mine = mine.where(notes.owned(row.lane, self.store.journal.replica, lane.epoch))
+                mine = mine.where(notes.owned(row.lane, self.store.journal.owner, lane.epoch))
             if (await connection.execute(mine)).rowcount != 1:
                 return False
             for change in others:
@@ -361,7 +358,7 @@ class Worker:
             return True
 
         taken = bool(await self.store.write(take_out, alarms))
-        self.deliverer.ended(lane, row.seq)
+        self.inflight.complete(lane, row.seq)
         lane.failures = 0
         if not taken:
             log.warning("row %d was ended by somebody else, or is another replica's", row.seq)
@@ -384,11 +381,9 @@ class Worker:
     def _tell(
         self, row: InboxRow, outcome: Outcome, result: str, started: float, error_id: str | None = None
     ) -> None:
-        if self.handled is None:
-            return
         ms = (time.perf_counter() - started) * 1000
         age = (now() - row.received_at).total_seconds() * 1000
-        self.handled(
+        self.observer.handled(
             Handled(
                 plugin=outcome.plugin, route=outcome.route, kind=outcome.kind, outcome=result, ms=round(ms, 3),
                 wait_ms=round(max(age - ms, 0.0), 3), at=time.time(), user_id=outcome.user_id, chat_id=row.chat,

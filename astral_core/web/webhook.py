@@ -25,13 +25,21 @@ MAX_BODY = 1024 * 1024  # bytes; an update is a few thousand
 
 @dataclass
 class TelegramWebhook:
-    """The route's handler. `accepting` says whether this process may store updates now."""
+    """The route's handler. Between `open` and `close` this process may store updates."""
 
     settings: Telegram
     ingest: Ingest
     metrics: Metrics
-    accepting: bool = False
+    _open: bool = False
     _strangers: Seldom = field(default_factory=Seldom)
+
+    def open(self) -> None:
+        """Take updates from now on."""
+        self._open = True
+
+    def close(self) -> None:
+        """Take no updates any more; whoever posts one is told to come again."""
+        self._open = False
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Check the secret before the body is read, store, answer."""
@@ -76,7 +84,7 @@ class TelegramWebhook:
         return web.Response()
 
     def _is_closed(self) -> bool:
-        return not self.accepting
+        return not self._open
 
     def _is_telegram(self, request: web.Request) -> bool:
         given = request.headers.get(HEADER, "").encode("utf-8", "surrogateescape")

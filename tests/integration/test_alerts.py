@@ -256,7 +256,7 @@ async def test_an_alert_that_fails_causes_no_other(sqlite_url: str, make_plugin:
         alert = Alert("watch", "broken", ["reefs"])
         object.__setattr__(alert, "texts", ["<b>no end"])  # as a version might have stored it that did not look
         async with context.work() as work:
-            work.rows += alert.rows(kit.running.services)
+            work.rows += alert.rows(kit.running.bot.services)
         await kit.settled()
         assert (await rows(kit, DONE), await rows(kit, DEAD)) == (1, 1)
 

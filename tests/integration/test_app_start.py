@@ -183,7 +183,7 @@ async def test_an_update_posted_before_telegram_answers_is_not_lost(
         await kit.start()
         try:
             assert (await post(kit, make_update("/good", anna.id)))[0] == 200
-            assert not kit.running._serving
+            assert not kit.running.readiness.serving
             assert (await anna.wait_for()).text == "hello from good"
         finally:
             await kit.stop()
@@ -196,7 +196,7 @@ async def test_a_busy_set_webhook_is_asked_again(sqlite_url: str, until: Until) 
         kit = BotKit(telegram, sqlite_url, [])
         await kit.start()
         try:
-            await until(lambda: kit.running._serving)
+            await until(lambda: kit.running.readiness.serving)
             assert telegram.world.webhook.url.endswith("/webhook/telegram")
         finally:
             await kit.stop()
@@ -220,8 +220,8 @@ async def test_rows_that_come_while_the_backlog_is_read_are_handled_once_and_in_
     async with TelegramEmulator() as telegram:
         kit = BotKit(telegram, sqlite_url, [plugin])
         await kit.start()
-        await until(lambda: kit.running._serving)
-        kit.running.store.dispatch = None
+        await until(lambda: kit.running.readiness.serving)
+        monkeypatch.setattr(kit.running.inbox.lanes, "dispatch", lambda _: None)
         for number in range(3):
             await post(kit, make_update(f"/note {number}"))
         await kit.stop()
@@ -241,7 +241,7 @@ async def test_rows_that_come_while_the_backlog_is_read_are_handled_once_and_in_
         await kit.start()
         try:
             await until(lambda: len(seen) >= 5)
-            await until(lambda: len(kit.running.lanes) == 0)
+            await until(lambda: len(kit.running.inbox.lanes) == 0)
             assert seen == ["0", "1", "2", "3", "4"]
         finally:
             await kit.stop()
@@ -301,11 +301,11 @@ async def test_polling_asks_again_for_what_was_not_committed(
         async def fail_once(body: bytes) -> str | None:
             if not failed:
                 failed.append(json.loads(body)["update_id"])
-                bot.store.max_pending = 0
+                bot.inbox.backlog.limit = 0
                 try:
                     return await take(body)
                 finally:
-                    bot.store.max_pending = 100
+                    bot.inbox.backlog.limit = 100
             return await take(body)
 
         monkeypatch.setattr(bot.ingest, "take", fail_once)
@@ -327,6 +327,6 @@ async def test_a_token_that_telegram_does_not_know_ends_the_bot_without_showing_
         )
         async with build(settings, plugins=[]) as bot:
             async with asyncio.timeout(10):
-                await bot.lost.wait()
+                await bot.supervisor.wait_lost()
     assert "ASTRAL_TELEGRAM__TOKEN" in caplog.text
     assert "some-token-that" not in caplog.text

@@ -237,7 +237,7 @@ async def test_durable_work_and_events_wait_for_it(kit: Any, until: Until) -> No
     """A step that was deferred, and an event that came while its subscriber was away, are done when it is back."""
     bot = await kit()
     anna = bot.user("Anna")
-    await bot.running.lanes.stop(1)  # what is deferred now is handled by the next process
+    await bot.running.inbox.lanes.stop(1)  # what is deferred now is handled by the next process
     await anna.send("/later")
     await kit(broken=True)
     await anna.send("/sell")
@@ -255,7 +255,7 @@ async def test_a_payment_is_declined_before_it_costs_anything(kit: Any) -> None:
     await anna.send("/shop")
     await anna.wait_for("Shop")
     await kit(broken=True)
-    await bot.running.application.bot.send_invoice(
+    await bot.running.bot.application.bot.send_invoice(
         anna.id, "Moon", "A moon", "shop:1", "XTR", [LabeledPrice("Moon", 5)]
     )
     await anna.wait_for(lambda message: message.invoice is not None)

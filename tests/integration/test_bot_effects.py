@@ -227,7 +227,7 @@ async def test_a_refused_message_can_be_looked_at_and_sent_again(
         (number,) = await until(numbers)
         assert '"text": "said again"' in (await astral(kit, "outbox", "show", number)).output
         assert "done" in (await astral(kit, "outbox", "retry", number)).output
-        kit.running.replica.unsure()
+        kit.running.inbox.resync.request()
         await anna.wait_for("said again")
         assert await numbers() == []
         assert "there is no dead message" in (await astral(kit, "outbox", "retry", number)).output

@@ -216,7 +216,8 @@ async def test_no_secret_appears_anywhere_in_a_scenario_full_of_failures(
             caplog.text,
             "".join(capsys.readouterr()),
             app.metrics.render().decode(),
-            repr([app, app.application, app.application.bot, app.transport, app.settings, app.webhook, app.host]),
+            repr([app, app.bot, app.bot.application, app.bot.application.bot, app.bot.transport]),
+            repr([app.settings, app.webhook, app.host]),
             listed.output,
             str([message.text for message in anna.messages]),
         ]

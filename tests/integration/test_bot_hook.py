@@ -20,13 +20,13 @@ def settings_of(kit: BotKit) -> int:
 async def started(kit: BotKit, until: Until) -> None:
     """Start the bot again, until it serves."""
     await kit.restart()
-    await until(lambda: kit.running._serving)
+    await until(lambda: kit.running.readiness.serving)
 
 
 async def test_a_restart_says_nothing_that_telegram_knows(database_url: str, until: Until) -> None:
     """getWebhookInfo is the same as before, and so is the secret: no second setWebhook."""
     async with bot_kit(database_url, plugins=[]) as kit:
-        await until(lambda: kit.running._serving)
+        await until(lambda: kit.running.readiness.serving)
         assert settings_of(kit) == 1
         await started(kit, until)
         assert settings_of(kit) == 1
@@ -35,7 +35,7 @@ async def test_a_restart_says_nothing_that_telegram_knows(database_url: str, unt
 async def test_a_new_secret_is_told_although_no_info_shows_it(database_url: str, until: Until) -> None:
     """Telegram does not tell the secret that it has; after a rotation the bot sets it all the same."""
     async with bot_kit(database_url, plugins=[]) as kit:
-        await until(lambda: kit.running._serving)
+        await until(lambda: kit.running.readiness.serving)
         kit.secret = "another-secret-of-this-test"
         await started(kit, until)
         assert kit.telegram.world.webhook.secret_token == kit.secret
@@ -47,7 +47,7 @@ async def test_a_new_secret_is_told_although_no_info_shows_it(database_url: str,
 async def test_a_webhook_that_somebody_took_away_is_set_again(sqlite_url: str, until: Until) -> None:
     """What Telegram says counts, not what was said to it once."""
     async with bot_kit(sqlite_url, plugins=[]) as kit:
-        await until(lambda: kit.running._serving)
+        await until(lambda: kit.running.readiness.serving)
         kit.telegram.world.webhook.url = ""
         await started(kit, until)
         assert kit.telegram.world.webhook.url == f"{kit.url}/webhook/telegram"
@@ -57,13 +57,13 @@ async def test_a_webhook_that_somebody_took_away_is_set_again(sqlite_url: str, u
 async def test_of_two_replicas_one_speaks_to_telegram(postgres_url: str, until: Until) -> None:
     """Both serve; the webhook and the menu are the leader's affair, and the next one's when it stops."""
     async with bot_kit(postgres_url, plugins=[]) as kit:
-        await until(lambda: kit.running._serving)
+        await until(lambda: kit.running.readiness.serving)
         second = BotKit(kit.telegram, kit.database_url, [], secret=kit.secret)
         await second.start()
-        await until(lambda: second.running._serving)
+        await until(lambda: second.running.readiness.serving)
         assert settings_of(kit) == 1
-        assert [app.replica.leader for app in (kit.running, second.running)] == [True, False]
+        assert [app.inbox.election.leader for app in (kit.running, second.running)] == [True, False]
         await kit.stop()
-        await until(lambda: second.running.replica.leader)
+        await until(lambda: second.running.inbox.election.leader)
         await until(lambda: kit.telegram.world.webhook.url.startswith(second.url))
         await second.stop()

@@ -119,7 +119,7 @@ async def test_commands_are_found_by_name_case_and_addressee(
         anna = kit.user("Anna")
         await anna.send("/echo")
         await anna.wait_for("echo:")
-        name = kit.running.application.bot.username
+        name = kit.running.bot.application.bot.username
         for said in ("/ECHO x", f"/echo@{name} x", f"/echo@{name.upper()} x"):
             await anna.send(said)
             assert (await anna.wait_for()).text == "echo: x"
@@ -304,7 +304,7 @@ async def test_a_command_of_an_anonymous_admin_is_nobodys(
         body = make_update("/start", chat=group, sender_chat=group)
         body["message"]["from"] = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
         assert (await post(kit, body))[0] == 200
-        await until(lambda: kit.running._serving and not kit.running.lanes.active)
+        await until(lambda: kit.running.readiness.serving and not kit.running.inbox.lanes.active)
         async with kit.running.database.engine.connect() as connection:
             states = (await connection.execute(select(core_inbox.c.state))).scalars().all()
         assert set(states) == {DONE}
@@ -325,7 +325,7 @@ async def test_what_was_put_off_answers_no_question_that_was_asked_since(
             async with kit.running.database.engine.begin() as connection:
                 await connection.execute(insert(core_inbox).values(**row, **due, received_at=written))
             await suspects.release_due(kit.running.database)
-            await kit.running.lanes.sync()
+            await kit.running.inbox.lanes.sync()
             await kit.settled()
 
         await anna.send("/start")

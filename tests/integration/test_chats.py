@@ -44,7 +44,7 @@ class Groups:
     @property
     def name(self) -> str:
         """The bot's name."""
-        return self.kit.running.application.bot.username
+        return self.kit.running.bot.application.bot.username
 
     async def send(self, update: dict[str, Any]) -> Any:
         """Post it, and wait until all is said; what the webhook answered."""
@@ -356,7 +356,7 @@ async def test_a_group_that_takes_nothing_from_the_bot_is_no_failure(
         groups.kit.telegram.fail("sendMessage", "403", times=2)
         await groups.say("/quiz")
         await groups.say(f"/about@{groups.name}")
-        assert groups.kit.running.people.blocked == set()
+        assert groups.kit.running.bot.people.blocked == set()
         async with groups.kit.running.database.engine.connect() as connection:
             assert (await connection.execute(select(core_outbox.c.error))).all() == []
     assert "is dead" not in caplog.text
@@ -368,13 +368,13 @@ async def test_a_group_is_asked_for_no_question_where_none_may_be_open(
     """Most of what people say in groups is not for the bot: it costs no look into the database."""
     async with start(sqlite_url, [make_plugin("diary", private)]) as groups:
         asked: list[int] = []
-        question = groups.kit.running.people.question
+        question = groups.kit.running.bot.people.question
 
         async def noted(chat_id: int, user_id: int) -> Any:
             asked.append(chat_id)
             return await question(chat_id, user_id)
 
-        monkeypatch.setattr(groups.kit.running.people, "question", noted)
+        monkeypatch.setattr(groups.kit.running.bot.people, "question", noted)
         await groups.say("hello everybody")
         assert asked == []
         await groups.say("yes", reply_to_message=groups.reply())

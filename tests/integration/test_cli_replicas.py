@@ -20,7 +20,7 @@ async def test_the_running_process_is_listed_and_leads(
 ) -> None:
     """Number, address, process, version, chats; for people and for machines; nothing once it has stopped."""
     async with bot_kit(database_url, plugins=[]) as kit:
-        await until(lambda: kit.running._serving)
+        await until(lambda: kit.running.readiness.serving)
         (record,) = json.loads((await astral(kit, "replicas", "--json")).stdout)
         assert (record["pid"], record["port"], record["version"]) == (os.getpid(), kit.port, __version__)
         assert record["leader"] is True

@@ -12,7 +12,8 @@ import aiohttp
 import pytest
 from sqlalchemy import event, insert, text, update
 
-from astral_core import Command, Context, Health, HealthFinding, PluginContext, Update, app, hookimpl
+from astral_core import Command, Context, Health, HealthFinding, PluginContext, Update, hookimpl
+from astral_core.app import composition
 from astral_core.checkup import Checkup
 from astral_core.db.tables import DEAD, DONE, PARKED, core_inbox, core_replicas
 from astral_core.host.health import HealthHooks
@@ -126,7 +127,7 @@ async def test_a_plugin_that_hangs_holds_nobody_up(
     """/metrics answers, the others are asked, and it is not asked again before it has ended."""
     ship, boat = Ship(make_plugin), Ship(make_plugin, "boat")
     ship.say = ship.hanging
-    monkeypatch.setattr(app, "HealthHooks", partial(HealthHooks, limit=0.3))
+    monkeypatch.setattr(composition, "HealthHooks", partial(HealthHooks, limit=0.3))
     async with bot_kit(sqlite_url, [ship.plugin, boat.plugin]) as kit:
         try:
             for _ in range(2):
@@ -228,7 +229,7 @@ async def test_nothing_ends_the_checkup(
 
         await until(asked)
         assert failed
-        assert not kit.running.lost.is_set()
+        assert not kit.running.supervisor.lost
         assert "the plugins' health could not be shown; trying again" in caplog.text
 
 
@@ -380,7 +381,7 @@ async def test_only_the_leader_alerts(sqlite_url: str, make_plugin: MakePlugin) 
     async with bot_kit(sqlite_url, [ship.plugin], admins=(7001,)) as kit:
         olga = kit.chat("Olga", id=7001)
         await olga.send("/start")
-        kit.running.replica.leader = False
+        kit.running.inbox.election.decide(False)
         ship.say = ship.leaking
         await look(kit)
         assert alerts(olga) == []

@@ -364,7 +364,7 @@ async def test_a_spoofed_address_opens_neither_metrics_nor_details(
 ) -> None:
     """Over the wire: what a proxy on this machine passes on is a stranger's; the token alone convinces from afar."""
     async with bot_kit(sqlite_url, plugins=[], web={"metrics_token": "metrics-token-of-the-owner"}) as kit:
-        await until(lambda: kit.running._serving)
+        await until(lambda: kit.running.readiness.serving)
         for headers in ({}, {"X-Forwarded-For": "127.0.0.1"}, {"Authorization": "Bearer metrics"}):
             async with http.get(f"{kit.url}/metrics", headers=headers) as response:
                 assert (response.status, await response.read()) == (403, b"")

@@ -269,7 +269,7 @@ async def test_after_forget_nothing_names_the_person_or_quotes_them(
             assert {
                 name: found for name, content in files_of(kit, folder).items() if (found := seen_in(content))
             } == {}
-            await compact(kit.running.store)
+            await compact(kit.running.inbox.store)
     assert seen_in(log.getvalue().encode()) == []
     assert "ValueError: bad date" in log.getvalue()
 
@@ -354,7 +354,7 @@ async def test_a_group_learns_nothing_of_its_members(kit: BotKit, post: Post) ->
     anna = kit.user(language_code="en", **NAME)
     await anna.send("/start")
     await anna.wait_for()
-    for number, text in enumerate((f"/mydata@{kit.running.application.bot.username}", "/forget"), 20):
+    for number, text in enumerate((f"/mydata@{kit.running.bot.application.bot.username}", "/forget"), 20):
         assert (await post(kit, in_group(anna, number, text)))[0] == 200
     press = {
         "id": "9", "from": sender(anna), "chat_instance": "1", "data": "core:forget.now",
@@ -422,7 +422,7 @@ async def test_who_comes_back_by_another_replica_is_known_again(sqlite_url: str)
         anna = kit.user(language_code="en", **NAME)
         await anna.send("/start")
         await anna.wait_for()
-        people = kit.running.people
+        people = kit.running.bot.people
         known = people.seen.get(anna.id)
         assert known is not None
         await forget(anna, kit)
@@ -448,7 +448,7 @@ async def test_what_fails_after_forget_is_forgotten_within_the_hour(kit: BotKit,
     async with kit.running.database.engine.begin() as connection:
         for row in (late, other, paid, broken):
             await connection.execute(insert(core_inbox).values(**row))
-    await purge(kit.running.store, 72, 168)
+    await purge(kit.running.inbox.store, 72, 168)
     async with kit.running.database.engine.connect() as connection:
         query = select(core_inbox.c.ext_id, core_inbox.c.state).where(core_inbox.c.source == "tg:9")
         found = {row.ext_id: row.state for row in await connection.execute(query)}

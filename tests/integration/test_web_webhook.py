@@ -132,14 +132,14 @@ async def test_what_cannot_be_stored_now_is_sent_again_soon(
         app = kit.running
         head = f"{HEADER}: {kit.secret}\r\n"
         body = json.dumps(make_update()).encode()
-        app.webhook.accepting = False
+        app.webhook.close()
         status, headers = await exchange(kit, head, body)
         assert status == 503
         assert 1 <= int(headers["retry-after"]) <= 5
-        app.webhook.accepting = True
-        monkeypatch.setattr(app.store, "max_pending", 0)
+        app.webhook.open()
+        monkeypatch.setattr(app.inbox.backlog, "limit", 0)
         assert (await exchange(kit, head, body))[0] == 503
-        monkeypatch.setattr(app.store, "max_pending", 100)
+        monkeypatch.setattr(app.inbox.backlog, "limit", 100)
         async with app.database.engine.begin() as connection:
             await connection.execute(text("ALTER TABLE core_inbox RENAME TO core_inbox_gone"))
         assert (await exchange(kit, head, body))[0] == 503

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import cycle
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,9 +15,11 @@ from hypothesis import strategies as st
 
 from astral_core.db.tables import ADOPTED, CLAIMED
 from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.lanes import Lane, Lanes
 from astral_core.inbox.outbox import Delivery, LaneContents
 from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, express_lane
+from astral_core.supervisor import Supervisor
 
 ME, OTHER = 1, 2
 
@@ -43,7 +46,7 @@ class FakeJournal:
     shared: bool = False
     turns: int = 1
     broken: int = 0
-    replica: int | None = ME
+    owner: int | None = ME
     pending: dict[int, InboxRow] = field(default_factory=dict)
     handing: set[int] = field(default_factory=set)
     arrivals: dict[int, int] = field(default_factory=dict)
@@ -91,21 +94,30 @@ class FakeJournal:
 
 
 @dataclass
-class FakeStore:
-    """What lanes see of the store."""
+class Steps:
+    """A handler that is one function."""
 
-    journal: FakeJournal = field(default_factory=FakeJournal)
-    pending: int = 0
+    step: Callable[[Lane], Awaitable[float]]
 
-    @property
-    def database(self) -> FakeStore:
-        """The engine's side."""
-        return self
+    async def keep(self, lane: Lane) -> None:
+        """Nothing is half-sent."""
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether nobody shares the database."""
-        return not self.journal.shared
+    def inherit(self, rows: Sequence[InboxRow]) -> None:
+        """Nobody died."""
+
+    def watch(self, row: InboxRow) -> None:
+        """Nobody waits."""
+
+
+def open_lanes(
+    step: Callable[[Lane], Awaitable[float]], workers: int, max_lane: int = 10, journal: FakeJournal | None = None
+) -> Lanes:
+    """Lanes that take rows, over a fake database."""
+    database: Any = journal or FakeJournal()
+    lanes = Lanes(database, Backlog(100), Supervisor(), workers, max_lane, shared=database.shared)
+    handler: Any = Steps(step)
+    lanes.open(handler)
+    return lanes
 
 
 @dataclass
@@ -119,7 +131,7 @@ class Scene:
     done: list[InboxRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.lanes = Lanes(FakeStore(self.journal), self.step, self.workers, self.max_lane)  # type: ignore[arg-type]
+        self.lanes = open_lanes(self.step, self.workers, self.max_lane, self.journal)
         self._plan = cycle(self.plan)
         self._active: set[int] = set()
 
@@ -301,7 +313,7 @@ async def test_deliveries_of_an_earlier_process_go_first() -> None:
     journal = FakeJournal(deliveries={7: [Delivery(1, 7, {}, recorded=True), Delivery(2, 7, {}, recorded=True)]})
     journal.commit([row(3, 7)])
     journal.handing.clear()
-    lanes = Lanes(FakeStore(journal), step, 2, 10)  # type: ignore[arg-type]
+    lanes = open_lanes(step, 2, journal=journal)
     await lanes.sync(inherited=True)
     lanes.start()
     while lanes.active:  # noqa: ASYNC110  # no event tells
@@ -347,7 +359,7 @@ async def test_a_step_that_awaits_something_cancelled_does_not_end_its_worker(ca
         lane.rows.clear()
         return 0
 
-    lanes = Lanes(FakeStore(), step, 1, 10)  # type: ignore[arg-type]
+    lanes = open_lanes(step, 1)
     lanes.start()
     lanes.dispatch(Stored([row(1)]))
     while len(lanes):  # noqa: ASYNC110  # no event tells
@@ -384,7 +396,7 @@ async def test_stop_cancels_what_does_not_end_in_time() -> None:
             raise
         return 0
 
-    lanes = Lanes(FakeStore(), step, 2, 10)  # type: ignore[arg-type]
+    lanes = open_lanes(step, 2)
     lanes.start()
     lanes.dispatch(Stored([row(1), row(2, 2, express=True)]))
     while len(begun) < 2:  # noqa: ASYNC110  # no event tells

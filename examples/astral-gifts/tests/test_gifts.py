@@ -138,7 +138,7 @@ async def test_a_wish_is_read_by_its_owner_alone(bot: BotKit, chat: Chat) -> Non
         person = {"id": chat.id, "is_bot": False, "first_name": "Anna", "language_code": "en"}
         message = {"message_id": chat.last.message_id, "date": 1, "chat": {"id": chat.id, "type": "private"}}
         query = {"id": str(n), "from": person, "chat_instance": "1", "message": message, "data": f"gifts:read/{code}"}
-        async with bot.running.services.http.post(
+        async with bot.running.bot.services.http.post(
             f"{bot.url}/webhook/telegram",
             headers={"X-Telegram-Bot-Api-Secret-Token": bot.secret},
             json={"update_id": 1_000_000 + n, "callback_query": query},

@@ -81,7 +81,7 @@ async def test_a_forged_button_is_refused(bot: BotKit, chat: Chat) -> None:
     person = {"id": chat.id, "is_bot": False, "first_name": "Anna", "language_code": "en"}
     message = {"message_id": chat.last.message_id, "date": 1, "chat": {"id": chat.id, "type": "private"}}
     query = {"id": "1", "from": person, "chat_instance": "1", "message": message, "data": "tides:day/1"}
-    async with bot.running.services.http.post(
+    async with bot.running.bot.services.http.post(
         f"{bot.url}/webhook/telegram",
         headers={"X-Telegram-Bot-Api-Secret-Token": bot.secret},
         json={"update_id": 1_000_000, "callback_query": query},

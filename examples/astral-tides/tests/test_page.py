@@ -14,7 +14,7 @@ from astral_tides.web import lit_shape
 
 async def get(bot: BotKit, path: str, **headers: str) -> tuple[int, str, str]:
     """GET a path of the bot: status, body, content security policy."""
-    async with bot.running.services.http.get(f"{bot.url}/plugins/tides/{path}", headers=headers) as answer:
+    async with bot.running.bot.services.http.get(f"{bot.url}/plugins/tides/{path}", headers=headers) as answer:
         return answer.status, await answer.text(), answer.headers.get("Content-Security-Policy", "")
 
 

@@ -110,7 +110,7 @@ async def test_stats_is_closed_to_others_also_by_a_forged_button(sqlite_url):
         await eve.send("/stats")
         refused = await eve.wait_for(lambda message: message.sender == "bot")
         assert "figures" not in refused.text.lower()
-        async with kit.running.services.http.post(
+        async with kit.running.bot.services.http.post(
             f"{kit.url}/webhook/telegram",
             headers={"X-Telegram-Bot-Api-Secret-Token": kit.secret},
             json={

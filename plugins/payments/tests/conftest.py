@@ -101,7 +101,7 @@ class Seller:
             "internal:job", f"{name}:test-{id(object())}-{self._runs}", lane_of(name), "job", as_json({"job": name})
         )
         self._runs += 1
-        await self.kit.running.store.ingest(row)
+        await self.kit.running.inbox.store.ingest(row)
         await self.quiet()
 
     _runs: int = 0

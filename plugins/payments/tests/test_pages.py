@@ -158,7 +158,7 @@ async def test_the_return_page_tells_and_leads_back(seller: Any) -> None:
         _, text, _ = await page(seller, payment.return_token)
         await seller.quiet()
     assert "Всё небо" in text
-    assert f"https://t.me/{seller.kit.running.application.bot.username}" in text
+    assert f"https://t.me/{seller.kit.running.bot.application.bot.username}" in text
     assert 'http-equiv="refresh"' not in text
     assert await seller.granted() == 1
 

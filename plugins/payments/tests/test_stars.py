@@ -42,7 +42,7 @@ async def test_stars_from_button_to_product(seller: Any) -> None:
     assert (payment.status, payment.amount_minor, payment.currency) == ("succeeded", 150, "XTR")
     assert payment.provider_ref == outcome.charge_id
     assert [row.cause for row in await seller.rows(select(transitions))] == ["update"]
-    api = seller.kit.running.services.providers[PaymentsApi][1]
+    api = seller.kit.running.bot.services.providers[PaymentsApi][1]
     async with seller.kit.running.host.contexts["sky"].work() as work:
         assert await api.has(work.session, anna.id, "sky.full")
         assert not await api.has(work.session, anna.id + 1, "sky.full")

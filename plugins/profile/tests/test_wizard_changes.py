@@ -189,7 +189,7 @@ async def test_a_text_without_an_open_question_goes_to_the_core(talk: Any) -> No
 async def test_other_plugins_get_the_active_profile(both: Any) -> None:
     """`ProfileApi.active` gives None before the profile is complete and the birth after."""
     talk = both
-    api = talk.kit.running.services.providers[ProfileApi][1]
+    api = talk.kit.running.bot.services.providers[ProfileApi][1]
     assert isinstance(api, ProfileApi)
     await talk.say("/profile", "Step 1 of 3")
     async with _context(talk).work() as work:

@@ -24,6 +24,7 @@ from astral_core.db.tables import now
 from astral_core.db.wipe import Vacuum, truncate_log
 from astral_core.errors import ConfigError
 from astral_core.inbox import retention
+from astral_core.inbox.build import detached_store
 from astral_core.inbox.retention import compact
 from astral_core.inbox.store import Store
 from astral_playground.testkit.bot import bot_kit
@@ -76,7 +77,7 @@ async def test_a_file_is_rewritten_once_after_somebody_was_forgotten(sqlite_url:
     """A page that was reorganised may keep a copy of a row in its unused part: the hourly look takes it out."""
     database = open_database(sqlite_url)
     await upgrade(database, [CORE])
-    files, store = Files(sqlite_url), Store(database, 1)
+    files, store = Files(sqlite_url), detached_store(database)
     async with database.engine.begin() as connection:
         await connection.execute(text("CREATE TABLE notes (id INTEGER PRIMARY KEY, words TEXT)"))
         await connection.execute(text("INSERT INTO core_facts VALUES ('forgotten', 'now')"))
@@ -102,7 +103,7 @@ async def asked(sqlite_url: str) -> AsyncIterator[Store]:
     """A bot's database, of which somebody has asked to be forgotten."""
     database = open_database(sqlite_url)
     await upgrade(database, [CORE])
-    store = Store(database, 1)
+    store = detached_store(database)
     await store.start()
     await ask(store, "now")
     yield store

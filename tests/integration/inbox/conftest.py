@@ -14,24 +14,28 @@ import pytest
 from sqlalchemy import Column, Integer, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from astral_core.config import Inbox as InboxSettings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
 from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
+from astral_core.declare import Handled
 from astral_core.errors import DatabaseError
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects as suspects_module
 from astral_core.inbox import worker as worker_module
-from astral_core.inbox.deliver import Deliverer
+from astral_core.inbox.build import build_inbox
 from astral_core.inbox.effect import Content, Effect, Sent
 from astral_core.inbox.lanes import Lane, Lanes
 from astral_core.inbox.notes import revive
+from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.replica import Replica
 from astral_core.inbox.rows import InboxRow, NewRow, express_lane
 from astral_core.inbox.store import Store
 from astral_core.inbox.work import Work
 from astral_core.inbox.worker import Outcome, Worker
+from astral_core.supervisor import Supervisor
 
 notes = Table(
     "weather_notes", plugin_metadata("weather"), Column("id", Integer, primary_key=True), Column("note", Text)
@@ -84,6 +88,7 @@ class FakeRunner:
     seen: list[str] = field(default_factory=list)
     late: list[str] = field(default_factory=list)
     alarms: bool = False
+    refusals: bool = False
 
     async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
         """Run the test's handler."""
@@ -95,6 +100,10 @@ class FakeRunner:
     async def refusal(self, row: InboxRow, text: str) -> list[Content]:
         """The refusal as a message."""
         return [message(text, row.lane)]
+
+    def refused(self, effect: Effect, error_id: str) -> list[NewRow]:
+        """What tells the owner of a refused message: one row in a lane of its own."""
+        return [NewRow("internal:step", effect.method, 9, "step", "{}")] if self.refusals else []
 
     def too_late(self, row: InboxRow) -> None:
         """Note that the row got no answer in time."""
@@ -148,7 +157,9 @@ class Bench:
     max_lane: int = 1000
     max_pending: int = 20_000
     workers: int = 8
-    told: list[Any] = field(default_factory=list)
+    bot_id: int = 42
+    told: list[Handled] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
     notes: Table = notes
     message: Callable[..., Content] = message
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -163,29 +174,53 @@ class Bench:
 
     def build(self) -> None:
         """New parts, as after the start of a process."""
-        self.store = Store(self.database, 42, self.max_pending)
-        self.deliverer = Deliverer(self.store, self.sender)
-        name = f"bench-{secrets.token_hex(4)}"
-        self.worker = Worker(
-            self.database, self.store, self.runner, self.deliverer, handler_timeout=5.0, handled=self.told.append,
-            process=name,
+        self.supervisor = Supervisor()
+        settings = InboxSettings(
+            handlers=self.workers, max_lane=self.max_lane, max_pending=self.max_pending, handler_timeout=5.0
+        )
+        self.inbox, _ = build_inbox(
+            self.database, settings, bot_id=self.bot_id, name=f"bench-{secrets.token_hex(4)}",
+            make_bot=lambda _: self, supervisor=self.supervisor,
+            observer=Observer(handled=self.told.append, committed=lambda count, _: self.batches.append(count)),
         )  # fmt: skip
-        self.lanes = Lanes(self.store, self.worker.step, self.workers, self.max_lane, inherit=self.worker.inherit)
-        self.lanes.keep, self.lanes.express = self.deliverer.keep, self.worker.deadlines.watch
-        self.replica = Replica(self.database, self.store, self.lanes, 42, name)
-        self.store.dispatch = self.lanes.dispatch
+
+    @property
+    def store(self) -> Store:
+        """The inbox's store."""
+        return self.inbox.store
+
+    @property
+    def lanes(self) -> Lanes:
+        """The inbox's lanes."""
+        return self.inbox.lanes
+
+    @property
+    def worker(self) -> Worker:
+        """The inbox's worker."""
+        return self.inbox.worker
+
+    @property
+    def replica(self) -> Replica:
+        """The inbox's replica."""
+        return self.inbox.replica
+
+    @property
+    def pending(self) -> int:
+        """Rows that are not handled yet, as this process knows."""
+        return self.inbox.backlog.pending
 
     async def start(self) -> None:
         """Load what is there, begin to commit and to handle."""
         await self.open()
         await self.replica.begin()
 
-    async def open(self) -> None:
-        """Be ready to store, and handle nothing yet."""
+    async def open(self, *, closed: bool = False) -> None:
+        """Be ready to store, and handle nothing yet; `closed` lanes take nothing before the bench begins."""
         await self.store.start()
         await self.replica.join()
-        self.store.journal.replica = self.replica._id
-        self.store.pending = (await self.store.journal.count()).pending
+        if not closed:
+            self.inbox.lease.claim()
+            self.lanes.open(self.worker)
 
     async def stop(self, grace: float = 5.0) -> None:
         """Drain."""
@@ -200,14 +235,14 @@ class Bench:
         async def release(lanes: Any, *, idle: bool) -> list[int]:
             return []
 
-        async def write(work: Any) -> Any:
+        async def write(work: Any, rows: Any = ()) -> Any:
             raise DatabaseError("this process is dead")
 
-        self.store.journal.release, self.store.write = release, write
+        self.store.journal.release, self.store.write = release, write  # type: ignore[method-assign]
         await self.lanes.stop(0.0)
         await self.replica.rest()
         await self.store.stop()
-        self.replica._id = None  # its row stays, as that of a dead one
+        self.inbox.lease.end()  # its row stays, as that of a dead one
         await self.replica.leave()
         self.build()
 
@@ -264,9 +299,9 @@ class Bench:
 
 
 @pytest.fixture
-def make_bench() -> Callable[[str], Bench]:
-    """`make_bench(...)`: one more process's inbox; the caller stops it."""
-    return lambda url: Bench(open_database(url))
+def make_bench() -> Callable[..., Bench]:
+    """`make_bench(url)`: one more process's inbox; the caller stops it."""
+    return lambda url, **fields: Bench(open_database(url), **fields)
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ async def test_a_handler_that_wrote_commits_everything_at_once(bench) -> None:
     assert await bench.states() == {"1": DONE}
     assert await bench.count() == 2
     assert bench.sender.sent == []
-    assert bench.store.pending == 0
+    assert bench.pending == 0
     while not lane.idle:
         await bench.step(lane)
     assert bench.sender.sent == ["one", "two"]
@@ -74,7 +74,7 @@ async def test_a_handler_that_only_answers_leaves_no_outbox_row(bench) -> None:
     await bench.step(lane)
     assert bench.sender.sent == ["hello"]
     assert await bench.states() == {"1": DONE}
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_a_row_that_somebody_else_ended_rolls_the_writes_back(bench) -> None:
@@ -88,11 +88,11 @@ async def test_a_row_that_somebody_else_ended_rolls_the_writes_back(bench) -> No
 
     bench.runner.handler = handler
     lane = await one_row(bench)
-    assert bench.store.pending == 1
+    assert bench.pending == 1
     while not lane.idle:
         await bench.step(lane)
     assert await bench.all_notes() == []
-    assert (await bench.count(), bench.store.pending) == (0, 0)
+    assert (await bench.count(), bench.pending) == (0, 0)
 
 
 async def test_messages_of_a_commit_whose_answer_was_lost_are_sent(bench) -> None:
@@ -119,7 +119,7 @@ async def test_messages_of_a_commit_whose_answer_was_lost_are_sent(bench) -> Non
     assert len(bench.runner.seen) == 2
     assert bench.sender.sent == ["once"]
     assert await bench.all_notes() == ["once"]
-    assert (await bench.count(), bench.store.pending) == (0, 0)
+    assert (await bench.count(), bench.pending) == (0, 0)
 
 
 async def test_refuse_rolls_back_and_tells_the_user(bench) -> None:
@@ -154,7 +154,7 @@ async def test_deferred_rows_commit_with_the_handler_and_run_before_later_update
     while lane.rows[0].kind == "message":
         await bench.step(lane)
     assert [row.ext_id.split("-")[0] for row in lane.rows] == ["same", "own", "own"]
-    assert bench.store.pending == 3
+    assert bench.pending == 3
     assert (await bench.states())["1"] == DONE
 
 
@@ -295,4 +295,4 @@ async def test_lanes_run_side_by_side_but_each_in_order(bench) -> None:
             numbers = [int(note.partition(":")[2]) for note in found if note.startswith(f"{lane}:")]
             assert numbers == sorted(numbers)
             assert len(numbers) == 6
-    assert bench.store.pending == 0
+    assert bench.pending == 0

@@ -396,9 +396,9 @@ async def test_a_database_that_is_cut_off_again_and_again_is_no_death(
     await one.start()
     await one.ingest(ext_id="1", lane=7)
     for _ in range(times):
-        number = one.replica.number
+        number = one.replica.lease.number
         await one.replica._link.invalidate()
-        await until(lambda before=number: one.replica.number not in (None, before))
+        await until(lambda before=number: one.replica.lease.number not in (None, before))
     assert await one.count(core_deaths) == await one.count(core_runs) == 0
     go.set()
     await until(lambda: in_state(one, "1", DONE))

@@ -104,4 +104,4 @@ async def test_what_was_answered_is_not_refused(bench: Any, monkeypatch: pytest.
     await bench.settle()
     assert await bench.states() == {"1": DONE, "2": DEAD}
     assert bench.runner.late == ["2"]
-    assert bench.worker.deadlines._due == {}
+    assert bench.inbox.inflight.deadlines._due == {}

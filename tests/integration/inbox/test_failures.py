@@ -25,7 +25,6 @@ from astral_core.errors import (
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox.effect import Sent
 from astral_core.inbox.lanes import Lane
-from astral_core.inbox.rows import NewRow
 from astral_core.inbox.worker import is_infrastructure
 
 
@@ -112,7 +111,7 @@ async def test_a_bug_is_tried_once_more_then_buried_with_one_apology(bench, capl
     assert caplog.text.count(dead.error_id) == 1
     assert [told.outcome for told in bench.told] == ["retry", "dead", "ok"]
     assert bench.told[1].error_id == dead.error_id
-    assert (bench.store.pending, await bench.count()) == (0, 0)
+    assert (bench.pending, await bench.count()) == (0, 0)
 
 
 @pytest.mark.parametrize("odd", ["_bury", "_take_out"])
@@ -140,7 +139,7 @@ async def test_a_row_whose_end_cannot_be_noted_ends_by_a_smaller_note(bench, mon
         dead = (await connection.execute(select(core_inbox).where(core_inbox.c.state == DEAD))).one()
     assert (dead.payload, dead.error) == ("{}", "its end could not be noted: TypeError")
     assert f"error {dead.error_id}" in caplog.text
-    assert (bench.store.pending, await bench.count()) == (0, 0)
+    assert (bench.pending, await bench.count()) == (0, 0)
 
 
 @pytest.mark.parametrize("writes", [False, True])
@@ -169,7 +168,7 @@ async def test_what_became_of_a_message_cannot_be_noted_and_the_chat_goes_on(ben
     assert bench.sender.sent.count("1.0") == 1
     assert (await bench.states())["2"] == DONE
     assert (await bench.states())["1"] == (DONE if writes else DEAD)
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_a_message_that_another_version_recorded_is_dead_and_its_chat_goes_on(bench) -> None:
@@ -271,7 +270,7 @@ async def test_infrastructure_is_given_up_when_the_answer_comes_too_late(
         lane.rows[0], received_at=lane.rows[0].received_at - timedelta(seconds=age)
     )
     if not waited:
-        bench.worker.started = lane.rows[0].received_at
+        bench.worker._started = lane.rows[0].received_at
     await bench.step(lane)
     assert await bench.states() == {"1": PENDING}
     await bench.step(lane)
@@ -405,7 +404,7 @@ async def test_a_row_ended_elsewhere_is_not_buried(bench) -> None:
     await finish(bench, await one_row(bench, ext_id="1"))
     assert await bench.states() == {"1": DONE}
     assert bench.sender.sent == []
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_an_express_row_with_a_bug_is_buried_at_once(bench) -> None:
@@ -491,7 +490,7 @@ async def test_the_alarm_of_a_refused_message_is_stored_before_it_is_noted(bench
 
     bench.runner.handler = says
     bench.sender.fail = lambda _: Sent(refused="400")
-    bench.deliverer.alarm = lambda effect, _: [NewRow("internal:step", effect.method, 9, "step", "{}")]
+    bench.runner.refusals = True
     lane = await one_row(bench, ext_id="a")
     commit = bench.store.journal.commit
 

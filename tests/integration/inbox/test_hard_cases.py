@@ -19,6 +19,7 @@ from astral_core.errors import TelegramThrottled
 from astral_core.inbox import postgres as postgres_module
 from astral_core.inbox import replica as replica_module
 from astral_core.inbox.effect import Sent, SlotState
+from astral_core.inbox.lease import Lease
 from astral_core.inbox.postgres import PostgresJournal
 from astral_core.inbox.rows import NewRow, Waiting, express_lane
 
@@ -107,15 +108,13 @@ async def test_a_dead_row_of_a_free_chat_can_be_revived(bench, astral_retry) -> 
 
 async def test_suspicion_is_forgotten_with_its_row(bench) -> None:
     """What an earlier process left is handled, and nothing of it stays in memory."""
-    bench.store.dispatch = None
-    await bench.open()
+    await bench.open(closed=True)
     for number in range(20):
         await bench.ingest(lane=number)
-    bench.store.dispatch = bench.lanes.dispatch
     await bench.replica.begin()
     await bench.settle()
     assert set((await bench.states()).values()) == {DONE}
-    assert bench.worker._suspects == set()
+    assert len(bench.inbox.inflight) == 0
 
 
 async def test_a_stop_in_the_middle_of_an_answer_says_nothing_twice(bench) -> None:
@@ -204,7 +203,7 @@ async def test_a_late_failure_does_not_bury_what_its_successor_handles(make_benc
     await until(lambda: first.runner.seen == ["1"])
     first.replica._leaving = True  # it notices nothing
     async with second.engine.begin() as connection:
-        await connection.execute(delete(core_replicas).where(core_replicas.c.id == first.replica._id))
+        await connection.execute(delete(core_replicas).where(core_replicas.c.id == first.replica.lease.number))
     await begun.wait()
     late.set()
     await until(lambda: any(told.outcome == "retry" for told in first.told))
@@ -228,10 +227,13 @@ async def journals(postgres_url: str) -> AsyncIterator[list[PostgresJournal]]:
     async with database.engine.begin() as connection:
         await connection.execute(insert(core_replicas), [{"id": n, "name": f"n{n}", **one} for n in (1, 2)])
         await connection.execute(insert(core_lanes), lanes)
-    made = [PostgresJournal(database, 42) for _ in range(2)]
-    for number, journal in enumerate(made, start=1):
-        journal.replica = number
-        await journal.open()
+    made = []
+    for number in (1, 2):
+        lease = Lease(shared=True)
+        lease.grant(number)
+        lease.claim()
+        made.append(PostgresJournal(database, 42, lease))
+        await made[-1].open()
     yield made
     for journal in made:
         await journal.close()
@@ -348,10 +350,10 @@ async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_u
         await bench.start()
         await bench.ingest(ext_id="before")
         await bench.settle()
-        before = bench.replica._id
+        before = bench.replica.lease.number
         wire.cut()
-        await until(lambda: bench.replica.registered and bench.replica._id != before)
-        await until(lambda: bench.store.journal.replica is not None)
+        await until(lambda: bench.replica.lease.number is not None and bench.replica.lease.number != before)
+        await until(lambda: bench.store.journal.owner is not None)
 
         async def posted() -> bool:
             try:

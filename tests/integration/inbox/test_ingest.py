@@ -29,28 +29,26 @@ async def test_ingest_is_durable_when_it_returns(bench, database_url: str) -> No
     assert row.received_at.tzinfo is not None
 
 
-async def test_the_same_update_is_stored_once_across_commits(bench) -> None:
+async def test_the_same_update_is_stored_once_across_commits(bench, monkeypatch) -> None:
     """A repeated delivery is None, counts nothing and is not handed out again."""
     handed: list[Any] = []
-    bench.store.dispatch = lambda stored: handed.extend(row for row in stored.rows if row)
+    monkeypatch.setattr(bench.lanes, "dispatch", lambda stored: handed.extend(row for row in stored.rows if row))
     await bench.open()
     first = await bench.ingest(ext_id="1")
     assert await bench.ingest(ext_id="1") is None
     assert [row.seq for row in handed] == [first.seq]
-    assert bench.store.pending == 1
+    assert bench.pending == 1
 
 
-async def test_the_same_update_twice_in_one_commit_is_stored_once(bench) -> None:
+async def test_the_same_update_twice_in_one_commit_is_stored_once(bench, monkeypatch) -> None:
     """Two equal rows of one batch are one row: one caller gets it, the other None."""
     handed: list[Any] = []
-    batches: list[int] = []
-    bench.store.dispatch = lambda stored: handed.extend(row for row in stored.rows if row)
-    bench.store.committed = lambda count, _: batches.append(count)
+    monkeypatch.setattr(bench.lanes, "dispatch", lambda stored: handed.extend(row for row in stored.rows if row))
     waiting = [asyncio.ensure_future(bench.ingest(ext_id="1")) for _ in range(2)]
     await asyncio.sleep(0)
     await bench.open()
     results = await asyncio.gather(*waiting)
-    assert batches == [2]
+    assert bench.batches == [2]
     assert [result is None for result in results] == [False, True]
     assert len(handed) == 1
 
@@ -64,16 +62,14 @@ async def test_the_same_number_of_another_source_is_another_update(bench) -> Non
     assert await bench.store.ingest(row) is not None
 
 
-async def test_concurrent_ingest_shares_commits(bench) -> None:
+async def test_concurrent_ingest_shares_commits(bench, monkeypatch) -> None:
     """What arrives during a commit goes into the next one together; seqs are handed out in order."""
-    batches: list[int] = []
     handed: list[int] = []
-    bench.store.committed = lambda count, _: batches.append(count)
-    bench.store.dispatch = lambda stored: handed.extend(row.seq for row in stored.rows if row)
+    monkeypatch.setattr(bench.lanes, "dispatch", lambda stored: handed.extend(row.seq for row in stored.rows if row))
     await bench.open()
     stored = await asyncio.gather(*(bench.ingest(lane=n) for n in range(300)))
-    assert sum(batches) == 300
-    assert len(batches) <= 3
+    assert sum(bench.batches) == 300
+    assert len(bench.batches) <= 3
     assert handed == sorted(row.seq for row in stored)
 
 
@@ -117,14 +113,14 @@ async def test_one_bad_operation_fails_alone(bench) -> None:
     kinds = [type(result).__name__ for result in results]
     assert kinds == ["InboxRow", "DatabaseError", "InboxRow", "DatabaseError", "int", "DatabaseError"]
     assert await bench.states() == {"0": PENDING, "1": PENDING}
-    assert bench.store.pending == 2
+    assert bench.pending == 2
     assert isinstance(results[5].__cause__, ValueError)
 
 
-async def test_a_cancelled_caller_does_not_lose_its_update(bench) -> None:
+async def test_a_cancelled_caller_does_not_lose_its_update(bench, monkeypatch) -> None:
     """The poster may hang up: its update is committed and handed out all the same, the others are answered."""
     handed: list[str] = []
-    bench.store.dispatch = lambda stored: handed.extend(row.ext_id for row in stored.rows if row)
+    monkeypatch.setattr(bench.lanes, "dispatch", lambda stored: handed.extend(row.ext_id for row in stored.rows))
     gone = asyncio.ensure_future(bench.ingest(ext_id="gone"))
     await asyncio.sleep(0)
     gone.cancel()
@@ -167,7 +163,7 @@ async def test_two_updates_of_one_user_in_one_commit(bench) -> None:
 
 async def test_too_many_pending_rows_are_refused_but_express_ones(bench) -> None:
     """At the limit the poster is told when to come again; what must be answered at once still gets in."""
-    bench.store.max_pending = 2
+    bench.inbox.backlog.limit = 2
     await bench.open()
     await bench.ingest()
     await bench.ingest()
@@ -188,14 +184,14 @@ async def test_a_full_queue_is_refused(bench) -> None:
     assert all(row is not None for row in await asyncio.gather(*waiting))
 
 
-async def test_a_dead_letter_is_stored_but_not_handed_out(bench) -> None:
+async def test_a_dead_letter_is_stored_but_not_handed_out(bench, monkeypatch) -> None:
     """An unreadable update is kept for the owner and never run."""
     handed: list[Any] = []
-    bench.store.dispatch = lambda stored: handed.extend(row for row in stored.rows if row)
+    monkeypatch.setattr(bench.lanes, "dispatch", lambda stored: handed.extend(row for row in stored.rows if row))
     await bench.open()
     assert await bench.ingest(ext_id="sha256:x", kind="unreadable", state=DEAD, error="not an update") is None
     assert handed == []
-    assert bench.store.pending == 0
+    assert bench.pending == 0
     assert await bench.states() == {"sha256:x": DEAD}
 
 
@@ -217,7 +213,7 @@ async def test_a_database_that_is_away_fails_all_who_wait_and_later_serves_again
         await connection.execute(text("ALTER TABLE core_inbox RENAME TO core_away"))
     results = await asyncio.gather(*(bench.ingest(ext_id=str(n)) for n in range(3)), return_exceptions=True)
     assert [type(result) for result in results] == [DatabaseError] * 3
-    assert bench.store.pending == 0
+    assert bench.pending == 0
     async with bench.engine.begin() as connection:
         await connection.execute(text("ALTER TABLE core_away RENAME TO core_inbox"))
     assert await bench.ingest(ext_id="0") is not None

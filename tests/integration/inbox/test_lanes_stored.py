@@ -35,7 +35,7 @@ async def test_a_long_lane_stays_in_the_database_and_comes_back_in_order(bench) 
     assert [note for note in notes if note != "60"] == [str(n) for n in range(60)]
     assert len(notes) == 61
     assert most <= 5
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_an_overflowing_lane_with_deferred_rows_between_commits_loses_nothing(bench) -> None:
@@ -54,7 +54,7 @@ async def test_an_overflowing_lane_with_deferred_rows_between_commits_loses_noth
     await bench.settle()
     notes = await bench.all_notes()
     assert sorted(notes) == sorted([*map(str, range(30)), *(f"after-{n}" for n in range(30))])
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_an_express_row_passes_a_blocked_lane(bench) -> None:
@@ -78,7 +78,7 @@ async def test_an_express_row_passes_a_blocked_lane(bench) -> None:
     go.set()
     await bench.settle()
     assert bench.sender.sent == ["express", "slow"]
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_a_pausing_lane_does_not_hold_up_the_others(bench) -> None:

@@ -16,7 +16,6 @@ from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox import replica as replica_module
 from astral_core.inbox.filelock import FileLock
-from astral_core.inbox.replica import Replica
 
 HOLD = """
 import sys, time
@@ -153,7 +152,7 @@ async def test_messages_of_a_dead_replica_are_sent_by_the_next_before_its_own(pa
     first, second = pair
     writes(first)
     writes(second)
-    first.deliverer.alive = lambda: False  # it is frozen in the moment between the commit and the sending
+    first.inbox.lease.valid = lambda: False  # it is frozen in the moment between the commit and the sending
     await first.ingest(ext_id="1")
     await until(lambda: first.lanes._lanes[7].deliveries)
     die(first)
@@ -174,7 +173,7 @@ async def test_a_frozen_replica_is_expelled_and_comes_back_under_another_number(
     writes(second)
     await first.ingest(ext_id="1")
     await until(lambda: first.runner.seen == ["1"])
-    before, beat, stopped, thaw = first.replica._id, first.replica._beat, asyncio.Event(), asyncio.Event()
+    before, beat, stopped, thaw = first.replica.lease.number, first.replica._beat, asyncio.Event(), asyncio.Event()
 
     async def frozen() -> bool:
         stopped.set()
@@ -190,8 +189,8 @@ async def test_a_frozen_replica_is_expelled_and_comes_back_under_another_number(
     first.replica._beat = beat
     thaw.set()
     hold.set()
-    await until(lambda: first.replica.registered and first.replica._id != before)
-    await until(lambda: first.store.journal.replica == first.replica._id)
+    await until(lambda: first.replica.lease.number is not None and first.replica.lease.number != before)
+    await until(lambda: first.store.journal.owner == first.replica.lease.number)
     assert "registers anew" in caplog.text
     await first.ingest(ext_id="2", lane=8)
     await until(lambda: "2" in first.sender.sent)
@@ -218,26 +217,25 @@ async def test_a_stopping_replica_hands_its_waiting_rows_over_at_once(pair) -> N
     assert sorted(await second.all_notes()) == ["0", "1", "2", "3", "4", "late"]
     async with second.engine.connect() as connection:
         owners = (await connection.execute(select(core_lanes.c.owner).distinct())).scalars().all()
-    assert set(owners) <= {None, second.replica._id}
+    assert set(owners) <= {None, second.replica.lease.number}
 
 
 @pytest.mark.postgres
 async def test_one_of_them_leads_and_another_when_it_is_gone(pair) -> None:
     """What only one may do is done by the leader; there is a next one."""
     first, second = pair
-    leader, other = (first, second) if first.replica.leader else (second, first)
-    assert not other.replica.leader
+    leader, other = (first, second) if first.inbox.election.leader else (second, first)
+    assert not other.inbox.election.leader
     die(leader)
     async with asyncio.timeout(10):
-        await other.replica.led()
-    assert other.replica.terms == 1
+        await other.inbox.election.wait_won()
+    assert other.inbox.election.terms == 1
 
 
 @pytest.mark.postgres
-async def test_another_bot_on_the_same_database_is_refused(pair) -> None:
+async def test_another_bot_on_the_same_database_is_refused(pair, make_bench, postgres_url) -> None:
     """It would handle this bot's updates with its own token."""
-    first, _ = pair
-    stranger = Replica(first.database, first.store, first.lanes, bot_id=43)
+    stranger = make_bench(postgres_url, bot_id=43).replica
     with pytest.raises(ConfigError, match="the bot 42 runs on this database"):
         await stranger.join()
     await stranger.rest()

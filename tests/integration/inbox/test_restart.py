@@ -44,7 +44,7 @@ async def test_messages_of_a_handler_that_wrote_survive_a_crash_before_sending(b
     assert bench.sender.files == [b"file of 1"]
     assert bench.runner.seen == ["1"]
     assert await bench.all_notes() == ["1"]
-    assert (await bench.count(), await bench.count(core_blobs), bench.store.pending) == (0, 0, 0)
+    assert (await bench.count(), await bench.count(core_blobs), bench.pending) == (0, 0, 0)
     await bench.crash()
     await bench.start()
     await bench.settle()
@@ -111,7 +111,7 @@ async def test_pending_rows_run_in_order_after_a_restart(bench) -> None:
     for lane in range(4):
         mine = [number for number in notes if number % 4 == lane]
         assert mine == sorted(mine)
-    assert bench.store.pending == 0
+    assert bench.pending == 0
 
 
 async def test_stopping_in_the_middle_of_a_handler_leaves_its_row_pending(bench) -> None:
@@ -226,4 +226,4 @@ async def test_looking_while_everything_runs_doubles_nothing(bench) -> None:
     await bench.settle()
     assert sorted(bench.runner.seen, key=int) == [str(n) for n in range(60)]
     assert len(bench.sender.sent) == len(set(bench.sender.sent)) == 120
-    assert bench.store.pending == 0
+    assert bench.pending == 0

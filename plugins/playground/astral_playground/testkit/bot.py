@@ -154,7 +154,8 @@ class BotKit:
         if name not in jobs:
             raise ConfigError(f"BotKit.run_job: no plugin has a job {name!r}; there are: {', '.join(jobs) or 'none'}")
         key = f"{name}:{uuid.uuid4().hex}"  # beside the time slots, which are the clock's
-        await self.running.store.ingest(NewRow(f"{INTERNAL}:job", key, lane_of(name), "job", as_json({"job": name})))
+        row = NewRow(f"{INTERNAL}:job", key, lane_of(name), "job", as_json({"job": name}))
+        await self.running.inbox.store.ingest(row)
         await self.settled()
 
     def calls(self, method: str | None = None, chat: Chat | None = None) -> list[Call]:

@@ -31,7 +31,7 @@ _CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datn
 async def crash(kit: BotKit) -> None:
     """Let the running bot of `kit` die here and now; its database stays as it is."""
     app, kit.app = kit.running, None
-    app.webhook.accepting = False
+    app.webhook.close()
     with _frozen(make_url(kit.database_url)):
         # No await before the handlers are cancelled: nobody may hear of what was committed after the crash.
         kit.telegram.world.emit("webhook")  # updates that are on their way come back to Telegram's queue

@@ -34,10 +34,10 @@ async def settled(kit: BotKit) -> None:
 
 def _idle(app: App, world: World) -> bool:
     """Whether nothing is to be done. An update leaves Telegram's queue after its lane has begun to be busy."""
-    if app.lost.is_set():
+    if app.supervisor.lost:
         raise RuntimeError("the bot has ended: one of its parts failed, and the log says which")
-    serving = app._serving  # noqa: SLF001  # the kit is the core's, for tests: /readyz asks the same, over HTTP
-    return serving and not world.updates.pending and not app.lanes.active and not _unanswered(world)
+    idle = app.readiness.serving and not app.inbox.lanes.active
+    return idle and not world.updates.pending and not _unanswered(world)
 
 
 def _unanswered(world: World) -> bool:
@@ -53,6 +53,6 @@ def _busy(app: App, world: World) -> str:
     updates = [f"{update.type} {update.summary!r} is {update.state}" for update in world.updates.pending.values()]
     calls = [f"{call.method}: {call.description}" for call in world.calls if not call.ok]
     return (
-        f"{app.lanes.active} chats have something to do; Telegram's updates: {', '.join(updates) or 'none'}; "
+        f"{app.inbox.lanes.active} chats have something to do; Telegram's updates: {', '.join(updates) or 'none'}; "
         f"calls that failed: {', '.join(calls[-5:]) or 'none'}."
     )

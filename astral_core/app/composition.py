@@ -1,0 +1,121 @@
+"""What is built from what."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from astral_core import core_plugin
+from astral_core.app.leadership import Leadership
+from astral_core.app.lifecycle import App
+from astral_core.app.readiness import Readiness
+from astral_core.bot.bot import Bot, build_bot
+from astral_core.bot.guard import Guard
+from astral_core.bot.ingest import Ingest
+from astral_core.bot.people import People
+from astral_core.checkup import Checkup
+from astral_core.config import Settings
+from astral_core.cpu import Cpu
+from astral_core.db.engine import Database, open_database
+from astral_core.declare import Handled
+from astral_core.errors import ConfigError
+from astral_core.host.health import HealthHooks
+from astral_core.host.host import Host, load
+from astral_core.host.services import Services
+from astral_core.host.state import Plugin
+from astral_core.inbox.build import build_inbox
+from astral_core.inbox.observer import Observer
+from astral_core.inbox.store import Store
+from astral_core.jobs import Clock, SystemClock
+from astral_core.observe.metrics import Metrics
+from astral_core.observe.telemetry import Telemetry
+from astral_core.observe.watchdog import Watchdog
+from astral_core.roster import Roster
+from astral_core.supervisor import Supervisor
+from astral_core.web.webhook import TelegramWebhook
+
+log = logging.getLogger("astral")
+
+
+def build(
+    settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None, clock: Clock | None = None
+) -> App:
+    """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing.
+
+    `clock` says what time it is, as for jobs; the machine's unless told.
+    """
+    _check(settings, polling)
+    host = load(settings, core_plugin, plugins)
+    name = f"astral-{secrets.token_hex(4)}"
+    clock, database, supervisor, metrics = clock or SystemClock(), _open(settings, name), Supervisor(), Metrics()
+    people = People(database)
+    telemetry = Telemetry(metrics, _telemetry_subscribers(host), people.forgotten)
+
+    def make_bot(store: Store) -> Bot:
+        guard = Guard(strict=settings.inbox.waiting == "raise")
+        services = _services(settings, host, store, metrics, telemetry, clock, guard)
+        return build_bot(services, people, guard, metrics.called)
+
+    direct = settings.database.direct_url
+    inbox, bot = build_inbox(
+        database, settings.inbox, bot_id=settings.bot_id, name=name, make_bot=make_bot,
+        observer=_observer(metrics, telemetry), supervisor=supervisor, forgotten=people.forget,
+        direct_url=direct.get_secret_value() if direct else None,
+    )  # fmt: skip
+    ingest = Ingest(inbox.store, people, host.registry, metrics, f"tg:{settings.bot_id}")
+    return App(
+        settings=settings, host=host, database=database, inbox=inbox, bot=bot, ingest=ingest,
+        webhook=TelegramWebhook(settings.telegram, ingest, metrics),
+        leadership=Leadership(inbox.election, bot.transport, bot.services, ingest, supervisor, polling=polling),
+        readiness=Readiness(inbox, database, metrics), roster=Roster(host, database, inbox.replica, metrics),
+        checkup=Checkup(HealthHooks(host), bot.services, inbox.election, clock), metrics=metrics,
+        telemetry=telemetry, watchdog=Watchdog(metrics, host.owner_of), supervisor=supervisor, clock=clock,
+    )  # fmt: skip
+
+
+def _services(
+    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock, guard: Guard
+) -> Services:
+    return Services(
+        settings, store.database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
+        host.catalogs(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
+        time=clock.time, waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
+    )  # fmt: skip
+
+
+def _observer(metrics: Metrics, telemetry: Telemetry) -> Observer:
+    def committed(operations: int, seconds: float) -> None:
+        metrics.batch.observe(operations)
+        metrics.commit_seconds.observe(seconds)
+
+    return Observer(
+        handled=telemetry.handled, committed=committed, fenced=metrics.fenced.inc, doubtful=metrics.doubtful.inc,
+        taken_over=metrics.takeovers.inc,
+    )  # fmt: skip
+
+
+def _telemetry_subscribers(host: Host) -> list[tuple[str, Callable[[list[Handled]], Awaitable[None]]]]:
+    return [(plugin, partial(item.handler, host.contexts[plugin])) for plugin, item in host.registry.telemetry]
+
+
+def _open(settings: Settings, name: str) -> Database:
+    wanted = settings.database
+    url = wanted.url.get_secret_value()
+    return open_database(url, wanted.pool_size, name=name, plugin_connections=wanted.plugin_connections)
+
+
+def _check(settings: Settings, polling: bool) -> None:  # the caller's own switch
+    if settings.bot_id <= 0:
+        raise ConfigError("telegram.token is not a bot token.")
+    if settings.telegram.public_url and not polling and settings.telegram.webhook_secret is None:
+        raise ConfigError(
+            "telegram.public_url is set without telegram.webhook_secret: anybody could post updates. Fix: set "
+            "ASTRAL_TELEGRAM__WEBHOOK_SECRET to 32 random characters."
+        )
+    if settings.telegram.public_url and settings.web.metrics_token is None:
+        log.warning(
+            "web.metrics_token is not set: whoever a proxy on this machine lets through may look like you, and read "
+            "/metrics. Fix: set ASTRAL_WEB__METRICS_TOKEN."
+        )

@@ -1,0 +1,59 @@
+"""What only one replica may do: tell Telegram where updates go and which commands there are, or fetch updates."""
+
+from __future__ import annotations
+
+from astral_core.bot.commands import announce_commands
+from astral_core.bot.hook import Hook
+from astral_core.bot.ingest import Ingest
+from astral_core.bot.polling import poll_forever
+from astral_core.bot.reachable import until_reachable
+from astral_core.bot.transport import Transport
+from astral_core.host.services import Services
+from astral_core.inbox.election import Election
+from astral_core.supervisor import Supervisor
+
+UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
+EVERYTHING = [*UPDATES, "edited_message", "channel_post", "edited_channel_post", "inline_query", "shipping_query",
+              "chosen_inline_result", "poll", "poll_answer", "chat_member", "chat_join_request"]  # fmt: skip
+
+
+class Leadership:
+    """The leader's duties; `polling` fetches updates instead of receiving them."""
+
+    def __init__(
+        self, election: Election, transport: Transport, services: Services, ingest: Ingest, supervisor: Supervisor, *,
+        polling: bool,
+    ) -> None:  # fmt: skip
+        self._election = election
+        self._transport = transport
+        self._services = services
+        self._ingest = ingest
+        self._supervisor = supervisor
+        self._polling = polling
+        self._announced = 0
+
+    async def run(self) -> None:
+        """Do what the leader has to whenever this replica is the leader; until cancelled."""
+        while True:
+            await self._election.wait_won()
+            if self._polling:
+                await poll_forever(self._transport, self._ingest, self._wanted, lambda: self._election.leader)
+            else:
+                await self.announce()
+                await self._election.wait_lost()
+
+    async def announce(self) -> None:
+        """Set the webhook and the command menu, once each time that this replica becomes the leader."""
+        if not self._election.leader or self._election.terms == self._announced:
+            return
+        self._announced = self._election.terms
+        telegram = self._services.settings.telegram
+        if telegram.public_url and telegram.webhook_secret and not self._polling:
+            hook = Hook(self._transport, self._services.database, telegram, self._wanted)
+            await until_reachable(hook.ensure)
+        self._supervisor.start(announce_commands(self._transport, self._services), "astral-menu")
+
+    @property
+    def _wanted(self) -> list[str]:
+        """The kinds of update that Telegram is asked for."""
+        return EVERYTHING if self._services.registry.raws else UPDATES

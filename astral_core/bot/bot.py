@@ -1,0 +1,35 @@
+"""The bot: services for plugins, the way to Telegram, and what the inbox needs to handle rows and to send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from astral_core.bot.application import BotApplication, BotRunner, build_application
+from astral_core.bot.guard import Guard
+from astral_core.bot.people import People
+from astral_core.bot.sender import MessageSender
+from astral_core.bot.transport import Told, Transport
+from astral_core.host.services import Services
+
+
+@dataclass(frozen=True)
+class Bot:
+    """What handles rows and sends messages."""
+
+    services: Services
+    people: People
+    transport: Transport
+    application: BotApplication
+    runner: BotRunner
+    sender: MessageSender
+
+
+def build_bot(services: Services, people: People, guard: Guard, told: Told | None = None) -> Bot:
+    """The bot of these services; `told` is told of each call of the Bot API. Starts nothing."""
+    settings = services.settings
+    token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
+    transport = Transport(settings.telegram.api_url, token, guard.telegram, told)
+    application = build_application(settings, transport, services.registry, services.time)
+    runner = BotRunner(application, services, people, transport, guard)
+    sender = MessageSender(transport, services.database, settings.bot_id, people.block)
+    return Bot(services, people, transport, application, runner, sender)
