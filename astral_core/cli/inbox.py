@@ -13,12 +13,22 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.config import load_settings
 from astral_core.db.engine import Database, open_database
-from astral_core.db.tables import DEAD, DEAD_EFFECT, PARKED, PENDING, SENDING, SENT, UNSENT, core_inbox, core_outbox
+from astral_core.db.tables import (
+    DEAD,
+    DEAD_EFFECT,
+    PARKED,
+    PENDING,
+    SENDING,
+    SENT,
+    UNSENT,
+    RowState,
+    core_inbox,
+    core_outbox,
+)
 from astral_core.errors import DatabaseError
 from astral_core.inbox.notes import SUSPECT, revive, revive_message
 
 T = TypeVar("T")
-STATES = {0: "pending", 1: "done", 2: "dead", 3: "parked"}
 
 
 @click.group()
@@ -129,7 +139,7 @@ def outbox_drop(number: int, force: bool) -> None:  # click passes flags so
 def _inbox_record(row: Any) -> dict[str, Any]:
     return {
         "seq": row.seq,
-        "state": STATES[row.state],
+        "state": RowState(row.state).name.lower(),
         "kind": row.kind,
         "source": row.source,
         "attempts": row.attempts,

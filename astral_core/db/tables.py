@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -73,12 +74,43 @@ def now() -> datetime:
 metadata = plugin_metadata("core")
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER PRIMARY KEY
 
-PENDING, DONE, DEAD, PARKED = 0, 1, 2, 3  # PARKED: its plugin is away; pending again when that is back
-UNSENT, SENT, DEAD_EFFECT, SENDING = 0, 1, 2, 3  # SENDING: noted before the call, for effects that may not repeat
+
+class RowState(IntEnum):
+    """`core_inbox.state`. PARKED: it waits, for its plugin or for another try, and is pending again after that."""
+
+    PENDING = 0
+    DONE = 1
+    DEAD = 2
+    PARKED = 3
+
+
+class MessageState(IntEnum):
+    """`core_outbox.state`. SENDING: noted before the call, for messages that must not be repeated."""
+
+    UNSENT = 0
+    SENT = 1
+    DEAD_EFFECT = 2
+    SENDING = 3
+
+
+class LaneState(IntEnum):
+    """`core_lanes.state`.
+
+    FREE: nothing is pending. CLAIMED: when it was free. ADOPTED: with rows pending. HANDED_OVER: given away by a
+    process that stopped. ORPHANED: its owner died, perhaps of its first row.
+    """
+
+    FREE = 0
+    CLAIMED = 1
+    ADOPTED = 2
+    HANDED_OVER = 3
+    ORPHANED = 4
+
+
+PENDING, DONE, DEAD, PARKED = RowState
+UNSENT, SENT, DEAD_EFFECT, SENDING = MessageState
+FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = LaneState
 SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH = 64, 128, 256  # characters
-# A lane: nothing is pending; claimed when it was free; claimed with rows pending; given away by one that stopped;
-# its owner died, perhaps of its first row.
-FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = 0, 1, 2, 3, 4
 
 
 def _created() -> Column[Any]:
@@ -125,8 +157,8 @@ Index(
     "ix_core_inbox_pending",
     core_inbox.c.lane,
     core_inbox.c.seq,
-    sqlite_where=text("state = 0"),
-    postgresql_where=text("state = 0"),
+    sqlite_where=text(f"state = {PENDING}"),
+    postgresql_where=text(f"state = {PENDING}"),
 )
 Index("ix_core_inbox_done_at", core_inbox.c.done_at)
 
@@ -157,8 +189,8 @@ core_lanes = Table(  # who handles which chat; PostgreSQL only, SQLite has one p
 )
 Index("ix_core_lanes_owner", core_lanes.c.owner, postgresql_where=text("owner IS NOT NULL"))
 Index(
-    "ix_core_lanes_orphan", core_lanes.c.lane, postgresql_where=text("owner IS NULL AND state <> 0"),
-    sqlite_where=text("owner IS NULL AND state <> 0"),
+    "ix_core_lanes_orphan", core_lanes.c.lane, postgresql_where=text(f"owner IS NULL AND state <> {FREE}"),
+    sqlite_where=text(f"owner IS NULL AND state <> {FREE}"),
 )  # fmt: skip
 
 core_runs = Table(  # which process began a row that may have killed another one
@@ -186,16 +218,16 @@ core_facts = Table(  # what all replicas must know, one value a name
 Index(
     "ix_core_inbox_dead",
     core_inbox.c.seq,
-    sqlite_where=text("state = 2"),
-    postgresql_where=text("state = 2"),
+    sqlite_where=text(f"state = {DEAD}"),
+    postgresql_where=text(f"state = {DEAD}"),
 )
 
 Index(
     "ix_core_inbox_parked",
     core_inbox.c.parked_for,
     core_inbox.c.seq,
-    sqlite_where=text("state = 3"),
-    postgresql_where=text("state = 3"),
+    sqlite_where=text(f"state = {PARKED}"),
+    postgresql_where=text(f"state = {PARKED}"),
 )
 
 core_plugins = Table(  # what each plugin declared when it last ran: it may not even be importable now

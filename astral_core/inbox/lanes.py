@@ -227,8 +227,8 @@ class Lanes:
             lane.version += 1
         elif all(known.seq != row.seq for known in lane.rows):
             lane.add(row)
-            if row.express and self._handler is not None:
-                self._handler.watch(row)
+        if row.express and self._handler is not None:
+            self._handler.watch(row)  # also where it is not in memory: its time has begun
         self._wake(lane)
 
     def notified(self, lanes: Iterable[int]) -> bool:
@@ -379,6 +379,9 @@ class Lanes:
             self._lose(lane)
             return
         lane.rows[:] = found.rows
+        if is_express(lane.id) and self._handler is not None:
+            for row in found.rows:
+                self._handler.watch(row)
         lane.deliveries.extend(found.deliveries)
         lane.arrivals = found.arrivals
         lane.stale = lane.stale and lane.version != version

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import (
+    ADOPTED,
     DEAD,
     DEAD_EFFECT,
+    ORPHANED,
     PARKED,
     PENDING,
     SENDING,
@@ -89,9 +91,9 @@ def sent(seq: int, n: int, message_id: int | None) -> Any:
 
 # As when a row arrives: its owner, or whoever adopts the lane, sees by the count that there is more than it knows of.
 _ARRIVED = (
-    "INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state) VALUES (:lane, :me, 1, 1, 2)"
+    f"INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state) VALUES (:lane, :me, 1, 1, {ADOPTED})"
     " ON CONFLICT (lane) DO UPDATE SET arrivals = known.arrivals + 1,"
-    " state = CASE known.state WHEN 4 THEN 4 ELSE 2 END,"
+    f" state = CASE known.state WHEN {ORPHANED} THEN {ORPHANED} ELSE {ADOPTED} END,"
     " owner = coalesce(known.owner, excluded.owner),"
     " epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END"
 )

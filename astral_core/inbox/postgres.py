@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
 from astral_core.db.engine import Database, driver_of, open_database
+from astral_core.db.tables import DEAD_EFFECT, SENT, UNSENT
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
@@ -117,7 +118,7 @@ class PostgresJournal:
             blob = None
             if content.data is not None:
                 blob = await raw.fetchval("INSERT INTO core_blobs (data) VALUES ($1) RETURNING id", content.data)
-            records.append((seq, n, lane, content.effect.plugin, content.record, blob, 0, None, None))
+            records.append((seq, n, lane, content.effect.plugin, content.record, blob, UNSENT, None, None))
         await _fetch(raw, sql.OUTBOX, *_turned(records, 9))
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
@@ -162,7 +163,7 @@ class PostgresJournal:
             if columns[0] is not None:
                 contents.rows.append(_row(lane, columns))
         if unsent:
-            for delivery in read_deliveries(await self._query("read", sql.UNSENT, list(unsent))):
+            for delivery in read_deliveries(await self._query("read", sql.UNSENT_MESSAGES, list(unsent))):
                 unsent[delivery.lane].deliveries.append(delivery)
         return found
 
@@ -283,14 +284,16 @@ class PostgresJournal:
         for mark in marks:
             for n, sent in mark.sent.items():
                 if mark.recorded and (sent.refused or not mark.ends):
-                    state = (
-                        (2, None, mark.error_id, sent.refused) if sent.refused else (1, sent.message_id, None, None)
+                    refused = (DEAD_EFFECT, None, mark.error_id, sent.refused)
+                    progress.append(
+                        (mark.seq, n, *(refused if sent.refused else (SENT, sent.message_id, None, None)))
                     )
-                    progress.append((mark.seq, n, *state))
                 elif sent.refused and not mark.recorded:
                     effect = msgspec.json.encode(mark.dead[n]).decode()
                     plugin = mark.dead[n].plugin
-                    dead.append((mark.seq, n, mark.lane, plugin, effect, None, 2, mark.error_id, sent.refused))
+                    dead.append(
+                        (mark.seq, n, mark.lane, plugin, effect, None, DEAD_EFFECT, mark.error_id, sent.refused)
+                    )
         if progress:
             await _fetch(raw, sql.SENT, *_turned(progress, 6))
         if dead:

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core.db.engine import PRAGMAS, Database, driver_of
 from astral_core.db.lock import WriteLock
-from astral_core.db.tables import now
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, PENDING, SENDING, SENT, UNSENT, now
 from astral_core.db.thread import WorkThread
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox.effect import Content
@@ -51,15 +51,18 @@ _ONE = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)"
 _INSERTS = {size: _MANY.replace(_ONE, ", ".join([_ONE] * size)) for size in _SIZES}
 _LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'core_inbox'"
 _STORED = "SELECT seq FROM core_inbox WHERE seq > ?"
-_PENDING = "SELECT json_group_array(seq) FROM core_inbox WHERE state = 0 AND seq IN (SELECT value FROM json_each(?))"
-_ALL_DONE = (
-    "UPDATE core_inbox SET state = 1, payload = NULL, done_at = ?"
-    " WHERE state = 0 AND seq IN (SELECT value FROM json_each(?))"
+_PENDING = (
+    f"SELECT json_group_array(seq) FROM core_inbox WHERE state = {PENDING}"
+    " AND seq IN (SELECT value FROM json_each(?))"
 )
-_DONE = "UPDATE core_inbox SET state = 1, payload = NULL, done_at = ? WHERE seq = ? AND state = 0"
+_ALL_DONE = (
+    f"UPDATE core_inbox SET state = {DONE}, payload = NULL, done_at = ?"
+    f" WHERE state = {PENDING} AND seq IN (SELECT value FROM json_each(?))"
+)
+_DONE = f"UPDATE core_inbox SET state = {DONE}, payload = NULL, done_at = ? WHERE seq = ? AND state = {PENDING}"
 _FIRST = (  # what was answered already is done all the same; a handler that wrote can still be rolled back
-    " AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier WHERE earlier.lane = core_inbox.lane AND earlier.state = 0"
-    " AND earlier.seq < core_inbox.seq)"
+    " AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier WHERE earlier.lane = core_inbox.lane"
+    f" AND earlier.state = {PENDING} AND earlier.seq < core_inbox.seq)"
 )
 _OUTBOX = (
     "INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)"
@@ -69,9 +72,9 @@ _SENT = "UPDATE core_outbox SET state = ?, message_id = ?, error_id = ?, error =
 _BLOBS_GONE = (
     "DELETE FROM core_blobs WHERE id IN"
     " (SELECT blob_id FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?))"
-    " AND state IN (0, 1, 3) AND blob_id IS NOT NULL)"
+    f" AND state <> {DEAD_EFFECT} AND blob_id IS NOT NULL)"
 )
-_SENT_GONE = "DELETE FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?)) AND state IN (0, 1, 3)"
+_SENT_GONE = f"DELETE FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?)) AND state <> {DEAD_EFFECT}"
 _SLOT = (
     "INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo"
@@ -83,20 +86,25 @@ _FILE = (
 _BLOCKED = "UPDATE core_users SET blocked_at = ? WHERE id = ?"
 _ROWS = (
     "SELECT seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes FROM core_inbox"
-    " WHERE state = 0 AND lane = ? ORDER BY seq LIMIT ?"
+    f" WHERE state = {PENDING} AND lane = ? ORDER BY seq LIMIT ?"
 )
 _UNSENT = (
     "SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data FROM core_outbox AS o"
     " LEFT JOIN core_blobs AS b ON b.id = o.blob_id"
-    " WHERE o.lane = ? AND o.seq IN (SELECT seq FROM core_outbox WHERE lane = ? AND state IN (0, 3)) ORDER BY o.id"
+    " WHERE o.lane = ? AND o.seq IN"
+    f" (SELECT seq FROM core_outbox WHERE lane = ? AND state IN ({UNSENT}, {SENDING})) ORDER BY o.id"
 )
-_WAITING = "SELECT lane FROM core_inbox WHERE state = 0 UNION SELECT lane FROM core_outbox WHERE state IN (0, 3)"
+_WAITING = (
+    f"SELECT lane FROM core_inbox WHERE state = {PENDING}"
+    f" UNION SELECT lane FROM core_outbox WHERE state IN ({UNSENT}, {SENDING})"
+)
 _COUNT = (
-    "SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),"
+    f"SELECT (SELECT count(*) FROM core_inbox WHERE state = {PENDING}),"
+    f" (SELECT count(*) FROM core_inbox WHERE state = {DEAD}),"
     " (SELECT received_at FROM core_inbox WHERE seq ="
-    " (SELECT min(seq) FROM core_inbox INDEXED BY ix_core_inbox_pending WHERE state = 0)),"
-    " (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas),"
-    " (SELECT count(*) FROM core_inbox WHERE state = 3)"
+    f" (SELECT min(seq) FROM core_inbox INDEXED BY ix_core_inbox_pending WHERE state = {PENDING})),"
+    f" (SELECT count(*) FROM core_outbox WHERE state IN ({UNSENT}, {SENDING})), (SELECT count(*) FROM core_replicas),"
+    f" (SELECT count(*) FROM core_inbox WHERE state = {PARKED})"
 )
 
 
@@ -171,7 +179,7 @@ class SqliteJournal:
             if content.data is not None:
                 insert = "INSERT INTO core_blobs (data) VALUES (?) RETURNING id"
                 ((blob,),) = await raw.execute_fetchall(insert, (content.data,))
-            records.append((seq, n, lane, content.effect.plugin, content.record, blob, 0, moment, None, None))
+            records.append((seq, n, lane, content.effect.plugin, content.record, blob, UNSENT, moment, None, None))
         await raw.executemany(_OUTBOX, records)
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
@@ -287,7 +295,9 @@ class SqliteJournal:
         for n, sent in mark.sent.items():
             refused = sent.refused
             if mark.recorded:
-                state = (2, None, mark.error_id, refused) if refused else (1, sent.message_id, None, None)
+                state = (
+                    (DEAD_EFFECT, None, mark.error_id, refused) if refused else (SENT, sent.message_id, None, None)
+                )
                 self._open.execute(_SENT, (*state, mark.seq, n))
             elif refused:
                 effect = msgspec.json.encode(mark.dead[n]).decode()
@@ -335,7 +345,7 @@ def _answers(rows: Iterable[NewRow], found: dict[tuple[str, str], int], moment: 
     answers: list[InboxRow | None] = []
     for row in rows:
         seq = found.pop((row.source, row.ext_id), None)
-        answers.append(row.stored(seq, moment) if seq is not None and row.state == 0 else None)
+        answers.append(row.stored(seq, moment) if seq is not None and row.state == PENDING else None)
     return answers
 
 

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from astral_core.db.tables import (
+    ADOPTED,
+    CLAIMED,
+    DEAD,
+    DEAD_EFFECT,
+    FREE,
+    HANDED_OVER,
+    ORPHANED,
+    PARKED,
+    PENDING,
+    SENDING,
+    UNSENT,
+    RowState,
+)  # fmt: skip
+
 # Arrays come as text: for those of any other type asyncpg asks the server what the type is, on every connection anew
 # and with a query that takes longer than all that is here.
 
+_OPEN = f"({UNSENT}, {SENDING})"  # messages that are to be sent
 CHANNEL = "astral"  # NOTIFY: to all replicas; with an underscore and a number to one
 
 # The lanes are locked in the order of their numbers, so that two commits never wait for each other. An owner is not
 # taken away from a lane; a claim counts the epoch up. A second commit into a lane makes its state ADOPTED, so that
 # CLAIMED tells that nothing can be pending but what came with this very commit.
-STORE = """
+STORE = f"""
 WITH fresh AS (
   INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)
   SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error
@@ -20,19 +36,19 @@ WITH fresh AS (
   ON CONFLICT (source, ext_id) DO NOTHING
   RETURNING seq, source, ext_id, lane, state, received_at
 ), counted AS (
-  SELECT lane, count(*) AS added FROM fresh WHERE state = 0 GROUP BY lane ORDER BY lane
+  SELECT lane, count(*) AS added FROM fresh WHERE state = {PENDING} GROUP BY lane ORDER BY lane
 ), claimed AS (
   INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state)
-  SELECT lane, $9::int, 1, added, 1 FROM counted ORDER BY lane
+  SELECT lane, $9::int, 1, added, {CLAIMED} FROM counted ORDER BY lane
   ON CONFLICT (lane) DO UPDATE SET
     owner = coalesce(known.owner, excluded.owner),
     epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END,
     arrivals = known.arrivals + excluded.arrivals,
-    state = CASE known.state WHEN 0 THEN 1 WHEN 4 THEN 4 ELSE 2 END
+    state = CASE known.state WHEN {FREE} THEN {CLAIMED} WHEN {ORPHANED} THEN {ORPHANED} ELSE {ADOPTED} END
   RETURNING lane, owner, epoch, arrivals, state
 )
 SELECT seq, source, ext_id, received_at, lane, claimed.owner, claimed.epoch, claimed.arrivals, claimed.state, added
-FROM fresh LEFT JOIN claimed USING (lane) LEFT JOIN counted USING (lane) WHERE fresh.state = 0 ORDER BY seq
+FROM fresh LEFT JOIN claimed USING (lane) LEFT JOIN counted USING (lane) WHERE fresh.state = {PENDING} ORDER BY seq
 """
 USERS = """
 INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)
@@ -42,18 +58,18 @@ ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = exc
   username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL
 """
 # What was answered already is done, whatever came in meanwhile; a handler that wrote can still be rolled back.
-DONE = """
-UPDATE core_inbox AS done SET state = 1, payload = NULL, done_at = now()
+DONE = f"""
+UPDATE core_inbox AS done SET state = {RowState.DONE}, payload = NULL, done_at = now()
 FROM unnest($1::text[]::bigint[], $2::text[]::bigint[], $3::text[]::bigint[]) AS mark (seq, lane, epoch)
-WHERE done.seq = mark.seq AND done.state = 0
+WHERE done.seq = mark.seq AND done.state = {PENDING}
   AND EXISTS (SELECT 1 FROM core_lanes AS own
               WHERE own.lane = mark.lane AND own.owner = $4::int AND own.epoch = mark.epoch)
 RETURNING done.seq
 """
 DONE_FIRST = DONE.replace(
     "RETURNING",
-    """  AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier
-                  WHERE earlier.lane = mark.lane AND earlier.state = 0 AND earlier.seq < mark.seq)
+    f"""  AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier
+                  WHERE earlier.lane = mark.lane AND earlier.state = {PENDING} AND earlier.seq < mark.seq)
 RETURNING""",
 )
 OUTBOX = """
@@ -69,8 +85,10 @@ UPDATE core_outbox AS old SET state = new.state, message_id = new.message_id, er
 FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::int[], $4::text[]::bigint[], $5::text[], $6::text[])
   AS new (seq, n, state, message_id, error_id, error) WHERE old.seq = new.seq AND old.n = new.n
 """
-SENT_GONE = """
-WITH gone AS (DELETE FROM core_outbox WHERE seq = ANY($1::text[]::bigint[]) AND state IN (0, 1, 3) RETURNING blob_id)
+SENT_GONE = f"""
+WITH gone AS (
+  DELETE FROM core_outbox WHERE seq = ANY($1::text[]::bigint[]) AND state <> {DEAD_EFFECT} RETURNING blob_id
+)
 DELETE FROM core_blobs WHERE id IN (SELECT blob_id FROM gone WHERE blob_id IS NOT NULL)
 """
 SLOT = """
@@ -82,55 +100,59 @@ INSERT INTO core_files (bot_id, key, file_id, user_id, created_at) VALUES ($1, $
 ON CONFLICT (bot_id, key) DO UPDATE SET file_id = excluded.file_id, user_id = excluded.user_id
 """
 BLOCKED = "UPDATE core_users SET blocked_at = now() WHERE id = $1"
-LOAD = """
+LOAD = f"""
 SELECT own.lane, own.epoch, own.arrivals, EXISTS (
-  SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3)
+  SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN {_OPEN}
 ), seq, source, ext_id, kind, express, payload, received_at, attempts, crashes
 FROM unnest($1::text[]::bigint[], $2::text[]::bigint[]) AS wanted (lane, epoch)
 JOIN core_lanes AS own ON own.lane = wanted.lane AND own.epoch = wanted.epoch AND own.owner = $3
 LEFT JOIN LATERAL (
-  SELECT * FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0 ORDER BY seq LIMIT $4
+  SELECT * FROM core_inbox AS pending
+  WHERE pending.lane = own.lane AND pending.state = {PENDING} ORDER BY seq LIMIT $4
 ) AS row ON true
 ORDER BY own.lane, seq
 """
-UNSENT = """
+UNSENT_MESSAGES = f"""
 SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data
 FROM core_outbox AS o LEFT JOIN core_blobs AS b ON b.id = o.blob_id
-WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::text[]::bigint[]) AND state IN (0, 3)) ORDER BY o.id
+WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::text[]::bigint[]) AND state IN {_OPEN}) ORDER BY o.id
 """
 WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
-ADOPT = """
+ADOPT = f"""
 WITH orphan AS (
-  SELECT lane, state FROM core_lanes WHERE owner IS NULL AND state <> 0 ORDER BY lane LIMIT $2 FOR UPDATE SKIP LOCKED
+  SELECT lane, state FROM core_lanes WHERE owner IS NULL AND state <> {FREE} ORDER BY lane LIMIT $2
+  FOR UPDATE SKIP LOCKED
 )
-UPDATE core_lanes AS own SET owner = $1, epoch = own.epoch + 1, state = 2 FROM orphan WHERE own.lane = orphan.lane
+UPDATE core_lanes AS own SET owner = $1, epoch = own.epoch + 1, state = {ADOPTED}
+FROM orphan WHERE own.lane = orphan.lane
 RETURNING own.lane, own.owner, own.epoch, own.arrivals, 0, orphan.state
 """
 # `arrivals` is looked at again under the row's lock: a row that came meanwhile keeps its lane owned.
-RELEASE_IDLE = """
+RELEASE_IDLE = f"""
 WITH free AS MATERIALIZED (  -- never wait: a commit holds some of these lanes and wants others
   SELECT lane FROM core_lanes WHERE lane = ANY($2::text[]::bigint[]) AND owner = $1 FOR UPDATE SKIP LOCKED
 )
-UPDATE core_lanes AS own SET owner = NULL, state = 0
+UPDATE core_lanes AS own SET owner = NULL, state = {FREE}
 FROM free
 JOIN unnest($2::text[]::bigint[], $3::text[]::bigint[], $4::text[]::bigint[]) AS idle (lane, epoch, arrivals)
   USING (lane)
 WHERE own.lane = free.lane AND own.owner = $1 AND own.epoch = idle.epoch AND own.arrivals = idle.arrivals
-  AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = 0)
-  AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN (0, 3))
+  AND NOT EXISTS (SELECT 1 FROM core_inbox AS pending WHERE pending.lane = own.lane AND pending.state = {PENDING})
+  AND NOT EXISTS (SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN {_OPEN})
 RETURNING own.lane
 """
-RELEASE = """
+RELEASE = f"""
 WITH ordered AS MATERIALIZED (
   SELECT lane FROM core_lanes WHERE lane = ANY($2::text[]::bigint[]) AND owner = $1 ORDER BY lane FOR UPDATE
 )
-UPDATE core_lanes AS own SET owner = NULL, state = 3
+UPDATE core_lanes AS own SET owner = NULL, state = {HANDED_OVER}
 FROM ordered JOIN unnest($2::text[]::bigint[], $3::text[]::bigint[]) AS held (lane, epoch) USING (lane)
 WHERE own.lane = ordered.lane AND own.owner = $1 AND own.epoch = held.epoch RETURNING own.lane
 """
-COUNT = """
-SELECT (SELECT count(*) FROM core_inbox WHERE state = 0), (SELECT count(*) FROM core_inbox WHERE state = 2),
-  coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = 0)), 0)::float8,
-  (SELECT count(*) FROM core_outbox WHERE state IN (0, 3)), (SELECT count(*) FROM core_replicas),
-  (SELECT count(*) FROM core_inbox WHERE state = 3)
+COUNT = f"""
+SELECT (SELECT count(*) FROM core_inbox WHERE state = {PENDING}),
+  (SELECT count(*) FROM core_inbox WHERE state = {DEAD}),
+  coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = {PENDING})), 0)::float8,
+  (SELECT count(*) FROM core_outbox WHERE state IN {_OPEN}), (SELECT count(*) FROM core_replicas),
+  (SELECT count(*) FROM core_inbox WHERE state = {PARKED})
 """

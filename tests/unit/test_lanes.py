@@ -98,6 +98,7 @@ class Steps:
     """A handler that is one function."""
 
     step: Callable[[Lane], Awaitable[float]]
+    watched: list[int]
 
     async def keep(self, lane: Lane) -> None:
         """Nothing is half-sent."""
@@ -106,16 +107,18 @@ class Steps:
         """Nobody died."""
 
     def watch(self, row: InboxRow) -> None:
-        """Nobody waits."""
+        """Take note of an express row."""
+        self.watched.append(row.seq)
 
 
 def open_lanes(
-    step: Callable[[Lane], Awaitable[float]], workers: int, max_lane: int = 10, journal: FakeJournal | None = None
-) -> Lanes:
+    step: Callable[[Lane], Awaitable[float]], workers: int, max_lane: int = 10, journal: FakeJournal | None = None,
+    watched: list[int] | None = None,
+) -> Lanes:  # fmt: skip
     """Lanes that take rows, over a fake database."""
     database: Any = journal or FakeJournal()
     lanes = Lanes(database, Backlog(100), Supervisor(), workers, max_lane, shared=database.shared)
-    handler: Any = Steps(step)
+    handler: Any = Steps(step, [] if watched is None else watched)
     lanes.open(handler)
     return lanes
 
@@ -416,3 +419,27 @@ async def test_one_long_lane_does_not_starve_the_others() -> None:
     await made.settle()
     assert max(made.done.index(found) for found in short) <= 6
     await made.lanes.stop(0)
+
+
+async def test_the_time_of_an_express_row_begins_when_it_comes() -> None:
+    """Also while its lane is busy with another one and has to be read from the database anew."""
+    journal, begun, go, watched = FakeJournal(), asyncio.Event(), asyncio.Event(), []
+
+    async def step(lane: Lane) -> float:
+        begun.set()
+        await go.wait()
+        del journal.pending[lane.rows.pop(0).seq]
+        return 0
+
+    lanes = open_lanes(step, 1, journal=journal, watched=watched)
+    lanes.start()
+    first, second = row(1, express=True), row(2, express=True)
+    lanes.dispatch(journal.commit([first]))
+    await begun.wait()
+    lanes._lanes[first.lane].mistrust()
+    lanes.dispatch(journal.commit([second]))
+    assert watched == [1, 2]
+    go.set()
+    while lanes.active:  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0)
+    await lanes.stop(0)
