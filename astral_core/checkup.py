@@ -10,13 +10,13 @@ from prometheus_client import Gauge
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.alerts import HOUR
+from astral_core.clock import Clock
 from astral_core.errors import AstralError
 from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.health import HealthHooks
 from astral_core.host.services import Services
 from astral_core.inbox.election import Election
 from astral_core.inbox.work import Work
-from astral_core.jobs import Clock
 from astral_core.vitals import Health, HealthFinding
 
 log = logging.getLogger("astral.health")

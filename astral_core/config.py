@@ -121,7 +121,7 @@ class Inbox(Section):
     """Bounds of the durable inbox."""
 
     handlers: int = Field(default=64, ge=1, description="updates handled at the same time")
-    max_pending: int = Field(default=20_000, ge=1, description="pending rows beyond which posts get 503")
+    max_pending: int = Field(default=20_000, ge=1, description="pending updates beyond which posts get 503")
     max_lane: int = Field(
         default=1_000, ge=1, description="rows of one chat held in memory; the rest waits in the database"
     )

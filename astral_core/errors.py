@@ -14,7 +14,8 @@ AstralError
 │   └── SessionClosed           a session was used after its unit of work ended
 ├── InboxError
 │   ├── IngestRefused           the inbox cannot take an update now; the sender shall repeat it
-│   └── Fenced                  a row was finished by somebody else; the unit of work must roll back
+│   ├── Fenced                  a row was finished by somebody else; the unit of work must roll back
+│   └── DueCancelled            due work was cancelled or replaced while it ran; the unit of work must roll back
 ├── HandlerError
 │   ├── Refuse                  a handler says no: roll back, tell the user, do not retry
 │   ├── Parked                  a plugin that is away has to handle this: it waits until that is back
@@ -117,6 +118,10 @@ class IngestRefused(InboxError):
 
 class Fenced(InboxError):
     """A row was finished by somebody else; the unit of work must roll back."""
+
+
+class DueCancelled(InboxError):
+    """Due work was cancelled or replaced while it ran; the unit of work must roll back."""
 
 
 class HandlerError(AstralError):

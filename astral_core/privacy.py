@@ -132,6 +132,7 @@ async def _known(ctx: Context) -> dict[str, Any]:
              "asked_at": row.created_at.isoformat()} for row in questions
         ],
         "inbox": await personal.waiting(session, person, but=ctx.run.row.seq),
+        "due": await personal.due(session, person),
         "outbox": await personal.unsent(session, person),
     }  # fmt: skip
 

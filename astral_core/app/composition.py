@@ -16,6 +16,7 @@ from astral_core.bot.guard import Guard
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.people import People
 from astral_core.checkup import Checkup
+from astral_core.clock import Clock, SystemClock
 from astral_core.config import Settings
 from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
@@ -28,7 +29,6 @@ from astral_core.host.state import Plugin
 from astral_core.inbox.build import build_inbox
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.store import Store
-from astral_core.jobs import Clock, SystemClock
 from astral_core.observe.metrics import Metrics
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
@@ -61,7 +61,7 @@ def build(
     direct = settings.database.direct_url
     inbox, bot = build_inbox(
         database, settings.inbox, bot_id=settings.bot_id, name=name, make_bot=make_bot,
-        observer=_observer(metrics, telemetry), supervisor=supervisor, forgotten=people.forget,
+        observer=_observer(metrics, telemetry), supervisor=supervisor, clock=clock, forgotten=people.forget,
         direct_url=direct.get_secret_value() if direct else None,
     )  # fmt: skip
     ingest = Ingest(inbox.store, people, host.registry, metrics, f"tg:{settings.bot_id}")
@@ -71,7 +71,7 @@ def build(
         leadership=Leadership(inbox.election, bot.transport, bot.services, ingest, supervisor, polling=polling),
         readiness=Readiness(inbox, database, metrics), roster=Roster(host, database, inbox.replica, metrics),
         checkup=Checkup(HealthHooks(host), bot.services, inbox.election, clock), metrics=metrics,
-        telemetry=telemetry, watchdog=Watchdog(metrics, host.owner_of), supervisor=supervisor, clock=clock,
+        telemetry=telemetry, watchdog=Watchdog(metrics, host.owner_of), supervisor=supervisor,
     )  # fmt: skip
 
 

@@ -28,7 +28,7 @@ from astral_core.host.host import Host, enforce_policy
 from astral_core.host.lifespan import start_plugins
 from astral_core.inbox import retention
 from astral_core.inbox.build import Inbox
-from astral_core.jobs import Clock, run_jobs
+from astral_core.jobs import arm_jobs
 from astral_core.observe.metrics import Metrics
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
@@ -63,7 +63,6 @@ class App:
     telemetry: Telemetry
     watchdog: Watchdog
     supervisor: Supervisor
-    clock: Clock
     port: int = 0
     _stack: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
     _web: WebServer | None = None
@@ -177,7 +176,8 @@ class App:
         self._stack.push_async_callback(self.inbox.lanes.stop, GRACE)
         self.supervisor.start(self.roster.watch(), "astral-roster")
         self.supervisor.start(self.checkup.watch(), "astral-checkup")
-        self.supervisor.start(run_jobs(self.host.registry, self.inbox.store, self.clock), "astral-jobs")
+        await until_reachable(lambda: arm_jobs(self.host, self.inbox.store))
+        self.supervisor.start(self.inbox.timer.run(), "astral-due")
         await self.leadership.announce()
         self.supervisor.start(self.leadership.run(), "astral-leader")
         self.readiness.begin()

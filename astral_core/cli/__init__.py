@@ -25,6 +25,11 @@ _COMMANDS = {
     ),
     "hooks": ("astral_core.cli.plugins", "hooks", "Every hook, and who implements it."),
     "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),
+    "due": (
+        "astral_core.cli.due",
+        "due",
+        "Durable work that waits for its time: steps, jobs, and what is tried again.",
+    ),
     "outbox": ("astral_core.cli.inbox", "outbox", "Messages that wait or were refused."),
     "replicas": ("astral_core.cli.replicas", "replicas", "The processes that handle this bot's updates."),
     "config": ("astral_core.cli.config", "config", "The settings of the core and of the plugins."),

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.db.engine import Database
 from astral_core.db.migrate import exclusively, owns
-from astral_core.db.tables import DEAD, PARKED, core_inbox, core_plugins, now
+from astral_core.db.tables import DEAD, PARKED, core_due, core_inbox, core_plugins, now
 from astral_core.errors import DatabaseError
 
 
@@ -66,6 +66,8 @@ def _forget(connection: Connection, plugin: str) -> None:
     if not inspect(connection).has_table(core_plugins.name):
         return  # a database of before, or one that the bot never used
     connection.execute(delete(core_plugins).where(core_plugins.c.id == plugin))
+    if inspect(connection).has_table(core_due.name):
+        connection.execute(delete(core_due).where(core_due.c.route.startswith(f"{plugin}.", autoescape=True)))
     parked = core_inbox.c.state == PARKED, core_inbox.c.parked_for == plugin
     why = {
         "state": DEAD,

@@ -107,6 +107,13 @@ class LaneState(IntEnum):
     ORPHANED = 4
 
 
+class DueState(IntEnum):
+    """`core_due.state`. FIRED: an inbox row was made of it, which is still to be handled."""
+
+    WAITING = 0
+    FIRED = 1
+
+
 PENDING, DONE, DEAD, PARKED = RowState
 UNSENT, SENT, DEAD_EFFECT, SENDING = MessageState
 FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = LaneState
@@ -296,3 +303,32 @@ core_files = Table(
     _created(),
     Index("ix_core_files_user_id", "user_id"),
 )
+
+core_due = Table(  # durable work that waits for its time
+    "core_due",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("route", String(80), nullable=False),
+    Column("lane", BigInteger, nullable=False),
+    Column("key", String(255), nullable=False),
+    Column("generation", Integer, nullable=False),  # counts how often it was replaced or armed again
+    Column("state", SmallInteger, nullable=False, default=DueState.WAITING),
+    Column("due_at", UtcDateTime, nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("schedule", Text),  # of recurring work: when it runs next
+    Column("person", BigInteger),  # with whom it is forgotten
+    Column("attempts", SmallInteger, nullable=False, default=0),  # failures that were bugs
+    Column("tries", Integer, nullable=False, default=0),  # failures of any kind in a row
+    Column("since", UtcDateTime),  # when what failed was to be done first
+    UniqueConstraint("route", "lane", "key"),
+    sqlite_autoincrement=True,  # a number is never used twice: inbox rows are named by it
+)
+_waiting = text(f"state = {DueState.WAITING}")
+Index("ix_core_due_due_at", core_due.c.due_at, core_due.c.id, sqlite_where=_waiting, postgresql_where=_waiting)
+_person = text("person IS NOT NULL")
+Index("ix_core_due_person", core_due.c.person, sqlite_where=_person, postgresql_where=_person)
+_again = text("tries > 0")
+Index("ix_core_due_tries", core_due.c.tries, sqlite_where=_again, postgresql_where=_again)
+_internal = text(f"state = {PENDING} AND source >= 'internal:' AND source < 'internal;'")
+Index("ix_core_inbox_internal", core_inbox.c.source, sqlite_where=_internal, postgresql_where=_internal)

@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from astral_core.db.tables import storable
 from astral_core.errors import EffectError
 from astral_core.host.services import Services
+from astral_core.inbox.money import named_by
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.work import Work, internal_row
 from astral_core.markup import sendable
@@ -95,7 +96,7 @@ def raise_alert(work: Work, services: Services, alert: Alert) -> None:
 
 def is_alert(row: InboxRow) -> bool:
     """Whether `row` delivers an alert; one that fails must not cause another one."""
-    return row.kind == "step" and row.ext_id.startswith(f"{STEP}:")
+    return row.kind == "step" and STEP in named_by(row)
 
 
 def _short(value: Any) -> str | Markup:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 
 from astral_core.config import Settings, nearest
-from astral_core.declare import Command, Job, Schema
+from astral_core.declare import Command, Schema
 from astral_core.errors import DeclarationError
 from astral_core.host.discover import dependencies
 from astral_core.host.runner import HookRunner
@@ -61,17 +61,6 @@ def check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> N
                     f"{table.name}.{key.parent.name} refers to {target!r}.",
                     "require that plugin in pyproject.toml.",
                 )
-
-
-def check_jobs(plugin: Plugin, keep_done_hours: int) -> None:
-    """A job's run is unique by its row, and rows are kept for a while: a longer period would run it twice."""
-    for job in plugin.declared.jobs:
-        if isinstance(job, Job) and job.every > keep_done_hours * 3600:
-            raise DeclarationError(
-                plugin.id,
-                f"job {job.name!r} runs every {job.every / 3600:g} h, done rows are kept for {keep_done_hours} h.",
-                "run it more often and let its handler see whether it is time, or raise [inbox] keep_done_hours.",
-            )
 
 
 def check_user_data(plugin: Plugin, schema: Schema, runner: HookRunner) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
 from astral_core.errors import ConflictError, DeclarationError, HookError, PluginError, PluginLoadError
-from astral_core.host.checks import check_jobs, check_tables, check_user_data, warn_of_renames, warn_of_strangers
+from astral_core.host.checks import check_tables, check_user_data, warn_of_renames, warn_of_strangers
 from astral_core.host.context import PluginContext
 from astral_core.host.discover import discover, import_plugin, quarantine_dependents, with_dependencies
 from astral_core.host.registry import Registry, build_registry
@@ -217,7 +217,6 @@ def _declare(plugin: Plugin, host: Host) -> None:
     if declared.schema is not None:
         check_tables(plugin, declared.schema, host.plugins)
         check_user_data(plugin, declared.schema, host.runner)
-    check_jobs(plugin, host.settings.inbox.keep_done_hours)
     build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own
 
 

@@ -4,38 +4,50 @@ from __future__ import annotations
 
 from astral_core.errors import IngestRefused
 
-EXPRESS_ROOM = 2  # an express row is refused only if twice as many rows are pending as others are allowed
+EXPRESS_ROOM = 2  # an express row is refused only if twice as many updates are pending as others are allowed
 RETRY_AFTER = 3  # seconds
+WINDOW = 2_000  # rows of due work that may be pending at once
 
 
 class Backlog:
-    """The number of pending rows, as this process knows it; about once a second the database says how many there are.
+    """The numbers of pending rows as this process knows them; about once a second the database corrects them.
 
-    `limit` is the number of pending rows from which on new ones are refused.
+    Updates of Telegram are counted apart from the bot's own work: however much of that waits, updates are let in.
+    `limit` is the number of pending updates from which on new ones are refused.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._pending = 0
+        self._updates = 0
+        self._internal = 0
 
     @property
     def pending(self) -> int:
         """Rows that are not handled yet."""
-        return self._pending
+        return self._updates + self._internal
+
+    @property
+    def room(self) -> int:
+        """How much due work may come in now."""
+        return WINDOW - self._internal
 
     def admit(self, *, express: bool) -> None:
-        """Raise IngestRefused if one more row is too many."""
-        if self._pending >= self.limit * (EXPRESS_ROOM if express else 1):
+        """Raise IngestRefused if one more update is too many."""
+        if self._updates >= self.limit * (EXPRESS_ROOM if express else 1):
             raise IngestRefused("too many updates are pending", RETRY_AFTER)
 
-    def add(self, rows: int) -> None:
+    def add(self, *, updates: int, internal: int) -> None:
         """So many rows were stored."""
-        self._pending += rows
+        self._updates += updates
+        self._internal += internal
 
-    def complete(self) -> None:
+    def complete(self, *, internal: bool) -> None:
         """A row has been handled."""
-        self._pending = max(self._pending - 1, 0)
+        if internal:
+            self._internal = max(self._internal - 1, 0)
+        else:
+            self._updates = max(self._updates - 1, 0)
 
-    def correct(self, pending: int) -> None:
-        """So many rows are pending in the database."""
-        self._pending = pending
+    def correct(self, *, pending: int, internal: int) -> None:
+        """So many rows are pending in the database, and so many of them are the bot's own work."""
+        self._updates, self._internal = pending - internal, internal

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from astral_core.clock import Clock
 from astral_core.config import Inbox as InboxSettings
 from astral_core.db.engine import Database
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.effect import Sender
 from astral_core.inbox.election import Election
+from astral_core.inbox.ending import Ending
 from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.journal import open_journal
 from astral_core.inbox.lanes import Lanes
@@ -21,6 +23,7 @@ from astral_core.inbox.replica import Replica
 from astral_core.inbox.resync import Resync
 from astral_core.inbox.runner import Runner
 from astral_core.inbox.store import Store
+from astral_core.inbox.timer import Timer
 from astral_core.inbox.worker import Worker
 from astral_core.supervisor import Supervisor
 
@@ -42,7 +45,7 @@ class Bot(Protocol):
 B = TypeVar("B", bound=Bot)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Inbox:
     """The durable inbox of one process. `store` takes rows, `replica.begin` lets them be handled."""
 
@@ -56,18 +59,19 @@ class Inbox:
     deliverer: Deliverer
     worker: Worker
     replica: Replica
+    timer: Timer
 
 
 def build_inbox(
     database: Database, settings: InboxSettings, *, bot_id: int, name: str, make_bot: Callable[[Store], B],
     observer: Observer, supervisor: Supervisor, forgotten: Callable[[int], None] | None = None,
-    direct_url: str | None = None,
+    clock: Clock, direct_url: str | None = None,
 ) -> tuple[Inbox, B]:  # fmt: skip
     """Build an inbox on `database` and the bot that it works for; starts nothing.
 
     `make_bot(store)` makes the bot, whose handlers store rows of their own. `name` is this process's name among its
-    replicas. `forgotten(lane)` is told of lanes that may be another replica's from now on. `direct_url` is for the
-    connection that must not go through a pooler.
+    replicas; `clock` says when due work is due. `forgotten(lane)` is told of lanes that may be another replica's from
+    now on. `direct_url` is for the connection that must not go through a pooler.
     """
     backlog, resync, election = Backlog(settings.max_pending), Resync(), Election()
     lease = Lease(shared=not database.is_sqlite)
@@ -76,18 +80,20 @@ def build_inbox(
         journal, backlog, supervisor, settings.handlers, settings.max_lane,
         shared=not database.is_sqlite, forgotten=forgotten,
     )  # fmt: skip
-    store = Store(database, journal, backlog, lanes, resync, observer)
+    store = Store(database, journal, backlog, lanes, resync, clock=clock, observer=observer)
     bot = make_bot(store)
     inflight = InFlight(backlog, bot.runner.too_late)
     deliverer = Deliverer(store, bot.sender, bot.runner, inflight, lease, observer)
+    ending = Ending(database, store, bot.runner, inflight, observer, settings.suspect_delay)
     worker = Worker(
-        database, store, bot.runner, deliverer, inflight, observer,
+        database, store, bot.runner, deliverer, ending, inflight, observer,
         handler_timeout=settings.handler_timeout, process=name, suspect_delay=settings.suspect_delay,
     )  # fmt: skip
     replica = Replica(
         database, store, lanes, worker, lease, resync, election, supervisor, observer, bot_id, name, direct_url
     )
-    inbox = Inbox(backlog, lease, resync, election, lanes, store, inflight, deliverer, worker, replica)
+    timer = Timer(store, store.wakeup)
+    inbox = Inbox(backlog, lease, resync, election, lanes, store, inflight, deliverer, worker, replica, timer)
     return inbox, bot
 
 

@@ -32,7 +32,7 @@ LIFE = 900.0  # seconds for which a message is tried while Telegram is away
 NOT_ALIVE_DELAY = 0.2  # seconds until this replica looks again whether it is still one
 
 
-@dataclass
+@dataclass(repr=False)
 class Deliverer:
     """Sends a lane's messages in order, while the `lease` says that this replica may: a frozen one may not."""
 

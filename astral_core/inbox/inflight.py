@@ -31,7 +31,8 @@ class InFlight:
 
     def complete(self, lane: Lane, seq: int) -> None:
         """The row is done, or is another's: it leaves memory."""
+        internal = any(row.seq == seq and row.internal for row in lane.rows)
         lane.rows[:] = [row for row in lane.rows if row.seq != seq]
         self._suspects.discard(seq)
         self.deadlines.forget(seq)
-        self._backlog.complete()
+        self._backlog.complete(internal=internal)

@@ -13,6 +13,7 @@ from astral_core.db.tables import (
     ADOPTED,
     DEAD,
     DEAD_EFFECT,
+    DONE,
     ORPHANED,
     PARKED,
     PENDING,
@@ -32,6 +33,12 @@ from astral_core.inbox.statements import CHANNEL
 REPLAYED = -1  # the attempts of a row that was parked before: its user has been told
 SUSPECT = "?"  # `parked_for` of a row that waits for its last try; no plugin can be called so
 REPLAY = 200  # rows that are made pending again in one transaction
+
+
+def done(seq: int) -> Any:
+    """End a pending row; there is nothing more to do."""
+    values = {"state": DONE, "payload": None, "done_at": now()}
+    return update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING).values(values)
 
 
 def dead(seq: int, error_id: str, error: str) -> Any:

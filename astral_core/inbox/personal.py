@@ -12,7 +12,7 @@ from html import escape
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, false, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.tables import (
@@ -23,15 +23,16 @@ from astral_core.db.tables import (
     PENDING,
     SENT,
     core_blobs,
+    core_due,
     core_inbox,
     core_outbox,
     core_users,
     now,
 )
 from astral_core.inbox import money, notes
+from astral_core.inbox.due import SOURCE as DUE
 from astral_core.inbox.envelope import UNREADABLE, as_json
-from astral_core.inbox.rows import EXPRESS_LANES, chat_of, express_lane
-from astral_core.inbox.work import INTERNAL
+from astral_core.inbox.rows import EXPRESS_LANES, INTERNAL, chat_of, express_lane
 
 BATCH = 100  # rows; a payload has up to some dozens of kilobytes
 SHORTEST = 3  # letters of a name: shorter ones are other words, too
@@ -183,6 +184,24 @@ async def waiting(session: AsyncSession, person: Person, but: int) -> list[dict[
     ]  # fmt: skip
 
 
+async def due(session: AsyncSession, person: Person) -> list[dict[str, Any]]:
+    """Durable work of the person that waits for its time, for a copy of their data."""
+    return [
+        {"kind": row.kind, "due_at": row.due_at.isoformat(), "payload": _readable(row.payload)}
+        for row in await _due(session, person)
+    ]
+
+
+async def _due(session: AsyncSession, person: Person) -> list[Any]:
+    """The due rows that were armed for the person or in their lanes, or whose arguments name them."""
+    own = (core_due.c.person == person.id) | core_due.c.lane.in_(person.lanes)
+    query = select(core_due, literal(DUE).label("source")).order_by(core_due.c.due_at)
+    found = list((await session.execute(query.where(own))).all())
+    others = query.where(~func.coalesce(own, false()), core_due.c.payload.contains(str(person.id)))
+    rows = (await session.execute(others)).all()
+    return found + [row for row in rows if person.id in _named(_readable(row.payload))]
+
+
 async def unsent(session: AsyncSession, person: Person) -> list[dict[str, Any]]:
     """Messages to the person that were not sent, for a copy of their data."""
     where = (core_outbox.c.lane.in_(person.lanes), core_outbox.c.state != SENT)
@@ -207,7 +226,8 @@ async def forget(session: AsyncSession, person: Person, payments: Collection[str
     A pending row is still to be handled and loses its payload then. A dead one, also a payment's, ends like a done
     one: a payment's own record is the provider's. Of what is parked, payments stay, and so does durable work that
     waits for its plugin: it is handled when that is back, and a deletion in that plugin follows. Durable work that
-    was put off ends, or it would run after the deletion; but not that of `payments`, the plugins that take some.
+    was put off, or waits for its time, ends, or it would run after the deletion; but not that of `payments`, the
+    plugins that take some.
     """
     ended = {"state": DONE, "payload": None, "error": None, "parked_for": None, "done_at": now()}
     lanes = core_inbox.c.lane.in_(person.lanes)
@@ -222,6 +242,8 @@ async def forget(session: AsyncSession, person: Person, payments: Collection[str
     for seq, payload in others:
         where = (core_inbox.c.seq == seq, core_inbox.c.state.in_((DEAD, PARKED)))
         await session.execute(update(core_inbox).where(*where).values(payload=payload))
+    for some in _pieces([row.id for row in await _due(session, person) if not _is_kept(row, payments)]):
+        await session.execute(delete(core_due).where(core_due.c.id.in_(some)))
     await _forget_messages(session, person)
 
 

@@ -72,7 +72,7 @@ SELECT bot_id FROM core_replicas WHERE bot_id <> :bot AND last_seen > now() - in
 _BEAT = "UPDATE core_replicas SET last_seen = now(), leader = :leader WHERE id = :me RETURNING 1"
 
 
-@dataclass
+@dataclass(repr=False)
 class Replica:
     """This process among those of its database: registered while its `lease` has a number.
 
@@ -272,7 +272,7 @@ class Replica:
             await self._try_to_write()
         self._census = census = await self.store.journal.count()
         self._counted = time.monotonic()
-        self.store.backlog.correct(census.pending)
+        self.store.backlog.correct(pending=census.pending, internal=census.internal)
         if census.parked and self.election.leader and self._handling and await suspects.release_due(self.database):
             self.resync.request()
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_facts, core_inbox, core_outbox, now
 from astral_core.db.wipe import Vacuum, shape, vacuum
-from astral_core.inbox import notes, personal, suspects
+from astral_core.inbox import due, notes, personal, suspects
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
@@ -33,6 +33,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
     await store.write(lambda connection: personal.forget_late(connection, payments))
     await store.write(_drop_blobs)
     await store.write(suspects.purge)
+    await store.write(due.purge)
     before = now() - timedelta(hours=keep_done_hours)
     old = (
         select(core_inbox.c.seq)

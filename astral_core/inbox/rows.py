@@ -12,6 +12,7 @@ import msgspec
 from astral_core.db.tables import PENDING
 from astral_core.inbox.effect import Effect, Sent
 
+INTERNAL = "internal"  # the beginning of the sources of rows that the bot makes itself
 # An express row has a lane of its own beside the chat's: the user's id with one of these numbers above it. Telegram
 # keeps its own queues apart in the same way, and says that ids have at most 52 significant bits.
 EXPRESS_LANES = {"pre_checkout_query": 1, "shipping_query": 2, "inline_query": 3}
@@ -33,8 +34,27 @@ def chat_of(lane: int) -> int:
     return lane & _ID_MASK if is_express(lane) else lane
 
 
+def is_internal(source: str) -> bool:
+    """Whether rows of this source are the bot's own work."""
+    return source.startswith(f"{INTERNAL}:")
+
+
+class Fired(msgspec.Struct, frozen=True):
+    """The due row that an inbox row was made of: which one, its failures so far, and since when it has been tried.
+
+    `attempts` counts failures that were bugs, `tries` all in a row. `schedule` is that of recurring work, as stored.
+    """
+
+    number: int
+    generation: int
+    attempts: int = 0
+    tries: int = 0
+    since: datetime | None = None
+    schedule: str | None = None
+
+
 class InboxRow(msgspec.Struct, frozen=True):
-    """A pending row. `payload` is JSON; `received_at` is when it was stored.
+    """A pending row. `payload` is JSON; `received_at` is when it was stored, or was to be done first.
 
     `seen` is when this process received it or read it from the database, by its monotonic clock.
     """
@@ -49,7 +69,13 @@ class InboxRow(msgspec.Struct, frozen=True):
     received_at: datetime
     attempts: int = 0
     crashes: int = 0
+    due: Fired | None = None
     seen: float = msgspec.field(default_factory=time.monotonic)
+
+    @property
+    def internal(self) -> bool:
+        """Whether it is the bot's own work, and no update."""
+        return is_internal(self.source)
 
     @property
     def chat(self) -> int:
@@ -134,7 +160,7 @@ class Waiting(msgspec.Struct, frozen=True):
 class Census(msgspec.Struct, frozen=True):
     """What the database holds, of all replicas: rows, messages, processes; `oldest` is an age in seconds.
 
-    `parked` rows wait until their plugin is back.
+    `internal` ones of the pending rows are the bot's own work. `parked` rows wait until their plugin is back.
     """
 
     pending: int
@@ -143,6 +169,7 @@ class Census(msgspec.Struct, frozen=True):
     unsent: int
     replicas: int
     parked: int = 0
+    internal: int = 0
 
 
 def unique(rows: Sequence[NewRow]) -> dict[tuple[str, str], NewRow]:

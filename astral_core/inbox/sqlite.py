@@ -104,7 +104,8 @@ _COUNT = (
     " (SELECT received_at FROM core_inbox WHERE seq ="
     f" (SELECT min(seq) FROM core_inbox INDEXED BY ix_core_inbox_pending WHERE state = {PENDING})),"
     f" (SELECT count(*) FROM core_outbox WHERE state IN ({UNSENT}, {SENDING})), (SELECT count(*) FROM core_replicas),"
-    f" (SELECT count(*) FROM core_inbox WHERE state = {PARKED})"
+    f" (SELECT count(*) FROM core_inbox WHERE state = {PARKED}),"
+    f" (SELECT count(*) FROM core_inbox WHERE state = {PENDING} AND source >= 'internal:' AND source < 'internal;')"
 )
 
 
@@ -209,9 +210,9 @@ class SqliteJournal:
 
     async def count(self) -> Census:
         """How much there is of everything."""
-        ((pending, dead, oldest, unsent, replicas, parked),) = await self._run(self._fetch, _COUNT)
+        ((pending, dead, oldest, unsent, replicas, parked, internal),) = await self._run(self._fetch, _COUNT)
         age = (now() - _moment(oldest)).total_seconds() if oldest else 0.0
-        return Census(pending, dead, max(age, 0.0), unsent, replicas, parked)
+        return Census(pending, dead, max(age, 0.0), unsent, replicas, parked, internal)
 
     # --- in the journal's thread
 

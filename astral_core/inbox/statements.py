@@ -154,5 +154,6 @@ SELECT (SELECT count(*) FROM core_inbox WHERE state = {PENDING}),
   (SELECT count(*) FROM core_inbox WHERE state = {DEAD}),
   coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = {PENDING})), 0)::float8,
   (SELECT count(*) FROM core_outbox WHERE state IN {_OPEN}), (SELECT count(*) FROM core_replicas),
-  (SELECT count(*) FROM core_inbox WHERE state = {PARKED})
+  (SELECT count(*) FROM core_inbox WHERE state = {PARKED}),
+  (SELECT count(*) FROM core_inbox WHERE state = {PENDING} AND source >= 'internal:' AND source < 'internal;')
 """

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from astral_core.clock import Clock, SystemClock
 from astral_core.db.engine import URGENT, Database, may_pass
 from astral_core.errors import DatabaseError, IngestRefused
 from astral_core.inbox.backlog import Backlog
@@ -21,6 +22,7 @@ from astral_core.inbox.journal import Journal
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.resync import Resync
 from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored
+from astral_core.inbox.wakeup import Wakeup
 
 log = logging.getLogger("astral.inbox")
 BATCH = 500
@@ -42,7 +44,7 @@ class _Ticket:
     result: asyncio.Future[Any]
 
 
-@dataclass
+@dataclass(repr=False)
 class Store:
     """The flusher and its queue. `start` it in the running loop, `stop` it when nothing will be submitted.
 
@@ -55,6 +57,8 @@ class Store:
     backlog: Backlog
     dispatcher: Dispatcher
     resync: Resync
+    wakeup: Wakeup = field(default_factory=Wakeup)
+    clock: Clock = field(default_factory=SystemClock)
     observer: Observer = field(default_factory=Observer)
     _failing: bool = False
     _queue: list[_Ticket] = field(default_factory=list)
@@ -109,6 +113,13 @@ class Store:
 
         `rows` are stored in it where its result is true.
         """
+        return await self._transact(work, lambda result: rows if result else ())
+
+    async def move(self, work: Callable[[AsyncConnection], Awaitable[Sequence[NewRow]]]) -> int:
+        """Run `work` and store the rows that it returns, in one transaction; return how many it returned."""
+        return len(await self._transact(work, lambda rows: rows))
+
+    async def _transact(self, work: Write, rows_of: Callable[[Any], Sequence[NewRow]]) -> Any:
         if self._stopped:
             raise DatabaseError("the inbox is stopped")
         stored = Stored([])
@@ -116,7 +127,7 @@ class Store:
             async with self.database.engine.connect() as connection:
                 await connection.execution_options(**{URGENT: True})
                 result = await work(connection)
-                if result and rows:
+                if rows := rows_of(result):
                     stored = await self.journal.insert(connection, rows)
                 await connection.commit()
         except BaseException as error:
@@ -184,7 +195,9 @@ class Store:
     def accept(self, stored: Stored) -> None:
         """Take committed rows into the count, hand them out, and tell other replicas what is theirs."""
         self.journal.handed(stored)
-        self.backlog.add(sum(row is not None for row in stored.rows))
+        rows = [row for row in stored.rows if row is not None]
+        internal = sum(row.internal for row in rows)
+        self.backlog.add(updates=len(rows) - internal, internal=internal)
         self.dispatcher.dispatch(stored)
         elsewhere = [arrival for arrival in stored.arrivals if arrival.owner != self.journal.owner]
         if elsewhere:

@@ -26,7 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
-from astral_core.db.tables import DONE, PARKED, PENDING, core_deaths, core_inbox, core_runs, now
+from astral_core.db.tables import PARKED, PENDING, core_deaths, core_inbox, core_runs, now
 from astral_core.inbox import notes
 
 MONEY_DELAY = 3600.0  # seconds between the tries of a row about money
@@ -147,12 +147,6 @@ def put_off(database: Database, seq: int, delay: float) -> Any:
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
         .values(state=PARKED, parked_for=notes.SUSPECT, due_at=due, crashes=core_inbox.c.crashes + 1)
     )
-
-
-def dropped(seq: int) -> Any:
-    """End a pending row that nobody waits for any more."""
-    values = {"state": DONE, "payload": None, "done_at": now()}
-    return update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING).values(values)
 
 
 async def release_due(database: Database) -> int:

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database, driver_of
 from astral_core.db.session import Session
-from astral_core.errors import HandlerError
+from astral_core.errors import DueCancelled, HandlerError
+from astral_core.inbox import due
+from astral_core.inbox.due import Cancel, Due
 from astral_core.inbox.effect import Content
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.rows import InboxRow, NewRow, Stored
+from astral_core.inbox.rows import INTERNAL, InboxRow, NewRow, Stored
 from astral_core.inbox.store import Store
 
-INTERNAL = "internal"
 KEY_WIDTH = 255
 log = logging.getLogger("astral.inbox")
 
@@ -43,6 +44,7 @@ class Work:
         self._session: Session | None = None
         self.plugin = plugin
         self.rows: list[NewRow] = []
+        self.due: list[Due | Cancel] = []
         self.after_commit: list[Callable[[], None]] = []
 
     @property
@@ -55,7 +57,7 @@ class Work:
     @property
     def wrote(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self.rows) or (self._session is not None and self._session.wrote)
+        return bool(self.rows or self.due) or (self._session is not None and self._session.wrote)
 
     def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any]) -> None:
         """Add a durable internal row, unique by `kind` and `key`. HandlerError where `lane` is no chat's number."""
@@ -75,10 +77,11 @@ class Work:
         """
         journal, stored = self._store.journal, Stored([])
         try:
-            if self.rows or row is not None:
+            if self.rows or self.due or row is not None:
                 connection = await self._begun()
                 if row is not None:
                     await journal.finish(connection, row, epoch, contents)
+                await self._change_due(connection, row)
                 if self.rows:
                     stored = await journal.insert(connection, self.rows)
             if self._session is not None:
@@ -87,8 +90,30 @@ class Work:
             self._store.uncertain(stored)
             raise
         self.rows.clear()
+        self._wake()
         self._store.accept(stored)
         self._call_back()
+
+    async def _change_due(self, connection: AsyncConnection, row: InboxRow | None) -> None:
+        """End the due row that `row` was made of, then arm and cancel in the order of the calls."""
+        ahead = self._store.clock.ahead()
+        if row is not None and row.due is not None:
+            ended = await connection.execute(due.ended(row.due, ahead))
+            if ended.rowcount != 1:
+                raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
+        for change in self.due:
+            if isinstance(change, Due):
+                await due.arm(self._database, connection, change, ahead)
+            else:
+                await due.cancel(connection, change)
+
+    def _wake(self) -> None:
+        """Tell the timer of this process what was armed."""
+        for change in self.due:
+            if isinstance(change, Due):
+                moment = self._store.clock.time()
+                self._store.wakeup.within(change.after if change.at is None else change.at.timestamp() - moment)
+        self.due.clear()
 
     async def _begun(self) -> AsyncConnection:
         """The session's connection in a transaction that may write."""

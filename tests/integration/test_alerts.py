@@ -73,6 +73,13 @@ async def rows(kit: BotKit, state: int) -> int:
         )
 
 
+async def dead(kit: BotKit) -> int:
+    """How many dead letters there are."""
+    async with kit.running.database.engine.connect() as connection:
+        found = await connection.execute(select(func.count()).where(core_inbox.c.state == DEAD))
+        return int(found.scalar_one())
+
+
 async def test_each_admin_reads_it_in_private_and_in_their_language_once_an_hour(
     database_url: str, make_plugin: MakePlugin, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -258,7 +265,7 @@ async def test_an_alert_that_fails_causes_no_other(sqlite_url: str, make_plugin:
         async with context.work() as work:
             work.rows += alert.rows(kit.running.bot.services)
         await kit.settled()
-        assert (await rows(kit, DONE), await rows(kit, DEAD)) == (1, 1)
+        assert await dead(kit) == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from astral_core.db.tables import (
     DONE,
     PARKED,
     PENDING,
+    core_due,
     core_inbox,
     core_outbox,
     core_users,
@@ -232,6 +233,24 @@ async def test_a_step_that_was_put_off_does_not_run_after_the_deletion(database_
             rows = (await connection.execute(ended)).all()
     assert left == {"somebody's", "money", "paid", "a deletion", "an away plugin's"}
     assert {(row.state, row.payload, row.parked_for) for row in rows} == {(DONE, None, None)}
+
+
+async def test_what_waits_for_its_time_does_not_run_after_the_deletion(database_url: str) -> None:
+    """The person's own due work, and what names them, ends with /forget; money, deletions and others' stay."""
+    database = open_database(database_url)
+    await upgrade(database, [CORE])
+    async with Session(database, "core") as session:
+        for name, row in steps(ID).items():
+            values = {"route": row["payload"].get("route", ""), "lane": row["lane"], "key": name, "kind": row["kind"]}
+            waits = {"generation": 1, "due_at": row["due_at"], "payload": json.dumps(row["payload"])}
+            await session.execute(insert(core_due).values(**values, **waits))
+        told = await personal.due(session, personal.Person(ID))
+        await personal.forget(session, personal.Person(ID), {"payments"})
+        left = set(await session.scalars(select(core_due.c.key)))
+    await database.dispose()
+    assert left == {"somebody's", "money", "paid", "a deletion"}
+    assert {one["payload"]["args"]["text"] for one in told if "text" in one["payload"].get("args", {})} == {"vellum"}
+    assert len(told) == 7
 
 
 async def test_a_step_about_the_forgotten_that_fails_later_is_emptied(sqlite_url: str) -> None:

@@ -11,7 +11,7 @@ import random
 import sqlite3
 import zipfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -29,6 +29,7 @@ from astral_core.db.tables import (
     PARKED,
     core_blobs,
     core_dialogs,
+    core_due,
     core_inbox,
     core_outbox,
     core_slots,
@@ -184,6 +185,7 @@ async def fill_tables(kit: BotKit, anna: EmulatedUser) -> None:
         ensure_ascii=False,
     )
     words = {"kind": "message", "state": PARKED, "parked_for": "sun", "source": "tg:1"}
+    later = {"route": "moon.remind", "kind": "step", "generation": 1, "due_at": now() + timedelta(days=1)}
     rows: list[tuple[Any, dict[str, Any]]] = [
         (tables["profile_profiles"], {**mine, **birth}),
         (tables["profile_drafts"], {**mine, "data": json.dumps({"place": PLACE})}),
@@ -193,6 +195,9 @@ async def fill_tables(kit: BotKit, anna: EmulatedUser) -> None:
         (tables["payments"], {**mine, "order_id": order, "reason": "wisent", **money}),
         (core_inbox, {**words, "ext_id": "p1", "lane": anna.id, "payload": '{"message": {"text": "yataghan"}}'}),
         (core_inbox, {**words, "ext_id": "p2", "lane": GROUP, "payload": json.dumps(in_group(anna, 5, "yataghan"))}),
+        (core_due, {**later, "lane": anna.id, "key": "a", "payload": '{"args": {"t": "wisent"}}'}),
+        (core_due, {**later, "lane": GROUP, "key": "b", "person": anna.id, "payload": '{"args": {"t": "wisent"}}'}),
+        (core_due, {**later, "lane": GROUP, "key": "c", "payload": json.dumps({"args": {**mine, "t": "wisent"}})}),
         (core_blobs, {"id": 9000, "data": b"zeppelin" * 100}),
         (core_outbox, {"seq": 90_000, "n": 0, "lane": GROUP, "plugin": "moon", "effect": effect, "state": DEAD_EFFECT,
                        "blob_id": 9000, "error": "zeppelin"}),

@@ -361,24 +361,6 @@ def test_dependents_of_a_broken_plugin_are_quarantined(make_plugin: MakePlugin, 
     assert "moon" not in host.registry.commands
 
 
-def test_a_job_that_runs_more_seldom_than_rows_are_kept_is_refused(
-    make_plugin: MakePlugin, make_settings: MakeSettings
-) -> None:
-    """Its row, which keeps a second replica from running it, would be gone before the next run."""
-
-    async def weekly(ctx: Context) -> None:
-        """Once a week."""
-
-    @hookimpl
-    def astral_jobs(ctx: Any) -> list[Job]:
-        return [Job("bad.weekly", 7 * 86_400, weekly)]
-
-    host = loaded(make_settings, a_good_one(make_plugin), make_plugin("bad", hooks=[astral_jobs]))
-    check_failed(host, "declare", "runs every 168 h, done rows are kept for 72 h")
-    kept = loaded(make_settings, make_plugin("bad", hooks=[astral_jobs]), inbox={"keep_done_hours": 200})
-    assert "bad.weekly" in kept.registry.jobs
-
-
 def test_every_plugin_that_is_set_aside_is_logged(
     make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Select, func, select
 
 from astral_core import Context, Event, Routes, Subscriber, hookimpl
-from astral_core.db.tables import core_inbox
+from astral_core.db.tables import DueState, core_due, core_inbox
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.store import NewRow
 from astral_core.jobs import lane_of
@@ -78,14 +78,15 @@ class Seller:
         await self.yookassa.idle()
         async with asyncio.timeout(15):
             while True:
-                pending = select(func.count()).select_from(core_inbox).where(core_inbox.c.state == 0)
-                if (await self.rows(pending))[0][0] == 0:
+                pending = select(core_inbox.c.seq).where(core_inbox.c.state == 0)
+                again = select(core_due.c.id).where((core_due.c.state == DueState.FIRED) | (core_due.c.tries > 0))
+                if not await self.rows(again) and not await self.rows(pending):
                     return
                 await asyncio.sleep(0.02)  # the bot's other end: no event tells a stranger that it is idle
 
     async def begun(self) -> None:
         """Wait until the sweep of the start is over: it would meet the faults that a test sets."""
-        first = select(core_inbox.c.seq).where(core_inbox.c.ext_id.startswith("payments.sweep:"))
+        first = select(core_inbox.c.seq).where(core_inbox.c.lane == lane_of("payments.sweep"))
         async with asyncio.timeout(15):
             while not await self.rows(first):  # noqa: ASYNC110  # as below
                 await asyncio.sleep(0.005)

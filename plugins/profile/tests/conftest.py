@@ -94,6 +94,7 @@ class Talk:
         """Wait until everything that was received is handled and everything said is sent."""
         pending = text(
             "SELECT (SELECT count(*) FROM core_inbox WHERE state = 0)"
+            " + (SELECT count(*) FROM core_due WHERE state = 1 OR tries > 0)"
             " + (SELECT count(*) FROM core_outbox WHERE state = 0)"
         )
         async with asyncio.timeout(WAIT):

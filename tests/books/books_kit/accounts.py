@@ -119,11 +119,10 @@ class Tables:
                 await connection.execute(text(now))
 
     async def forget_sweeps(self) -> None:
-        """Let the next start read the providers' lists again: a run has no quarter of an hour to wait."""
-        done = "ext_id LIKE 'payments.sweep:%' AND state = 1"
-        rename = f"UPDATE core_inbox SET ext_id = ext_id || '-before' WHERE {done}"  # noqa: S608  # a text of ours
+        """Let the providers' lists be read again at once: a run has no quarter of an hour to wait."""
+        long_ago = "UPDATE core_due SET due_at = '2020-01-01 00:00:00.000000' WHERE route = 'payments.sweep'"
         async with self._engine.begin() as connection:
-            await connection.execute(text(rename))
+            await connection.execute(text(f"{long_ago} AND state = 0"))
 
     async def number(self, ref: str) -> int | None:
         """Our number of a payment that has arrived, by the provider's id; None until then."""
@@ -150,7 +149,8 @@ ROWS = """
 SELECT id, user_id, provider, provider_ref, amount_minor, refunded_minor, status FROM payments ORDER BY id
 """
 PENDING = {
-    "inbox row": "SELECT seq, kind, error FROM core_inbox WHERE state IN (0, 3) AND source <> 'internal:job'",
+    "inbox row": "SELECT seq, kind, error FROM core_inbox WHERE state IN (0, 3) AND kind <> 'job'",
+    "due work": "SELECT id, route, key FROM core_due WHERE kind <> 'job'",
     "message": "SELECT seq, n FROM core_outbox WHERE state NOT IN (1, 2)",
     "payment": "SELECT id, status FROM payments WHERE status NOT IN ('succeeded', 'canceled', 'failed')",
     "refund": "SELECT id, status, error FROM payments_refunds "

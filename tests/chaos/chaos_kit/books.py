@@ -84,8 +84,11 @@ class Books:
         return int(await self.one("SELECT count(*) FROM core_inbox WHERE source LIKE 'tg:%'"))
 
     async def waiting(self) -> tuple[int, int]:
-        """Pending inbox rows, those that were put off among them, and unsent messages."""
-        inbox = await self.one("SELECT count(*) FROM core_inbox WHERE state IN (0, 3)")
+        """Rows to be handled, also those that were put off or wait for their time, and unsent messages."""
+        inbox = await self.one(
+            "SELECT (SELECT count(*) FROM core_inbox WHERE state IN (0, 3))"
+            " + (SELECT count(*) FROM core_due WHERE schedule IS NULL)"
+        )
         return int(inbox), int(await self.one("SELECT count(*) FROM core_outbox WHERE state NOT IN (1, 2)"))
 
     async def idle(self) -> bool:
@@ -108,12 +111,15 @@ class Books:
         ]
 
     async def put_off(self, written: Sequence[Posting]) -> set[Key]:
-        """What the rows wrote and said that waited because they might have killed a process: it came late.
+        """What the rows wrote and said that came late: they might have killed a process, or were tried again.
 
-        The database does not tell of which update a step was; so any step of that chat may be the one.
+        The database does not tell of which update a step was; so any step of that chat may be the one. Due work has
+        no place in its chat's order.
         """
-        late: set[Key] = set()
-        for lane, source, ext_id in await self.ask("SELECT lane, source, ext_id FROM core_inbox WHERE crashes > 0"):
+        late = {(one.chat, answer) for one in written for answer in one.answers if answer.startswith("d:")}
+        again = "source = 'internal:due' AND ext_id NOT LIKE '%\\:1'"
+        query = f"SELECT lane, source, ext_id FROM core_inbox WHERE crashes > 0 OR ({again})"  # noqa: S608
+        for lane, source, ext_id in await self.ask(query):
             step = not source.startswith("tg:")
             late |= {
                 (posting.chat, answer)

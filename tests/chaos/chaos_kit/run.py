@@ -232,7 +232,7 @@ async def judge(found: Verdict, made: House, telegram: Telegram, monkey: Monkey)
     """Compare what was asked for with what is there."""
     rows = await made.books.rows()
     put_off = await made.books.put_off(made.written)
-    found.put_off = len(put_off)
+    found.put_off = sum(not answer.startswith("d:") for _, answer in put_off)
     logs = [replica.text() for replica in made.replicas]
     doubtful = sum(line.count(DOUBTFUL) > 0 for log in logs for line in log.splitlines())
     found.updates, found.expired = len(made.written), telegram.expired

@@ -2,18 +2,21 @@
 
 No table has a unique key, so that a doubled effect shows as a second row. The harness makes the tables. Each update
 carries its number within its Telegram queue, and each answer repeats it: `m:7` is the 7th message's, `c:7` the 7th
-press's, `s:7` the step's that the 7th message deferred.
+press's, `s:7` the step's that the 7th message deferred, `d:7` that of the step that it let wait for its time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
 
 from astral_core import Context, Routes, Update, hookimpl
+from astral_core.inbox.due import Due
+from astral_core.inbox.envelope import as_json
 
 metadata = MetaData()
 Serial = BigInteger().with_variant(Integer, "sqlite")
@@ -86,6 +89,24 @@ async def after(ctx: Context, update_id: int, number: int) -> None:
     """What was left."""
     await note(ctx, update_id, "s", number)
     ctx.reply(f"s:{number}")
+
+
+@routes.command("due")
+async def due(update: Update, ctx: Context) -> None:
+    """Write, answer, and let a step wait for its time."""
+    await write(update, ctx)
+    number = number_of(ctx)
+    seconds = 0.2 + number % 7 / 10
+    args = {"update_id": update.update_id, "number": number, "at": time.time() + seconds}
+    body = as_json({"route": "storm.fire", "args": args})
+    ctx.run.work.due.append(Due("step", "storm.fire", update.effective_chat.id, str(number), body, after=seconds))
+
+
+@routes.step("fire")
+async def fire(ctx: Context, update_id: int, number: int, at: float) -> None:
+    """What waited; `e` in place of `d` where it did not wait long enough."""
+    await note(ctx, update_id, "d" if time.time() >= at else "e", number)
+    ctx.reply(f"d:{number}")
 
 
 @routes.step("long")

@@ -14,7 +14,7 @@ CALLBACK_QUEUE = 3 << 33  # added to the sender's id: what tdlib/telegram-bot-ap
 MESSAGE_LIFE, CALLBACK_LIFE = 24 * 3600.0, 150.0  # seconds until Telegram drops an update
 
 # What people do, and how often. Commands of `storm`, and its button.
-HABITS = {"write": 40, "reply": 15, "slow": 10, "later": 10, "press": 25}
+HABITS = {"write": 35, "reply": 15, "slow": 10, "later": 10, "due": 10, "press": 25}
 
 
 WITH_STEP = ("later", "six", "thirty")  # these leave work to a step
@@ -57,6 +57,8 @@ class Posting:
         own = f"{self.stream}:{self.number}"
         if self.action == "die":
             return []
+        if self.action == "due":
+            return [own, f"d:{self.number}"]
         return [own, f"s:{self.number}"] if self.action in WITH_STEP else [own]
 
 

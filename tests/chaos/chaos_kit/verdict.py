@@ -14,7 +14,7 @@ from .books import Key, Row
 from .traffic import Posting
 
 PATIENCE = "I was interrupted while I was at this."  # what a chat reads of a row that was put off
-ANSWER = re.compile(r"[mcs]:\d+")
+ANSWER = re.compile(r"[mcsd]:\d+")
 
 
 @dataclass
@@ -37,6 +37,7 @@ class Verdict:
     lost: int = 0
     doubled: int = 0
     out_of_order: int = 0
+    early: int = 0  # due work that ran before its time
     wrong_counters: int = 0
     messages: int = 0
     messages_lost: int = 0
@@ -83,6 +84,7 @@ def judge_rows(
     wanted = [(posting.chat, key) for posting in postings if posting.acked_at for key in posting.writes]
     verdict.lost = verdict.accuse("lost", [key for key in wanted if key not in found])
     verdict.doubled = verdict.accuse("doubled", [key for key, count in found.items() for _ in range(count - 1)])
+    verdict.early = verdict.accuse("early", [key for key in found if key[1].startswith("e:")])
     order = [key for row in rows if (key := (row.chat, f"{row.stream}:{row.number}")) not in late]
     verdict.out_of_order = verdict.accuse("out of order", list(overtaken(order)))
 

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Column, Integer, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from astral_core.clock import SystemClock
 from astral_core.config import Inbox as InboxSettings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
@@ -180,7 +181,7 @@ class Bench:
         )
         self.inbox, _ = build_inbox(
             self.database, settings, bot_id=self.bot_id, name=f"bench-{secrets.token_hex(4)}",
-            make_bot=lambda _: self, supervisor=self.supervisor,
+            make_bot=lambda _: self, supervisor=self.supervisor, clock=SystemClock(),
             observer=Observer(handled=self.told.append, committed=lambda count, _: self.batches.append(count)),
         )  # fmt: skip
 
@@ -212,7 +213,12 @@ class Bench:
     async def start(self) -> None:
         """Load what is there, begin to commit and to handle."""
         await self.open()
+        await self.begin()
+
+    async def begin(self) -> None:
+        """Begin to handle, after `open`."""
         await self.replica.begin()
+        self.supervisor.start(self.inbox.timer.run(), "astral-due")
 
     async def open(self, *, closed: bool = False) -> None:
         """Be ready to store, and handle nothing yet; `closed` lanes take nothing before the bench begins."""
@@ -224,6 +230,7 @@ class Bench:
 
     async def stop(self, grace: float = 5.0) -> None:
         """Drain."""
+        await self.supervisor.close()
         await self.lanes.stop(grace)
         await self.replica.rest()
         await self.store.stop()
@@ -238,6 +245,7 @@ class Bench:
         async def write(work: Any, rows: Any = ()) -> Any:
             raise DatabaseError("this process is dead")
 
+        await self.supervisor.close()
         self.store.journal.release, self.store.write = release, write  # type: ignore[method-assign]
         await self.lanes.stop(0.0)
         await self.replica.rest()
@@ -270,7 +278,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Wait until nothing is to be done any more."""
-        while self.lanes.active:  # noqa: ASYNC110  # no event tells
+        while self.lanes.active or self.store.wakeup.retrying:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.005)
 
     async def add_note(self, work: Work, text: str) -> None:

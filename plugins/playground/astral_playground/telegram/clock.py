@@ -16,6 +16,10 @@ class Clock(Protocol):
         """Seconds since the Unix epoch."""
         ...
 
+    def ahead(self) -> float:
+        """The seconds that this clock is ahead of the machine's."""
+        ...
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` of this clock."""
         ...
@@ -27,6 +31,10 @@ class SystemClock:
     def time(self) -> float:
         """Seconds since the Unix epoch."""
         return time.time()
+
+    def ahead(self) -> float:
+        """Nothing: it is the machine's."""
+        return 0.0
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
@@ -44,6 +52,10 @@ class ManualClock:
     def time(self) -> float:
         """Seconds since the Unix epoch, as set."""
         return self._now
+
+    def ahead(self) -> float:
+        """The seconds that this clock is ahead of the machine's; negative if it is behind."""
+        return self._now - time.time()
 
     async def sleep(self, seconds: float) -> None:
         """Return when the clock has been advanced by `seconds`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 import uuid
@@ -10,17 +9,13 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import select
-
 from astral_core.app import App, build
 from astral_core.config import Settings, load_settings
-from astral_core.db.tables import core_inbox
 from astral_core.errors import ConfigError
 from astral_core.host.state import Declarations, Plugin, State
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.rows import NewRow
-from astral_core.inbox.work import INTERNAL
-from astral_core.jobs import lane_of, slot_key
+from astral_core.inbox.rows import INTERNAL, NewRow
+from astral_core.jobs import lane_of
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.records import Call
@@ -30,8 +25,6 @@ from astral_playground.testkit.crash import crash
 from astral_playground.testkit.ports import free_port
 from astral_playground.testkit.schema import fill
 from astral_playground.testkit.settle import settled
-
-JOB_PATIENCE = 10.0  # seconds of the machine until a job whose time has come must be stored
 
 
 def module_plugin(name: str, module: str) -> Plugin:
@@ -129,24 +122,12 @@ class BotKit:
         clock = self.telegram.world.clock
         if not isinstance(clock, MovableClock):
             raise TypeError("BotKit.advance: this Telegram has another clock; give it a MovableClock")
-        jobs = self.running.host.registry.jobs if self.app is not None else {}
-        before = {name: slot_key(name, every, clock.time()) for name, (_, every) in jobs.items()}
         clock.advance(seconds)
-        for name, (_, every) in jobs.items():
-            key = slot_key(name, every, clock.time())
-            if key != before[name]:
-                await self._stored(key)
         await self.settled()
-
-    async def _stored(self, key: str) -> None:
-        """Wait until the row of a job's run is there."""
-        query = select(core_inbox.c.seq).where(core_inbox.c.source == f"{INTERNAL}:job", core_inbox.c.ext_id == key)
-        async with asyncio.timeout(JOB_PATIENCE):
-            while True:
-                async with self.running.database.engine.connect() as connection:
-                    if (await connection.execute(query)).first() is not None:
-                        return
-                await asyncio.sleep(0.005)
+        fired = self.app is not None
+        while fired:  # what was due when something ran may be due again
+            fired = await self.running.inbox.timer.fire() > 0
+            await self.settled()
 
     async def run_job(self, name: str) -> None:
         """Run the job `name` ("weather.daily") now, as when its time has come."""

@@ -18,6 +18,10 @@ class MovableClock:
         """Seconds since the Unix epoch."""
         return time.time() + self._added
 
+    def ahead(self) -> float:
+        """The seconds that `advance` has added."""
+        return self._added
+
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds` of this clock, which may be sooner than those of the machine's."""
         due = self.time() + seconds

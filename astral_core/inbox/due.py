@@ -1,0 +1,236 @@
+"""Due work: steps and jobs that wait for their time, in a table of their own.
+
+They do not wait in the inbox: a row there keeps its number, and would come before rows of its lane that have been
+handled meanwhile. When its time has come, a due row is fired: an inbox row is made of it, with a fresh number, in the
+same commit that marks the due row as fired; of several replicas one fires it. The due row stays until its step
+commits, and goes in that commit. If it is gone by then, because it was cancelled or replaced, the step's writes are
+rolled back and its inbox row ends quietly. So cancelling always wins, and nothing runs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec.structs import replace
+from sqlalchemy import String, and_, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
+from astral_core.errors import InboxError
+from astral_core.inbox.rows import Fired, InboxRow, NewRow
+from astral_core.inbox.schedule import Schedule, read_schedule
+
+SOURCE = "internal:due"  # of inbox rows that were fired
+JOB = "job"  # the kind of recurring work that plugins declare
+_WAITING, _FIRED = DueState.WAITING, DueState.FIRED
+_KEY = (core_due.c.route, core_due.c.lane, core_due.c.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Work for later, unique by route, lane and key: what waits under the same ones is replaced.
+
+    `at` is the moment, else it is `after` seconds from the commit on. With `keep_first` what waits already stays.
+    `person` is the user whose it is; it is forgotten with them.
+    """
+
+    kind: str
+    route: str
+    lane: int
+    key: str
+    payload: str
+    at: datetime | None = None
+    after: float = 0.0
+    keep_first: bool = False
+    person: int | None = None
+    schedule: Schedule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The end of what waits under a key."""
+
+    route: str
+    lane: int
+    key: str
+
+
+def _moment(database: Database, ahead: float) -> Any:
+    """The time by the clock that all replicas share, and that a test may have moved."""
+    if database.is_sqlite:
+        return now() + timedelta(seconds=ahead)
+    return func.clock_timestamp() + timedelta(seconds=ahead)
+
+
+def _same(fired: Fired) -> Any:
+    c = core_due.c
+    return and_(c.id == fired.number, c.generation == fired.generation, c.state == _FIRED)
+
+
+# --- in the commit of a handler
+
+
+async def arm(database: Database, connection: AsyncConnection, due: Due, ahead: float) -> None:
+    """Let `due` wait for its time."""
+    make = sqlite.insert if database.is_sqlite else postgresql.insert
+    moment = due.at if due.at is not None else _moment(database, ahead) + timedelta(seconds=due.after)
+    values = {
+        "kind": due.kind, "payload": due.payload, "state": _WAITING, "due_at": moment, "person": due.person,
+        "attempts": 0, "tries": 0, "since": None, "schedule": due.schedule.encoded() if due.schedule else None,
+    }  # fmt: skip
+    new = make(core_due).values(route=due.route, lane=due.lane, key=due.key, generation=1, **values)
+    replaced = {"generation": core_due.c.generation + 1, **values}
+    where = ~_is_awaited() if due.keep_first else None
+    await connection.execute(new.on_conflict_do_update(index_elements=list(_KEY), set_=replaced, where=where))
+
+
+def _is_awaited() -> Any:
+    """Whether a due row waits for its time, or for the worker that will run it."""
+    return (core_due.c.state == _WAITING) | _has_row()
+
+
+def _has_row() -> Any:
+    """Whether the inbox row of a fired due row is still to be handled."""
+    name = core_due.c.id.cast(String) + ":" + core_due.c.generation.cast(String)
+    waits = core_inbox.c.state.in_([PENDING, PARKED])
+    return exists().where(core_inbox.c.source == SOURCE, core_inbox.c.ext_id == name, waits)
+
+
+async def cancel(connection: AsyncConnection, gone: Cancel) -> None:
+    """Let nothing wait under a key any more, also if it has just been fired."""
+    where = (core_due.c.route == gone.route, core_due.c.lane == gone.lane, core_due.c.key == gone.key)
+    await connection.execute(delete(core_due).where(*where))
+
+
+async def pending(connection: AsyncConnection, route: str, lane: int, key: str) -> datetime | None:
+    """When what waits under a key is due; None if nothing waits."""
+    where = (core_due.c.route == route, core_due.c.lane == lane, core_due.c.key == key, core_due.c.state == _WAITING)
+    found: datetime | None = await connection.scalar(select(core_due.c.due_at).where(*where))
+    return found
+
+
+# --- its time has come
+
+
+async def fire(database: Database, connection: AsyncConnection, limit: int, ahead: float) -> list[NewRow]:
+    """Mark up to `limit` rows whose time has come as fired; return the inbox rows to store in this transaction."""
+    names = ("id", "generation", "kind", "lane", "payload")
+    query = (
+        select(*(core_due.c[name] for name in names))
+        .where(core_due.c.state == _WAITING, core_due.c.due_at <= _moment(database, ahead))
+        .order_by(core_due.c.due_at, core_due.c.id)
+        .limit(limit)
+    )
+    if not database.is_sqlite:
+        query = query.with_for_update(skip_locked=True)
+    await connection.exec_driver_sql("SELECT 1")  # a transaction that may write begins: nothing changes in between
+    rows = (await connection.execute(query)).all()
+    if rows:
+        numbers = [row.id for row in rows]
+        await connection.execute(update(core_due).where(core_due.c.id.in_(numbers)).values(state=_FIRED))
+    return [NewRow(SOURCE, f"{row.id}:{row.generation}", row.lane, row.kind, row.payload) for row in rows]
+
+
+async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]:
+    """The seconds until the next row is due, None if none waits; and whether one waits for another try."""
+    moment = now() + timedelta(seconds=ahead)
+    first = select(core_due.c.due_at).where(core_due.c.state == _WAITING).order_by(core_due.c.due_at).limit(1)
+    again = exists().where(core_due.c.state == _WAITING, core_due.c.tries > 0)
+    clock = literal(None) if database.is_sqlite else func.clock_timestamp()
+    async with database.engine.connect() as connection:
+        due_at, retrying, shared = (await connection.execute(select(first.scalar_subquery(), again, clock))).one()
+    if due_at is None:
+        return None, bool(retrying)
+    if shared is not None:
+        moment = shared + timedelta(seconds=ahead)
+    return (due_at - moment).total_seconds(), bool(retrying)
+
+
+# --- its row is handled
+
+
+async def find(database: Database, row: InboxRow) -> InboxRow | None:
+    """`row`, which was fired, with what its due row knows; None if that was cancelled or replaced since."""
+    number, _, generation = row.ext_id.partition(":")
+    names = ("id", "generation", "attempts", "tries", "since", "schedule")
+    query = select(*(core_due.c[name] for name in names)).where(_same(Fired(int(number), int(generation))))
+    async with database.engine.connect() as connection:
+        found = (await connection.execute(query)).first()
+    if found is None:
+        return None
+    due = Fired(*found)
+    return replace(row, due=due, attempts=due.attempts, received_at=due.since or row.received_at)
+
+
+def ended(fired: Fired, ahead: float) -> Any:
+    """The work is over: its due row goes, or waits for the next run. Changes no row if it was cancelled."""
+    if fired.schedule is None:
+        return delete(core_due).where(_same(fired))
+    values = {
+        "generation": fired.generation + 1, "state": _WAITING, "attempts": 0, "tries": 0, "since": None,
+        "due_at": read_schedule(fired.schedule).after(now() + timedelta(seconds=ahead)),
+    }  # fmt: skip
+    return update(core_due).where(_same(fired)).values(values)
+
+
+def again(database: Database, row: InboxRow, *, delay: float, attempts: int, ahead: float) -> Any:
+    """Let durable work that failed wait for another try, outside of its lane."""
+    values = {
+        "state": _WAITING, "due_at": _moment(database, ahead) + timedelta(seconds=delay), "attempts": attempts,
+        "tries": tries(row) + 1, "since": row.received_at,
+    }  # fmt: skip
+    if row.due is not None:
+        return update(core_due).where(_same(row.due)).values(generation=row.due.generation + 1, **values)
+    return insert(core_due).values(
+        kind=row.kind, route="", lane=row.lane, key=f"row:{row.seq}", payload=row.payload, generation=2, **values
+    )
+
+
+def tries(row: InboxRow) -> int:
+    """How often durable work has failed until now."""
+    return row.due.tries if row.due is not None else 0
+
+
+def detached(seq: int) -> Any:
+    """Let a fired row be one that is made of no due row: it is dead, and may be retried by its owner."""
+    c = core_inbox.c
+    values = {"source": "internal:" + c.kind, "ext_id": "due:" + c.ext_id}
+    return update(core_inbox).where(c.seq == seq, c.source == SOURCE).values(values)
+
+
+# --- jobs
+
+
+async def keep_jobs(
+    database: Database, connection: AsyncConnection, jobs: Sequence[Due], plugins: Collection[str], ahead: float
+) -> None:
+    """Arm jobs that are new or have another schedule; forget those that `plugins`, which run, declare no more."""
+    query = select(core_due.c.id, core_due.c.route, core_due.c.schedule).where(core_due.c.kind == JOB)
+    known = {row.route: row for row in (await connection.execute(query)).all()}
+    names = {job.route for job in jobs}
+    gone = [row.id for name, row in known.items() if name not in names and name.partition(".")[0] in plugins]
+    if gone:
+        await connection.execute(delete(core_due).where(core_due.c.id.in_(gone)))
+    for job in jobs:
+        if job.schedule is None:
+            raise InboxError(f"the job {job.route!r} has no schedule.")
+        if job.route not in known:
+            await arm(database, connection, job, ahead)
+        elif known[job.route].schedule != job.schedule.encoded():
+            moment = job.schedule.after(now() + timedelta(seconds=ahead))
+            due_at = case((core_due.c.state == _WAITING, moment), else_=core_due.c.due_at)
+            values = {"schedule": job.schedule.encoded(), "due_at": due_at}
+            await connection.execute(update(core_due).where(core_due.c.id == known[job.route].id).values(values))
+
+
+async def purge(connection: AsyncConnection) -> None:
+    """Fired rows whose inbox row has ended in another way: they go, and recurring ones wait again."""
+    lost = (core_due.c.state == _FIRED, ~_has_row())
+    await connection.execute(delete(core_due).where(*lost, core_due.c.schedule.is_(None)))
+    values = {"state": _WAITING, "generation": core_due.c.generation + 1, "due_at": now(), "attempts": 0, "tries": 0}
+    await connection.execute(update(core_due).where(*lost, core_due.c.schedule.is_not(None)).values(values))

@@ -1,0 +1,64 @@
+"""The timer: fires due work when its time has come. Every replica has one; they share the work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core import failpoint
+from astral_core.backoff import backoff
+from astral_core.errors import AstralError
+from astral_core.inbox import due
+from astral_core.inbox.rows import NewRow
+from astral_core.inbox.store import Store
+from astral_core.inbox.wakeup import Wakeup
+
+log = logging.getLogger("astral.inbox")
+LOOK = 1.0  # seconds between two looks: another replica may have armed something, and died
+BATCH = 200  # rows that are fired in one transaction
+FULL = 0.05  # seconds until another look whether the window has room again
+
+
+class Timer:
+    """Lets due work into the inbox, as far as the backlog's window has room. `run` it in the background."""
+
+    def __init__(self, store: Store, wakeup: Wakeup) -> None:
+        self._store = store
+        self._wakeup = wakeup
+        self._firing = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Fire what is due, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self.fire()
+                left, retrying = await due.outlook(self._store.database, self._store.clock.ahead())
+                self._wakeup.found(retrying=retrying)
+                failures = 0
+            except (SQLAlchemyError, OSError, AstralError) as error:
+                failures += 1
+                left = backoff(failures, 0.25, 5.0)
+                log.warning("due work could not be looked for (%s); trying again", type(error).__name__)
+            await self._wakeup.wait(LOOK if left is None else min(max(left, FULL if left <= 0 else 0.0), LOOK))
+
+    async def fire(self) -> int:
+        """Fire everything whose time has come and for which there is room; return how many rows that were."""
+        total = 0
+        async with self._firing:
+            while (room := min(self._store.backlog.room, BATCH)) > 0:
+                fired = await self._store.move(partial(self._fire, room))
+                total += fired
+                if fired < room:
+                    break
+        return total
+
+    async def _fire(self, room: int, connection: AsyncConnection) -> list[NewRow]:
+        rows = await due.fire(self._store.database, connection, room, self._store.clock.ahead())
+        if failpoint.armed and rows:
+            failpoint.hit("due.fired")
+        return rows

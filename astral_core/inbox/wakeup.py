@@ -1,0 +1,44 @@
+"""Wakes whatever waits for the next moment at which work is due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+
+class Wakeup:
+    """`within(seconds)` makes `wait` return in time; many calls cost one wake-up."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._retrying = False
+        self._planned = float("-inf")  # until when the waiting one sleeps, by the monotonic clock
+
+    @property
+    def retrying(self) -> bool:
+        """Whether something that failed waits for another try, as far as is known here."""
+        return self._retrying
+
+    def expect_retry(self, seconds: float) -> None:
+        """Something that failed waits for another try in `seconds`."""
+        self._retrying = True
+        self.within(seconds)
+
+    def found(self, *, retrying: bool) -> None:
+        """The database says whether something waits for another try."""
+        self._retrying = retrying
+
+    def within(self, seconds: float) -> None:
+        """Wake up in `seconds` at the latest."""
+        if time.monotonic() + seconds < self._planned:
+            self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return after `seconds`, or as soon as something is due earlier."""
+        self._planned = time.monotonic() + seconds
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        self._event.clear()
+        self._planned = float("inf")  # what comes now is due before the next wait, for all that is known
