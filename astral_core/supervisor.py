@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 log = logging.getLogger("astral")
+GOODBYE = 5.0  # seconds that a cancelled task may take to end
 
 
 class Supervisor:
@@ -47,8 +48,10 @@ class Supervisor:
             self.give_up()
 
     async def close(self) -> None:
-        """Cancel what `start` began, the latest first, and wait for its end."""
+        """Cancel what `start` began, the latest first, and wait for its end, but not for ever."""
         while self._tasks:
             task = self._tasks.pop()
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            _, late = await asyncio.wait({task}, timeout=GOODBYE)
+            if late:
+                log.warning("%s does not end; this process goes on without it", task.get_name())

@@ -8,13 +8,12 @@ from astral_core.bot.ingest import Ingest
 from astral_core.bot.polling import poll_forever
 from astral_core.bot.reachable import until_reachable
 from astral_core.bot.transport import Transport
+from astral_core.botapi.table import update_kinds
 from astral_core.host.services import Services
 from astral_core.inbox.election import Election
 from astral_core.supervisor import Supervisor
 
 UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
-EVERYTHING = [*UPDATES, "edited_message", "channel_post", "edited_channel_post", "inline_query", "shipping_query",
-              "chosen_inline_result", "poll", "poll_answer", "chat_member", "chat_join_request"]  # fmt: skip
 
 
 class Leadership:
@@ -55,5 +54,5 @@ class Leadership:
 
     @property
     def _wanted(self) -> list[str]:
-        """The kinds of update that Telegram is asked for."""
-        return EVERYTHING if self._services.registry.raws else UPDATES
+        """The kinds of update that Telegram is asked for: all that there are, if a raw handler may want any."""
+        return update_kinds() if self._services.registry.raws else UPDATES

@@ -289,9 +289,9 @@ class Context(_Base):
             params["error_message"] = plain(error)
         self.run.effects.add(Effect(method="answerPreCheckoutQuery", params=params, plugin=self.run.plugin))
 
-    def call(self, method: str, **params: Any) -> Ref:
-        """Record any other Bot API call as an effect."""
-        return self.run.effects.call(self.run.plugin, method, params)
+    def call(self, method: str, *, check: bool = True, **params: Any) -> Ref:
+        """Record any other Bot API call. One that cannot be meant raises EffectError, unless `check` is False."""
+        return self.run.effects.call(self.run.plugin, method, params, check=check)
 
     async def progress(self, action: str = "typing") -> None:
         """Show at once, best effort, that something is being done ("typing", "upload_photo")."""

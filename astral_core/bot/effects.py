@@ -9,6 +9,7 @@ import msgspec
 
 from astral_core.bot.buttons import Buttons, keyboard
 from astral_core.bot.check import CAPTION_LIMIT, check_buttons, plain_values
+from astral_core.botapi.check import check_call
 from astral_core.errors import EffectError
 from astral_core.inbox.effect import Content, Effect, Ref, Slot
 from astral_core.inbox.outbox import recorded
@@ -107,9 +108,12 @@ class Effects:
         params["text"] = check_html(text, TEXT_LIMIT)
         return self.add(Effect(method="show", params=params, plugin=plugin, slot=slot, **options))
 
-    def call(self, plugin: str, method: str, params: dict[str, Any]) -> Ref:
-        """Any other call of the Bot API."""
-        return self.add(Effect(method=str(method), params=plain_values(method, params), plugin=plugin))
+    def call(self, plugin: str, method: str, params: dict[str, Any], *, check: bool = True) -> Ref:
+        """Any other call of the Bot API; what is None is not given."""
+        given = plain_values(method, {name: value for name, value in params.items() if value is not None})
+        if check:
+            check_call(plugin, str(method), given)
+        return self.add(Effect(method=str(method), params=given, plugin=plugin))
 
     def invoice(self, plugin: str, chat_id: int, params: dict[str, Any], buttons: Buttons | None) -> Ref:
         """An invoice; `params` are sendInvoice's."""
@@ -117,6 +121,7 @@ class Effects:
         payload = str(params.get("payload", ""))
         if not payload.startswith(f"{plugin}:") or not 1 <= len(payload.encode()) <= 128:
             raise EffectError(f"the invoice payload must begin with {plugin!r}: and have at most 128 bytes.")
+        check_call(plugin, "sendInvoice", {"chat_id": chat_id, **params})
         if params.get("currency") == "XTR" and (params.get("provider_token") or len(params.get("prices", ())) != 1):
             raise EffectError("an invoice in Stars has one price and no provider token.")
         markup: dict[str, Any] = {}

@@ -12,7 +12,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 from weakref import WeakSet
@@ -30,9 +30,10 @@ from sqlalchemy.util import await_only
 from astral_core.db.bulkhead import Bulkhead, Permit
 from astral_core.db.lock import WriteLock
 from astral_core.db.private import make_private, named_plainly
-from astral_core.errors import ConfigError
+from astral_core.errors import ConfigError, DatabaseError
 
 FAREWELL = 6.0  # seconds to wait for the threads of connections that nobody waits for
+ANSWER = 12.0  # seconds for something quick: more than PATIENCE, and than the server's own limit for a statement
 PATIENCE = 5.0  # seconds to wait for a lock; below any handler_timeout: the database's condition, not a handler's bug
 URGENT = "astral_urgent"  # execution option: this statement goes before other writers
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
@@ -91,6 +92,28 @@ class Database:
         left = [thread for thread in self._threads if thread.is_alive()]
         if left:
             await asyncio.to_thread(_join, left)
+
+
+@contextlib.asynccontextmanager
+async def brief(database: Database) -> AsyncIterator[AsyncConnection]:
+    """A connection of `database` for something quick.
+
+    A connection that leads nowhere tells nothing by itself: after ANSWER it is thrown away, and DatabaseError raised.
+    """
+    try:
+        async with asyncio.timeout(ANSWER):
+            connection = await database.engine.connect()
+        try:
+            async with asyncio.timeout(ANSWER):
+                yield connection
+        except (TimeoutError, asyncio.CancelledError):
+            if not database.is_sqlite:
+                await connection.invalidate()  # a rollback would wait for the same answer
+            raise
+        finally:
+            await connection.close()
+    except TimeoutError:
+        raise DatabaseError(f"the database gave no answer in {ANSWER:g} s") from None
 
 
 def open_database(

@@ -19,7 +19,7 @@ from sqlalchemy import String, and_, case, delete, exists, func, insert, literal
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.engine import Database
+from astral_core.db.engine import Database, brief
 from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
 from astral_core.errors import InboxError
 from astral_core.inbox.rows import Fired, InboxRow, NewRow
@@ -142,7 +142,7 @@ async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]
     first = select(core_due.c.due_at).where(core_due.c.state == _WAITING).order_by(core_due.c.due_at).limit(1)
     again = exists().where(core_due.c.state == _WAITING, core_due.c.tries > 0)
     clock = literal(None) if database.is_sqlite else func.clock_timestamp()
-    async with database.engine.connect() as connection:
+    async with brief(database) as connection:
         due_at, retrying, shared = (await connection.execute(select(first.scalar_subquery(), again, clock))).one()
     if due_at is None:
         return None, bool(retrying)
@@ -159,7 +159,7 @@ async def find(database: Database, row: InboxRow) -> InboxRow | None:
     number, _, generation = row.ext_id.partition(":")
     names = ("id", "generation", "attempts", "tries", "since", "schedule")
     query = select(*(core_due.c[name] for name in names)).where(_same(Fired(int(number), int(generation))))
-    async with database.engine.connect() as connection:
+    async with brief(database) as connection:
         found = (await connection.execute(query)).first()
     if found is None:
         return None

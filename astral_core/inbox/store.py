@@ -9,13 +9,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.clock import Clock, SystemClock
-from astral_core.db.engine import URGENT, Database, may_pass
+from astral_core.db.engine import URGENT, Database, brief, may_pass
 from astral_core.errors import DatabaseError, IngestRefused
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.journal import Journal
@@ -113,18 +114,21 @@ class Store:
 
         `rows` are stored in it where its result is true.
         """
-        return await self._transact(work, lambda result: rows if result else ())
+        return await self._transact(self.database.engine.connect(), work, lambda result: rows if result else ())
 
     async def move(self, work: Callable[[AsyncConnection], Awaitable[Sequence[NewRow]]]) -> int:
         """Run `work` and store the rows that it returns, in one transaction; return how many it returned."""
-        return len(await self._transact(work, lambda rows: rows))
+        return len(await self._transact(brief(self.database), work, lambda rows: rows))
 
-    async def _transact(self, work: Write, rows_of: Callable[[Any], Sequence[NewRow]]) -> Any:
+    async def _transact(
+        self, opened: AbstractAsyncContextManager[AsyncConnection], work: Write,
+        rows_of: Callable[[Any], Sequence[NewRow]],
+    ) -> Any:  # fmt: skip
         if self._stopped:
             raise DatabaseError("the inbox is stopped")
         stored = Stored([])
         try:
-            async with self.database.engine.connect() as connection:
+            async with opened as connection:
                 await connection.execution_options(**{URGENT: True})
                 result = await work(connection)
                 if rows := rows_of(result):

@@ -234,7 +234,7 @@ async def test_a_method_that_telegram_does_not_know_is_a_dead_message_and_the_ch
 
     @misspelt.command("sticker")
     async def sticker(update: Update, ctx: Context) -> None:
-        ctx.call("sendSticer", chat_id=ctx.chat_id, sticker="x")
+        ctx.call("sendHologram", chat_id=ctx.chat_id, size="x")
         ctx.reply("after it")
 
     async with bot_kit(database_url, plugins=[make_plugin("weather", misspelt)]) as kit:
@@ -243,10 +243,10 @@ async def test_a_method_that_telegram_does_not_know_is_a_dead_message_and_the_ch
         await anna.wait_for("after it")
         await kit.settled()
         (dead,) = json.loads((await astral(kit, "outbox", "list", "--json")).stdout)
-        assert (dead["state"], dead["method"]) == ("dead", "sendSticer")
+        assert (dead["state"], dead["method"]) == ("dead", "sendHologram")
         assert "method not found" in dead["error"]
         assert ERROR_ID.fullmatch(dead["error_id"])
-    assert f"error {dead['error_id']}: sendSticer of plugin 'weather' was refused" in caplog.text
+    assert f"error {dead['error_id']}: sendHologram of plugin 'weather' was refused" in caplog.text
 
 
 async def test_what_is_pending_is_dropped_by_force_alone(

@@ -168,7 +168,7 @@ def test_no_odd_value_silences_a_chat(
     """Any method of `ctx`, any value: the chat gets its next answer. What cannot be stored fails in the handler."""
     monkeypatch.setattr(worker_module, "BUG_DELAY", 0.0)
     # pytest keeps log lines as they are, and its workers cannot hand over those with lone surrogates.
-    monkeypatch.setattr(logging.root.manager, "disable", logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
     with asyncio.Runner() as runner:
         stack, kit = runner.run(_started(database_url, make_plugin("weather", routes)))
         anna = kit.user("Anna")
@@ -181,6 +181,7 @@ def test_no_odd_value_silences_a_chat(
             feed()
             runner.run(_fed(kit, anna, [(False, ("settings", {"model": Silent()}))]))
         finally:
+            logging.disable(logging.NOTSET)
             runner.run(stack.aclose())
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astral_core import Handled
+from astral_core.botapi.table import update_kinds
 from astral_core.observe import logs
 from astral_core.observe.logs import JsonFormatter, Redactor, Seldom, TextFormatter, redact
 from astral_core.observe.metrics import Metrics, known_kind
@@ -33,6 +34,11 @@ def test_every_metric_is_there_with_its_help() -> None:
         assert name in helps
     assert all(len(text) > 8 and not text.endswith(".") for text in helps.values())
     assert 'astral_build_info{python="' in shown
+
+
+def test_every_kind_of_update_has_a_label() -> None:
+    """All that the Bot API's table has."""
+    assert [kind for kind in update_kinds() if known_kind(kind) != kind] == []
 
 
 @given(st.text(max_size=40))

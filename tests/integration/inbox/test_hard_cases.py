@@ -13,15 +13,18 @@ from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.engine import make_url
 
 from astral_core.bot.people import People
+from astral_core.db import engine as engine_module
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DONE, core_inbox, core_lanes, core_replicas, core_users, now
 from astral_core.errors import TelegramThrottled
 from astral_core.inbox import postgres as postgres_module
 from astral_core.inbox import replica as replica_module
+from astral_core.inbox.due import Due
 from astral_core.inbox.effect import Sent, SlotState
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.postgres import PostgresJournal
 from astral_core.inbox.rows import NewRow, Waiting, express_lane
+from astral_core.inbox.work import Work
 
 
 async def until(condition: Any) -> None:
@@ -339,6 +342,7 @@ class Wire:
 async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_url: str, monkeypatch) -> None:
     """After a failover the old connections say nothing any more: posts fail soon, and then they work again."""
     monkeypatch.setattr(postgres_module, "ANSWER", 0.5)
+    monkeypatch.setattr(engine_module, "ANSWER", 0.5)
     monkeypatch.setattr(replica_module, "LEASE", 0.5)
     monkeypatch.setattr(replica_module, "BEAT", 0.05)
     url = make_url(postgres_url)
@@ -365,6 +369,11 @@ async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_u
             while not await posted():  # noqa: ASYNC110  # no event tells
                 await asyncio.sleep(0.05)
         await until(lambda: "after" in bench.runner.seen)
+        work = Work(bench.database, bench.store, "weather")  # the timer's connections have led nowhere, too
+        work.due.append(Due("step", "weather.fire", 7, "k", "{}"))
+        await work.commit()
+        await work.close()
+        await until(lambda: any(name.endswith(":1") for name in bench.runner.seen))
         await bench.stop(grace=0.0)
         await bench.database.dispose()
 
