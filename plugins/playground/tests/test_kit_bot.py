@@ -225,6 +225,7 @@ async def test_a_bot_that_hangs_is_named_with_what_it_does(
     bot: BotKit, chat: Chat, monkeypatch: pytest.MonkeyPatch, story: Story
 ) -> None:
     """The error says how many chats are busy, and with which updates."""
+    await bot.settled()  # the jobs of the start
     monkeypatch.setattr(settle, "TIMEOUT", 0.3)
     with pytest.raises(TimeoutError, match="1 chats have something to do"):
         await chat.send("/slow")
