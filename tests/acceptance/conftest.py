@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from astral_core.db.engine import open_database
+from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.ports import free_port
 from astral_playground.testkit.process import BotProcess, Nursery
@@ -25,10 +28,10 @@ class House:
     bot: BotProcess
     database_url: str
 
-    async def start_profile(self, user, begin: str = "Мой профиль") -> None:
+    async def start_profile(self, user: EmulatedUser, begin: str = "Мой профиль") -> None:
         """From /start to the first question of the wizard."""
         await user.send("/start")
-        await user.wait_for(lambda message: message.sender == "bot" and message.buttons)
+        await user.wait_for(lambda message: message.sender == "bot" and bool(message.buttons))
         await user.press(begin)
 
     async def restart(self) -> None:
@@ -36,7 +39,7 @@ class House:
         await self.bot.start()
         self.telegram.retry()
 
-    async def rows(self, query: str):
+    async def rows(self, query: str) -> Sequence[Any]:
         """Rows of the bot's own database, read from outside."""
         database = open_database(self.database_url)
         try:
@@ -45,13 +48,13 @@ class House:
         finally:
             await database.dispose()
 
-    async def scalar(self, query: str):
+    async def scalar(self, query: str) -> Any:
         """One value of the bot's own database."""
         return (await self.rows(query))[0][0]
 
 
 @pytest.fixture
-async def house(database_url: str, nursery: Nursery, tmp_path: Path):
+async def house(database_url: str, nursery: Nursery, tmp_path: Path) -> AsyncIterator[House]:
     """A running bot with all plugins on SQLite and on PostgreSQL."""
     port = free_port()
     shop = Shop()

@@ -18,7 +18,7 @@ from sqlalchemy import Select, func, select
 from astral_core import Context, Event, Routes, Subscriber, hookimpl
 from astral_core.db.tables import DueState, core_due, core_inbox
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.store import NewRow
+from astral_core.inbox.rows import NewRow
 from astral_core.jobs import lane_of
 from astral_payments.api import OrderPaid, OrderRevoked, Price, Product
 from astral_payments.tables import entitlements, payments
@@ -176,7 +176,7 @@ def seller_module(
         ctx.show("All of the sky")
 
     async def delivered(event: OrderPaid, ctx: Context) -> None:
-        if module.broken:  # type: ignore[attr-defined]
+        if module.broken:
             raise ZeroDivisionError("a bug of the plugin that delivers")
         paid.append(event)
 

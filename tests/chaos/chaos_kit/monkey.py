@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 from astral_playground.testkit.process import BotProcess
 
@@ -22,7 +22,7 @@ class Server(Protocol):
     def start(self) -> None:
         """Start, and return when it takes connections."""
 
-    def stop(self, signal: str = "INT") -> None:
+    def stop(self, signal: Literal["INT", "QUIT", "KILL"] = "INT") -> None:
         """Stop."""
 
 

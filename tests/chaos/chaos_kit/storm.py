@@ -99,7 +99,7 @@ async def due(update: Update, ctx: Context) -> None:
     seconds = 0.2 + number % 7 / 10
     args = {"update_id": update.update_id, "number": number, "at": time.time() + seconds}
     body = as_json({"route": "storm.fire", "args": args})
-    ctx.run.work.due.append(Due("step", "storm.fire", update.effective_chat.id, str(number), body, after=seconds))
+    ctx.run.work.due.append(Due("step", "storm.fire", ctx.run.chat_id, str(number), body, after=seconds))
 
 
 @routes.step("fire")

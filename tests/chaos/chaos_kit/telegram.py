@@ -177,7 +177,7 @@ class Telegram:
             self.expired += 1
             self._next(number, queue)
             return
-        timer = asyncio.get_running_loop().call_later(pause, lambda: self._wake(number, timer))
+        timer: asyncio.TimerHandle = asyncio.get_running_loop().call_later(pause, lambda: self._wake(number, timer))
         self._timers.add(timer)
 
     def _wake(self, number: int, timer: asyncio.TimerHandle) -> None:

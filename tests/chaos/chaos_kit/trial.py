@@ -11,8 +11,9 @@ import contextlib
 import random
 import subprocess
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError
@@ -132,9 +133,9 @@ async def trial(zygote: subprocess.Popen[bytes], plan: Plan, *, killer: bool) ->
 
 
 @contextlib.asynccontextmanager
-async def _side_by_side(*work: object) -> AsyncIterator[None]:
+async def _side_by_side(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run coroutines until the block ends; what one of them raises is raised here."""
-    tasks = [asyncio.create_task(one) for one in work]  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(one) for one in work]
     try:
         yield
     finally:

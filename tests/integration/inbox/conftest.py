@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Column, Integer, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import QueuePool
 
 from astral_core.clock import SystemClock
 from astral_core.config import Inbox as InboxSettings
@@ -33,9 +34,10 @@ from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.replica import Replica
 from astral_core.inbox.rows import InboxRow, NewRow, express_lane
+from astral_core.inbox.runner import Outcome
 from astral_core.inbox.store import Store
 from astral_core.inbox.work import Work
-from astral_core.inbox.worker import Outcome, Worker
+from astral_core.inbox.worker import Worker
 from astral_core.supervisor import Supervisor
 
 notes = Table(
@@ -287,7 +289,9 @@ class Bench:
 
     def busy_connections(self) -> int:
         """Connections that handlers hold; the journal has a pool of its own."""
-        return self.engine.pool.checkedout()
+        pool = self.engine.pool
+        assert isinstance(pool, QueuePool)
+        return pool.checkedout()
 
     async def all_notes(self) -> list[str]:
         """The business data, in order."""
@@ -332,7 +336,9 @@ def astral_retry(bench: Bench) -> Callable[[str], Awaitable[None]]:
 
     async def retry(ext_id: str) -> None:
         async with bench.engine.connect() as connection:
-            seq = (await connection.execute(select(core_inbox.c.seq).where(core_inbox.c.ext_id == ext_id))).scalar()
+            seq = (
+                await connection.execute(select(core_inbox.c.seq).where(core_inbox.c.ext_id == ext_id))
+            ).scalar_one()
         assert await revive(bench.database, seq)
 
     return retry

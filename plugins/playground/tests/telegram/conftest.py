@@ -142,7 +142,7 @@ class Receiver:
         self.headers: list[dict[str, str]] = []
         self.running = 0
         self.most_running = 0
-        self.answers: list[web.Response | Callable[[], web.Response]] = []
+        self.answers: list[Callable[[], web.Response]] = []
         self.default: Callable[[], web.Response] = lambda: web.Response()
         self.holds: dict[str, asyncio.Event] = {}
         self.changed = asyncio.Condition()

@@ -182,7 +182,7 @@ class BoundSdk:
         from yookassa import Payment, Refund, Settings
         from yookassa.client import ApiClient
 
-        class Transport(ApiClient):
+        class Transport(ApiClient):  # type: ignore[misc]  # the SDK has no types
             def __init__(self) -> None:
                 self.auth_token = None
                 self.shop_id, self.shop_password = "100500", "test_emulator"
