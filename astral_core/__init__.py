@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         Declared,
         DeepLink,
         Event,
-        Handled,
         Job,
         MenuItem,
         Middleware,
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
         WebRoute,
     )
     from astral_core.errors import AstralError, Refuse
+    from astral_core.handled import Handled
     from astral_core.hookspecs import hookimpl, hookspec
     from astral_core.host.context import PluginContext
     from astral_core.host.export import in_batches, json_array
@@ -132,7 +132,7 @@ _HOMES = {
     "DeepLink": "astral_core.declare",
     "Event": "astral_core.declare",
     "EventFailed": "astral_core.host.failed",
-    "Handled": "astral_core.declare",
+    "Handled": "astral_core.handled",
     "Health": "astral_core.vitals",
     "HealthFinding": "astral_core.vitals",
     "Job": "astral_core.declare",

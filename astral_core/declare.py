@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, 
 import msgspec
 from sqlalchemy import MetaData
 
+from astral_core.handled import Handled
+
 if TYPE_CHECKING:
     from aiohttp import web
     from telegram import Update
@@ -312,26 +314,6 @@ class Subscriber(Generic[E]):
 
     event: type[E]
     handler: Callable[[E, Context], Awaitable[None]]
-
-
-class Handled(msgspec.Struct, frozen=True, kw_only=True):
-    """Telemetry of one handled row. It may be lost in a crash.
-
-    `kind` is command, callback, text, question, step, event, ...; `ms` is the handler's time, `wait_ms` the time
-    from receipt to its start; `outcome` is ok, refused, retry, dead, unknown. `at` is seconds since the epoch.
-    """
-
-    plugin: str
-    route: str
-    kind: str
-    outcome: str
-    ms: float
-    wait_ms: float
-    at: float
-    user_id: int | None = None
-    chat_id: int | None = None
-    update_id: int | None = None
-    error_id: str | None = None
 
 
 @dataclass(frozen=True)

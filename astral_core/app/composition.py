@@ -20,8 +20,8 @@ from astral_core.clock import Clock, SystemClock
 from astral_core.config import Settings
 from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
-from astral_core.declare import Handled
 from astral_core.errors import ConfigError
+from astral_core.handled import Handled
 from astral_core.host.health import HealthHooks
 from astral_core.host.host import Host, load
 from astral_core.host.services import Services

@@ -14,8 +14,9 @@ from markupsafe import Markup
 from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
 
-from astral_core.declare import Event, Handled, StepRoute
+from astral_core.declare import Event, StepRoute
 from astral_core.errors import ConfigError, DeclarationError
+from astral_core.handled import Handled
 from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.services import Services
 from astral_core.i18n import fill

@@ -13,8 +13,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from astral_core.config import Settings
 from astral_core.db.engine import Database
-from astral_core.declare import Handled
 from astral_core.errors import DeclarationError
+from astral_core.handled import Handled
 from astral_core.host.registry import Registry
 from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
 from astral_core.inbox.store import Store

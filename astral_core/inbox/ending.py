@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import now
-from astral_core.declare import Handled
 from astral_core.errors import HandlerFailed, Parked
+from astral_core.handled import Handled
 from astral_core.inbox import due, notes, suspects
 from astral_core.inbox.effect import Content
 from astral_core.inbox.failure import is_infrastructure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from astral_core.declare import Handled
+from astral_core.handled import Handled
 
 
 def _nothing(*_: object) -> None:

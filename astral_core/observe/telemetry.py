@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from astral_core.declare import Handled
+from astral_core.handled import Handled
 from astral_core.observe.metrics import Metrics
 
 log = logging.getLogger("astral.handled")

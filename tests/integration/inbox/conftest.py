@@ -20,8 +20,8 @@ from astral_core.config import Inbox as InboxSettings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
 from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
-from astral_core.declare import Handled
 from astral_core.errors import DatabaseError
+from astral_core.handled import Handled
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects as suspects_module

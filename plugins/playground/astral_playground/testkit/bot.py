@@ -100,7 +100,8 @@ class BotKit:
 
     async def crash(self) -> None:
         """End the bot as kill -9 does: what is not committed is gone, no handler ends, no message is sent."""
-        await crash(self)
+        app, self.app = self.running, None
+        await crash(app, self.database_url, self.telegram.world)
 
     async def restart(self) -> App:
         """Stop the bot, if it runs, and start it; it has then handled what was left."""
@@ -112,7 +113,7 @@ class BotKit:
 
     async def settled(self) -> None:
         """Return when the bot has handled and sent all that there is."""
-        await settled(self)
+        await settled(lambda: self.app, self.telegram.world)
 
     async def advance(self, seconds: float) -> None:
         """Move the clock on, Telegram's and that of the bot's jobs.

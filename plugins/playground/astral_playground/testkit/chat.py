@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from astral_playground.telegram.checkout import Outcome
 from astral_playground.telegram.client import EmulatedUser
+from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.records import CallbackQuery, Message
 
-if TYPE_CHECKING:
-    from astral_playground.testkit.bot import BotKit
+
+class Kit(Protocol):
+    """The bot that a person talks to."""
+
+    telegram: TelegramEmulator
+
+    async def settled(self) -> None:
+        """Return when the bot has handled and sent all that there is."""
 
 
 class Chat:
     """What a person does and sees. `user` is the person: acts through it do not wait for the bot."""
 
-    def __init__(self, kit: BotKit, user: EmulatedUser) -> None:
+    def __init__(self, kit: Kit, user: EmulatedUser) -> None:
         self._kit = kit
         self.user = user
 

@@ -12,29 +12,26 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
+from astral_core.app import App
 from astral_core.db.private import make_private, named_plainly
 from astral_core.errors import AstralError
+from astral_playground.telegram.state import World
 from astral_playground.testkit.postgres import PostgresServer
-
-if TYPE_CHECKING:
-    from astral_playground.testkit.bot import BotKit
 
 HANDLERS = ("astral-worker-", "astral-express-")  # names of the tasks that handle updates
 _CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
 
 
-async def crash(kit: BotKit) -> None:
-    """Let the running bot of `kit` die here and now; its database stays as it is."""
-    app, kit.app = kit.running, None
+async def crash(app: App, database_url: str, world: World) -> None:
+    """Let a running bot die here and now; its database stays as it is."""
     app.webhook.close()
-    with _frozen(make_url(kit.database_url)):
+    with _frozen(make_url(database_url)):
         # No await before the handlers are cancelled: nobody may hear of what was committed after the crash.
-        kit.telegram.world.emit("webhook")  # updates that are on their way come back to Telegram's queue
+        world.emit("webhook")  # updates that are on their way come back to Telegram's queue
         for task in asyncio.all_tasks():
             if task.get_name().startswith(HANDLERS):
                 task.cancel()

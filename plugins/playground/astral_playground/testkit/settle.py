@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from astral_core.app import App
 from astral_playground.telegram.state import World
-
-if TYPE_CHECKING:
-    from astral_playground.testkit.bot import BotKit
 
 TIMEOUT = 60.0  # seconds: more than a handler may take, so that its own limit speaks first
 LOOK = 0.001  # seconds between looks at the state of inbox and Telegram
 
 
-async def settled(kit: BotKit) -> None:
+async def settled(running: Callable[[], App | None], world: World) -> None:
     """Return when the bot has started and has handled, sent and noted all that it was given.
 
     Returns at once where nobody could be waited for: the bot is down, or Telegram holds its updates back.
     """
-    world = kit.telegram.world
     await asyncio.sleep(0)  # a test that asks again and again lets the bot work, too
     try:
         async with asyncio.timeout(TIMEOUT):
-            while kit.app is not None and not world.switches.paused and not _idle(kit.app, world):  # noqa: ASYNC110
+            while (app := running()) is not None and not world.switches.paused and not _idle(app, world):  # noqa: ASYNC110
                 await asyncio.sleep(LOOK)  # a chat that comes to rest tells nobody
     except TimeoutError:
-        raise TimeoutError(f"the bot is still busy after {TIMEOUT:g} s: {_busy(kit.running, world)}") from None
-    if kit.app is not None:
-        await kit.app.telemetry.flush()  # its subscribers would wait a second for it
+        raise TimeoutError(f"the bot is still busy after {TIMEOUT:g} s: {_busy(running(), world)}") from None
+    if app is not None:
+        await app.telemetry.flush()  # its subscribers would wait a second for it
 
 
 def _idle(app: App, world: World) -> bool:
@@ -49,10 +45,11 @@ def _unanswered(world: World) -> bool:
     return False
 
 
-def _busy(app: App, world: World) -> str:
+def _busy(app: App | None, world: World) -> str:
     updates = [f"{update.type} {update.summary!r} is {update.state}" for update in world.updates.pending.values()]
     calls = [f"{call.method}: {call.description}" for call in world.calls if not call.ok]
+    busy = app.inbox.lanes.active if app is not None else 0
     return (
-        f"{app.inbox.lanes.active} chats have something to do; Telegram's updates: {', '.join(updates) or 'none'}; "
+        f"{busy} chats have something to do; Telegram's updates: {', '.join(updates) or 'none'}; "
         f"calls that failed: {', '.join(calls[-5:]) or 'none'}."
     )

@@ -5,28 +5,49 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from aiohttp import web
 from pydantic import ValidationError
 
 from astral_playground.yookassa import checks
-from astral_playground.yookassa.api import Handler
+from astral_playground.yookassa.api import Api, Handler
+from astral_playground.yookassa.bank import Bank
 from astral_playground.yookassa.cards import PAYMENT_NETWORK
+from astral_playground.yookassa.clock import VirtualClock
 from astral_playground.yookassa.errors import ApiError
-from astral_playground.yookassa.notifications import NotificationSettings
-from astral_playground.yookassa.objects import timestamp
-
-if TYPE_CHECKING:
-    from astral_playground.yookassa.emulator import YooKassaEmulator
+from astral_playground.yookassa.faults import Faults
+from astral_playground.yookassa.notifications import NotificationSettings, Notifier
+from astral_playground.yookassa.objects import Shop, timestamp
 
 __all__ = ["Control"]
+
+
+class Emulated(Protocol):
+    """What is controlled: the emulator."""
+
+    shops: dict[str, Shop]
+    clock: VirtualClock
+    faults: Faults
+    notifier: Notifier
+    bank: Bank
+    api: Api
+    control_token: str
+
+    def advance(self, seconds: float) -> None:
+        """Skip virtual time."""
+
+    def set_faults(self, faults: object) -> None:
+        """Replace the faults."""
+
+    async def reset(self) -> None:
+        """Forget everything."""
 
 
 class Control:
     """Handlers of the control API; each request carries ``Authorization: Bearer <token>``."""
 
-    def __init__(self, emulator: YooKassaEmulator) -> None:
+    def __init__(self, emulator: Emulated) -> None:
         self._emulator = emulator
 
     def app(self) -> web.Application:
