@@ -1,7 +1,7 @@
 """`python3 dev.py bench`: every budget of Astral, measured on this machine beside other frameworks.
 
-`--only cpu|durable|rates|takeover|kit` runs one part, `--quick` takes fewer updates, `--peers ptb,aiogram` measures
-beside some of the peers. A run of all parts writes RESULTS.md.
+`--only cpu|durable|rates|takeover|kit|due` runs one part, `--quick` takes fewer updates, `--peers ptb,aiogram`
+measures beside some of the peers. A run of all parts writes RESULTS.md.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import click
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from benchmarks import acknowledged, cpu, durable, kit, many, rates, resources, takeover
+from benchmarks import acknowledged, cpu, due, durable, kit, many, rates, resources, takeover
 from benchmarks.api import Api
 from benchmarks.bots import Bots
 from benchmarks.machine import Others, facts
@@ -38,6 +38,7 @@ PARTS: dict[str, tuple[Callable[[Setting], Awaitable[None]], ...]] = {
     "rates": (rates.messages, rates.crowded, resources.measure, many.measure),
     "takeover": (takeover.measure,),
     "kit": (kit.measure,),
+    "due": (due.measure,),
 }
 
 
