@@ -8,6 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from astral_natal import houses
+from astral_natal.errors import NatalError
 from astral_natal.houses import angles, compute_houses, house_of, placidus_defined
 from astral_natal.model import HouseSystem, normalize, signed_arc
 
@@ -176,3 +178,10 @@ def test_a_house_across_the_start_of_aries() -> None:
     """The jump from 360 to 0 within a house is no border."""
     cusps = tuple(normalize(350 + 30 * index) for index in range(12))
     assert [house_of(longitude, cusps) for longitude in (349.9, 350.0, 359.9, 0.0, 19.9, 20.0)] == [12, 1, 1, 1, 1, 2]
+
+
+def test_an_iteration_that_does_not_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what to report, and gives no cusp that is merely near."""
+    monkeypatch.setattr(houses, "_MAX_TURNS", 1)
+    with pytest.raises(NatalError, match="did not converge in 1 turns"):
+        compute_houses(HouseSystem.PLACIDUS, 120.0, 23.4, 55.0)
