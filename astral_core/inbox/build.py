@@ -11,6 +11,7 @@ from astral_core.config import Inbox as InboxSettings
 from astral_core.db.engine import Database
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.deliver import Deliverer
+from astral_core.inbox.due import Finder
 from astral_core.inbox.effect import Sender
 from astral_core.inbox.election import Election
 from astral_core.inbox.ending import Ending
@@ -86,7 +87,7 @@ def build_inbox(
     deliverer = Deliverer(store, bot.sender, bot.runner, inflight, lease, observer)
     ending = Ending(database, store, bot.runner, inflight, observer, settings.suspect_delay)
     worker = Worker(
-        database, store, bot.runner, deliverer, ending, inflight, observer,
+        database, store, bot.runner, deliverer, ending, Finder(database), inflight, observer,
         handler_timeout=settings.handler_timeout, process=name, suspect_delay=settings.suspect_delay,
     )  # fmt: skip
     replica = Replica(

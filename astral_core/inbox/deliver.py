@@ -12,7 +12,7 @@ from astral_core import failpoint
 from astral_core.backoff import backoff
 from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
-from astral_core.inbox import notes
+from astral_core.inbox import due, notes
 from astral_core.inbox.effect import Sender, Sent
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
@@ -126,6 +126,8 @@ class Deliverer:
                 await self.store.journal.finish(connection, row, lane.epoch, list(half.contents.values()))
                 for n, sent in half.results.items():
                     await connection.execute(notes.sent(half.seq, n, sent.message_id))
+                if half.due is not None:
+                    await connection.execute(due.ended(half.due, self.store.clock.ahead()))
 
             await self.store.write(record)
             self.inflight.complete(lane, row.seq)
@@ -140,8 +142,9 @@ class Deliverer:
             reason = unquoted(delivery.results[n].refused or "", effect.params)
             log.error("error %s: %s of plugin %r was refused: %s", error_id, effect.method, effect.plugin, reason)
             delivery.results[n].refused = storable(reason, 4000)
+        over = due.over(delivery.due, self.store.clock.ahead()) if delivery.due is not None and last else None
         mark = Mark(
-            delivery.seq, delivery.lane, lane.epoch, delivery.recorded, last,
+            delivery.seq, delivery.lane, lane.epoch, delivery.recorded, last, over,
             {n: delivery.results[n] for n in numbers},
             {n: delivery.contents[n].effect for n in refused}, error_id,
         )  # fmt: skip

@@ -9,6 +9,7 @@ rolled back and its inbox row ends quietly. So cancelling always wins, and nothi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,11 +22,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database, brief
 from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
-from astral_core.errors import InboxError
-from astral_core.inbox.rows import Fired, InboxRow, NewRow
+from astral_core.errors import DatabaseError, InboxError
+from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow
 from astral_core.inbox.schedule import Schedule, read_schedule
 
 SOURCE = "internal:due"  # of inbox rows that were fired
+MOST = 100  # due rows that are looked up at once
 JOB = "job"  # the kind of recurring work that plugins declare
 _WAITING, _FIRED = DueState.WAITING, DueState.FIRED
 _KEY = (core_due.c.route, core_due.c.lane, core_due.c.key)
@@ -154,26 +156,70 @@ async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]
 # --- its row is handled
 
 
-async def find(database: Database, row: InboxRow) -> InboxRow | None:
-    """`row`, which was fired, with what its due row knows; None if that was cancelled or replaced since."""
-    number, _, generation = row.ext_id.partition(":")
-    names = ("id", "generation", "attempts", "tries", "since", "schedule")
-    query = select(*(core_due.c[name] for name in names)).where(_same(Fired(int(number), int(generation))))
-    async with brief(database) as connection:
-        found = (await connection.execute(query)).first()
-    if found is None:
-        return None
-    due = Fired(*found)
-    return replace(row, due=due, attempts=due.attempts, received_at=due.since or row.received_at)
+class Finder:
+    """Looks up the due rows of inbox rows that were fired; what is asked for during a look shares the next one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._asked: list[tuple[int, asyncio.Future[Fired | None]]] = []
+        self._looking: asyncio.Task[None] | None = None
+
+    async def find(self, row: InboxRow) -> InboxRow | None:
+        """`row` with what its due row knows; None if that was cancelled or replaced since."""
+        number, _, generation = row.ext_id.partition(":")
+        answer: asyncio.Future[Fired | None] = asyncio.get_running_loop().create_future()
+        self._asked.append((int(number), answer))
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="astral-due-find")
+        due = await answer
+        if due is None or due.generation != int(generation):
+            return None
+        return replace(row, due=due, attempts=due.attempts, received_at=due.since or row.received_at)
+
+    async def _look(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked[:MOST], self._asked[MOST:]
+            try:
+                found = await self._read([number for number, _ in asked])
+            except BaseException as error:
+                for _, answer in asked:
+                    if not answer.done():
+                        answer.set_exception(_failed(error))
+                if not isinstance(error, Exception):
+                    raise
+                continue
+            for number, answer in asked:
+                if not answer.done():
+                    answer.set_result(found.get(number))
+
+    async def _read(self, numbers: list[int]) -> dict[int, Fired]:
+        names = ("id", "generation", "attempts", "tries", "since", "schedule")
+        query = select(*(core_due.c[name] for name in names))
+        query = query.where(core_due.c.id.in_(numbers), core_due.c.state == _FIRED)
+        async with brief(self._database) as connection:
+            return {row.id: Fired(*row) for row in (await connection.execute(query)).all()}
+
+
+def _failed(error: BaseException) -> Exception:
+    """The same error for everybody who waits; a task that was cancelled is the database's condition for them."""
+    return error if isinstance(error, Exception) else DatabaseError("the look for due work was cancelled")
+
+
+def over(fired: Fired, ahead: float) -> Ended:
+    """The end of a run: of the due row, or until its next run."""
+    moment = now() + timedelta(seconds=ahead)
+    again = read_schedule(fired.schedule).after(moment) if fired.schedule is not None else None
+    return Ended(fired.number, fired.generation, again)
 
 
 def ended(fired: Fired, ahead: float) -> Any:
     """The work is over: its due row goes, or waits for the next run. Changes no row if it was cancelled."""
-    if fired.schedule is None:
+    end = over(fired, ahead)
+    if end.again is None:
         return delete(core_due).where(_same(fired))
     values = {
         "generation": fired.generation + 1, "state": _WAITING, "attempts": 0, "tries": 0, "since": None,
-        "due_at": read_schedule(fired.schedule).after(now() + timedelta(seconds=ahead)),
+        "due_at": end.again,
     }  # fmt: skip
     return update(core_due).where(_same(fired)).values(values)
 

@@ -21,7 +21,7 @@ from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import Fired, InboxRow, NewRow
+from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome, Runner
 from astral_core.inbox.store import Store
 from astral_core.inbox.suspects import Verdict
@@ -98,10 +98,6 @@ class Ending:
         if await self.take_out(lane, row, [notes.done(row.seq), again], []):
             self.store.wakeup.expect_retry(delay)
         return 0
-
-    async def refused(self, lane: Lane, row: InboxRow, fired: Fired, contents: list[Content]) -> None:
-        """End due work that said no: it will not be tried again."""
-        await self.take_out(lane, row, [notes.done(row.seq), due.ended(fired, self._ahead)], contents)
 
     async def cancelled(self, lane: Lane, row: InboxRow) -> None:
         """End due work that was cancelled or replaced before it could commit."""

@@ -13,7 +13,7 @@ from astral_core.db.tables import SENDING, SENT, UNSENT
 from astral_core.errors import EffectError
 from astral_core.inbox.effect import Content, Effect, Sent
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.rows import Fired, InboxRow
 
 _effect = msgspec.json.Decoder(Effect)
 UNREADABLE = "the outbox holds a message that this version cannot read"
@@ -24,7 +24,8 @@ class Delivery:
     """The messages of one inbox row on their way.
 
     `recorded`: they stand in the outbox. `doubtful`: an earlier owner may have sent the next one and died before it
-    could note that. `noted`: the next one is marked as being sent, because it must not be repeated.
+    could note that. `due`: what its row was made of, if that ends with the mark. `noted`: the next one is marked as
+    being sent, because it must not be repeated.
     """
 
     seq: int
@@ -36,6 +37,7 @@ class Delivery:
     started: float = field(default_factory=time.monotonic)
     tries: int = 0
     doubtful: bool = False
+    due: Fired | None = None
     noted: bool = False
 
     @property

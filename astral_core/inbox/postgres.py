@@ -28,7 +28,7 @@ from astral_core.inbox import statements as sql
 from astral_core.inbox.effect import Content
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents, read_deliveries
-from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting
+from astral_core.inbox.rows import Arrival, Census, Committed, Ended, InboxRow, Mark, NewRow, Stored, Waiting
 
 log = logging.getLogger("astral.inbox")
 
@@ -255,7 +255,7 @@ class PostgresJournal:
 
     async def _mark(self, marks: Sequence[Mark]) -> set[int]:
         plain = [mark for mark in marks if mark.ends and not mark.recorded]
-        if len(plain) == len(marks) and not any(mark.sent and _teaches(mark) for mark in marks):
+        if len(plain) == len(marks) and not any(mark.due or (mark.sent and _teaches(mark)) for mark in marks):
             return await self._done(plain)
         async with self._busy["marks"]:
             return await self._mark_all(marks, plain)
@@ -273,9 +273,20 @@ class PostgresJournal:
                 await self._note(raw, marks)
                 await self._remember(raw, marks)
                 found = await _fetch(raw, sql.DONE, *_keys(plain), self.owner) if plain else ()
+                ended = {record[0] for record in found}
+                await self._end_due(raw, [mark.due for mark in plain if mark.due is not None and mark.seq in ended])
             await connection.commit()
-        ended = {record[0] for record in found}
         return {mark.seq for mark in plain if mark.seq not in ended}
+
+    @staticmethod
+    async def _end_due(raw: Any, ended: Sequence[Ended]) -> None:
+        """Due rows go with the rows that were made of them, or wait for their next run."""
+        gone = [(due.number, due.generation) for due in ended if due.again is None]
+        if gone:
+            await _fetch(raw, sql.DUE_GONE, *_turned(gone, 2))
+        again = [(due.number, due.generation, due.again.isoformat()) for due in ended if due.again is not None]
+        if again:
+            await _fetch(raw, sql.DUE_AGAIN, *_turned(again, 3))
 
     @staticmethod
     async def _note(raw: Any, marks: Sequence[Mark]) -> None:

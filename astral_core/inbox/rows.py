@@ -125,11 +125,20 @@ class Stored(msgspec.Struct):
     arrivals: list[Arrival] = []
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """The due row that goes with its inbox row, or, if it recurs, waits until `again`."""
+
+    number: int
+    generation: int
+    again: datetime | None = None
+
+
 class Mark(msgspec.Struct):
     """Progress to be noted: of messages that were sent, and of the row that they answer.
 
     `recorded`: the messages stand in the outbox and their row is done; else the row is done with this mark if it
-    `ends`. `sent` holds results by number since the last mark; `dead` the effects that Telegram refused for good.
+    `ends`, and with it what is `due`. `sent` holds results by number since the last mark; `dead` the effects that
+    Telegram refused for good.
     """
 
     seq: int
@@ -137,6 +146,7 @@ class Mark(msgspec.Struct):
     epoch: int
     recorded: bool
     ends: bool
+    due: Ended | None = None
     sent: dict[int, Sent] = {}
     dead: dict[int, Effect] = {}
     error_id: str = ""

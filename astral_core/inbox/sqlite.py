@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core.db.engine import PRAGMAS, Database, driver_of
 from astral_core.db.lock import WriteLock
-from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, PENDING, SENDING, SENT, UNSENT, now
+from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, PENDING, SENDING, SENT, UNSENT, DueState, now
 from astral_core.db.thread import WorkThread
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox.effect import Content
@@ -75,6 +75,11 @@ _BLOBS_GONE = (
     f" AND state <> {DEAD_EFFECT} AND blob_id IS NOT NULL)"
 )
 _SENT_GONE = f"DELETE FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?)) AND state <> {DEAD_EFFECT}"
+_DUE_GONE = f"DELETE FROM core_due WHERE id = ? AND generation = ? AND state = {DueState.FIRED}"
+_DUE_AGAIN = (
+    f"UPDATE core_due SET state = {DueState.WAITING}, due_at = ?, generation = generation + 1, attempts = 0,"
+    f" tries = 0, since = NULL WHERE id = ? AND generation = ? AND state = {DueState.FIRED}"
+)
 _SLOT = (
     "INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo"
@@ -281,7 +286,13 @@ class SqliteJournal:
         if sent:
             self._open.execute(_BLOBS_GONE, (_listed(sent),))
             self._open.execute(_SENT_GONE, (_listed(sent),))
-        return self._end([mark.seq for mark in marks if mark.ends and not mark.recorded], moment)
+        fenced = self._end([mark.seq for mark in marks if mark.ends and not mark.recorded], moment)
+        ended = [mark.due for mark in marks if mark.due is not None and mark.seq not in fenced]
+        if ended:
+            self._open.executemany(_DUE_GONE, [(due.number, due.generation) for due in ended if due.again is None])
+            again = [(_text(due.again), due.number, due.generation) for due in ended if due.again is not None]
+            self._open.executemany(_DUE_AGAIN, again)
+        return fenced
 
     def _end(self, seqs: Sequence[int], moment: str) -> set[int]:
         """Rows are done; returns those that had ended before."""
@@ -303,7 +314,7 @@ class SqliteJournal:
             elif refused:
                 effect = msgspec.json.encode(mark.dead[n]).decode()
                 plugin = mark.dead[n].plugin
-                record = (mark.seq, n, mark.lane, plugin, effect, None, 2, moment, mark.error_id, refused)
+                record = (mark.seq, n, mark.lane, plugin, effect, None, DEAD_EFFECT, moment, mark.error_id, refused)
                 self._open.execute(_OUTBOX, record)
 
     def _remember(self, mark: Mark, moment: str) -> None:

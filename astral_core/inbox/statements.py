@@ -14,8 +14,9 @@ from astral_core.db.tables import (
     PENDING,
     SENDING,
     UNSENT,
+    DueState,
     RowState,
-)  # fmt: skip
+)
 
 # Arrays come as text: for those of any other type asyncpg asks the server what the type is, on every connection anew
 # and with a query that takes longer than all that is here.
@@ -90,6 +91,16 @@ WITH gone AS (
   DELETE FROM core_outbox WHERE seq = ANY($1::text[]::bigint[]) AND state <> {DEAD_EFFECT} RETURNING blob_id
 )
 DELETE FROM core_blobs WHERE id IN (SELECT blob_id FROM gone WHERE blob_id IS NOT NULL)
+"""
+DUE_GONE = f"""
+DELETE FROM core_due AS due USING unnest($1::text[]::bigint[], $2::text[]::int[]) AS old (id, generation)
+WHERE due.id = old.id AND due.generation = old.generation AND due.state = {DueState.FIRED}
+"""
+DUE_AGAIN = f"""
+UPDATE core_due AS due SET state = {DueState.WAITING}, due_at = next.due_at, generation = due.generation + 1,
+  attempts = 0, tries = 0, since = NULL
+FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::timestamptz[]) AS next (id, generation, due_at)
+WHERE due.id = next.id AND due.generation = next.generation AND due.state = {DueState.FIRED}
 """
 SLOT = """
 INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES ($1, $2, $3, $4)

@@ -32,6 +32,7 @@ from astral_core.errors import (
 )
 from astral_core.inbox import due, notes, suspects
 from astral_core.inbox.deliver import Deliverer
+from astral_core.inbox.due import Finder
 from astral_core.inbox.ending import Ending
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
@@ -73,6 +74,7 @@ class Worker:
     runner: Runner
     deliverer: Deliverer
     ending: Ending
+    finder: Finder
     inflight: InFlight
     observer: Observer
     handler_timeout: float
@@ -112,7 +114,7 @@ class Worker:
             return await self.deliverer.deliver(lane)
         row = lane.rows[0]
         if row.source == due.SOURCE:
-            found = await due.find(self.database, row)
+            found = await self.finder.find(row)
             if found is None:
                 await self.ending.cancelled(lane, row)
                 return 0
@@ -181,11 +183,8 @@ class Worker:
         except Refuse as refusal:
             await work.close()
             contents = await self.ending.words(self.runner.refusal(row, refusal.text), row)
+            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False, due=row.due)
             self.ending.tell(row, outcome, "refused", started)
-            if row.due is not None:
-                await self.ending.refused(lane, row, row.due, contents)
-                return 0
-            delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False)
         except Parked as parked:
             await work.close()
             await self.ending.park(lane, row, outcome, parked, started)
@@ -242,13 +241,14 @@ class Worker:
             failpoint.hit("worker.before_commit")
         contents = outcome.contents
         once = any(content.effect.on_doubt == "drop" for content in contents)
-        recorded = work.wrote or once or row.due is not None
+        recorded = work.wrote or once
         if recorded:
             await work.commit(row, lane.epoch, contents)
             if failpoint.armed:
                 self._lose_the_answer()
                 failpoint.hit("worker.committed")
-        return Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=recorded)
+        due_then = row.due if not recorded else None
+        return Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=recorded, due=due_then)
 
     @staticmethod
     def _lose_the_answer() -> None:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from astral_core.db.tables import DEAD, DONE, DueState, core_due, core_inbox, now
-from astral_core.errors import Refuse, TelegramUnavailable
+from astral_core.errors import Refuse, TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import backlog as backlog_module
 from astral_core.inbox import due
 from astral_core.inbox import worker as worker_module
@@ -213,6 +213,53 @@ async def test_a_handler_that_only_reads_runs_once(bench: Any) -> None:
     await commit(bench, fire())
     await until(lambda: nothing_waits(bench))
     assert bench.sender.sent == ["time for tea"]
+
+
+async def test_a_stop_in_the_middle_of_its_messages_ends_it_all_the_same(bench: Any) -> None:
+    """What is left is sent by the next process; the handler does not run again, and the due row is gone."""
+    throttled = True
+
+    def fail(words: str) -> None:
+        if throttled and words == "two":
+            raise TelegramThrottled("sendMessage", "Too Many Requests", 60.0)
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents = [bench.message(words, row.lane) for words in ("one", "two")]
+
+    bench.runner.handler, bench.sender.fail = handler, fail
+    await bench.start()
+    await commit(bench, fire())
+    await until(lambda: seen(bench, 1))
+    await until(lambda: sent(bench, ["one"]))
+    await bench.stop()
+    assert await waiting(bench) == []
+    throttled = False
+    bench.build()
+    await bench.start()
+    await until(lambda: sent(bench, ["one", "two"]))
+    assert len(bench.runner.seen) == 1
+
+
+async def sent(bench: Any, words: list[str]) -> bool:
+    """Whether just these messages have left."""
+    return bool(bench.sender.sent == words)
+
+
+async def test_many_that_are_due_at_once_run_once_each(bench: Any) -> None:
+    """Their ends are noted together with others', and those of recurring ones arm the next run."""
+    runs: list[str] = []
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        runs.append(row.payload)
+
+    bench.runner.handler = handler
+    await bench.start()
+    await keep(bench, job(3600))
+    await commit(bench, *[fire(str(n), lane=n % 40, payload=f'"{n}"') for n in range(300)])
+    await until(lambda: seen_at_least(bench, 301))
+    await bench.settle()
+    assert len(runs) == len(set(runs)) == 301
+    assert [(key, state) for key, state, _ in await waiting(bench)] == [("", DueState.WAITING)]
 
 
 async def test_a_refusal_ends_it(bench: Any) -> None:
