@@ -177,6 +177,7 @@ class App:
         self.supervisor.start(self.roster.watch(), "astral-roster")
         self.supervisor.start(self.checkup.watch(), "astral-checkup")
         await until_reachable(lambda: arm_jobs(self.host, self.inbox.store))
+        await until_reachable(self.inbox.timer.fire)  # the jobs whose time came while the bot was down
         self.supervisor.start(self.inbox.timer.run(), "astral-due")
         await self.leadership.announce()
         self.supervisor.start(self.leadership.run(), "astral-leader")

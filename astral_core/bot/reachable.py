@@ -10,7 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from telegram.error import InvalidToken, NetworkError, RetryAfter
 
 from astral_core.backoff import backoff
-from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
+from astral_core.errors import DatabaseError, TelegramRefused, TelegramThrottled, TelegramUnavailable
+from astral_core.inbox.failure import is_infrastructure
 
 log = logging.getLogger("astral")
 
@@ -30,9 +31,14 @@ async def until_reachable(call: Callable[[], Awaitable[object]]) -> None:
         except (InvalidToken, TelegramRefused):
             raise
         except (NetworkError, RetryAfter, TelegramUnavailable, TelegramThrottled, SQLAlchemyError, OSError) as error:
-            failures += 1
-            pause = backoff(failures, most=30.0)
-            log.warning("not reachable (%s), trying again in %.1f s", name_of(error), pause)
-            await asyncio.sleep(pause)
+            away: Exception = error
+        except DatabaseError as error:
+            if not is_infrastructure(error):
+                raise
+            away = error
         else:
             return
+        failures += 1
+        pause = backoff(failures, most=30.0)
+        log.warning("not reachable (%s), trying again in %.1f s", name_of(away), pause)
+        await asyncio.sleep(pause)

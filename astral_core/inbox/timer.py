@@ -31,6 +31,11 @@ class Timer:
         self._wakeup = wakeup
         self._firing = asyncio.Lock()
 
+    @property
+    def busy(self) -> bool:
+        """Whether work is being fired, is due by what is known here, or waits for another try."""
+        return self._firing.locked() or self._wakeup.called or self._wakeup.retrying
+
     async def run(self) -> None:
         """Fire what is due, until cancelled."""
         failures = 0

@@ -16,6 +16,11 @@ class Wakeup:
         self._planned = float("-inf")  # until when the waiting one sleeps, by the monotonic clock
 
     @property
+    def called(self) -> bool:
+        """Whether the waiting one is about to wake up early."""
+        return self._event.is_set()
+
+    @property
     def retrying(self) -> bool:
         """Whether something that failed waits for another try, as far as is known here."""
         return self._retrying

@@ -280,7 +280,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Wait until nothing is to be done any more."""
-        while self.lanes.active or self.store.wakeup.retrying:  # noqa: ASYNC110  # no event tells
+        while self.lanes.active or self.inbox.timer.busy:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.005)
 
     async def add_note(self, work: Work, text: str) -> None:
