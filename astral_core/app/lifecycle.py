@@ -127,6 +127,7 @@ class App:
         """The way in first: a request that is still answered needs the plugin and the inbox that it speaks to."""
         if self._web is not None:
             await self._web.close()
+        await self.inbox.timer.stop()
         await self.supervisor.close()
         await self._stack.aclose()
 

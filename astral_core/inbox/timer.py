@@ -20,6 +20,7 @@ from astral_core.inbox.wakeup import Wakeup
 log = logging.getLogger("astral.inbox")
 LOOK = 1.0  # seconds between two looks: another replica may have armed something, and died
 BATCH = 200  # rows that are fired in one transaction
+GOODBYE = 5.0  # seconds that the last look may take
 FULL = 0.05  # seconds until another look whether the window has room again
 
 
@@ -30,16 +31,32 @@ class Timer:
         self._store = store
         self._wakeup = wakeup
         self._firing = asyncio.Lock()
+        self._stopping = False
+        self._running: asyncio.Future[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether work is being fired, is due by what is known here, or waits for another try."""
         return self._firing.locked() or self._wakeup.called or self._wakeup.retrying
 
+    async def stop(self) -> None:
+        """Let `run` end between two looks: a query that is cancelled would leave its connection behind."""
+        self._stopping = True
+        self._wakeup.call()
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=GOODBYE)
+
     async def run(self) -> None:
-        """Fire what is due, until cancelled."""
+        """Fire what is due, until stopped."""
+        self._running = asyncio.get_running_loop().create_future()
+        try:
+            await self._look_forever()
+        finally:
+            self._running.set_result(None)
+
+    async def _look_forever(self) -> None:
         failures = 0
-        while True:
+        while not self._stopping:
             try:
                 await self.fire()
                 left, retrying = await due.outlook(self._store.database, self._store.clock.ahead())

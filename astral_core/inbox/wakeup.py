@@ -34,6 +34,10 @@ class Wakeup:
         """The database says whether something waits for another try."""
         self._retrying = retrying
 
+    def call(self) -> None:
+        """Wake up now."""
+        self._event.set()
+
     def within(self, seconds: float) -> None:
         """Wake up in `seconds` at the latest."""
         if time.monotonic() + seconds < self._planned:

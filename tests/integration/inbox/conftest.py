@@ -232,6 +232,7 @@ class Bench:
 
     async def stop(self, grace: float = 5.0) -> None:
         """Drain."""
+        await self.inbox.timer.stop()
         await self.supervisor.close()
         await self.lanes.stop(grace)
         await self.replica.rest()
@@ -247,6 +248,7 @@ class Bench:
         async def write(work: Any, rows: Any = ()) -> Any:
             raise DatabaseError("this process is dead")
 
+        await self.inbox.timer.stop()
         await self.supervisor.close()
         self.store.journal.release, self.store.write = release, write  # type: ignore[method-assign]
         await self.lanes.stop(0.0)
