@@ -269,19 +269,30 @@ def _once(driver: Any) -> Callable[[], object]:
 
     Where who uses a connection is cancelled twice, SQLAlchemy stops it, and so does the driver itself. The driver's
     own `stop` gives a future that never ends when it is called again; and it may leave SQLite's connection open, with
-    its transaction and the lock on the file, until the garbage collector comes.
+    its transaction and the lock on the file, until the garbage collector comes. So it does where who uses it is
+    cancelled while it connects.
     """
     stop, called = driver.stop, False
+    connector: Callable[[], sqlite3.Connection] = driver._connector  # noqa: SLF001  # there is no public accessor
+    made: list[sqlite3.Connection] = []
+
+    def connect() -> sqlite3.Connection:
+        made.append(connector())
+        return made[-1]
+
+    def close() -> None:
+        for connection in made:
+            connection.close()
 
     def stop_once() -> object:
         nonlocal called
         if called:
             return None
         called = True
-        if driver._connection is not None:  # noqa: SLF001  # the driver has no public accessor
-            driver._tx.put_nowait((None, driver._connection.close))  # noqa: SLF001  # the same
+        driver._tx.put_nowait((None, close))  # noqa: SLF001  # in its thread, after all that it was asked for
         return cast("object", stop())
 
+    driver._connector = connect  # noqa: SLF001  # the same
     return stop_once
 
 
