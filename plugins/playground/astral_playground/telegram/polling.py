@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
+from .clock import Clock
 from .errors import ApiError
-
-if TYPE_CHECKING:
-    from .state import World
+from .updates import UpdateLog
 
 
 class LongPoll:
@@ -27,8 +25,8 @@ class LongPoll:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(error)
 
-    async def wait(self, world: World, timeout: float) -> None:  # noqa: ASYNC109 - of the world's clock
-        """Return at the next update or after `timeout` seconds of the world's clock."""
+    async def wait(self, clock: Clock, updates: UpdateLog, timeout: float) -> None:  # noqa: ASYNC109 - of `clock`
+        """Return at the next update or after `timeout` seconds of `clock`."""
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         def wake() -> None:
@@ -36,16 +34,16 @@ class LongPoll:
                 waiting.set_result(None)
 
         async def expire() -> None:
-            await world.clock.sleep(timeout)
+            await clock.sleep(timeout)
             wake()
 
         self._waiting = waiting
-        world.updates.on_add(wake)
+        updates.on_add(wake)
         timer = asyncio.create_task(expire())
         try:
             await waiting
         finally:
             timer.cancel()
-            world.updates.remove_waker(wake)
+            updates.remove_waker(wake)
             if self._waiting is waiting:
                 self._waiting = None

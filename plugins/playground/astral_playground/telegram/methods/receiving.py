@@ -54,7 +54,7 @@ async def get_updates(world: World, params: Params) -> list[dict[str, Any]]:
     world.set_bot_up(up=True)
     _confirm(world, offset)
     if not world.updates.pending and timeout:
-        await world.poll.wait(world, timeout)
+        await world.poll.wait(world.clock, world.updates, timeout)
         if world.webhook.url:
             raise _conflict("terminated by setWebhook request")
     world.updates.expire()
