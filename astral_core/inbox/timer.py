@@ -58,26 +58,32 @@ class Timer:
         failures = 0
         while not self._stopping:
             try:
-                await self.fire()
-                left, retrying = await due.outlook(self._store.database, self._store.clock.ahead())
-                self._wakeup.found(retrying=retrying)
+                _, left = await self._look()
                 failures = 0
             except (SQLAlchemyError, OSError, AstralError) as error:
                 failures += 1
                 left = backoff(failures, 0.25, 5.0)
                 log.warning("due work could not be looked for (%s); trying again", type(error).__name__)
-            await self._wakeup.wait(LOOK if left is None else min(max(left, FULL if left <= 0 else 0.0), LOOK))
+            await self._wakeup.wait(LOOK if left is None else min(left if left > 0 else FULL, LOOK))
 
     async def fire(self) -> int:
         """Fire everything whose time has come and for which there is room; return how many rows that were."""
+        return (await self._look())[0]
+
+    async def _look(self) -> tuple[int, float | None]:
+        """Fire what is due; how many rows that were, and the seconds until the next one is due.
+
+        A look that finds nothing only reads: the bot's writers do not wait for it.
+        """
         total = 0
         async with self._firing:
-            while (room := min(self._store.backlog.room, BATCH)) > 0:
-                fired = await self._store.move(partial(self._fire, room))
-                total += fired
-                if fired < room:
-                    break
-        return total
+            while True:
+                left, retrying = await due.outlook(self._store.database, self._store.clock.ahead())
+                self._wakeup.found(retrying=retrying)
+                room = min(self._store.backlog.room, BATCH)
+                if left is None or left > 0 or room <= 0:
+                    return total, left
+                total += await self._store.move(partial(self._fire, room))
 
     async def _fire(self, room: int, connection: AsyncConnection) -> list[NewRow]:
         rows = await due.fire(self._store.database, connection, room, self._store.clock.ahead())
