@@ -30,10 +30,14 @@ def utf16(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
+def visible(text: str) -> str:
+    """What the reader sees of HTML; EffectError where it is badly tagged."""
+    return _ENTITY.sub(lambda found: html.unescape(found[0]), _without_tags(text))
+
+
 def check_html(text: str, limit: int) -> str:
     """`text` itself; EffectError where it is empty, too long or badly tagged."""
-    visible = _ENTITY.sub(lambda found: html.unescape(found[0]), _without_tags(text))
-    length = utf16(visible.strip())
+    length = utf16(visible(text).strip())
     if length > limit:
         raise EffectError(f"the text has {length} UTF-16 units, Telegram allows {limit}. Fix: split it.")
     if not length and limit == TEXT_LIMIT:

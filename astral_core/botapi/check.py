@@ -13,7 +13,7 @@ from typing import Any
 
 from astral_core.botapi.table import Field, Table, alternatives, table
 from astral_core.errors import EffectError
-from astral_core.markup import utf16
+from astral_core.markup import utf16, visible
 
 log = logging.getLogger("astral.bot")
 MOST_TOLD = 1_000  # lines about unknown names in the life of a process
@@ -22,7 +22,6 @@ NEAR = 2  # letters that may be wrong in a name
 _told: set[tuple[str, str]] = set()
 _SCALARS = frozenset({"Integer", "Float", "String", "Boolean", "True", "InputFile"})
 _WHOLE, _NUMBER = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_TAG = re.compile(r"<[^<>]*>")
 
 
 def check_call(plugin: str, method: str, params: Mapping[str, Any]) -> None:
@@ -30,7 +29,7 @@ def check_call(plugin: str, method: str, params: Mapping[str, Any]) -> None:
     known = table()
     found = known.method(method)
     if found is None:
-        near = nearest(method, known.methods)
+        near = near_miss(method, known.methods)
         if near is not None:
             raise EffectError(f"plugin {plugin!r}: there is no method {method!r}. Fix: did you mean {near!r}?")
         _unknown(plugin, f"the method {method!r}")
@@ -42,7 +41,7 @@ def check_call(plugin: str, method: str, params: Mapping[str, Any]) -> None:
         raise EffectError(f"plugin {plugin!r}: {name}: {problem}")
 
 
-def nearest(name: str, known: Iterable[str]) -> str | None:
+def near_miss(name: str, known: Iterable[str]) -> str | None:
     """The name that `name` is nearly: at most NEAR letters differ, fewer where it is short."""
     allowed = min(NEAR, len(name) // 2)
     best: tuple[int, str] | None = None
@@ -96,7 +95,7 @@ class _Look:
         for name, value in given.items():
             field = declared.get(name)
             if field is None:
-                near = nearest(name, declared)
+                near = near_miss(name, declared)
                 if near is not None and near not in given:
                     return f"{_at(place, name)} is unknown. Fix: did you mean {near!r}?"
                 _unknown(self._plugin, f"{self._method} and {_at(place, name)!r}")
@@ -198,19 +197,26 @@ def _is(type_: str, value: Any) -> bool:
 
 
 def _length(field: Field, value: Any, given: Mapping[str, Any], place: str) -> str | None:
-    """What is wrong with the length of a text; nothing where its tags have a form that is not read here."""
+    """What is wrong with the length of a text; nothing where its markup is not read here."""
     if not field.high or not isinstance(value, str):
         return None
     if field.unit == "bytes":
         length, unit = len(value.encode("utf-8", "replace")), "bytes"
     else:
-        mode = str(given.get("parse_mode") or "").upper()
-        if field.unit == "parsed" and mode not in ("", "HTML"):
+        text = _read(value, str(given.get("parse_mode") or "").upper()) if field.unit == "parsed" else value
+        if text is None:
             return None
-        text = _TAG.sub("", value) if field.unit == "parsed" and mode == "HTML" else value
         length, unit = utf16(text), "UTF-16 units"
-        if field.unit == "parsed" and mode == "HTML" and "&" in text:
-            length = min(length, field.high)  # an entity is several letters here and one for Telegram
     if field.low <= length <= field.high:
         return None
     return f"{place} has {length} {unit}. Fix: give {field.low} to {field.high}."
+
+
+def _read(text: str, mode: str) -> str | None:
+    """What Telegram counts of a text in this parse mode; None where that is not known here."""
+    if not mode:
+        return text
+    try:
+        return visible(text) if mode == "HTML" else None
+    except EffectError:  # a tag that is newer than ours, or a wrong one: Telegram tells
+        return None

@@ -3,8 +3,9 @@
 They do not wait in the inbox: a row there keeps its number, and would come before rows of its lane that have been
 handled meanwhile. When its time has come, a due row is fired: an inbox row is made of it, with a fresh number, in the
 same commit that marks the due row as fired; of several replicas one fires it. The due row stays until its step
-commits, and goes in that commit. If it is gone by then, because it was cancelled or replaced, the step's writes are
-rolled back and its inbox row ends quietly. So cancelling always wins, and nothing runs twice.
+commits, and goes in that commit; that of a step which wrote nothing goes with the mark that ends its row. If it is
+gone before, because it was cancelled or replaced, the step's writes are rolled back, nothing is said, and its inbox
+row ends quietly. So cancelling wins until the messages leave, and nothing is written twice.
 """
 
 from __future__ import annotations
@@ -240,13 +241,6 @@ def again(database: Database, row: InboxRow, *, delay: float, attempts: int, ahe
 def tries(row: InboxRow) -> int:
     """How often durable work has failed until now."""
     return row.due.tries if row.due is not None else 0
-
-
-def detached(seq: int) -> Any:
-    """Let a fired row be one that is made of no due row: it is dead, and may be retried by its owner."""
-    c = core_inbox.c
-    values = {"source": "internal:" + c.kind, "ext_id": "due:" + c.ext_id}
-    return update(core_inbox).where(c.seq == seq, c.source == SOURCE).values(values)
 
 
 # --- jobs

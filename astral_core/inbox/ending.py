@@ -111,17 +111,19 @@ class Ending:
     async def bury(
         self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float, also: Sequence[Any] = ()
     ) -> None:
+        """End a row as a dead letter: one traceback, one apology, one error id, and an alert. `also` as above."""
         error_id = new_error_id()
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self.words(self.runner.apology(row, error_id), row)
         dead = notes.dead(row.seq, error_id, f"{where}: {told(error)}")
-        if row.due is not None:  # from now on it is an inbox row as others are: its owner may retry it
-            also = [*also, due.detached(row.seq), due.ended(row.due, self._ahead)]
+        if row.due is not None:
+            also = [*also, due.ended(row.due, self._ahead)]
         if await self.take_out(lane, row, [dead, *also], contents, self.runner.alarm(row, outcome, error_id)):
             self.tell(row, outcome, "dead", started, error_id)
 
     async def park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:
+        """Let a row wait until its plugin is back, outside of its lane; its user is told once."""
         log.warning("row %d (%s) waits until plugin %r is back", row.seq, row.kind, parked.plugin)
         told = row.attempts == notes.REPLAYED
         contents = [] if told else await self.words(self.runner.patience(row), row)
@@ -172,6 +174,7 @@ class Ending:
             return []
 
     def tell(self, row: InboxRow, outcome: Outcome, result: str, started: float, error_id: str | None = None) -> None:
+        """Tell the observer what came of a row."""
         ms = (time.perf_counter() - started) * 1000
         age = (now() - row.received_at).total_seconds() * 1000
         self.observer.handled(

@@ -18,7 +18,9 @@ class InFlight:
         self._backlog = backlog
         self._suspects: set[int] = set()
 
-    def __len__(self) -> int:
+    @property
+    def suspects(self) -> int:
+        """How many rows are known here that may have killed a process."""
         return len(self._suspects)
 
     def suspect(self, rows: Iterable[InboxRow]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, or_, select, text, update
+from sqlalchemy import case, delete, exists, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
@@ -27,7 +27,9 @@ from astral_core.db.tables import (
     now,
     storable,
 )
+from astral_core.inbox.due import SOURCE as DUE
 from astral_core.inbox.money import PAYMENT
+from astral_core.inbox.rows import INTERNAL
 from astral_core.inbox.statements import CHANNEL
 
 REPLAYED = -1  # the attempts of a row that was parked before: its user has been told
@@ -111,7 +113,14 @@ async def revive(database: Database, seq: int) -> bool:
     """Make a dead row, or one that was put off, pending again, and let its owner know; False where there is none."""
     put_off = (core_inbox.c.state == PARKED) & (core_inbox.c.parked_for == SUSPECT)
     where = (core_inbox.c.seq == seq, (core_inbox.c.state == DEAD) | put_off, core_inbox.c.payload.is_not(None))
-    return await rows_again(database, _pending(0).where(*where), fresh=True) == 1
+    again = _pending(0).where(*where)
+    # A dead row's due row has gone with it: without this name of its own it would be taken for a cancelled one.
+    fired = (core_inbox.c.state == DEAD) & (core_inbox.c.source == DUE)
+    alone = {
+        "source": case((fired, f"{INTERNAL}:" + core_inbox.c.kind), else_=core_inbox.c.source),
+        "ext_id": case((fired, "due:" + core_inbox.c.ext_id), else_=core_inbox.c.ext_id),
+    }
+    return await rows_again(database, again.values(alone), fresh=True) == 1
 
 
 async def replay(database: Database, plugin: str, able: Collection[int], me: int | None) -> int:

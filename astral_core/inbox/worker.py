@@ -242,6 +242,8 @@ class Worker:
         contents = outcome.contents
         once = any(content.effect.on_doubt == "drop" for content in contents)
         recorded = work.wrote or once
+        if not recorded and contents and row.due is not None and await self.finder.find(row) is None:
+            raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
         if recorded:
             await work.commit(row, lane.epoch, contents)
             if failpoint.armed:

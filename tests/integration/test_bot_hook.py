@@ -6,7 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from telegram.ext import MessageReactionHandler
 
+from astral_core import Routes, Update
+from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 Until = Callable[..., Awaitable[Any]]
@@ -67,3 +70,23 @@ async def test_of_two_replicas_one_speaks_to_telegram(postgres_url: str, until: 
         await until(lambda: second.running.inbox.election.leader)
         await until(lambda: kit.telegram.world.webhook.url.startswith(second.url))
         await second.stop()
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_a_raw_handler_asks_for_every_kind_of_update(
+    sqlite_url: str, make_plugin: Callable[..., Plugin], foreign: bool
+) -> None:
+    """Without one, Telegram sends no more than the core and its routes can use."""
+    routes = Routes()
+    if foreign:
+        routes.raw(MessageReactionHandler(_reacts))  # type: ignore[arg-type]
+    async with bot_kit(sqlite_url, [make_plugin("weather", routes)]) as kit:
+        await kit.settled()
+        [told] = kit.telegram.calls_of("setWebhook")
+        asked = told.params["allowed_updates"]
+    assert ("message_reaction" in asked, "business_message" in asked) == (foreign, foreign)
+    assert "my_chat_member" in asked
+
+
+async def _reacts(update: Update, context: Any) -> None:
+    """A handler of python-telegram-bot's."""

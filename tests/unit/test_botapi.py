@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astral_core.botapi import check
-from astral_core.botapi.check import check_call, nearest
+from astral_core.botapi.check import check_call, near_miss
 from astral_core.botapi.table import Field, alternatives, table, update_kinds
 from astral_core.errors import EffectError
 
@@ -116,6 +116,7 @@ def test_a_slip_in_a_name_is_told_with_the_name(method: str, data: Any) -> None:
         ("banChatMember", {"chat_id": 1, "user_id": 2**63}, "user_id is of the type int"),
         ("sendMessage", {"chat_id": 1, "text": ""}, "text has 0 UTF-16 units. Fix: give 1 to 4096"),
         ("sendMessage", {"chat_id": 1, "text": "😀" * 2049}, "text has 4098 UTF-16 units"),
+        ("sendMessage", {"chat_id": 1, "text": "&lt;" * 4097, "parse_mode": "HTML"}, "text has 4097 UTF-16 units"),
         ("sendPhoto", {"chat_id": 1, "photo": "x", "caption": "c" * 1100}, "caption has 1100 UTF-16 units"),
         ("banChatMember", {"chat_id": 1, "user_id": "anna"}, "user_id is of the type str"),
         ("sendPoll", {"chat_id": 1, "question": "?", "options": 5}, "options is of the type int"),
@@ -150,6 +151,8 @@ def test_buttons_are_looked_at_too() -> None:
         ("sendMessage", {"chat_id": 1, "text": 5, "disable_notification": 1}),
         ("sendMessage", {"chat_id": 1, "text": "x", "reply_markup": '{"inline_keyboard":[]}'}),
         ("sendMessage", {"chat_id": 1, "text": "<b>" + "x" * 4096 + "</b>", "parse_mode": "HTML"}),
+        ("sendMessage", {"chat_id": 1, "text": "&lt;" * 4096, "parse_mode": "HTML"}),
+        ("sendMessage", {"chat_id": 1, "text": "<hologram>" * 900, "parse_mode": "HTML"}),
         ("sendMessage", {"chat_id": 1, "text": "*" * 9000, "parse_mode": "MarkdownV2"}),
         ("sendMessage", {"chat_id": 1, "text": "x", "parse_mode": None}),
         ("sendPoll", {"chat_id": 1, "question": "?", "options": '["a","b"]'}),
@@ -187,7 +190,7 @@ def test_what_is_newer_than_the_table_passes_with_one_line(
 @given(name=st.text("abcdef", min_size=1, max_size=12), known=st.lists(st.text("abcdef", min_size=1, max_size=12)))
 def test_the_nearest_name_is_near(name: str, known: list[str]) -> None:
     """It differs in at most two letters, in fewer where the name is short, and no other is nearer."""
-    found = nearest(name, known)
+    found = near_miss(name, known)
     if found is not None:
         assert 0 < check._distance(name, found, 99) <= min(2, len(name) // 2)
         assert all(

@@ -14,6 +14,7 @@ from astral_core.db.tables import DEAD, DONE, DueState, core_due, core_inbox, no
 from astral_core.errors import Refuse, TelegramThrottled, TelegramUnavailable
 from astral_core.inbox import backlog as backlog_module
 from astral_core.inbox import due
+from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox import worker as worker_module
 from astral_core.inbox.due import Cancel, Due
 from astral_core.inbox.rows import NewRow
@@ -162,15 +163,17 @@ async def test_what_was_cancelled_does_not_run(bench: Any) -> None:
     assert set((await bench.states()).values()) == {DONE}
 
 
+@pytest.mark.parametrize("writes", [False, True], ids=["reads", "writes"])
 @pytest.mark.parametrize("change", [Cancel(FIRE, 7, "k"), fire(after=60)], ids=["cancel", "replace"])
-async def test_cancelling_wins_over_a_handler_that_runs(bench: Any, change: Due | Cancel) -> None:
+async def test_cancelling_wins_over_a_handler_that_runs(bench: Any, change: Due | Cancel, writes: bool) -> None:
     """Its writes are rolled back and nothing is said: whoever cancelled was told that it does not happen."""
     begun, go = asyncio.Event(), asyncio.Event()
 
     async def handler(row: Any, work: Any, outcome: Any) -> None:
         begun.set()
         await go.wait()
-        await bench.add_note(work, "too late")
+        if writes:
+            await bench.add_note(work, "too late")
         outcome.contents = [bench.message("too late", row.lane)]
 
     bench.runner.handler = handler
@@ -203,7 +206,7 @@ async def test_a_handler_may_arm_itself_again_under_its_own_key(bench: Any) -> N
 
 
 async def test_a_handler_that_only_reads_runs_once(bench: Any) -> None:
-    """Its messages are recorded with the end of the due row: nothing is said twice, and nothing stays."""
+    """Its message is sent once, and nothing of it stays."""
 
     async def handler(row: Any, work: Any, outcome: Any) -> None:
         outcome.contents = [bench.message("time for tea", row.lane)]
@@ -523,19 +526,56 @@ async def fired(bench: Any, number: int) -> bool:
 
 
 async def test_the_bots_own_work_shuts_no_update_out(bench: Any) -> None:
-    """However many steps a handler has deferred: updates are counted by themselves, also after the census."""
+    """However many steps were deferred, here and elsewhere: updates are counted by themselves."""
     bench.max_pending = 5
     bench.build()
     await bench.open()
     work = Work(bench.database, bench.store, "weather")
-    for number in range(2000):
+    for number in range(1000):
         work.add_row("step", str(number), number, {})
     await work.commit()
     await work.close()
-    assert bench.pending == 2000
+    assert bench.pending == 1000
+    many = (
+        "INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at)"
+        " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99000)"
+        " SELECT 'internal:step', 'x' || i, i, 'step', false, '{}', 0, 0, 0, '2026-01-01 00:00:00.000000' FROM n"
+    )
+    if not bench.database.is_sqlite:
+        many = many.replace("'2026-01-01 00:00:00.000000'", "now()")
+    async with bench.engine.begin() as connection:
+        await connection.exec_driver_sql(many)
     await bench.replica._tend()
-    assert bench.pending == 2000
+    assert bench.pending == 100_000
     assert await bench.ingest(ext_id="1") is not None
+
+
+async def test_a_dead_letter_whose_end_could_not_be_noted_may_be_retried(
+    bench: Any, astral_retry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner's retry runs it all the same, and does not take it for a cancelled one."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        raise ValueError("a bug")
+
+    async def broken(*_: Any) -> None:
+        raise TypeError("no such note")
+
+    monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.001)
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.worker.ending, "bury", broken)
+        bench.runner.handler = handler
+        await bench.start()
+        await commit(bench, fire(payload='"mended"'))
+        await until(lambda: is_dead(bench))
+    notes_its_runs(bench)
+    [dead] = [name for name, state in (await bench.states()).items() if state == DEAD]
+    await astral_retry(dead)
+    await bench.lanes.sync()
+    await bench.lanes.adopt()
+    await until(lambda: count_is(bench, 1))
+    await bench.store.write(due.purge)
+    assert await waiting(bench) == []
 
 
 async def test_a_fired_row_whose_inbox_row_was_dropped_is_cleaned_up(bench: Any) -> None:

@@ -117,7 +117,7 @@ async def test_suspicion_is_forgotten_with_its_row(bench) -> None:
     await bench.replica.begin()
     await bench.settle()
     assert set((await bench.states()).values()) == {DONE}
-    assert len(bench.inbox.inflight) == 0
+    assert bench.inbox.inflight.suspects == 0
 
 
 async def test_a_stop_in_the_middle_of_an_answer_says_nothing_twice(bench) -> None:
