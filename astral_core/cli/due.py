@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core.cli.inbox import with_database
 from astral_core.db.engine import Database
 from astral_core.db.tables import DueState, core_due, now
+from astral_core.inbox.due import JOB
 
-_FORM = "{id:>8} {due_at:<20} {state:<8} {kind:<6} {lane:>20} {tries:>5} {what}"
+_FORM = "{id:>8} {due_at:<20} {state:<8} {kind:<6} {chat:>15} {tries:>5} {what}"
 
 
 @click.group()
@@ -41,12 +42,13 @@ def list_(as_json: bool, limit: int) -> None:  # click passes flags so
         click.echo("nothing waits for its time")
         return
     click.echo(
-        _FORM.format(id="id", due_at="due", state="state", kind="kind", lane="chat", tries="tries", what="what")
+        _FORM.format(id="id", due_at="due", state="state", kind="kind", chat="chat", tries="tries", what="what")
     )
     for record in records:
         what = " ".join(part for part in (record["route"] or record["payload"], record["key"]) if part)
         moment = record["due_at"][:19].replace("T", " ")
-        click.echo(_FORM.format(**{**record, "due_at": moment}, what=what))
+        chat = "" if record["kind"] == JOB else record["lane"]  # a job's lane is no chat
+        click.echo(_FORM.format(**{**record, "due_at": moment}, chat=chat, what=what))
 
 
 @due.command("now")
