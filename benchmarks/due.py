@@ -29,14 +29,14 @@ _FILL = {
 
 async def measure(setting: Setting) -> None:
     """On each engine, in one process with its bot."""
+    many = setting.pick(MILLION, MILLION // 10)
     table = setting.report.section(
         "Due work",
         f"{AT_ONCE} steps of {CHATS} chats that are due at the same time; and {PRESSES} steps, one after the other, "
-        f"beside {setting.pick(MILLION, MILLION // 10):,} rows that wait for another century, against the same without them (CPU).",
+        f"beside {many:,} rows that wait for another century, against the same without them (CPU).",
         "engine", "begin after the moment, p50", "p99", "a press beside them",
     )  # fmt: skip
     for engine, new in setting.engines():
-        many = setting.pick(MILLION, MILLION // 10)
         late.seconds.clear()
         async with bot_kit(new(), [module_plugin("late", late.__name__)]) as kit:
             setting.say(f"due: {engine}")
