@@ -26,7 +26,7 @@ async def call(world: World, name: str, params: Params, *, via: str = "http") ->
     update = _update_of(world, params, record.chat_id)
     started = time.perf_counter()
     try:
-        record.result = await _run(world, method, params, record.chat_id)
+        record.result = await call_method(world, method, params, record.chat_id)
     except ApiError as error:
         record.error_code, record.description = error.code, error.description
         raise
@@ -42,7 +42,8 @@ async def call(world: World, name: str, params: Params, *, via: str = "http") ->
             world.record(record, update)
 
 
-async def _run(world: World, method: Method, params: Params, chat_id: int | None) -> Any:
+async def call_method(world: World, method: Method, params: Params, chat_id: int | None) -> Any:
+    """Run a method, unless a fault rule is in its way."""
     fault = world.faults.take(method.name, chat_id)
     if fault is not None:
         world.emit("faults")

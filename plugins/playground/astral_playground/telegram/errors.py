@@ -7,19 +7,25 @@ _PREFIX = "Bad Request"
 
 
 class ApiError(Exception):
-    """An error answer of the Bot API: HTTP status `code`, Telegram's `description`, seconds of `retry_after`."""
+    """An error answer of the Bot API: HTTP status `code`, Telegram's `description`, seconds of `retry_after`.
 
-    def __init__(self, code: int, description: str, *, retry_after: int = 0) -> None:
+    `migrate_to` is the supergroup that the group has become.
+    """
+
+    def __init__(self, code: int, description: str, *, retry_after: int = 0, migrate_to: int = 0) -> None:
         super().__init__(f"{code} {description}")
         self.code = code
         self.description = description
         self.retry_after = retry_after
+        self.migrate_to = migrate_to
 
     def body(self) -> dict[str, object]:
         """The JSON object that Telegram sends for this error."""
         body: dict[str, object] = {"ok": False, "error_code": self.code, "description": self.description}
         if self.retry_after:
             body["parameters"] = {"retry_after": self.retry_after}
+        if self.migrate_to:
+            body["parameters"] = {"migrate_to_chat_id": self.migrate_to}
         return body
 
 
