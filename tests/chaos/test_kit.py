@@ -14,7 +14,7 @@ from chaos_kit.api import Sent
 from chaos_kit.books import Row
 from chaos_kit.monkey import Counts, plan
 from chaos_kit.telegram import HEADER, Telegram, Wire
-from chaos_kit.traffic import FIRST_CHAT, MESSAGE_LIFE, Posting, Writer
+from chaos_kit.traffic import CALLBACK_QUEUE, FIRST_CHAT, MESSAGE_LIFE, Posting, Writer
 from chaos_kit.verdict import Verdict
 from chaos_kit.watch import percentile
 
@@ -222,3 +222,37 @@ async def test_the_balancer_has_no_stickiness_and_no_idea_who_is_dead() -> None:
     assert more
     assert len(some) + len(more) == 60
     assert telegram.statuses[0] == telegram.resends > 0
+
+
+def test_what_another_chat_must_be_told_is_judged_too() -> None:
+    """Lost, doubled or overtaken there; from two chats that tell one desk, each in its own order."""
+    writer = Writer(2)
+    one, other = (writer.make(FIRST_CHAT + place, "tell") for place in (0, 1))
+    third = writer.make(FIRST_CHAT, "tell")
+    postings = [one, other, third]
+    assert {posting.desk for posting in postings} == {-(FIRST_CHAT // 2) * 1_000}
+    for posting in postings:
+        posting.acked_at = 1.0
+    rows = [Row(1, posting.chat, "m", posting.number) for posting in postings]
+    own = [Sent(posting.chat, f"m:{posting.number}", 1.0, True) for posting in postings]
+    told = [Sent(chat, text, 1.0, True) for posting in postings for chat, text in posting.tells]
+
+    def judged(*there: Sent) -> Verdict:
+        found = Verdict("sqlite", 1, 1)
+        judging.judge_messages(found, postings, rows, [*own, *there], 0)
+        return found
+
+    assert judged(*told).holds
+    assert judged(told[1], told[0], told[2]).holds
+    assert judged(*told[:2]).messages_lost == 1
+    assert judged(told[2], told[1], told[0]).messages_out_of_order == 1
+    assert judged(*told, told[0]).doubles_sent == 1
+
+
+def test_some_chats_of_a_storm_are_groups() -> None:
+    """Their updates name the group, and one person who speaks there; presses come in that person's queue."""
+    writer = Writer(8, seed=3)
+    drawn = [writer.draw() for _ in range(200)]
+    groups = {posting.chat for posting in drawn if posting.chat < 0}
+    assert groups == {-(FIRST_CHAT + 1), -(FIRST_CHAT + 5)}
+    assert all(posting.queue > CALLBACK_QUEUE for posting in drawn if posting.action == "press")

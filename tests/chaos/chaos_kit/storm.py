@@ -2,7 +2,8 @@
 
 No table has a unique key, so that a doubled effect shows as a second row. The harness makes the tables. Each update
 carries its number within its Telegram queue, and each answer repeats it: `m:7` is the 7th message's, `c:7` the 7th
-press's, `s:7` the step's that the 7th message deferred, `d:7` that of the step that it let wait for its time.
+press's, `s:7` the step's that the 7th message deferred, `d:7` that of the step that it let wait for its time, and
+`t12:7` what the 7th message of chat 12 let the bot tell another chat.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from pathlib import Path
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
 
-from astral_core import Context, Routes, Update, hookimpl
+from astral_core import ANY, GROUP, PRIVATE, Context, Routes, Update, hookimpl
 from astral_core.inbox.due import Due
 from astral_core.inbox.envelope import as_json
 
+PLACES = PRIVATE | GROUP
 metadata = MetaData()
 Serial = BigInteger().with_variant(Integer, "sqlite")
 rows = Table(
@@ -57,27 +59,35 @@ def number_of(ctx: Context) -> int:
     return int((ctx.args or ["0"])[0])
 
 
-@routes.command("write")
+@routes.command("write", chat=PLACES)
 async def write(update: Update, ctx: Context) -> None:
     """Write and answer."""
     await note(ctx, update.update_id, "m", number_of(ctx))
     ctx.reply(f"m:{number_of(ctx)}")
 
 
-@routes.command("reply")
+@routes.command("reply", chat=PLACES)
 async def reply(update: Update, ctx: Context) -> None:
     """Answer, write nothing."""
     ctx.reply(f"m:{number_of(ctx)}")
 
 
-@routes.command("slow")
+@routes.command("slow", chat=PLACES)
 async def slow(update: Update, ctx: Context) -> None:
     """Wait some milliseconds, then write and answer."""
     await asyncio.sleep(0.02 + number_of(ctx) % 7 / 100)
     await write(update, ctx)
 
 
-@routes.command("later")
+@routes.command("tell", chat=PLACES)
+async def tell(update: Update, ctx: Context) -> None:
+    """Write, answer, and tell another chat, between two of one's own."""
+    await write(update, ctx)
+    number = number_of(ctx)
+    ctx.call("sendMessage", chat_id=int((ctx.args or ["0", "0"])[1]), text=f"t{abs(ctx.chat_id)}:{number}")
+
+
+@routes.command("later", chat=PLACES)
 async def later(update: Update, ctx: Context) -> None:
     """Write, answer, and leave the same to a step."""
     await write(update, ctx)
@@ -91,7 +101,7 @@ async def after(ctx: Context, update_id: int, number: int) -> None:
     ctx.reply(f"s:{number}")
 
 
-@routes.command("due")
+@routes.command("due", chat=PLACES)
 async def due(update: Update, ctx: Context) -> None:
     """Write, answer, and let a step wait for its time."""
     await write(update, ctx)
@@ -137,7 +147,7 @@ async def die(update: Update, ctx: Context) -> None:
     os._exit(9)
 
 
-@routes.callback("press/{n:int}")
+@routes.callback("press/{n:int}", chat=ANY)
 async def press(update: Update, ctx: Context, n: int) -> None:
     """A button."""
     await note(ctx, update.update_id, "c", n)

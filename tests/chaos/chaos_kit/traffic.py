@@ -1,4 +1,8 @@
-"""Updates as Telegram writes them: messages and presses of many chats, each numbered within its Telegram queue."""
+"""Updates as Telegram writes them: messages and presses of many chats, each numbered within its Telegram queue.
+
+Each fourth chat is a group, in which one person speaks. Two chats after each other have a desk in common: a third
+chat, which writes nothing itself, and is told what happens in the two.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 FIRST_CHAT = 1_000_000
+GROUPS = 4  # one of so many chats
 FIRST_UPDATE = 700_000_000
 CALLBACK_QUEUE = 3 << 33  # added to the sender's id: what tdlib/telegram-bot-api does
 MESSAGE_LIFE, CALLBACK_LIFE = 24 * 3600.0, 150.0  # seconds until Telegram drops an update
 
 # What people do, and how often. Commands of `storm`, and its button.
-HABITS = {"write": 35, "reply": 15, "slow": 10, "later": 10, "due": 10, "press": 25}
+HABITS = {"write": 23, "reply": 15, "tell": 12, "slow": 10, "later": 10, "due": 10, "press": 25}
 
 
 WITH_STEP = ("later", "six", "thirty")  # these leave work to a step
@@ -39,7 +44,17 @@ class Posting:
     @property
     def queue(self) -> int:
         """Telegram's queue id."""
-        return self.chat + CALLBACK_QUEUE if self.action == "press" else self.chat
+        return abs(self.chat) + CALLBACK_QUEUE if self.action == "press" else self.chat
+
+    @property
+    def desk(self) -> int:
+        """The chat that this chat and its neighbour tell what they do."""
+        return -(abs(self.chat) // 2) * 1_000
+
+    @property
+    def tells(self) -> list[tuple[int, str]]:
+        """What another chat must be told."""
+        return [(self.desk, f"t{abs(self.chat)}:{self.number}")] if self.action == "tell" else []
 
     @property
     def stream(self) -> str:
@@ -76,7 +91,8 @@ class Writer:
 
     def draw(self) -> Posting:
         """The next update of the storm."""
-        chat = FIRST_CHAT + self._random.randrange(self.chats)
+        place = self._random.randrange(self.chats)
+        chat = -(FIRST_CHAT + place) if place % GROUPS == 1 else FIRST_CHAT + place
         (action,) = self._random.choices([*HABITS], [*HABITS.values()])
         return self.make(chat, action)
 
@@ -93,17 +109,25 @@ class Writer:
 
 
 def _person(chat: int) -> dict[str, object]:
+    chat = abs(chat)
     return {"id": chat, "is_bot": False, "first_name": f"Person {chat}", "language_code": "en"}
+
+
+def _place(chat: int) -> dict[str, object]:
+    if chat < 0:
+        return {"id": chat, "type": "supergroup", "title": f"Group {-chat}"}
+    return {"id": chat, "type": "private", "first_name": f"Person {chat}"}
 
 
 def _command(posting: Posting) -> bytes:
     chat = posting.chat
+    text = f"/{posting.action} {posting.number} {posting.desk}"
     message = {
         "message_id": posting.number,
         "date": int(time.time()),
         "from": _person(chat),
-        "chat": {"id": chat, "type": "private", "first_name": f"Person {chat}"},
-        "text": f"/{posting.action} {posting.number}",
+        "chat": _place(chat),
+        "text": text,
         "entities": [{"type": "bot_command", "offset": 0, "length": len(posting.action) + 1}],
     }
     return json.dumps({"update_id": posting.update_id, "message": message}).encode()
@@ -111,7 +135,7 @@ def _command(posting: Posting) -> bytes:
 
 def _press(posting: Posting) -> bytes:
     chat = posting.chat
-    message = {"message_id": 1, "date": int(time.time()), "chat": {"id": chat, "type": "private"}, "text": "Buttons"}
+    message = {"message_id": 1, "date": int(time.time()), "chat": _place(chat), "text": "Buttons"}
     query = {"id": str(posting.update_id), "from": _person(chat), "chat_instance": "1", "message": message}
     data = f"storm:press/{posting.number}"
     return json.dumps({"update_id": posting.update_id, "callback_query": {**query, "data": data}}).encode()

@@ -14,7 +14,7 @@ from .books import Key, Row
 from .traffic import Posting
 
 PATIENCE = "I was interrupted while I was at this."  # what a chat reads of a row that was put off
-ANSWER = re.compile(r"[mcsd]:\d+")
+ANSWER = re.compile(r"([mcsd]|t\d+):\d+")
 
 
 @dataclass
@@ -107,7 +107,9 @@ def judge_messages(
     others = [(item.chat, item.text) for item in sent if not ANSWER.fullmatch(item.text)]
     verdict.accuse("apologies", [(chat, text) for chat, text in others if not text.startswith(PATIENCE)])
     sent = [item for item in sent if ANSWER.fullmatch(item.text)]
-    wanted = [(posting.chat, key) for posting in postings if posting.acked_at for key in posting.answers]
+    acked = [posting for posting in postings if posting.acked_at]
+    wanted = [(posting.chat, key) for posting in acked for key in posting.answers]
+    wanted += [told for posting in acked for told in posting.tells]
     first: dict[Key, None] = dict.fromkeys((item.chat, item.text) for item in sent)
     verdict.messages = len(first)
     verdict.messages_lost = verdict.accuse("messages lost", [key for key in wanted if key not in first])
