@@ -10,8 +10,8 @@ from astral_core._version import __version__
 if TYPE_CHECKING:
     from telegram import Update
 
-    from astral_core.bot.buttons import Button, Buttons
-    from astral_core.bot.context import Context, rows
+    from astral_core.bot.buttons import Button, Buttons, rows
+    from astral_core.bot.context import Context
     from astral_core.bot.people import User
     from astral_core.db.session import Session
     from astral_core.db.tables import Serial, UtcDateTime, core_users, now, plugin_metadata
@@ -170,7 +170,7 @@ _HOMES = {
     "now": "astral_core.db.tables",
     "offline_context": "astral_core.offline",
     "plugin_metadata": "astral_core.db.tables",
-    "rows": "astral_core.bot.context",
+    "rows": "astral_core.bot.buttons",
 }
 
 

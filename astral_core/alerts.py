@@ -35,7 +35,7 @@ async def alert(ctx: Context, plugin: str, key: str, texts: list[str], values: d
         text = _text(ctx, plugin, by or plugin, texts, values)
     else:
         text = _text(ctx, plugin, "core", [MORE], {})
-    ctx.run.effects.text(SENDER, ctx.chat_id, text, None)
+    ctx.run.effects.text(SENDER, ctx.run.address, text, None)
 
 
 def _text(ctx: Context, plugin: str, by: str, texts: Sequence[str], values: dict[str, str]) -> str:

@@ -191,4 +191,8 @@ class TelegramThrottled(TelegramError):
 
 
 class TelegramRefused(TelegramError):
-    """4xx: the same call will never succeed."""
+    """4xx: the same call will never succeed. `migrated_to` is the id that the chat has now, if that is why."""
+
+    def __init__(self, method: str, description: str, code: int = 0, *, migrated_to: int | None = None) -> None:
+        super().__init__(method, description, code)
+        self.migrated_to = migrated_to

@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterable, Callable
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
 from telegram import Update
 
@@ -191,7 +191,8 @@ async def forget_rest(ctx: Context, user_id: int) -> None:
         parts.hush(user_id)
         await parts.delete(user_id)
     await _forget_person(ctx, Person(user_id))
-    await ctx.session.execute(delete(core_slots).where(core_slots.c.chat_id == user_id))
+    own = or_(core_slots.c.chat_id == user_id, core_slots.c.user_id == user_id)
+    await ctx.session.execute(delete(core_slots).where(own))
     await _wipe_after(ctx)
 
 

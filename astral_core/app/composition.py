@@ -53,6 +53,10 @@ def build(
     people = People(database)
     telemetry = Telemetry(metrics, _telemetry_subscribers(host), people.forgotten)
 
+    def forgotten(lane: int) -> None:
+        people.forget(lane)
+        bot.chats.forget(lane)
+
     def make_bot(store: Store) -> Bot:
         guard = Guard(strict=settings.inbox.waiting == "raise")
         services = _services(settings, host, store, metrics, telemetry, clock, guard)
@@ -61,10 +65,10 @@ def build(
     direct = settings.database.direct_url
     inbox, bot = build_inbox(
         database, settings.inbox, bot_id=settings.bot_id, name=name, make_bot=make_bot,
-        observer=_observer(metrics, telemetry), supervisor=supervisor, clock=clock, forgotten=people.forget,
+        observer=_observer(metrics, telemetry), supervisor=supervisor, clock=clock, forgotten=forgotten,
         direct_url=direct.get_secret_value() if direct else None,
     )  # fmt: skip
-    ingest = Ingest(inbox.store, people, host.registry, metrics, f"tg:{settings.bot_id}")
+    ingest = Ingest(inbox.store, people, bot.chats, host.registry, metrics, f"tg:{settings.bot_id}")
     return App(
         settings=settings, host=host, database=database, inbox=inbox, bot=bot, ingest=ingest,
         webhook=TelegramWebhook(settings.telegram, ingest, metrics),

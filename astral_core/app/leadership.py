@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from astral_core.bot.commands import announce_commands
-from astral_core.bot.hook import Hook
+from astral_core.bot.hook import Hook, wanted
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.polling import poll_forever
 from astral_core.bot.reachable import until_reachable
 from astral_core.bot.transport import Transport
-from astral_core.botapi.table import update_kinds
 from astral_core.host.services import Services
 from astral_core.inbox.election import Election
 from astral_core.supervisor import Supervisor
-
-UPDATES = ["message", "callback_query", "pre_checkout_query", "my_chat_member"]
 
 
 class Leadership:
@@ -29,6 +26,7 @@ class Leadership:
         self._ingest = ingest
         self._supervisor = supervisor
         self._polling = polling
+        self._wanted = wanted(services.registry)
         self._announced = 0
 
     async def run(self) -> None:
@@ -51,8 +49,3 @@ class Leadership:
             hook = Hook(self._transport, self._services.database, telegram, self._wanted)
             await until_reachable(hook.ensure)
         self._supervisor.start(announce_commands(self._transport, self._services), "astral-menu")
-
-    @property
-    def _wanted(self) -> list[str]:
-        """The kinds of update that Telegram is asked for: all that there are, if a raw handler may want any."""
-        return update_kinds() if self._services.registry.raws else UPDATES

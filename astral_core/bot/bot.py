@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from astral_core.bot.application import BotApplication, BotRunner, build_application
+from astral_core.bot.application import BotApplication, build_application
+from astral_core.bot.chats import Chats
 from astral_core.bot.guard import Guard
+from astral_core.bot.hook import wanted
+from astral_core.bot.membership import Membership
 from astral_core.bot.people import People
+from astral_core.bot.runner import BotRunner
 from astral_core.bot.sender import MessageSender
 from astral_core.bot.transport import Told, Transport
 from astral_core.host.services import Services
@@ -18,6 +22,7 @@ class Bot:
 
     services: Services
     people: People
+    chats: Chats
     transport: Transport
     application: BotApplication
     runner: BotRunner
@@ -30,6 +35,9 @@ def build_bot(services: Services, people: People, guard: Guard, told: Told | Non
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token, guard.telegram, told)
     application = build_application(settings, transport, services.registry, services.time)
-    runner = BotRunner(application, services, people, transport, guard)
-    sender = MessageSender(transport, services.database, settings.bot_id, people.block)
-    return Bot(services, people, transport, application, runner, sender)
+    told_of_members = "chat_member" in wanted(services.registry)
+    chats = Chats(services.database, transport.call, settings.bot_id, services.time, told=told_of_members)
+    membership = Membership(services.store, people, chats)
+    runner = BotRunner(application, services, people, chats, membership, transport, guard)
+    sender = MessageSender(transport, services.database, settings.bot_id, people, chats, membership)
+    return Bot(services, people, chats, transport, application, runner, sender)

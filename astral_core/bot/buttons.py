@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from markupsafe import Markup
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,17 @@ class Button:
 
 
 Buttons = Sequence[Sequence[Button]]
+
+
+def plain(text: str) -> str:
+    """Text without HTML escapes, as buttons and answers take it."""
+    return text.unescape() if isinstance(text, Markup) else text
+
+
+def rows(buttons: Iterable[Button], width: int) -> list[list[Button]]:
+    """Buttons in rows of `width`."""
+    items = list(buttons)
+    return [items[start : start + width] for start in range(0, len(items), width)]
 
 
 def keyboard(buttons: Buttons) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, ParamSpec, Self, TypeVar, overload
 
 import msgspec
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from pydantic import BaseModel
 from telegram.ext import Application, CallbackContext, ExtBot
 
-from astral_core.bot.buttons import Button, Buttons
+from astral_core.bot.buttons import Button, Buttons, plain
 from astral_core.bot.check import ANSWER_LIMIT
 from astral_core.bot.people import Question, User, save_question
 from astral_core.bot.run import Run, current_run
@@ -23,7 +23,7 @@ from astral_core.db.session import Session
 from astral_core.db.tables import CACHE_WIDTH, SLOT_WIDTH, storable
 from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
 from astral_core.errors import CallbackDataError, EffectError, HandlerError
-from astral_core.host.context import PluginContext
+from astral_core.host.context import PluginContext, emit
 from astral_core.i18n import fill
 from astral_core.inbox.effect import Effect, Noted, OnDoubt, Ref, Slot
 from astral_core.inbox.envelope import as_json
@@ -123,17 +123,19 @@ class Context(_Base):
         if args:
             raise HandlerError(f"arguments of the step {step.name!r} go by keyword.")
         route = self.run.services.registry.key_of(step)
-        self.run.work.add_row("step", f"{route}:{key}", self.chat_id, {"route": route, "args": kwargs})
+        to = self.run.later
+        self.run.work.add_row("step", f"{route}:{key}", to.lane, {"route": route, "args": kwargs}, to)
         return Noted()
 
     def defer_to(self, chat_id: int, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
         """As `defer`, but in the lane of another chat: what it says goes there, in that chat's order."""
-        self._plugin_context().defer(self.run.work, step, chat_id, None, *args, **kwargs)
+        self.plugin_context().defer(self.run.work, step, chat_id, None, *args, **kwargs)
         return Noted()
 
     def emit(self, event: Event) -> Noted:
         """Tell every subscriber durably, in this lane, after this handler's commit."""
-        self._plugin_context().emit(self.run.work, event, self.chat_id)
+        run, to = self.run, self.run.later
+        emit(run.services, run.plugin, run.work, event, to.lane, to)
         return Noted()
 
     def alert(self, key: str, text: str, /, **values: Any) -> Noted:
@@ -142,7 +144,7 @@ class Context(_Base):
         `text` is a source text of the plugin, translated for each admin when it is delivered: mark it with N_. It is
         HTML, and `values` are escaped; they stand in the log, too, so give ids and numbers, no names.
         """
-        self._plugin_context().alert(self.run.work, key, text, **values)
+        self.plugin_context().alert(self.run.work, key, text, **values)
         return Noted()
 
     def ask(self, route: QuestionRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
@@ -160,7 +162,7 @@ class Context(_Base):
             return
         # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
         stored = msgspec.json.decode(as_json(kwargs))
-        self.run.asked = Question(self.run.services.registry.key_of(route), stored)
+        self.run.asked = Question(self.run.services.registry.key_of(route), stored, self.run.last_message)
 
     def end_question(self) -> None:
         """Ask nothing any more: the user went elsewhere."""
@@ -172,8 +174,8 @@ class Context(_Base):
         run = self.run
         if run.user is None:
             return
-        await save_question(run.work.session, run.chat_id, run.user.id, run.asked)
-        key, asked = (run.chat_id, run.user.id), run.asked
+        await save_question(run.work.session, run.question_key, run.asked)
+        key, asked = run.question_key, run.asked
         run.work.after_commit.append(lambda: run.people.keep_question(key, asked))
 
     # --- messages
@@ -187,21 +189,28 @@ class Context(_Base):
         commit before the call.
         """
         run = self.run
-        return run.effects.text(run.plugin, run.chat_id, str(text), buttons, silent=silent, on_doubt=on_doubt)
+        return run.effects.text(run.plugin, run.address, str(text), buttons, silent=silent, on_doubt=on_doubt)
 
     def edit(self, text: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
-        """Change the pressed message, or the one `ref` names."""
+        """Change the pressed message, or the one `ref` names. If Telegram shows it no more, a new one is sent."""
         run = self.run
-        return run.effects.edit_text(run.plugin, run.chat_id, self._target(ref), str(text), buttons)
+        if ref is None and self.run.is_unreachable:
+            return run.effects.text(run.plugin, run.address, str(text), buttons)
+        return run.effects.edit_text(run.plugin, run.address, self._target(ref), str(text), buttons)
 
     def edit_caption(self, caption: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
-        """Change the caption of the pressed photo, or of the one `ref` names."""
+        """Change the caption of the pressed photo, or of the one `ref` names; an old one as in `edit`."""
         run = self.run
-        return run.effects.edit_caption(run.plugin, run.chat_id, self._target(ref), str(caption), buttons)
+        if ref is None and self.run.is_unreachable:
+            return run.effects.text(run.plugin, run.address, str(caption), buttons)
+        return run.effects.edit_caption(run.plugin, run.address, self._target(ref), str(caption), buttons)
 
     def delete(self, ref: Ref | int | None = None) -> None:
         """Delete the pressed message, or the one `ref` names."""
-        self.run.effects.delete(self.run.plugin, self.chat_id, self._target(ref))
+        target = self._target(ref)
+        if target is None:
+            raise EffectError("ctx.delete: Telegram lets nobody delete a message that was sent through the bot.")
+        self.run.effects.delete(self.run.plugin, self.run.address, target)
 
     def send_photo(
         self,
@@ -218,7 +227,7 @@ class Context(_Base):
         """
         run = self.run
         return run.effects.file(
-            run.plugin, run.chat_id, "sendPhoto", "photo", photo, str(caption), buttons,
+            run.plugin, run.address, "sendPhoto", "photo", photo, str(caption), buttons,
             cache=self._cache(cache), owner=run.user.id if cache and run.user else None, filename="picture.png",
             on_doubt=on_doubt,
         )  # fmt: skip
@@ -228,7 +237,7 @@ class Context(_Base):
     ) -> Ref:
         """Send 2 to 10 pictures as one album: bytes, file_ids or addresses. The reference is to the first one."""
         run = self.run
-        return run.effects.album(run.plugin, run.chat_id, photos, str(caption), silent=silent, on_doubt=on_doubt)
+        return run.effects.album(run.plugin, run.address, photos, str(caption), silent=silent, on_doubt=on_doubt)
 
     def send_document(
         self, document: bytes | str, filename: str, caption: str = "", buttons: Buttons | None = None
@@ -236,13 +245,13 @@ class Context(_Base):
         """Send a file."""
         run = self.run
         return run.effects.file(
-            run.plugin, run.chat_id, "sendDocument", "document", document, str(caption), buttons, filename=filename
+            run.plugin, run.address, "sendDocument", "document", document, str(caption), buttons, filename=filename
         )
 
     def send_invoice(self, *, buttons: Buttons | None = None, **params: Any) -> Ref:
         """Send an invoice; `params` are those of the Bot API's sendInvoice."""
         run = self.run
-        return run.effects.invoice(run.plugin, run.chat_id, params, buttons)
+        return run.effects.invoice(run.plugin, run.address, params, buttons)
 
     def show(
         self,
@@ -261,10 +270,14 @@ class Context(_Base):
         """
         run = self.run
         _check_name("a slot", slot, SLOT_WIDTH)
-        pressed = self._pressed() if run.callback_id else None
+        pressed = self.run.pressed if run.callback_id else None
         new = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
-        where = Slot(name=slot, pressed=pressed, fresh=new, below=fresh is False)
-        return run.effects.show(run.plugin, run.chat_id, str(text), photo, buttons, where)
+        new = new or self.run.is_unreachable
+        where = Slot(
+            name=slot, place=run.address.place, user_id=run.slot_owner, pressed=pressed, fresh=new,
+            below=fresh is False,
+        )  # fmt: skip
+        return run.effects.show(run.plugin, run.address, str(text), photo, buttons, where)
 
     def answer(self, text: str = "", *, alert: bool = False) -> None:
         """Answer the button press, on routes with `answer="manual"`."""
@@ -297,7 +310,17 @@ class Context(_Base):
         """Show at once, best effort, that something is being done ("typing", "upload_photo")."""
         self.run.services.waits("ctx.progress")
         await self.run.work.release_reads()
-        await self.run.transport.best_effort("sendChatAction", {"chat_id": self.chat_id, "action": action})
+        to = self.run.effects.to(self.run.plugin, self.run.address, "sendChatAction")
+        await self.run.transport.best_effort("sendChatAction", {**to, "action": action})
+
+    async def administrators(self) -> frozenset[int]:
+        """The ids of who administers this group; kept until Telegram tells of a change, or for a minute.
+
+        Only before the first write. Raises TelegramRefused where the bot may not ask, as in a private chat.
+        """
+        self.run.services.waits("ctx.administrators")
+        await self.run.work.release_reads()
+        return await self.run.chats.administrators(self.chat_id)
 
     # --- buttons
 
@@ -339,17 +362,14 @@ class Context(_Base):
 
     def settings(self, model: type[M]) -> M:
         """The plugin's settings."""
-        return self._plugin_context().settings(model)
+        return self.plugin_context().settings(model)
 
     def api(self, api: type[T]) -> T | None:
         """What another plugin provides under `api`; None where nobody does."""
-        return self._plugin_context().api(api)
+        return self.plugin_context().api(api)
 
     def plugin_context(self) -> PluginContext:
         """The plugin's own context, for helpers that take one."""
-        return self._plugin_context()
-
-    def _plugin_context(self) -> PluginContext:
         return PluginContext(self.run.plugin, "", lambda: self.run.services)
 
     def _cache(self, key: str | None) -> str | None:
@@ -359,13 +379,10 @@ class Context(_Base):
         _check_name("a cache key with its plugin", name, CACHE_WIDTH)
         return name
 
-    def _pressed(self) -> int | None:
-        message = self.run.arguments.get("message_id")
-        return message if isinstance(message, int) else None
-
-    def _target(self, ref: Ref | int | None) -> int | Ref:
-        target = self._pressed() if ref is None else ref
-        if target is None:
+    def _target(self, ref: Ref | int | None) -> int | Ref | None:
+        """The message that is meant; None is the pressed one where the bot does not know its chat."""
+        target = self.run.pressed if ref is None else ref
+        if target is None and self.run.address.inline is None:
             raise EffectError(
                 f"plugin {self.run.plugin!r}, route {self.run.route!r}: no button was pressed, so there is no "
                 "message to change. Fix: name one with ref=, or send a new one with ctx.reply or ctx.show."
@@ -381,20 +398,3 @@ def _check_name(what: str, name: str, width: int) -> None:
 
 def _markup(text: str) -> Markup:
     return Markup(text)  # noqa: S704  # catalogue texts are ours; fill escaped the values
-
-
-def plain(text: str) -> str:
-    """Text without HTML escapes, as buttons and answers take it."""
-    return text.unescape() if isinstance(text, Markup) else text
-
-
-def as_data(event: Event) -> dict[str, Any]:
-    """An event's fields as builtin types."""
-    data: dict[str, Any] = msgspec.to_builtins(event)
-    return data
-
-
-def rows(buttons: Iterable[Button], width: int) -> list[list[Button]]:
-    """Buttons in rows of `width`."""
-    items = list(buttons)
-    return [items[start : start + width] for start in range(0, len(items), width)]

@@ -10,7 +10,9 @@ import msgspec
 from astral_core.bot.buttons import Buttons, keyboard
 from astral_core.bot.check import CAPTION_LIMIT, check_buttons, plain_values
 from astral_core.botapi.check import check_call
+from astral_core.botapi.table import table
 from astral_core.errors import EffectError
+from astral_core.inbox.address import Address
 from astral_core.inbox.effect import Content, Effect, Ref, Slot
 from astral_core.inbox.outbox import recorded
 from astral_core.markup import TEXT_LIMIT, check_html
@@ -32,15 +34,16 @@ class Effects:
         self.contents.append(recorded(effect, data))
         return Ref(len(self.contents) - 1)
 
-    def text(self, plugin: str, chat_id: int, text: str, buttons: Buttons | None, **options: Any) -> Ref:
+    def text(self, plugin: str, address: Address, text: str, buttons: Buttons | None, **options: Any) -> Ref:
         """A new text message."""
-        params = {"chat_id": chat_id, "text": check_html(text, TEXT_LIMIT), **_common(buttons), **_silence(options)}
+        to = self.to(plugin, address, "sendMessage")
+        params = {**to, "text": check_html(text, TEXT_LIMIT), **_common(buttons), **_silence(options)}
         return self.add(Effect(method="sendMessage", params=params, plugin=plugin, **options))
 
     def file(
         self,
         plugin: str,
-        chat_id: int,
+        address: Address,
         method: str,
         field: str,
         content: bytes | str,
@@ -49,14 +52,17 @@ class Effects:
         **options: Any,
     ) -> Ref:
         """A new message with a file: bytes to upload, or a file_id or an address."""
-        params = {"chat_id": chat_id, **_caption(caption), **_common(buttons), **_silence(options)}
+        to = self.to(plugin, address, method)
+        params = {**to, **_caption(caption), **_common(buttons), **_silence(options)}
         if not isinstance(content, str):
             data = _bytes(field, content, PHOTO_LIMIT if field == "photo" else DOCUMENT_LIMIT)
             return self.add(Effect(method=method, params=params, plugin=plugin, attachment=field, **options), data)
         params[field] = content
         return self.add(Effect(method=method, params=params, plugin=plugin, **options))
 
-    def album(self, plugin: str, chat_id: int, photos: Sequence[bytes | str], caption: str, **options: Any) -> Ref:
+    def album(
+        self, plugin: str, address: Address, photos: Sequence[bytes | str], caption: str, **options: Any
+    ) -> Ref:
         """Several pictures as one album; the caption stands under the first."""
         if not 2 <= len(photos) <= 10:
             raise EffectError(f"an album has 2 to 10 pictures, this one {len(photos)}.")
@@ -68,30 +74,34 @@ class Effects:
                 files[name] = _bytes("photo", photo, PHOTO_LIMIT)
             media.append({"type": "photo", "media": photo if isinstance(photo, str) else f"attach://{name}"})
         media[0] |= {**_caption(caption), "parse_mode": "HTML"}
-        params = {"chat_id": chat_id, "media": media, **_silence(options)}
+        params = {**self.to(plugin, address, "sendMediaGroup"), "media": media, **_silence(options)}
         data = msgspec.msgpack.encode(files) if files else None
         return self.add(Effect(method="sendMediaGroup", params=params, plugin=plugin, **options), data)
 
-    def edit_text(self, plugin: str, chat_id: int, message: int | Ref, text: str, buttons: Buttons | None) -> Ref:
-        """Another text in an old message."""
-        params = {"chat_id": chat_id, "text": check_html(text, TEXT_LIMIT), **_common(buttons)}
+    def edit_text(
+        self, plugin: str, address: Address, message: int | Ref | None, text: str, buttons: Buttons | None
+    ) -> Ref:
+        """Another text in an old message; None is the one in the chat that the bot does not know."""
+        params = {**self._at(address, message), "text": check_html(text, TEXT_LIMIT), **_common(buttons)}
         return self.add(Effect(method="editMessageText", params=params, plugin=plugin, message=message))
 
     def edit_caption(
-        self, plugin: str, chat_id: int, message: int | Ref, caption: str, buttons: Buttons | None
+        self, plugin: str, address: Address, message: int | Ref | None, caption: str, buttons: Buttons | None
     ) -> Ref:
-        """Another caption under an old photo."""
-        params = {"chat_id": chat_id, **_caption(caption), **_common(buttons)}
+        """Another caption under an old photo; None as for `edit_text`."""
+        params = {**self._at(address, message), **_caption(caption), **_common(buttons)}
         return self.add(Effect(method="editMessageCaption", params=params, plugin=plugin, message=message))
 
-    def delete(self, plugin: str, chat_id: int, message: int | Ref) -> Ref:
+    def delete(self, plugin: str, address: Address, message: int | Ref) -> Ref:
         """Delete a message."""
-        return self.add(Effect(method="deleteMessage", params={"chat_id": chat_id}, plugin=plugin, message=message))
+        params = self._at(address, message)
+        method = "deleteMessage" if address.business is None else "deleteBusinessMessages"
+        return self.add(Effect(method=method, params=params, plugin=plugin, message=message))
 
     def show(
         self,
         plugin: str,
-        chat_id: int,
+        address: Address,
         text: str,
         photo: bytes | None,
         buttons: Buttons | None,
@@ -99,7 +109,9 @@ class Effects:
         **options: Any,
     ) -> Ref:
         """The one message of a slot: edited in place where it can be, else sent anew."""
-        params: dict[str, Any] = {"chat_id": chat_id, **_common(buttons)}
+        if address.inline is not None and photo is None:  # the pressed message is all that there is
+            return self.edit_text(plugin, address, None, text, buttons)
+        params: dict[str, Any] = {**self.to(plugin, address, "sendMessage"), **_common(buttons)}
         if photo is not None:
             data = _bytes("photo", photo, PHOTO_LIMIT)
             params |= _caption(text)
@@ -115,20 +127,42 @@ class Effects:
             check_call(plugin, str(method), given)
         return self.add(Effect(method=str(method), params=given, plugin=plugin))
 
-    def invoice(self, plugin: str, chat_id: int, params: dict[str, Any], buttons: Buttons | None) -> Ref:
+    def invoice(self, plugin: str, address: Address, params: dict[str, Any], buttons: Buttons | None) -> Ref:
         """An invoice; `params` are sendInvoice's."""
-        params = plain_values("sendInvoice", params)
+        params = {**self.to(plugin, address, "sendInvoice"), **plain_values("sendInvoice", params)}
         payload = str(params.get("payload", ""))
         if not payload.startswith(f"{plugin}:") or not 1 <= len(payload.encode()) <= 128:
             raise EffectError(f"the invoice payload must begin with {plugin!r}: and have at most 128 bytes.")
-        check_call(plugin, "sendInvoice", {"chat_id": chat_id, **params})
+        check_call(plugin, "sendInvoice", params)
         if params.get("currency") == "XTR" and (params.get("provider_token") or len(params.get("prices", ())) != 1):
             raise EffectError("an invoice in Stars has one price and no provider token.")
         markup: dict[str, Any] = {}
         if buttons is not None:
             check_buttons(buttons, invoice=True)
             markup = {"reply_markup": keyboard(buttons)}
-        return self.add(Effect(method="sendInvoice", params={"chat_id": chat_id, **params, **markup}, plugin=plugin))
+        return self.add(Effect(method="sendInvoice", params={**params, **markup}, plugin=plugin))
+
+    @staticmethod
+    def to(plugin: str, address: Address, method: str) -> dict[str, Any]:
+        """The parameters with which `method` sends to `address`, as far as it takes them; or EffectError."""
+        if address.inline is not None:
+            raise EffectError(
+                f"plugin {plugin!r}: {method}: the pressed button is in a message that was sent through the bot, in "
+                "a chat that it does not know. Fix: change that message with ctx.edit, or write to the person with "
+                "ctx.defer_to(ctx.user.id, ...)."
+            )
+        params = address.params
+        if len(params) == 1:
+            return params
+        known = table().method(method)
+        return {name: value for name, value in params.items() if known is None or name in known[1].parameters}
+
+    def _at(self, address: Address, message: int | Ref | None) -> dict[str, Any]:
+        """The parameters that lead to an old message; one of this handler's is where it was sent."""
+        if message is None and address.inline is not None:
+            return {"inline_message_id": address.inline}
+        sent = self.contents[message.n].effect.params if isinstance(message, Ref) else address.params
+        return {name: sent[name] for name in ("chat_id", "business_connection_id") if name in sent}
 
 
 def _common(buttons: Buttons | None) -> dict[str, Any]:

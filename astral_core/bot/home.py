@@ -7,8 +7,8 @@ from sqlalchemy import update as sql_update
 from telegram import Update
 
 from astral_core._version import __version__
-from astral_core.bot.buttons import Button
-from astral_core.bot.context import Context, rows
+from astral_core.bot.buttons import Button, rows
+from astral_core.bot.context import Context
 from astral_core.bot.router import Own
 from astral_core.db.tables import core_users
 from astral_core.declare import PRIVATE, Routes
@@ -110,6 +110,11 @@ async def fallback(update: Update, ctx: Context) -> None:
     ctx.show(ctx.t("I did not quite get that. Here is what I can do:"), menu_buttons(ctx))
 
 
+async def edited(update: Update, ctx: Context) -> None:
+    """What is said to who changes an older message while a question is open."""
+    ctx.reply(ctx.t("I read new messages only. Please send your answer once more, as a new message."))
+
+
 async def expired(update: Update, ctx: Context) -> None:
     """What is said to a button that is no more."""
     if ctx.run.answer == "manual":
@@ -137,6 +142,7 @@ OWN = Own(
     fallback=Bound("core", "fallback", "text", fallback),
     expired=Bound("core", "expired", "callback", expired),
     away=Bound("core", "away", "text", away),
+    edited=Bound("core", "edited", "text", edited),
     declined=Bound("core", "declined", "pre_checkout", declined),
 )
 

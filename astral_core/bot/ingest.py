@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from astral_core.bot.chats import Chats
 from astral_core.bot.people import People
 from astral_core.db.tables import DEAD
 from astral_core.host.registry import Registry
-from astral_core.inbox.envelope import UNREADABLE, Sender, UnreadableUpdate, open_envelope
+from astral_core.inbox.envelope import UNREADABLE, ChatFacts, Sender, UnreadableUpdate, open_envelope
 from astral_core.inbox.rows import NewRow
 from astral_core.inbox.store import Store
 from astral_core.observe.metrics import Metrics, known_kind
@@ -22,6 +23,7 @@ class Ingest:
 
     store: Store
     people: People
+    chats: Chats
     registry: Registry
     metrics: Metrics
     source: str
@@ -40,11 +42,12 @@ class Ingest:
             row = NewRow(self.source, error.ext_id, 0, UNREADABLE, error.payload, state=DEAD, error=str(error))
             await self.store.ingest(row)
             return None
-        changed = self._changed(envelope.sender)
+        changed, chat = self._changed(envelope.sender), self._new_chat(envelope.chat)
         stored = await self.store.ingest(
             NewRow(
                 self.source, envelope.ext_id, envelope.lane, envelope.kind, envelope.payload, envelope.express,
                 user=envelope.sender.columns() if changed and envelope.sender else None,
+                chat=chat.columns() if chat is not None else None, to=envelope.to,
             )
         )  # fmt: skip
         if stored is None:
@@ -54,9 +57,15 @@ class Ingest:
         if changed and envelope.sender:
             self.people.users.drop(envelope.sender.id)
             self.people.seen.put(envelope.sender.id, envelope.sender)
+        if chat is not None:
+            self.chats.seen.put(chat.id, chat)
         if envelope.callback_id and self.registry.is_auto_answered(envelope.callback_data or ""):
             return envelope.callback_id
         return None
+
+    def _new_chat(self, chat: ChatFacts | None) -> ChatFacts | None:
+        """A group or channel that the database may know not at all, or otherwise than now."""
+        return chat if chat is not None and self.chats.seen.get(chat.id) != chat else None
 
     def _changed(self, sender: Sender | None) -> bool:
         """Whether the database may know this person not at all, or otherwise than now."""

@@ -40,6 +40,10 @@ class Question:
 
     route: str
     args: dict[str, Any]
+    after: int | None = None  # the number of the chat's last message before it was asked, as far as that is known
+
+
+QuestionKey = tuple[int, str, int]  # the chat, the place in it, the person
 
 
 class Lru(Generic[K, V]):
@@ -87,7 +91,7 @@ class People:
         self._database = database
         self._shared = not database.is_sqlite
         self.users: Lru[int, User] = Lru()
-        self.questions: Lru[tuple[int, int], Question | None] = Lru()
+        self.questions: Lru[QuestionKey, Question | None] = Lru()
         self.seen: Lru[int, Sender] = Lru()  # people as this replica has stored them, and as they come in
         self.blocked: set[int] = set()  # who blocked the bot, of those in the cache
 
@@ -110,30 +114,28 @@ class People:
                 self.users.put(user_id, found)
         return found
 
-    async def question(self, chat_id: int, user_id: int) -> Question | None:
-        """What the user was asked in this chat."""
-        key = (chat_id, user_id)
+    async def question(self, key: QuestionKey) -> Question | None:
+        """What somebody was asked in a place."""
         if key not in self.questions:
-            query = select(core_dialogs.c.route, core_dialogs.c.args).where(
-                core_dialogs.c.chat_id == chat_id, core_dialogs.c.user_id == user_id
-            )
+            names = ("route", "args", "message_id")
+            query = select(*(core_dialogs.c[name] for name in names)).where(*_asked(key))
             async with self._database.engine.connect() as connection:
                 row = (await connection.execute(query)).first()
-            found = Question(row.route, msgspec.json.decode(row.args)) if row else None
+            found = Question(row.route, msgspec.json.decode(row.args), row.message_id) if row else None
             self.keep_question(key, found)
             return found
         return self.questions.get(key)
 
-    async def asked_at(self, chat_id: int, user_id: int) -> datetime | None:
+    async def asked_at(self, key: QuestionKey) -> datetime | None:
         """When the open question was asked; None where there is none."""
-        where = (core_dialogs.c.chat_id == chat_id, core_dialogs.c.user_id == user_id)
         async with self._database.engine.connect() as connection:
-            found = await connection.execute(select(core_dialogs.c.created_at).where(*where))
+            found = await connection.execute(select(core_dialogs.c.created_at).where(*_asked(key)))
             return found.scalar_one_or_none()
 
-    def keep_question(self, key: tuple[int, int], question: Question | None) -> None:
-        """Cache what a user is asked in a chat, where that is safe."""
-        if not self._shared or key[0] == key[1]:
+    def keep_question(self, key: QuestionKey, question: Question | None) -> None:
+        """Cache what a user is asked in a place, where that is safe."""
+        chat, place, person = key
+        if not self._shared or (chat == person and not place):
             self.questions.put(key, question)
 
     async def forgotten(self, people: set[int]) -> set[int]:
@@ -147,13 +149,17 @@ class People:
         self.seen.drop(user_id)
         self.users.drop(user_id)
         self.blocked.discard(user_id)
-        self.questions.drop_if(lambda key: key[1] == user_id)
+        self.questions.drop_if(lambda key: key[2] == user_id)
 
     def forget(self, lane: int) -> None:
         """This lane may be another replica's from now on."""
         self.users.drop(lane)
-        self.questions.drop((lane, lane))
+        self.questions.drop((lane, "", lane))
         self.blocked.discard(lane)
+
+    def forget_chat(self, chat_id: int) -> None:
+        """What was asked in this chat is asked elsewhere now."""
+        self.questions.drop_if(lambda key: key[0] == chat_id)
 
     def block(self, user_id: int) -> None:
         """Telegram says that this user blocked the bot."""
@@ -166,16 +172,23 @@ class People:
             await connection.execute(update(core_users).where(core_users.c.id == user_id).values(blocked_at=None))
 
 
-async def save_question(
-    session: AsyncSession | AsyncConnection, chat_id: int, user_id: int, question: Question | None
-) -> None:
-    """Write what the user is asked; None ends it."""
-    where = (core_dialogs.c.chat_id == chat_id, core_dialogs.c.user_id == user_id)
+def _asked(key: QuestionKey) -> tuple[Any, ...]:
+    chat, place, person = key
+    return core_dialogs.c.chat_id == chat, core_dialogs.c.place == place, core_dialogs.c.user_id == person
+
+
+async def save_question(session: AsyncSession | AsyncConnection, key: QuestionKey, question: Question | None) -> None:
+    """Write what somebody is asked in a place; None ends it."""
     if question is None:
-        await session.execute(delete(core_dialogs).where(*where))
+        await session.execute(delete(core_dialogs).where(*_asked(key)))
         return
+    chat, place, person = key
     connection = await session.connection() if isinstance(session, AsyncSession) else session
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    values = {"route": question.route, "args": as_json(question.args), "created_at": now()}
-    statement = make(core_dialogs).values(chat_id=chat_id, user_id=user_id, **values)
-    await session.execute(statement.on_conflict_do_update(index_elements=["chat_id", "user_id"], set_=values))
+    values = {
+        "route": question.route, "args": as_json(question.args), "created_at": now(), "message_id": question.after,
+    }  # fmt: skip
+    statement = make(core_dialogs).values(chat_id=chat, place=place, user_id=person, **values)
+    await session.execute(
+        statement.on_conflict_do_update(index_elements=["chat_id", "place", "user_id"], set_=values)
+    )

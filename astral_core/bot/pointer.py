@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from telegram import Update
 
-from astral_core.bot.buttons import keyboard
-from astral_core.bot.context import Context, plain
+from astral_core.bot.buttons import keyboard, plain
+from astral_core.bot.context import Context
 from astral_core.bot.people import Lru
 from astral_core.inbox.effect import Effect
 
@@ -32,19 +32,30 @@ class Pointer:
     async def __call__(self, update: Update, ctx: Context, start: str) -> None:
         """Send the line; its button opens the private chat at `start`."""
         del update
+        if ctx.run.address.inline is not None:
+            self._open(ctx, start)
+            return
         person, message = ctx.run.person, ctx.run.peek.place if ctx.run.peek is not None else None
         if message is None or not self._may_tell(person.id if person is not None else ctx.chat_id):
             return
-        parameter = start if _PARAMETER.fullmatch(start) else MENU
-        button = ctx.link(ctx.t("Open our chat"), f"https://t.me/{self._username()}?start={parameter}")
-        topic = {} if message.topic is None else {"message_thread_id": message.topic}
+        button = ctx.link(ctx.t("Open our chat"), self._address(start))
         params = {
-            "chat_id": ctx.chat_id, "text": plain(ctx.t("I answer this in our private chat.")),
+            **ctx.run.effects.to("core", ctx.run.address, "sendMessage"),
+            "text": plain(ctx.t("I answer this in our private chat.")),
             "reply_markup": keyboard([[button]]),
-            "reply_parameters": {"message_id": message.message_id, "allow_sending_without_reply": True}, **topic,
+            "reply_parameters": {"message_id": message.message_id, "allow_sending_without_reply": True},
         }  # fmt: skip
         # Anybody may ask in a group where the bot must not write: that is nobody's failure.
         ctx.run.effects.add(Effect(method="sendMessage", params=params, optional=True))
+
+    def _open(self, ctx: Context, start: str) -> None:
+        """Answer a press in a message that was sent through the bot: Telegram opens the private chat by itself."""
+        ctx.run.answered = True
+        params = {"callback_query_id": ctx.run.callback_id, "url": self._address(start)}
+        ctx.run.effects.add(Effect(method="answerCallbackQuery", params=params, optional=True))
+
+    def _address(self, start: str) -> str:
+        return f"https://t.me/{self._username()}?start={start if _PARAMETER.fullmatch(start) else MENU}"
 
     def _may_tell(self, who: int) -> bool:
         now, before = self._time(), self._told.get(who)

@@ -20,7 +20,7 @@ from astral_core.bot.context import Context
 from astral_core.bot.people import Question
 from astral_core.bot.pointer import MENU, Pointer
 from astral_core.bot.run import Run
-from astral_core.bot.update import PeekCallback, PeekMessage
+from astral_core.bot.update import PeekCallback, PeekMessage, is_readable
 from astral_core.declare import GROUP, PRIVATE, Middleware
 from astral_core.errors import CallbackDataError, HandlerError, Parked
 from astral_core.host.callback import split
@@ -46,6 +46,7 @@ class Own:
     fallback: Bound
     expired: Bound
     away: Bound
+    edited: Bound
     declined: Bound
 
 
@@ -115,13 +116,14 @@ class Router(BaseHandler[Update, Context, object]):
         if found is None:
             raise HandlerError("an update reached the router outside of the inbox's worker.")
         if found.callback_query is not None:
-            return self._callback(found.callback_query, run)
+            return self._callback(update, found.callback_query, run)
         if found.pre_checkout_query is not None:
             run.arguments["query_id"] = found.pre_checkout_query.id
             return self._checkout(found.pre_checkout_query.invoice_payload)
         message = found.message
         if message is None:
-            return self._raw(update)
+            answer = await self._edited(found.edited_message, run) if found.edited_message is not None else None
+            return answer or self._raw(update)
         if message.successful_payment is not None:
             return self._by_payload(self._registry.payments, message.successful_payment.invoice_payload)
         if message.refunded_payment is not None:
@@ -133,23 +135,47 @@ class Router(BaseHandler[Update, Context, object]):
         command = self._command(text, message, run)
         if command is not None and command.bound is self._pointer:
             return command
-        if run.person is None:  # commands promise their handler a user
+        if run.person is None or message.is_automatic_forward:  # commands promise their handler a user
             return self._raw(update)
-        question = None
-        if run.chat_kind is PRIVATE or self._asks_in_groups or message.answers(run.services.settings.bot_id):
-            question = await run.people.question(run.chat_id, run.person.id)
+        question = await self._question(message, run)
         if question is not None and run.row.crashes:  # it was put off: the question may have been asked since
-            asked = await run.people.asked_at(run.chat_id, run.person.id)
+            asked = await run.people.asked_at(run.question_key)
             question = question if asked is not None and asked <= run.row.received_at else None
         if command is not None:
             command.clears_question = question is not None
             return command
+        if not message.is_said(run.row.payload):  # a service message is no answer, and asks for none
+            return self._raw(update)
         is_command = text.startswith("/")  # an unknown one: no answer to a question
         if question is not None and not is_command:
             answer = self._answer(question, message, run)
             if answer is not None:
                 return answer
-        return self._raw(update) or self._rest(is_command, run)
+        return self._raw(update) or (None if self._is_for_nobody(message) else self._rest(is_command, run))
+
+    async def _question(self, message: PeekMessage, run: Run) -> Question | None:
+        """What the person was asked here."""
+        if run.chat_kind is PRIVATE or self._asks_in_groups or message.answers(run.services.settings.bot_id):
+            return await run.people.question(run.question_key)
+        return None
+
+    def _is_for_nobody(self, message: PeekMessage) -> bool:
+        """Whether a message begins like a command that is none here: of another bot, without a name, of a picture."""
+        word, _, _ = (message.text or "").partition(" ")
+        _, _, addressee = word.partition("@")
+        other = word.startswith("/") and addressee and addressee.lower() != self._username().lower()
+        return bool(other) or message.text == "/" or (message.caption or "").startswith("/")
+
+    async def _edited(self, message: PeekMessage, run: Run) -> Match | None:
+        """The answer of who edits the last message instead of writing a new one; others are told in private."""
+        if run.person is None or message.text is None or message.text.startswith("/"):
+            return None
+        question = await self._question(message, run)
+        if question is None or question.after is None:
+            return None
+        if message.message_id >= question.after:
+            return self._answer(question, message, run)
+        return Match(self._own.edited) if run.chat_kind is PRIVATE else None
 
     def _rest(self, is_command: bool, run: Run) -> Match | None:
         """What is said to a message that nothing took."""
@@ -213,11 +239,14 @@ class Router(BaseHandler[Update, Context, object]):
             return Match(bound, **match)
         return Match(self._pointer, kwargs={"start": start}) if run.chat_kind is GROUP else None
 
-    def _callback(self, query: PeekCallback, run: Run) -> Match | None:
+    def _callback(self, update: Update, query: PeekCallback, run: Run) -> Match | None:
         run.callback_id = query.id
         if query.message is not None:
             run.arguments["message_id"] = query.message.message_id
-        key, values = split(query.data or "")
+        if query.data is None:  # the button of a game, or of the future
+            run.answer = "manual"
+            return self._raw(update)
+        key, values = split(query.data)
         bound = self._registry.callbacks.get(key)
         if bound is None or bound.codec is None:
             run.answer = "manual"
@@ -260,6 +289,8 @@ class Router(BaseHandler[Update, Context, object]):
         return Match(bound)
 
     def _raw(self, update: Update) -> Match | None:
+        if self._registry.raws and not is_readable(update):
+            return None
         for plugin, raw in self._registry.raws:
             check = raw.handler.check_update(update)
             if check is not None and check is not False:

@@ -6,12 +6,16 @@ import contextvars
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
+from astral_core.bot.chats import Chats
 from astral_core.bot.effects import Effects
-from astral_core.bot.people import People, Question, User
+from astral_core.bot.people import People, Question, QuestionKey, User
 from astral_core.bot.transport import Transport
 from astral_core.bot.update import Peek
 from astral_core.declare import CHANNEL, GROUP, PRIVATE, ChatKind
 from astral_core.host.services import Services
+from astral_core.inbox.address import Address
 from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.work import Work
 
@@ -24,8 +28,9 @@ class Run:
     work: Work
     services: Services
     people: People
+    chats: Chats
     transport: Transport
-    chat_id: int
+    address: Address
     user: User | None
     language: str
     peek: Peek | None = None  # of a Telegram update
@@ -41,9 +46,18 @@ class Run:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def chat_id(self) -> int:
+        """The chat that this row belongs to."""
+        return self.address.chat
+
+    @property
     def chat_kind(self) -> ChatKind:
-        """The kind of the chat that this row belongs to. Ids of private chats are those of people."""
-        if self.chat_id > 0:
+        """The kind of the chat that this row belongs to. Ids of private chats are those of people.
+
+        GROUP is wherever others read: also the chat of a business account, where its owner does, and the unknown one
+        of a message that was sent through the bot.
+        """
+        if self.address.is_private:
             return PRIVATE
         message = self.peek.place if self.peek is not None else None
         return CHANNEL if message is not None and message.chat and message.chat.type == "channel" else GROUP
@@ -57,8 +71,43 @@ class Run:
     @property
     def person(self) -> User | None:
         """Who wrote; None where it is a chat that speaks: for an anonymous admin, or a channel in its group."""
-        message = self.peek.message if self.peek is not None else None
-        return None if message is not None and message.sender_chat is not None else self.user
+        place = self.peek.message or self.peek.edited_message if self.peek is not None else None
+        return None if place is not None and place.sender_chat is not None else self.user
+
+    @property
+    def later(self) -> Address:
+        """Where durable work of this handler belongs: here, and in a group it is for the same person."""
+        if self.user is None or self.address.is_private:
+            return self.address
+        return msgspec.structs.replace(self.address, user=self.user.id)
+
+    @property
+    def pressed(self) -> int | None:
+        """The number of the message whose button was pressed."""
+        message = self.arguments.get("message_id")
+        return message if isinstance(message, int) else None
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Whether the pressed message is too old to be changed: Telegram tells its number and nothing else."""
+        query = self.peek.callback_query if self.peek is not None else None
+        return query is not None and query.message is not None and query.message.date == 0
+
+    @property
+    def last_message(self) -> int | None:
+        """The number of the message that is being handled: who edits it while a question is open may answer so."""
+        place = self.peek.place if self.peek is not None else None
+        return place.message_id if place is not None else None
+
+    @property
+    def question_key(self) -> QuestionKey:
+        """Whose question it is, and where: an answer in another topic is none."""
+        return self.chat_id, self.address.place, self.user.id if self.user is not None else 0
+
+    @property
+    def slot_owner(self) -> int:
+        """Whose slots these are: in a group each person has their own; 0 where the chat itself is one person's."""
+        return 0 if self.address.is_private or self.user is None else self.user.id
 
 
 current_run: contextvars.ContextVar[Run | None] = contextvars.ContextVar("astral_run", default=None)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 from sqlalchemy import select
 
+from astral_core.bot.chats import Chats
+from astral_core.bot.membership import Membership
+from astral_core.bot.people import People
 from astral_core.bot.transport import Transport
 from astral_core.db.engine import Database
 from astral_core.db.tables import FILE_ID_WIDTH, core_files, core_slots, storable
@@ -30,43 +32,76 @@ _GONE = (
 )
 
 
-class MessageSender:
-    """Sends one effect at a time through the transport.
+# Answers (403) that mean: the bot is in this group no more. Others mean that it may not do one thing there.
+_LOST = ("was kicked", "not a member", "was deleted", "deactivated")
+_TOPICS = ("message_thread_id", "direct_messages_topic_id")  # of a new message; edits do not take them
 
-    `blocked(user id)` is told of people who blocked the bot, so that caches forget them: their next update is
-    then stored with their user, which unblocks them in the database.
+
+class MessageSender:
+    """Sends one effect at a time through the transport, for the owner of the chat's lane.
+
+    People who blocked the bot are taken note of, so that caches forget them: their next update is then stored with
+    their user, which unblocks them in the database. To them, and to groups that the bot has left, nothing is sent.
     """
 
     def __init__(
-        self, transport: Transport, database: Database, bot_id: int, blocked: Callable[[int], None] | None = None
-    ) -> None:
-        self._blocked = blocked
+        self, transport: Transport, database: Database, bot_id: int, people: People, chats: Chats,
+        membership: Membership,
+    ) -> None:  # fmt: skip
+        self._people = people
+        self._chats = chats
+        self._membership = membership
         self._transport = transport
         self._database = database
         self._bot_id = bot_id
 
     async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
         """Send `content`. A refusal by Telegram is a result, not an exception: it will never succeed."""
-        effect = content.effect
+        chat_id = content.effect.chat_id
+        if chat_id is not None and chat_id < 0:
+            standing = await self._chats.standing(chat_id)
+            if standing.migrated_to is not None:
+                content = _redirected(content, standing.migrated_to)
+                standing = await self._chats.standing(standing.migrated_to)
+            if standing.gone:
+                return _unsent(content.effect, "the bot is in this chat no more")
+        elif chat_id in self._people.blocked and not _is_business(content.effect):
+            return _unsent(content.effect, "this person blocked the bot")
         try:
-            if effect.method == "show":
-                return await self._show(content)
-            return await self._call(effect, self._params(effect, sent), content.data)
+            return await self._send(content, sent)
         except TelegramRefused as error:
-            description = error.description.lower()
-            if any(text in description for text in _ALREADY):
-                return Sent()
-            if effect.optional:
-                log.info("%s in chat %s was refused: %s", effect.method, effect.chat_id, error)
-                return Sent()
-            if error.code == HTTPStatus.FORBIDDEN and effect.chat_id is not None:
-                if effect.chat_id < 0:  # a group: the bot is no member any more, or may not write
-                    log.info("%s in chat %s: %s", effect.method, effect.chat_id, error)
-                    return Sent()
-                if self._blocked:
-                    self._blocked(effect.chat_id)
+            if error.migrated_to is None or chat_id is None:
+                return await self._refused(content.effect, error)
+            await self._membership.moved(chat_id, error.migrated_to)
+            content = _redirected(content, error.migrated_to)
+        try:
+            return await self._send(content, sent)
+        except TelegramRefused as error:
+            return await self._refused(content.effect, error)
+
+    async def _send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+        effect = content.effect
+        if effect.method == "show":
+            return await self._show(content)
+        return await self._call(effect, self._params(effect, sent), content.data)
+
+    async def _refused(self, effect: Effect, error: TelegramRefused) -> Sent:
+        """What a refusal means."""
+        description = error.description.lower()
+        if any(text in description for text in _ALREADY):
+            return Sent()
+        if effect.optional:
+            log.info("%s in chat %s was refused: %s", effect.method, effect.chat_id, error)
+            return Sent()
+        if error.code == HTTPStatus.FORBIDDEN and effect.chat_id is not None:
+            if effect.chat_id > 0 and not _is_business(effect):
+                self._people.block(effect.chat_id)
                 return Sent(blocked=effect.chat_id)
-            return Sent(refused=str(error))
+            log.info("%s in chat %s: %s", effect.method, effect.chat_id, error)
+            if effect.chat_id < 0 and any(text in description for text in _LOST):
+                await self._membership.lost(effect.chat_id)
+            return Sent()
+        return Sent(refused=str(error))
 
     def _params(self, effect: Effect, sent: dict[int, Sent]) -> dict[str, Any]:
         if effect.message is None:
@@ -79,6 +114,9 @@ class MessageSender:
                 raise TelegramRefused(effect.method, "the message that it refers to was not sent", 400)
         else:
             target = effect.message
+        if effect.method == "deleteBusinessMessages":
+            params = {name: value for name, value in effect.params.items() if name != "chat_id"}
+            return {**params, "message_ids": [target]}
         return {**effect.params, "message_id": target}
 
     async def _call(
@@ -122,14 +160,17 @@ class MessageSender:
         if slot is None or chat_id is None:
             raise TelegramRefused("show", "has no slot or no chat", 400)
         photo = effect.attachment is not None
-        before = await self._held(chat_id, slot.name)
+        before = await self._held(chat_id, slot)
         held = self._editable(before, slot)
         if held is not None and held.photo == photo and await self._edited(effect, held.message_id, content.data):
             return Sent(message_id=held.message_id)
         method = "sendPhoto" if photo else "sendMessage"
         found = await self._call(effect, dict(effect.params), content.data, method)
         if found.message_id is not None:
-            found.slot = SlotState(chat_id=chat_id, slot=slot.name, message_id=found.message_id, photo=photo)
+            found.slot = SlotState(
+                chat_id=chat_id, slot=slot.name, place=slot.place, user_id=slot.user_id,
+                message_id=found.message_id, photo=photo,
+            )  # fmt: skip
         if held is not None and held.photo != photo:
             await self._delete(chat_id, held.message_id)
         elif before is not None:
@@ -161,7 +202,8 @@ class MessageSender:
         return True
 
     async def _edit(self, effect: Effect, message_id: int, data: bytes | None) -> None:
-        params = {**effect.params, "message_id": message_id}
+        params = {name: value for name, value in effect.params.items() if name not in _TOPICS}
+        params["message_id"] = message_id
         if data is None:
             await self._transport.call("editMessageText", params)
             return
@@ -178,8 +220,9 @@ class MessageSender:
         # Older than 48 hours, gone, or Telegram is busy: the new message is out, and must not go out again.
         await self._transport.best_effort("deleteMessage", {"chat_id": chat_id, "message_id": message_id})
 
-    async def _held(self, chat_id: int, slot: str) -> SlotState | None:
-        query = select(core_slots).where(core_slots.c.chat_id == chat_id, core_slots.c.slot == slot)
+    async def _held(self, chat_id: int, slot: Slot) -> SlotState | None:
+        key = {"chat_id": chat_id, "place": slot.place, "user_id": slot.user_id, "slot": slot.name}
+        query = select(core_slots).where(*(core_slots.c[name] == value for name, value in key.items()))
         async with self._database.engine.connect() as connection:
             found = (await connection.execute(query)).first()
         return SlotState(**found._asdict()) if found else None
@@ -188,6 +231,23 @@ class MessageSender:
         query = select(core_files.c.file_id).where(core_files.c.bot_id == self._bot_id, core_files.c.key == key)
         async with self._database.engine.connect() as connection:
             return (await connection.execute(query)).scalar_one_or_none()
+
+
+def _redirected(content: Content, chat_id: int) -> Content:
+    """`content` for the supergroup that its group has become."""
+    params = {**content.effect.params, "chat_id": chat_id}
+    return msgspec.structs.replace(content, effect=msgspec.structs.replace(content.effect, params=params))
+
+
+def _unsent(effect: Effect, why: str) -> Sent:
+    """What is not sent, because Telegram has told before that it would not take it."""
+    log.info("%s in chat %s is not sent: %s", effect.method, effect.chat_id, why)
+    return Sent()
+
+
+def _is_business(effect: Effect) -> bool:
+    """Whether an effect goes to a chat of a business account: its person may have no chat with the bot."""
+    return effect.params.get("business_connection_id") is not None
 
 
 def _file_id(message: dict[str, Any]) -> str | None:

@@ -101,7 +101,7 @@ class Transport:
         # No code says that the token is wrong: 404 is also said of a method that the server does not know.
         if code in _PERHAPS_THE_TOKEN and (method == _WHO or not await self._is_known()):
             raise TelegramUnavailable(method, description, code, maybe_done=False)
-        raise TelegramRefused(method, description, code)
+        raise TelegramRefused(method, description, code, migrated_to=_migrated(parameters))
 
     async def _is_known(self) -> bool:
         """Whether the server takes this token: what it says to getMe."""
@@ -212,6 +212,12 @@ class AiohttpRequest(BaseRequest):
             raise NetworkError(f"{name}: connection failed ({type(error).__name__})") from None
         finally:
             self._transport.tell(name if method == "POST" else "file", code, began)
+
+
+def _migrated(parameters: Any) -> int | None:
+    """The supergroup that a group has become, https://core.telegram.org/bots/api#responseparameters."""
+    found = parameters.get("migrate_to_chat_id") if isinstance(parameters, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**63 else None
 
 
 def _seconds(value: ODVInput[float], default: float) -> float | None:

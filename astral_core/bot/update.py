@@ -7,12 +7,30 @@ they get an `Update` that is built at the first look into it.
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any, Self
 
 import msgspec
 from telegram import Bot, Update
 
-from astral_core.inbox.envelope import Sender
+from astral_core.inbox import lenient
+from astral_core.inbox.envelope import Int64, Sender
+
+# The members of a Message that are its content; the others say where it comes from, or what happened in the chat.
+CONTENT = frozenset((
+    "text", "rich_message", "animation", "audio", "document", "live_photo", "paid_media", "photo", "sticker", "story",
+    "video", "video_note", "voice", "checklist", "contact", "dice", "game", "poll", "venue", "location",
+))  # fmt: skip
+
+
+class _MessageOf(msgspec.Struct):
+    message: dict[str, msgspec.Raw] = {}
+
+
+_message_of = msgspec.json.Decoder(_MessageOf)
+
+
+log = logging.getLogger("astral.bot")
 
 
 class PeekChat(msgspec.Struct):
@@ -44,10 +62,24 @@ class PeekMessage(msgspec.Struct, rename={"sender": "from"}):
     text: str | None = None
     sender_chat: PeekChat | None = None  # who writes as a group or channel
     reply_to_message: PeekReply | None = None
+    date: int = (
+        0  # of a message that is too old to be seen: 0, https://core.telegram.org/bots/api#inaccessiblemessage
+    )
     message_thread_id: int | None = None
     is_topic_message: bool = False
+    is_automatic_forward: bool = False
+    caption: str | None = None
+    migrate_to_chat_id: Int64 | None = None
+    migrate_from_chat_id: Int64 | None = None
+    left_chat_member: Sender | None = None
     successful_payment: PeekPayment | None = None
     refunded_payment: PeekPayment | None = None
+
+    def is_said(self, payload: str) -> bool:
+        """Whether somebody says something with it, in the update `payload`: a service message says nothing."""
+        if self.text is not None:
+            return True
+        return not _message_of.decode(payload).message.keys().isdisjoint(CONTENT)
 
     @property
     def topic(self) -> int | None:
@@ -66,6 +98,7 @@ class PeekCallback(msgspec.Struct, rename={"sender": "from"}):
     id: str
     sender: Sender
     message: PeekMessage | None = None
+    inline_message_id: str | None = None
     data: str | None = None
 
 
@@ -89,19 +122,20 @@ class Peek(msgspec.Struct):
 
     update_id: int
     message: PeekMessage | None = None
+    edited_message: PeekMessage | None = None
     callback_query: PeekCallback | None = None
     pre_checkout_query: PeekCheckout | None = None
 
     @property
     def sender(self) -> Sender | None:
         """Who caused the update, where it is one of these kinds."""
-        part = self.callback_query or self.message or self.pre_checkout_query
+        part = self.callback_query or self.message or self.edited_message or self.pre_checkout_query
         return part.sender if part is not None else None
 
     @property
     def place(self) -> PeekMessage | None:
         """The message, or the one whose button was pressed."""
-        return self.callback_query.message if self.callback_query is not None else self.message
+        return self.callback_query.message if self.callback_query is not None else self.message or self.edited_message
 
 
 _peek = msgspec.json.Decoder(Peek)
@@ -109,8 +143,11 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def peek(payload: str) -> Peek:
-    """Look into the JSON of an update. Raises msgspec.ValidationError where it has another form than Telegram's."""
-    return _peek.decode(payload)
+    """Look into the JSON of an update; what has another form than Telegram's is left out."""
+    try:
+        return _peek.decode(payload)
+    except msgspec.ValidationError:
+        return lenient.read(Peek, payload) or Peek(0)
 
 
 def sender_of(payload: str, found: Peek) -> Sender | None:
@@ -119,8 +156,8 @@ def sender_of(payload: str, found: Peek) -> Sender | None:
         return found.sender
     for kind, part in _fields.decode(payload).items():
         if kind != "update_id":
-            other = msgspec.json.decode(part, type=PeekOther)
-            return other.sender or other.user
+            other = lenient.read(PeekOther, part)
+            return other.sender or other.user if other is not None else None
     return None
 
 
@@ -157,6 +194,17 @@ class LazyUpdate(Update):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Update:  # type: ignore[override]  # a full one is as good
         return copy.deepcopy(Update.de_json(self.to_dict(), None), memo)
+
+
+def is_readable(update: Update) -> bool:
+    """Whether python-telegram-bot can make its objects of an update; a form that it does not know is nobody's bug."""
+    try:
+        update.effective_user  # noqa: B018  # the first look makes them
+    except Exception as error:  # noqa: BLE001  # whatever the library runs into
+        log.warning("update %d has a form that python-telegram-bot cannot read (%s); no raw handler gets it",
+                    update.update_id, type(error).__name__)  # fmt: skip
+        return False
+    return True
 
 
 _SLOTS = tuple({slot for kind in Update.__mro__ for slot in getattr(kind, "__slots__", ()) if slot != "__weakref__"})

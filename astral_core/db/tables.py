@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.types import TypeDecorator
@@ -117,7 +118,7 @@ class DueState(IntEnum):
 PENDING, DONE, DEAD, PARKED = RowState
 UNSENT, SENT, DEAD_EFFECT, SENDING = MessageState
 FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = LaneState
-SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH = 64, 128, 256  # characters
+SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH, PLACE_WIDTH = 64, 128, 256, 32  # characters
 
 
 def _created() -> Column[Any]:
@@ -136,6 +137,21 @@ core_users = Table(
     Column("blocked_at", UtcDateTime),
     _created(),
     Column("seen_at", UtcDateTime, nullable=False, default=now),
+)
+
+core_chats = Table(  # groups and channels where the bot is, or was; private chats are in core_users
+    "core_chats",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("type", String(16), nullable=False),
+    Column("title", String(256)),
+    Column("username", String(64)),
+    Column("is_forum", Boolean, nullable=False, server_default=false()),
+    Column("status", String(16)),  # ours there, as Telegram's ChatMember names it; None while nobody told
+    Column("rights", Text),  # ours there: the names of what we may do, as JSON
+    Column("status_at", UtcDateTime),  # when Telegram told of the status
+    Column("migrated_to", BigInteger),  # the supergroup that the group has become
+    _created(),
 )
 
 core_inbox = Table(
@@ -157,6 +173,7 @@ core_inbox = Table(
     Column("parked_for", String(16)),
     Column("error", Text),
     Column("due_at", UtcDateTime),  # when a row that was put off is tried again
+    Column("address", Text),  # where it belongs, if that is more than its lane's chat
     UniqueConstraint("source", "ext_id"),
     sqlite_autoincrement=True,  # a seq is never used twice, also after retention deleted the newest rows
 )
@@ -278,9 +295,11 @@ core_dialogs = Table(
     "core_dialogs",
     metadata,
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", String(PLACE_WIDTH), primary_key=True, server_default=text("''")),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("route", String(80), nullable=False),
     Column("args", Text, nullable=False),
+    Column("message_id", BigInteger),  # the last message of the chat before it was asked, as far as that is known
     _created(),
 )
 
@@ -288,6 +307,10 @@ core_slots = Table(
     "core_slots",
     metadata,
     Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("place", String(PLACE_WIDTH), primary_key=True, server_default=text("''")),
+    Column(
+        "user_id", BigInteger, primary_key=True, autoincrement=False, server_default=text("0")
+    ),  # whose it is in a group
     Column("slot", String(SLOT_WIDTH), primary_key=True),
     Column("message_id", BigInteger, nullable=False),
     Column("photo", Boolean, nullable=False),
@@ -321,6 +344,7 @@ core_due = Table(  # durable work that waits for its time
     Column("attempts", SmallInteger, nullable=False, default=0),  # failures that were bugs
     Column("tries", Integer, nullable=False, default=0),  # failures of any kind in a row
     Column("since", UtcDateTime),  # when what failed was to be done first
+    Column("address", Text),  # as in core_inbox
     UniqueConstraint("route", "lane", "key"),
     sqlite_autoincrement=True,  # a number is never used twice: inbox rows are named by it
 )

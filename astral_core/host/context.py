@@ -20,6 +20,7 @@ from astral_core.handled import Handled
 from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.services import Services
 from astral_core.i18n import fill
+from astral_core.inbox.address import Address
 from astral_core.inbox.envelope import as_builtins
 from astral_core.inbox.work import Work
 
@@ -139,21 +140,28 @@ class PluginContext:
 
     def emit(self, work: Work, event: Event, chat_id: int) -> None:
         """Add `event` to `work`: one durable row for each subscriber, in the lane of `chat_id`."""
-        if self.services.registry.events.get(event.name) != self.id:
-            raise DeclarationError(self.id, f"emits {event.name!r}, which it does not declare.", "astral_events")
-        for plugin, name in self.services.registry.listeners(event.name):
-            body = {"event": event.name, "plugin": plugin, "name": name, "data": as_builtins(event)}
-            work.add_row("event", f"{plugin}:{uuid.uuid4().hex}", chat_id, body)
-        work.after_commit.append(partial(self._tell, event.name, chat_id))
+        emit(self.services, self.id, work, event, chat_id, None)
 
     def alert(self, work: Work, key: str, text: str, /, **values: Any) -> None:
         """Tell the bot's admins, once `work` is committed: as `Context.alert`, for code outside of handlers."""
         raise_alert(work, self.services, Alert(self.id, key, [text], values))
 
-    def _tell(self, event: str, chat_id: int) -> None:
-        """Telemetry of a committed event, also where nobody subscribed to it."""
-        told = Handled(
-            plugin=self.id, route=event, kind="event", outcome="emitted", ms=0, wait_ms=0, at=time.time(),
-            user_id=chat_id if chat_id > 0 else None, chat_id=chat_id,
-        )  # fmt: skip
-        self.services.telemetry(told)
+
+def emit(services: Services, plugin: str, work: Work, event: Event, lane: int, to: Address | None) -> None:
+    """Add an event of `plugin` to `work`: a row for each subscriber in `lane`; `to` as in NewRow."""
+    registry = services.registry
+    if registry.events.get(event.name) != plugin:
+        raise DeclarationError(plugin, f"emits {event.name!r}, which it does not declare.", "astral_events")
+    for listener, name in registry.listeners(event.name):
+        body = {"event": event.name, "plugin": listener, "name": name, "data": as_builtins(event)}
+        work.add_row("event", f"{listener}:{uuid.uuid4().hex}", lane, body, to)
+    work.after_commit.append(partial(_tell, services, plugin, event.name, lane if to is None else to.chat))
+
+
+def _tell(services: Services, plugin: str, event: str, chat_id: int) -> None:
+    """Telemetry of a committed event, also where nobody subscribed to it."""
+    told = Handled(
+        plugin=plugin, route=event, kind="event", outcome="emitted", ms=0, wait_ms=0, at=time.time(),
+        user_id=chat_id if chat_id > 0 else None, chat_id=chat_id,
+    )  # fmt: skip
+    services.telemetry(told)

@@ -38,7 +38,7 @@ def told(registry: Registry, row: InboxRow, error_id: str) -> list[NewRow]:
     return [
         internal_row(
             "event", f"{plugin}:{name}:{row.seq}", row.lane,
-            {"event": EventFailed.name, "plugin": plugin, "name": name, "data": as_builtins(failed)},
+            {"event": EventFailed.name, "plugin": plugin, "name": name, "data": as_builtins(failed)}, row.to,
         )
         for plugin, name in registry.listeners(EventFailed.name)
         if plugin == owner

@@ -24,7 +24,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core.db.engine import Database, brief
 from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
 from astral_core.errors import DatabaseError, InboxError
-from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow
+from astral_core.inbox.address import Address, decode, encode
+from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow, chat_of
 from astral_core.inbox.schedule import Schedule, read_schedule
 
 SOURCE = "internal:due"  # of inbox rows that were fired
@@ -39,7 +40,8 @@ class Due:
     """Work for later, unique by route, lane and key: what waits under the same ones is replaced.
 
     `at` is the moment, else it is `after` seconds from the commit on. With `keep_first` what waits already stays.
-    `person` is the user whose it is; it is forgotten with them.
+    `to` is its address, where that is more than the chat of its lane. `person` is the user whose it is, that of `to`
+    unless told; it is forgotten with them.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class Due:
     keep_first: bool = False
     person: int | None = None
     schedule: Schedule | None = None
+    to: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +85,11 @@ async def arm(database: Database, connection: AsyncConnection, due: Due, ahead: 
     """Let `due` wait for its time."""
     make = sqlite.insert if database.is_sqlite else postgresql.insert
     moment = due.at if due.at is not None else _moment(database, ahead) + timedelta(seconds=due.after)
+    person = due.to.user if due.person is None and due.to is not None else due.person
     values = {
-        "kind": due.kind, "payload": due.payload, "state": _WAITING, "due_at": moment, "person": due.person,
+        "kind": due.kind, "payload": due.payload, "state": _WAITING, "due_at": moment, "person": person,
         "attempts": 0, "tries": 0, "since": None, "schedule": due.schedule.encoded() if due.schedule else None,
+        "address": encode(due.to, chat_of(due.lane)),
     }  # fmt: skip
     new = make(core_due).values(route=due.route, lane=due.lane, key=due.key, generation=1, **values)
     replaced = {"generation": core_due.c.generation + 1, **values}
@@ -122,7 +127,7 @@ async def pending(connection: AsyncConnection, route: str, lane: int, key: str) 
 
 async def fire(database: Database, connection: AsyncConnection, limit: int, ahead: float) -> list[NewRow]:
     """Mark up to `limit` rows whose time has come as fired; return the inbox rows to store in this transaction."""
-    names = ("id", "generation", "kind", "lane", "payload")
+    names = ("id", "generation", "kind", "lane", "payload", "address")
     query = (
         select(*(core_due.c[name] for name in names))
         .where(core_due.c.state == _WAITING, core_due.c.due_at <= _moment(database, ahead))
@@ -136,7 +141,13 @@ async def fire(database: Database, connection: AsyncConnection, limit: int, ahea
     if rows:
         numbers = [row.id for row in rows]
         await connection.execute(update(core_due).where(core_due.c.id.in_(numbers)).values(state=_FIRED))
-    return [NewRow(SOURCE, f"{row.id}:{row.generation}", row.lane, row.kind, row.payload) for row in rows]
+    return [_fired(row) for row in rows]
+
+
+def _fired(row: Any) -> NewRow:
+    """The inbox row that is made of a due row."""
+    to = decode(row.address, chat_of(row.lane))
+    return NewRow(SOURCE, f"{row.id}:{row.generation}", row.lane, row.kind, row.payload, to=to)
 
 
 async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]:
@@ -234,8 +245,9 @@ def again(database: Database, row: InboxRow, *, delay: float, attempts: int, ahe
     if row.due is not None:
         return update(core_due).where(_same(row.due)).values(generation=row.due.generation + 1, **values)
     return insert(core_due).values(
-        kind=row.kind, route="", lane=row.lane, key=f"row:{row.seq}", payload=row.payload, generation=2, **values
-    )
+        kind=row.kind, route="", lane=row.lane, key=f"row:{row.seq}", payload=row.payload, generation=2,
+        address=encode(row.to, chat_of(row.lane)), person=row.address.user, **values,
+    )  # fmt: skip
 
 
 def tries(row: InboxRow) -> int:

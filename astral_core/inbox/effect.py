@@ -33,10 +33,13 @@ class Ref(msgspec.Struct, frozen=True):
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """Where `show` puts its message: `pressed` is the message under the user's finger, if any.
 
+    A slot is that of one `place` of the chat (a forum's topic) and, in a group, of one person: their `user_id`.
     `below`: the slot's message is edited also where another one was pressed, if it stands below that one.
     """
 
     name: str
+    place: str = ""
+    user_id: int = 0
     pressed: int | None = None
     fresh: bool = False
     below: bool = False
@@ -86,6 +89,8 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
 
     chat_id: int
     slot: str
+    place: str = ""
+    user_id: int = 0
     message_id: int
     photo: bool
 

@@ -14,6 +14,8 @@ import msgspec
 
 from astral_core.db.tables import storable
 from astral_core.errors import InboxError
+from astral_core.inbox import lenient
+from astral_core.inbox.address import Address
 from astral_core.inbox.rows import EXPRESS_LANES, express_lane
 
 UNREADABLE = "unreadable"
@@ -23,7 +25,6 @@ CHATTED = frozenset((
     "message", "edited_message", "channel_post", "edited_channel_post", "business_message", "edited_business_message",
     "my_chat_member", "chat_member", "chat_join_request",
 ))  # fmt: skip
-KINDS = CHATTED | EXPRESS_LANES.keys() | {"callback_query", "chosen_inline_result", "poll", "poll_answer"}
 
 # Numbers beyond the database's integers would fail a whole batch of other people's updates.
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -50,8 +51,32 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
-class _Chat(msgspec.Struct):
+class ChatFacts(msgspec.Struct, frozen=True):
+    """A chat as updates show it."""
+
     id: Int64
+    type: str = "private"
+    title: str | None = None
+    username: str | None = None
+    is_forum: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        """The chat's columns, as those of a person."""
+        return {
+            "id": self.id,
+            "type": storable(self.type, 16),
+            "title": _optional(self.title, 256),
+            "username": _optional(self.username, 64),
+            "is_forum": self.is_forum,
+        }
+
+
+class _SenderChat(msgspec.Struct):
+    id: Int64
+
+
+class _DirectTopic(msgspec.Struct):
+    topic_id: Int64
 
 
 class _Part(msgspec.Struct, rename={"sender": "from"}):
@@ -60,10 +85,21 @@ class _Part(msgspec.Struct, rename={"sender": "from"}):
     id: str | int | None = None
     sender: Sender | None = None
     user: Sender | None = None
-    chat: _Chat | None = None
-    sender_chat: _Chat | None = None  # who writes as a chat: its `from` is a stand-in, and no person
+    chat: ChatFacts | None = None
+    sender_chat: _SenderChat | None = None  # who writes as a chat: its `from` is a stand-in, and no person
     message: _Part | None = None
     data: str | None = None
+    message_thread_id: Int64 | None = None
+    is_topic_message: bool = False
+    is_automatic_forward: bool = False  # by Telegram, of a channel's post: its `from` is no person either
+    direct_messages_topic: _DirectTopic | None = None
+    business_connection_id: str | None = None
+    inline_message_id: str | None = None
+
+    @property
+    def place(self) -> _Part:
+        """What stands in a chat: this, or the message whose button was pressed."""
+        return self if self.chat is not None or self.message is None else self.message
 
 
 class _UpdateId(msgspec.Struct):
@@ -81,11 +117,10 @@ class _Frequent(msgspec.Struct):
 _frequent = msgspec.json.Decoder(_Frequent)
 _number = msgspec.json.Decoder(_UpdateId)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_part = msgspec.json.Decoder(_Part)
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True):
-    """One update, classified."""
+    """One update, classified. `chat` is what it shows of a group or channel, `to` as in NewRow."""
 
     ext_id: str
     lane: int
@@ -93,6 +128,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     express: bool
     payload: str
     sender: Sender | None = None
+    chat: ChatFacts | None = None
+    to: Address | None = None
     callback_id: str | None = None
     callback_data: str | None = None
 
@@ -127,12 +164,7 @@ def _read(body: bytes) -> tuple[int, str, _Part]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
     kind = next((key for key in fields if key != "update_id"), "empty")
-    try:
-        part = _part.decode(fields[kind]) if kind in fields else _Part()
-    except (msgspec.MsgspecError, RecursionError):
-        if kind in KINDS:
-            raise UnreadableUpdate(f"update {update_id}: {kind!r} has an unknown form", body) from None
-        part = _Part()  # a kind of the future: raw handlers may know it
+    part = (lenient.read(_Part, fields[kind]) if kind in fields else None) or _Part()
     if kind in CHATTED and part.chat is None:
         raise UnreadableUpdate(f"update {update_id}: {kind!r} has no chat", body)
     return update_id, kind, part
@@ -143,26 +175,43 @@ def _envelope(body: bytes, update_id: int, kind: str, part: _Part) -> Envelope:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
-    sender = part.sender or part.user
+    sender, chat = part.sender or part.user, part.place.chat
+    is_person = part.sender_chat is None and not part.is_automatic_forward
+    to, pressed = _address(part, sender), kind == "callback_query"
     return Envelope(
         ext_id=str(update_id),
-        lane=_lane(kind, part, sender, update_id),
+        lane=to.lane if to is not None else _lane(kind, part, sender, update_id),
         kind=storable(kind, 32),
         express=kind in EXPRESS_LANES,
         payload=text,
-        sender=sender if sender is not None and not sender.is_bot and part.sender_chat is None else None,
-        callback_id=str(part.id) if kind == "callback_query" else None,
-        callback_data=part.data if kind == "callback_query" else None,
+        sender=sender if sender is not None and not sender.is_bot and is_person else None,
+        chat=chat if chat is not None and chat.id < 0 else None,
+        to=to,
+        # What is pressed in a message of unknown place is answered by its route, which may have to lead elsewhere.
+        callback_id=str(part.id) if pressed and part.inline_message_id is None else None,
+        callback_data=part.data if pressed else None,
     )
+
+
+def _address(part: _Part, sender: Sender | None) -> Address | None:
+    """Where the answers go, if that is more than a chat."""
+    place = part.place
+    if place.chat is None:
+        inline = part.inline_message_id
+        return Address(chat=sender.id, inline=inline) if inline is not None and sender is not None else None
+    topic = place.message_thread_id if place.is_topic_message else None
+    direct = place.direct_messages_topic.topic_id if place.direct_messages_topic is not None else None
+    business = place.business_connection_id
+    if topic is None and direct is None and business is None:
+        return None
+    return Address(chat=place.chat.id, topic=topic, direct=direct, business=business)
 
 
 def _lane(kind: str, part: _Part, sender: Sender | None, update_id: int) -> int:
     if kind in EXPRESS_LANES:
         return express_lane(kind, sender.id if sender is not None else update_id)
-    if part.chat is not None:
-        return part.chat.id
-    if part.message is not None and part.message.chat is not None:
-        return part.message.chat.id
+    if part.place.chat is not None:
+        return part.place.chat.id
     return sender.id if sender is not None else NOBODY - (update_id & 2**40 - 1)
 
 

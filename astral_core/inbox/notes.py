@@ -162,7 +162,7 @@ async def revive_message(database: Database, number: int) -> bool:
     change = update(core_outbox).where(*where).values(values).returning(core_outbox.c.lane)
     async with database.engine.begin() as connection:
         lanes = (await connection.execute(change)).scalars().all()
-        await _tell(database, connection, lanes)
+        await arrived(database, connection, lanes)
     return len(lanes) == 1
 
 
@@ -179,11 +179,14 @@ async def rows_again(database: Database, change: Any, me: int | None = None, *, 
             await connection.execute(delete(core_outbox).where(said))
         if rows and fresh:
             await connection.execute(delete(core_runs).where(core_runs.c.seq.in_([seq for _, seq in rows])))
-        await _tell(database, connection, [lane for lane, _ in rows], me)
+        await arrived(database, connection, [lane for lane, _ in rows], me)
     return len(rows)
 
 
-async def _tell(database: Database, connection: AsyncConnection, lanes: Iterable[int], me: int | None = None) -> None:
+async def arrived(
+    database: Database, connection: AsyncConnection, lanes: Iterable[int], me: int | None = None
+) -> None:
+    """Let the owners of `lanes` know that rows came; `me` claims those that nobody owns."""
     if database.is_sqlite:
         return
     for lane in sorted(set(lanes)):  # in the order in which commits lock them

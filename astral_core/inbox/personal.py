@@ -30,6 +30,7 @@ from astral_core.db.tables import (
     now,
 )
 from astral_core.inbox import money, notes
+from astral_core.inbox.address import decode
 from astral_core.inbox.due import SOURCE as DUE
 from astral_core.inbox.envelope import UNREADABLE, as_json
 from astral_core.inbox.rows import EXPRESS_LANES, INTERNAL, chat_of, express_lane
@@ -100,7 +101,9 @@ def _judge(person: Person, row: Any) -> tuple[int, Any]:
     """Whose a row is; and of another one's row the payload without what is this person's."""
     if row.lane in person.lanes:
         return _OWN, None
-    kind, payload = row.kind, row.payload
+    kind, payload, address = row.kind, row.payload, decode(row.address, chat_of(row.lane))
+    if address is not None and person.id in (address.user, address.chat):
+        return _OWN, None
     if str(person.id) not in payload:
         return _NOBODYS, None  # most rows; nothing is parsed
     try:
@@ -158,7 +161,7 @@ def _is_theirs(value: Any, user_id: int) -> bool:
 
 async def _judged(session: AsyncSession, person: Person, *where: Any) -> list[tuple[Any, int, Any]]:
     """(row, whose it is, what others keep of it) of the rows that have a payload and have to do with the person."""
-    names = ("seq", "lane", "source", "kind", "state", "parked_for", "payload", "received_at")
+    names = ("seq", "lane", "source", "kind", "state", "parked_for", "payload", "received_at", "address")
     columns = [core_inbox.c[name] for name in names]
     query = select(*columns).where(*where, core_inbox.c.payload.is_not(None)).order_by(core_inbox.c.seq).limit(BATCH)
     found: list[tuple[Any, int, Any]] = []
@@ -259,7 +262,7 @@ async def forget_late(connection: AsyncConnection, payments: Collection[str] = (
     Money that came, and durable work of `payments`, the plugins that take some, is left to its owner for as long as
     other dead letters are.
     """
-    names = ("seq", "lane", "source", "payload")
+    names = ("seq", "lane", "source", "payload", "address")
     query = select(*(core_inbox.c[name] for name in names)).order_by(core_inbox.c.seq).limit(BATCH)
     query = query.where(core_inbox.c.state == DEAD, core_inbox.c.payload.is_not(None))
     rows: Sequence[Any] = (await connection.execute(query)).all()
@@ -280,14 +283,17 @@ def _people_of(row: Any, payments: Collection[str]) -> set[int]:
         return set()
     if row.source.startswith("tg:"):
         return {_sender(row)}
+    people, address = {_sender(row)}, decode(row.address, chat_of(row.lane))
+    if address is not None and address.user is not None:
+        people.add(address.user)
     try:
-        return {_sender(row), *_named(msgspec.json.decode(row.payload))}
+        return people.union(_named(msgspec.json.decode(row.payload)))
     except msgspec.DecodeError:
-        return {_sender(row)}
+        return people
 
 
 def _sender(row: Any) -> int:
-    """Who caused a row, by its payload; else the chat that it belongs to."""
+    """Who caused a row, by its payload; else the chat of its lane."""
     try:
         body = msgspec.json.decode(row.payload)
         people = [part.get(name) for part in body.values() if isinstance(part, dict) for name in ("from", "user")]

@@ -25,10 +25,11 @@ from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.db.tables import DEAD_EFFECT, SENT, UNSENT
 from astral_core.errors import Fenced, InboxError
 from astral_core.inbox import statements as sql
+from astral_core.inbox.address import decode
 from astral_core.inbox.effect import Content
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents, read_deliveries
-from astral_core.inbox.rows import Arrival, Census, Committed, Ended, InboxRow, Mark, NewRow, Stored, Waiting
+from astral_core.inbox.rows import Arrival, Census, Committed, Ended, InboxRow, Mark, NewRow, Stored, Waiting, chat_of
 
 log = logging.getLogger("astral.inbox")
 
@@ -236,6 +237,11 @@ class PostgresJournal:
             names = ("id", "first_name", "last_name", "username", "language_code")
             ordered = [users[key] for key in sorted(users)]
             await self._query("store", sql.USERS, *([user[name] for user in ordered] for name in names))
+        chats = {row.chat["id"]: row.chat for row in rows if row.chat is not None}
+        if chats:
+            names = ("id", "type", "title", "username", "is_forum")
+            ordered = [chats[key] for key in sorted(chats)]
+            await self._query("store", sql.CHATS, *([chat[name] for chat in ordered] for name in names))
         stored = self._stored(rows, await self._query("store", sql.STORE, *_arrays(rows), self.owner))
         if failpoint.armed:
             failpoint.hit("ingest.committed")
@@ -318,7 +324,8 @@ class PostgresJournal:
         for sent in (sent for mark in marks for sent in mark.sent.values()):
             if sent.slot is not None:
                 slot = sent.slot
-                await raw.execute(sql.SLOT, slot.chat_id, slot.slot, slot.message_id, slot.photo)
+                key = slot.chat_id, slot.place, slot.user_id, slot.slot
+                await raw.execute(sql.SLOT, *key, slot.message_id, slot.photo)
             if sent.file_key is not None and sent.file_id is not None:
                 await raw.execute(sql.FILE, self._bot_id, sent.file_key, sent.file_id, sent.file_owner)
             if sent.blocked is not None:
@@ -335,8 +342,9 @@ async def _fetch(raw: Any, statement: str, *arguments: Any, patience: float | No
 
 
 def _row(lane: int, columns: Sequence[Any]) -> InboxRow:
-    seq, source, ext_id, kind, express, payload, received_at, attempts, crashes = columns
-    return InboxRow(seq, source, ext_id, lane, kind, express, payload or "", received_at, attempts, crashes)
+    seq, source, ext_id, kind, express, payload, received_at, attempts, crashes, address = columns
+    to = decode(address, chat_of(lane))
+    return InboxRow(seq, source, ext_id, lane, kind, express, payload or "", received_at, attempts, crashes, to=to)
 
 
 def _teaches(mark: Mark) -> bool:
@@ -373,5 +381,5 @@ def _arrays(rows: Sequence[NewRow]) -> list[list[Any]]:
     return [
         [row.source for row in rows], [row.ext_id for row in rows], [row.lane for row in rows],
         [row.kind for row in rows], [row.express for row in rows], [row.payload for row in rows],
-        [row.state for row in rows], [row.error for row in rows],
+        [row.state for row in rows], [row.error for row in rows], [row.address for row in rows],
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from astral_core.db.tables import PENDING
+from astral_core.inbox.address import Address, encode
 from astral_core.inbox.effect import Effect, Sent
 
 INTERNAL = "internal"  # the beginning of the sources of rows that the bot makes itself
@@ -56,7 +57,8 @@ class Fired(msgspec.Struct, frozen=True):
 class InboxRow(msgspec.Struct, frozen=True):
     """A pending row. `payload` is JSON; `received_at` is when it was stored, or was to be done first.
 
-    `seen` is when this process received it or read it from the database, by its monotonic clock.
+    `to` is its address where that is more than its lane's chat. `seen` is when this process received it or read it
+    from the database, by its monotonic clock.
     """
 
     seq: int
@@ -70,6 +72,7 @@ class InboxRow(msgspec.Struct, frozen=True):
     attempts: int = 0
     crashes: int = 0
     due: Fired | None = None
+    to: Address | None = None
     seen: float = msgspec.field(default_factory=time.monotonic)
 
     @property
@@ -78,13 +81,22 @@ class InboxRow(msgspec.Struct, frozen=True):
         return is_internal(self.source)
 
     @property
+    def address(self) -> Address:
+        """Where the row belongs, and its answers go."""
+        return self.to if self.to is not None else Address(chat=chat_of(self.lane))
+
+    @property
     def chat(self) -> int:
         """The chat to speak to."""
-        return chat_of(self.lane)
+        return self.to.chat if self.to is not None else chat_of(self.lane)
 
 
 class NewRow(msgspec.Struct):
-    """A row to be stored; the result is its InboxRow, or None for a duplicate. `user` are columns of core_users."""
+    """A row to be stored; the result is its InboxRow, or None for a duplicate.
+
+    `user` are columns of core_users, `chat` of core_chats: what the row shows of them. `to` is its address, where
+    that is more than its lane's chat.
+    """
 
     source: str
     ext_id: str
@@ -95,13 +107,21 @@ class NewRow(msgspec.Struct):
     state: int = PENDING
     error: str | None = None
     user: dict[str, Any] | None = None
+    chat: dict[str, Any] | None = None
+    to: Address | None = None
     seen: float = msgspec.field(default_factory=time.monotonic)
 
     def stored(self, seq: int, moment: datetime) -> InboxRow:
         """The row as it stands in the inbox now."""
         return InboxRow(
-            seq, self.source, self.ext_id, self.lane, self.kind, self.express, self.payload, moment, seen=self.seen
-        )
+            seq, self.source, self.ext_id, self.lane, self.kind, self.express, self.payload, moment,
+            to=self.to, seen=self.seen,
+        )  # fmt: skip
+
+    @property
+    def address(self) -> str | None:
+        """The address as the database keeps it."""
+        return encode(self.to, chat_of(self.lane))
 
 
 class Arrival(msgspec.Struct, frozen=True):

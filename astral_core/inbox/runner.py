@@ -12,13 +12,17 @@ from astral_core.inbox.work import Work
 
 @dataclass
 class Outcome:
-    """What a handler did: its messages, and for the log who it was."""
+    """What a handler did: its messages, and for the log who it was.
+
+    `moved`: the rows behind this one may be in another lane now.
+    """
 
     plugin: str = "core"
     route: str = "?"
     kind: str = "?"
     contents: list[Content] = field(default_factory=list)
     user_id: int | None = None
+    moved: bool = False
 
 
 class Runner(Protocol):

@@ -23,16 +23,28 @@ from astral_core.db.lock import WriteLock
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, PENDING, SENDING, SENT, UNSENT, DueState, now
 from astral_core.db.thread import WorkThread
 from astral_core.errors import Fenced, InboxError
+from astral_core.inbox.address import decode
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents, read_deliveries
-from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting, unique
+from astral_core.inbox.rows import (
+    Arrival,
+    Census,
+    Committed,
+    InboxRow,
+    Mark,
+    NewRow,
+    Stored,
+    Waiting,
+    chat_of,
+    unique,
+)
 
 T = TypeVar("T")
 
 _INSERT = (
     "INSERT INTO core_inbox"
-    " (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING RETURNING seq"
+    " (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error, address)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING RETURNING seq"
 )
 _USERS = (
     "INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)"
@@ -40,14 +52,19 @@ _USERS = (
     " first_name = excluded.first_name, last_name = excluded.last_name, username = excluded.username,"
     " language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL"
 )
+_CHATS = (
+    "INSERT INTO core_chats (id, type, title, username, is_forum, created_at)"
+    " VALUES (:id, :type, :title, :username, :is_forum, :now) ON CONFLICT (id) DO UPDATE SET type = excluded.type,"
+    " title = excluded.title, username = excluded.username, is_forum = excluded.is_forum"
+)
 # The same for many rows; their numbers are given out here, so that none has to be asked for.
 _SIZES = (64, 8, 1)
 _MANY = (
     "INSERT INTO core_inbox"
-    " (seq, source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING"
+    " (seq, source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error, address)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING"
 )
-_ONE = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)"
+_ONE = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)"
 _INSERTS = {size: _MANY.replace(_ONE, ", ".join([_ONE] * size)) for size in _SIZES}
 _LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'core_inbox'"
 _STORED = "SELECT seq FROM core_inbox WHERE seq > ?"
@@ -81,8 +98,9 @@ _DUE_AGAIN = (
     f" tries = 0, since = NULL WHERE id = ? AND generation = ? AND state = {DueState.FIRED}"
 )
 _SLOT = (
-    "INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo"
+    "INSERT INTO core_slots (chat_id, place, user_id, slot, message_id, photo) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (chat_id, place, user_id, slot) DO UPDATE SET"
+    " message_id = excluded.message_id, photo = excluded.photo"
 )
 _FILE = (
     "INSERT INTO core_files (bot_id, key, file_id, user_id, created_at) VALUES (?, ?, ?, ?, ?)"
@@ -90,8 +108,8 @@ _FILE = (
 )
 _BLOCKED = "UPDATE core_users SET blocked_at = ? WHERE id = ?"
 _ROWS = (
-    "SELECT seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes FROM core_inbox"
-    f" WHERE state = {PENDING} AND lane = ? ORDER BY seq LIMIT ?"
+    "SELECT seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes, address"
+    f" FROM core_inbox WHERE state = {PENDING} AND lane = ? ORDER BY seq LIMIT ?"
 )
 _UNSENT = (
     "SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data FROM core_outbox AS o"
@@ -262,6 +280,9 @@ class SqliteJournal:
         users = {row.user["id"]: {**row.user, "now": _text(moment)} for row in rows if row.user is not None}
         if users:
             self._open.executemany(_USERS, users.values())
+        chats = {row.chat["id"]: {**row.chat, "now": _text(moment)} for row in rows if row.chat is not None}
+        if chats:
+            self._open.executemany(_CHATS, chats.values())
         new = unique(rows)
         ((last,),) = self._fetch(_LAST)
         records = [(seq, *_columns(row, moment)) for seq, row in enumerate(new.values(), last + 1)]
@@ -322,7 +343,8 @@ class SqliteJournal:
         for sent in mark.sent.values():
             if sent.slot is not None:
                 slot = sent.slot
-                self._open.execute(_SLOT, (slot.chat_id, slot.slot, slot.message_id, slot.photo))
+                key = slot.chat_id, slot.place, slot.user_id, slot.slot
+                self._open.execute(_SLOT, (*key, slot.message_id, slot.photo))
             if sent.file_key is not None and sent.file_id is not None:
                 self._open.execute(_FILE, (self._bot_id, sent.file_key, sent.file_id, sent.file_owner, moment))
             if sent.blocked is not None:
@@ -335,7 +357,8 @@ class SqliteJournal:
 
 def _columns(row: NewRow, moment: datetime) -> tuple[Any, ...]:
     return (
-        row.source, row.ext_id, row.lane, row.kind, row.express, row.payload, row.state, _text(moment), row.error
+        row.source, row.ext_id, row.lane, row.kind, row.express, row.payload, row.state, _text(moment), row.error,
+        row.address,
     )  # fmt: skip
 
 
@@ -362,9 +385,9 @@ def _answers(rows: Iterable[NewRow], found: dict[tuple[str, str], int], moment: 
 
 
 def _row(record: Sequence[Any]) -> InboxRow:
-    seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes = record
-    moment = _moment(received_at)
-    return InboxRow(seq, source, ext_id, lane, kind, bool(express), payload or "", moment, attempts, crashes)
+    seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes, address = record
+    moment, to = _moment(received_at), decode(address, chat_of(lane))
+    return InboxRow(seq, source, ext_id, lane, kind, bool(express), payload or "", moment, attempts, crashes, to=to)
 
 
 def _text(moment: datetime) -> str:

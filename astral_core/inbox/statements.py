@@ -29,18 +29,19 @@ CHANNEL = "astral"  # NOTIFY: to all replicas; with an underscore and a number t
 # CLAIMED tells that nothing can be pending but what came with this very commit.
 STORE = f"""
 WITH fresh AS (
-  INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error)
-  SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error
+  INSERT INTO core_inbox (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error,
+    address)
+  SELECT source, ext_id, lane, kind, express, payload, state, 0, 0, now(), error, address
   FROM unnest($1::text[], $2::text[], $3::text[]::bigint[], $4::text[], $5::text[]::bool[], $6::text[],
-    $7::text[]::int[], $8::text[])
-    WITH ORDINALITY AS new (source, ext_id, lane, kind, express, payload, state, error, place) ORDER BY place
+    $7::text[]::int[], $8::text[], $9::text[])
+    WITH ORDINALITY AS new (source, ext_id, lane, kind, express, payload, state, error, address, place) ORDER BY place
   ON CONFLICT (source, ext_id) DO NOTHING
   RETURNING seq, source, ext_id, lane, state, received_at
 ), counted AS (
   SELECT lane, count(*) AS added FROM fresh WHERE state = {PENDING} GROUP BY lane ORDER BY lane
 ), claimed AS (
   INSERT INTO core_lanes AS known (lane, owner, epoch, arrivals, state)
-  SELECT lane, $9::int, 1, added, {CLAIMED} FROM counted ORDER BY lane
+  SELECT lane, $10::int, 1, added, {CLAIMED} FROM counted ORDER BY lane
   ON CONFLICT (lane) DO UPDATE SET
     owner = coalesce(known.owner, excluded.owner),
     epoch = CASE WHEN known.owner IS NULL AND excluded.owner IS NOT NULL THEN known.epoch + 1 ELSE known.epoch END,
@@ -57,6 +58,13 @@ SELECT *, now(), now() FROM unnest($1::text[]::bigint[], $2::text[], $3::text[],
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
   username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL
+"""
+CHATS = """
+INSERT INTO core_chats (id, type, title, username, is_forum, created_at)
+SELECT *, now() FROM unnest($1::text[]::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]::bool[]) AS new (id)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE SET type = excluded.type, title = excluded.title, username = excluded.username,
+  is_forum = excluded.is_forum
 """
 # What was answered already is done, whatever came in meanwhile; a handler that wrote can still be rolled back.
 DONE = f"""
@@ -103,8 +111,8 @@ FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::timestamptz[]) 
 WHERE due.id = next.id AND due.generation = next.generation AND due.state = {DueState.FIRED}
 """
 SLOT = """
-INSERT INTO core_slots (chat_id, slot, message_id, photo) VALUES ($1, $2, $3, $4)
-ON CONFLICT (chat_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo
+INSERT INTO core_slots (chat_id, place, user_id, slot, message_id, photo) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (chat_id, place, user_id, slot) DO UPDATE SET message_id = excluded.message_id, photo = excluded.photo
 """
 FILE = """
 INSERT INTO core_files (bot_id, key, file_id, user_id, created_at) VALUES ($1, $2, $3, $4, now())
@@ -114,7 +122,7 @@ BLOCKED = "UPDATE core_users SET blocked_at = now() WHERE id = $1"
 LOAD = f"""
 SELECT own.lane, own.epoch, own.arrivals, EXISTS (
   SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN {_OPEN}
-), seq, source, ext_id, kind, express, payload, received_at, attempts, crashes
+), seq, source, ext_id, kind, express, payload, received_at, attempts, crashes, address
 FROM unnest($1::text[]::bigint[], $2::text[]::bigint[]) AS wanted (lane, epoch)
 JOIN core_lanes AS own ON own.lane = wanted.lane AND own.epoch = wanted.epoch AND own.owner = $3
 LEFT JOIN LATERAL (

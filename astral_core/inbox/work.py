@@ -14,6 +14,7 @@ from astral_core.db.engine import Database, driver_of
 from astral_core.db.session import Session
 from astral_core.errors import DueCancelled, HandlerError
 from astral_core.inbox import due
+from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
 from astral_core.inbox.effect import Content
 from astral_core.inbox.envelope import as_json
@@ -24,11 +25,11 @@ KEY_WIDTH = 255
 log = logging.getLogger("astral.inbox")
 
 
-def internal_row(kind: str, key: str, lane: int, body: dict[str, Any]) -> NewRow:
-    """A durable row of the bot's own making, unique by `kind` and `key`."""
+def internal_row(kind: str, key: str, lane: int, body: dict[str, Any], to: Address | None = None) -> NewRow:
+    """A durable row of the bot's own making, unique by `kind` and `key`; `to` as in NewRow."""
     if len(key) > KEY_WIDTH:  # a cut key would be the key of another row, too
         key = key[: KEY_WIDTH - 65] + ":" + hashlib.sha256(key.encode()).hexdigest()
-    return NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body))
+    return NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body), to=to)
 
 
 class Work:
@@ -59,11 +60,14 @@ class Work:
         """Whether there is anything to commit."""
         return bool(self.rows or self.due) or (self._session is not None and self._session.wrote)
 
-    def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any]) -> None:
-        """Add a durable internal row, unique by `kind` and `key`. HandlerError where `lane` is no chat's number."""
+    def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any], to: Address | None = None) -> None:
+        """Add a durable internal row, unique by `kind` and `key`. HandlerError where `lane` is no chat's number.
+
+        `to` is its address where that is more than the chat of its lane.
+        """
         if isinstance(lane, bool) or not isinstance(lane, int) or abs(lane) >= 2**63:
             raise HandlerError(f"plugin {self.plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
-        self.rows.append(internal_row(kind, key, lane, body))
+        self.rows.append(internal_row(kind, key, lane, body, to))
 
     async def release_reads(self) -> None:
         """Give the connection back where nothing was written: what follows takes long and needs none."""

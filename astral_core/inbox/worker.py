@@ -30,7 +30,7 @@ from astral_core.errors import (
     Refuse,
     TelegramThrottled,
 )
-from astral_core.inbox import due, notes, suspects
+from astral_core.inbox import due, elsewhere, notes, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.due import Finder
 from astral_core.inbox.ending import Ending
@@ -178,7 +178,7 @@ class Worker:
             failpoint.hit("worker.before_run")
         try:
             async with asyncio.timeout(self.inflight.deadlines.left(row) if row.express else self.handler_timeout):
-                await self.runner.run(row, work, outcome)
+                await self._handle(row, work, outcome)
             delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
             await work.close()
@@ -213,6 +213,8 @@ class Worker:
             self.ending.tell(row, outcome, "ok", started)
         finally:
             await work.close()
+            if outcome.moved:
+                lane.mistrust()
         self._handed_over(lane, row, delivery)
         return 0
 
@@ -236,10 +238,23 @@ class Worker:
         if delivery.contents or not delivery.recorded:  # else all is said and done
             lane.deliveries.append(delivery)
 
+    async def _handle(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+        """Run the handler of `row`; one that holds messages for its chat has none."""
+        if row.source != elsewhere.SOURCE:
+            await self.runner.run(row, work, outcome)
+            return
+        outcome.contents = elsewhere.read(row)
+        outcome.plugin, outcome.route, outcome.kind = (
+            outcome.contents[0].effect.plugin,
+            elsewhere.KIND,
+            elsewhere.KIND,
+        )
+
     async def _commit(self, lane: Lane, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
         if failpoint.armed:
             failpoint.hit("worker.before_commit")
-        contents = outcome.contents
+        contents, others = elsewhere.split(outcome.contents, row)
+        work.rows += others
         once = any(content.effect.on_doubt == "drop" for content in contents)
         recorded = work.wrote or once
         if not recorded and contents and row.due is not None and await self.finder.find(row) is None:

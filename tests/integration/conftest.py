@@ -6,14 +6,23 @@ import asyncio
 import itertools
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from astral_core.cli import cli
-from astral_playground.testkit.bot import BotKit
+from astral_core.db.tables import core_inbox
+from astral_core.host.state import Plugin
+from astral_playground.telegram import api as emulated
+from astral_playground.telegram.errors import ApiError
+from astral_playground.telegram.methods import METHODS, Method
+from astral_playground.telegram.records import Call
+from astral_playground.testkit.bot import BotKit, bot_kit
 from astral_playground.testkit.process import until as wait_until
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -78,5 +87,130 @@ def astral(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[Result]]:
     async def run(kit: BotKit, *arguments: str) -> Result:
         monkeypatch.setenv("ASTRAL_DATABASE__URL", kit.database_url)
         return await asyncio.to_thread(CliRunner().invoke, cli, list(arguments))
+
+    return run
+
+
+SUPER = {"id": -1001, "type": "supergroup", "title": "Stars"}
+
+
+def _nothing(world: Any, params: Any) -> bool:
+    """A method that private chats do not have."""
+    del world, params
+    return True
+
+
+@dataclass
+class GroupApi:
+    """Telegram's side of groups, topics, business chats and messages sent through the bot: it takes every call.
+
+    `refuse` says by chat what is answered instead; while `wait` is false nobody waits for the bot to be done.
+    """
+
+    original: Callable[..., Awaitable[Any]]
+    refuse: dict[int, ApiError] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+    wait: bool = True
+
+    async def run(self, world: Any, method: Any, params: Any, chat_id: int | None) -> Any:
+        """One call."""
+        elsewhere = params.has("business_connection_id") or params.has("inline_message_id")
+        if not elsewhere and (chat_id is None or chat_id >= 0):
+            return await self.original(world, method, params, chat_id)
+        fault = world.faults.take(method.name, chat_id)
+        error = fault.error() if fault is not None else self.refuse.get(chat_id or 0)
+        if error is not None:
+            raise error
+        if method.name in self.answers:
+            return self.answers[method.name]
+        if params.has("inline_message_id") or not method.name.startswith(("send", "edit")):
+            return True
+        chat = {"id": chat_id, "type": "supergroup", "title": "Stars"}
+        return {"message_id": next(self.numbers), "date": 1, "chat": chat}
+
+
+@dataclass
+class Groups:
+    """Speaks to a bot in groups, as raw updates: people come one after the other, so that each may get a line."""
+
+    kit: BotKit
+    post: Callable[..., Awaitable[tuple[int, Any]]]
+    update: Callable[..., dict[str, Any]]
+    api: GroupApi
+    people: Any = field(default_factory=lambda: itertools.count(5001))
+    until: Until = wait_until
+
+    @property
+    def name(self) -> str:
+        """The bot's name."""
+        return str(self.kit.running.bot.application.bot.username)
+
+    async def send(self, update: dict[str, Any]) -> Any:
+        """Post it, and wait until all is said; what the webhook answered."""
+        status, answer = await self.post(self.kit, update)
+        assert status == 200
+        if self.api.wait:
+            await self.kit.settled()
+        return answer
+
+    async def say(self, text: str, chat: Any = SUPER, user: int | None = None, **message: Any) -> list[Call]:
+        """What the bot sends into groups and channels after this message."""
+        before = len(self.kit.calls())
+        await self.send(self.update(text, user or next(self.people), chat, **message))
+        return self.heard(before)
+
+    async def press(
+        self, data: str, chat: Any = SUPER, user: int | None = None, **message: Any
+    ) -> tuple[list[Call], bool]:
+        """What the bot sends there after this press, and whether the spinner has ended."""
+        before = len(self.kit.calls())
+        made = self.update("pressed", user or next(self.people), chat, **message)
+        sender = made["message"].pop("from")
+        query = {"id": "q1", "from": sender, "chat_instance": "1", "data": data, "message": made["message"]}
+        answer = await self.send({"update_id": made["update_id"], "callback_query": query})
+        calls = self.kit.calls()[before:]
+        ended = answer or any(call.method == "answerCallbackQuery" for call in calls)
+        return self.heard(before), bool(ended)
+
+    def calls(self, since: int = 0) -> list[Call]:
+        """All calls but those that every start makes."""
+        own = ("MyCommands", "getMe", "WebhookInfo", "setWebhook")
+        return [call for call in self.kit.calls()[since:] if not call.method.endswith(own)]
+
+    def heard(self, since: int = 0) -> list[Call]:
+        """All calls that name a chat which is not a private one."""
+        return [call for call in self.kit.calls()[since:] if call.chat_id is not None and call.chat_id < 0]
+
+    def reply(self, message_id: int = 1, user: int | None = None) -> dict[str, Any]:
+        """A message of the bot, to be answered."""
+        sender = {"id": user or self.kit.running.settings.bot_id, "is_bot": True, "first_name": "Bot"}
+        return {"message_id": message_id, "date": 1, "chat": SUPER, "from": sender, "text": "x"}
+
+    async def states(self) -> set[int]:
+        """The states of all rows of the inbox."""
+        async with self.kit.running.database.engine.connect() as connection:
+            return set((await connection.execute(select(core_inbox.c.state))).scalars())
+
+
+Start = Callable[..., AbstractAsyncContextManager[Groups]]
+
+
+@pytest.fixture
+def start(
+    post: Callable[..., Awaitable[tuple[int, Any]]], make_update: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Start:  # fmt: skip
+    """`async with start(url, plugins=...) as groups`: a running bot, and groups in which it is a member."""
+
+    @asynccontextmanager
+    async def run(url: str, plugins: list[Plugin] | None = None, **overrides: Any) -> AsyncIterator[Groups]:
+        api = GroupApi(emulated.call_method)
+        monkeypatch.setattr(emulated, "call_method", api.run)
+        for name in ("getChatAdministrators", "copyMessage"):  # groups alone know them, and those are played here
+            monkeypatch.setitem(METHODS, name.lower(), Method(name, _nothing))
+        async with bot_kit(url, plugins=plugins, **overrides) as kit:
+            await kit.settled()
+            yield Groups(kit, post, make_update, api)
 
     return run

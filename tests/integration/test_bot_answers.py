@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from astral_core import Context, Routes, Update
-from astral_core.bot import application
+from astral_core.bot import runner
 from astral_core.errors import Refuse
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import bot_kit
@@ -122,7 +122,7 @@ async def test_a_slow_handler_is_answered_for_before_telegram_gives_up(
     sqlite_url: str, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spinner stops while the handler still works."""
-    monkeypatch.setattr(application, "ANSWER_AFTER", 0.05)
+    monkeypatch.setattr(runner, "ANSWER_AFTER", 0.05)
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
         anna = await opened(kit)
         await anna.wait_answer(await anna.press("slow"))

@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from telegram.ext import MessageReactionHandler
+from telegram.ext import ChatMemberHandler, MessageReactionHandler, TypeHandler
 
 from astral_core import Routes, Update
+from astral_core.botapi.table import update_kinds
 from astral_core.host.state import Plugin
 from astral_playground.testkit.bot import BotKit, bot_kit
 
@@ -72,21 +73,47 @@ async def test_of_two_replicas_one_speaks_to_telegram(postgres_url: str, until: 
         await second.stop()
 
 
-@pytest.mark.parametrize("foreign", [False, True])
-async def test_a_raw_handler_asks_for_every_kind_of_update(
-    sqlite_url: str, make_plugin: Callable[..., Plugin], foreign: bool
+async def _reacts(update: Update, context: Any) -> None:
+    """A handler of python-telegram-bot's."""
+
+
+async def _answered(update: Update, ctx: Any) -> None:
+    """Takes an answer."""
+
+
+ALWAYS = {"message", "callback_query", "pre_checkout_query", "my_chat_member"}
+
+
+@pytest.mark.parametrize(
+    ("handler", "kinds"),
+    [
+        (None, set()),
+        (MessageReactionHandler(_reacts), {"message_reaction", "message_reaction_count"}),
+        (ChatMemberHandler(_reacts, ChatMemberHandler.CHAT_MEMBER), {"chat_member"}),
+        (TypeHandler(object, _reacts), set(update_kinds())),
+    ],
+)
+async def test_telegram_is_asked_for_what_somebody_can_take(
+    sqlite_url: str, make_plugin: Callable[..., Plugin], handler: Any, kinds: set[str]
 ) -> None:
-    """Without one, Telegram sends no more than the core and its routes can use."""
+    """No more than the core and its routes can use, and what handlers of python-telegram-bot take."""
     routes = Routes()
-    if foreign:
-        routes.raw(MessageReactionHandler(_reacts))  # type: ignore[arg-type]
+    if handler is not None:
+        routes.raw(handler)
     async with bot_kit(sqlite_url, [make_plugin("weather", routes)]) as kit:
         await kit.settled()
         [told] = kit.telegram.calls_of("setWebhook")
         asked = told.params["allowed_updates"]
-    assert ("message_reaction" in asked, "business_message" in asked) == (foreign, foreign)
-    assert "my_chat_member" in asked
+    assert set(asked) == ALWAYS | kinds
 
 
-async def _reacts(update: Update, context: Any) -> None:
-    """A handler of python-telegram-bot's."""
+async def test_edited_messages_are_asked_for_where_there_are_questions(
+    sqlite_url: str, make_plugin: Callable[..., Plugin]
+) -> None:
+    """Who edits the last message may have answered one."""
+    routes = Routes()
+    routes.question("name")(_answered)
+    async with bot_kit(sqlite_url, [make_plugin("weather", routes)]) as kit:
+        await kit.settled()
+        [told] = kit.telegram.calls_of("setWebhook")
+    assert set(told.params["allowed_updates"]) == ALWAYS | {"edited_message"}

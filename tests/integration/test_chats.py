@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
@@ -13,15 +11,15 @@ from sqlalchemy import select
 from telegram.ext import MessageHandler, filters
 
 from astral_core import ANY, CHANNEL, GROUP, Context, Middleware, Refuse, Routes, Update, hookimpl
-from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_inbox, core_outbox, now
+from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_outbox, now
 from astral_core.host.state import Plugin
 from astral_playground.telegram.records import Call
-from astral_playground.testkit.bot import BotKit, bot_kit
 
 MakePlugin = Callable[..., Plugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 MakeUpdate = Callable[..., dict[str, Any]]
 Until = Callable[..., Awaitable[Any]]
+Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 BASIC = {"id": -42, "type": "group", "title": "Friends"}
 SUPER = {"id": -1001, "type": "supergroup", "title": "Stars"}
@@ -30,77 +28,6 @@ NEWS = {"id": -1003, "type": "channel", "title": "News"}
 HIDDEN = {"id": 1087968824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 FORWARDED = {"id": 777000, "is_bot": False, "first_name": "Telegram"}
 LINES = {"I answer this in our private chat.", "На это я отвечаю в личном чате."}
-
-
-@dataclass
-class Groups:
-    """Speaks to a bot in groups, as raw updates: people come one after the other, so that each may get a line."""
-
-    kit: BotKit
-    post: Post
-    update: MakeUpdate
-    people: Any = field(default_factory=lambda: itertools.count(5001))
-
-    @property
-    def name(self) -> str:
-        """The bot's name."""
-        return self.kit.running.bot.application.bot.username
-
-    async def send(self, update: dict[str, Any]) -> Any:
-        """Post it, and wait until all is said; what the webhook answered."""
-        status, answer = await self.post(self.kit, update)
-        assert status == 200
-        await self.kit.settled()
-        return answer
-
-    async def say(self, text: str, chat: Any = SUPER, user: int | None = None, **message: Any) -> list[Call]:
-        """What the bot sends into groups and channels after this message."""
-        before = len(self.kit.calls())
-        await self.send(self.update(text, user or next(self.people), chat, **message))
-        return self.heard(before)
-
-    async def press(
-        self, data: str, chat: Any = SUPER, user: int | None = None, **message: Any
-    ) -> tuple[list[Call], bool]:
-        """What the bot sends there after this press, and whether the spinner has ended."""
-        before = len(self.kit.calls())
-        made = self.update("pressed", user or next(self.people), chat, **message)
-        sender = made["message"].pop("from")
-        query = {"id": "q1", "from": sender, "chat_instance": "1", "data": data, "message": made["message"]}
-        answer = await self.send({"update_id": made["update_id"], "callback_query": query})
-        calls = self.kit.calls()[before:]
-        ended = answer or any(call.method == "answerCallbackQuery" for call in calls)
-        return self.heard(before), bool(ended)
-
-    def heard(self, since: int = 0) -> list[Call]:
-        """All calls that name a chat which is not a private one."""
-        return [call for call in self.kit.calls()[since:] if call.chat_id is not None and call.chat_id < 0]
-
-    def reply(self, message_id: int = 1, user: int | None = None) -> dict[str, Any]:
-        """A message of the bot, to be answered."""
-        sender = {"id": user or self.kit.running.settings.bot_id, "is_bot": True, "first_name": "Bot"}
-        return {"message_id": message_id, "date": 1, "chat": SUPER, "from": sender, "text": "x"}
-
-    async def states(self) -> set[int]:
-        """The states of all rows of the inbox."""
-        async with self.kit.running.database.engine.connect() as connection:
-            return set((await connection.execute(select(core_inbox.c.state))).scalars())
-
-
-Start = Callable[..., AbstractAsyncContextManager[Groups]]
-
-
-@pytest.fixture
-def start(post: Post, make_update: MakeUpdate) -> Start:
-    """`async with start(url, plugins=...) as groups`: a running bot, and groups in which it is a member."""
-
-    @asynccontextmanager
-    async def run(url: str, plugins: list[Plugin] | None = None, **overrides: Any) -> AsyncIterator[Groups]:
-        async with bot_kit(url, plugins=plugins, **overrides) as kit:
-            await kit.settled()
-            yield Groups(kit, post, make_update)
-
-    return run
 
 
 def place(call: Call) -> str:
@@ -370,9 +297,9 @@ async def test_a_group_is_asked_for_no_question_where_none_may_be_open(
         asked: list[int] = []
         question = groups.kit.running.bot.people.question
 
-        async def noted(chat_id: int, user_id: int) -> Any:
-            asked.append(chat_id)
-            return await question(chat_id, user_id)
+        async def noted(key: Any) -> Any:
+            asked.append(key[0])
+            return await question(key)
 
         monkeypatch.setattr(groups.kit.running.bot.people, "question", noted)
         await groups.say("hello everybody")

@@ -118,6 +118,7 @@ SANE: dict[str, dict[str, Any]] = {
     "answer_pre_checkout": {"error": None},
     "call": {"method": "sendDice", "chat_id": 7, "emoji": "x"},
     "progress": {"action": "typing"},
+    "administrators": {},
     "button": {"text": "x", "route": odd},
     "has_route": {"key": "weather:odd"},
     "link": {"text": "x", "url": "https://example.org"},

@@ -12,7 +12,10 @@ from astral_core.bot.check import CAPTION_LIMIT, check_buttons
 from astral_core.bot.effects import DOCUMENT_LIMIT, PHOTO_LIMIT, Effects
 from astral_core.errors import EffectError
 from astral_core.i18n import fill
+from astral_core.inbox.address import Address
 from astral_core.markup import TEXT_LIMIT, check_html, utf16
+
+HERE = Address(chat=1)
 
 
 def test_length_is_counted_in_utf16_units_after_entities() -> None:
@@ -125,18 +128,18 @@ def test_files_are_checked_by_size() -> None:
     for method, field, limit in (("sendPhoto", "photo", PHOTO_LIMIT), ("sendDocument", "document", DOCUMENT_LIMIT)):
         for content in (b"", bytes(limit + 1)):
             with pytest.raises(EffectError, match="Telegram takes 1 to"):
-                effects.file("moon", 1, method, field, content, "", None)
+                effects.file("moon", HERE, method, field, content, "", None)
     with pytest.raises(EffectError, match="Telegram takes 1 to"):
-        effects.show("moon", 1, "text", b"", None, None)  # type: ignore[arg-type]
+        effects.show("moon", HERE, "text", b"", None, None)  # type: ignore[arg-type]
     assert effects.contents == []
 
 
 def test_references_count_the_effects_of_a_handler() -> None:
     """A reference names the message that an earlier effect will have sent."""
     effects = Effects()
-    first = effects.text("moon", 1, "one", None)
-    second = effects.text("moon", 1, "two", None, silent=True)
-    effects.edit_text("moon", 1, first, "three", None)
+    first = effects.text("moon", HERE, "one", None)
+    second = effects.text("moon", HERE, "two", None, silent=True)
+    effects.edit_text("moon", HERE, first, "three", None)
     assert (first, second) == (Ref(0), Ref(1))
     assert effects.contents[1].effect.params["disable_notification"] is True
     assert effects.contents[2].effect.message == first
@@ -155,4 +158,4 @@ def test_references_count_the_effects_of_a_handler() -> None:
 def test_invoices_that_would_go_astray_are_refused(params: dict[str, object]) -> None:
     """The payload leads the payment back to its plugin; Stars have one price and no provider."""
     with pytest.raises(EffectError):
-        Effects().invoice("moon", 1, params, None)
+        Effects().invoice("moon", HERE, params, None)

@@ -138,7 +138,7 @@ def test_kind_lane_and_sender(kind: str, part: dict[str, Any], lane: int, sender
     assert (envelope.sender.id if envelope.sender else None) == sender
     assert envelope.express is (kind in EXPRESS_LANES)
     assert (envelope.callback_id, envelope.callback_data) == (
-        ("77", "x:y") if kind == "callback_query" else (None, None)
+        ("77" if "message" in part else None, "x:y") if kind == "callback_query" else (None, None)
     )
 
 

@@ -96,7 +96,7 @@ async def test_support_passes_words_on(seller: Any) -> None:
     await anna.wait_for("in words")
     await anna.send("I paid <twice> & nothing came")
     await anna.wait_for("passed it on")
-    message = owner.last
+    message = await owner.wait_for("I paid")
     assert "I paid <twice> & nothing came" in message.text
     assert f"id {anna.id}" in message.text
 

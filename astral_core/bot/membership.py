@@ -1,0 +1,125 @@
+"""What updates tell of the bot's place in chats is noted before any handler sees them, and once for all of them.
+
+A person blocks the bot or comes back, a group throws it out, a group becomes a supergroup under another id.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core.bot.chats import GONE, Chats
+from astral_core.bot.people import People
+from astral_core.bot.update import PeekMessage
+from astral_core.botapi.views import View, to_builtins, view_update
+from astral_core.db.tables import core_chats, core_due, core_users, now, storable
+from astral_core.inbox.envelope import as_json
+from astral_core.inbox.migrate import move
+from astral_core.inbox.rows import InboxRow
+from astral_core.inbox.store import Store
+
+log = logging.getLogger("astral.bot")
+KINDS = frozenset(("my_chat_member", "chat_member"))
+_FIRST, _LAST = 0, 2**33  # seconds; a moment beyond is none
+
+
+class Membership:
+    """Notes changes in the database and in the caches of this replica, which owns the lane of their chat."""
+
+    def __init__(self, store: Store, people: People, chats: Chats) -> None:
+        self._store = store
+        self._people = people
+        self._chats = chats
+
+    async def of_update(self, row: InboxRow) -> None:
+        """Note an update of one of KINDS."""
+        found = view_update(row.payload)
+        if found is None or found[0] not in KINDS or found[1].new_chat_member is None:
+            return  # a form that is not known here; handlers of plugins may know it
+        kind, change = found
+        if kind == "chat_member":
+            self._chats.changed(row.chat)
+        elif row.chat > 0:
+            await self._of_person(row.chat, change)
+        else:
+            await self._of_chat(row.chat, change)
+
+    async def of_message(self, row: InboxRow, message: PeekMessage) -> bool:
+        """Note what a message in a group tells; True if rows behind `row` have moved to another lane."""
+        if message.migrate_to_chat_id is not None and message.migrate_to_chat_id != row.chat:
+            await self.moved(row.chat, message.migrate_to_chat_id, row.seq)
+            return True
+        if message.migrate_from_chat_id is not None and message.migrate_from_chat_id != row.chat:
+            await self.moved(message.migrate_from_chat_id, row.chat)
+        standing = await self._chats.standing(row.chat)
+        if standing.gone and message.left_chat_member is None:
+            at = _moment(message.date)
+            if standing.status_at is None or at > standing.status_at:  # it writes to us: we are there again
+                await self._note_status(row.chat, {"status": None, "status_at": at})
+        return False
+
+    async def lost(self, chat_id: int) -> None:
+        """Telegram says that the bot is in this chat no more."""
+        # By which clock that was is not known: whatever Telegram tells next is later.
+        await self._note_status(chat_id, {"status": "left", "status_at": None}, gone=True)
+
+    async def moved(self, old: int, new: int, after: int | None = None) -> None:
+        """The group `old` is the supergroup `new` now. With `after`, the rows behind that one move as well."""
+        log.info("the group %d is the supergroup %d now", old, new)
+        database = self._store.database
+        await self._store.write(lambda connection: move(database, connection, old, new, after))
+        self._chats.changed(old)
+        self._chats.changed(new)
+        self._people.forget_chat(old)
+        if after is not None:
+            self._store.resync.request()  # the new lane's owner is told by the database, SQLite's by this
+
+    async def _of_person(self, user_id: int, change: View) -> None:
+        """Somebody blocked the bot, or came back."""
+        blocked_at = _moment(change.date) if change.new_chat_member.status == "kicked" else None
+        note = update(core_users).where(core_users.c.id == user_id).values(blocked_at=blocked_at)
+        await self._store.write(lambda connection: connection.execute(note))
+        if blocked_at is None:
+            self._people.blocked.discard(user_id)
+        else:
+            self._people.block(user_id)
+
+    async def _of_chat(self, chat_id: int, change: View) -> None:
+        member = to_builtins(change.new_chat_member)
+        status = storable(str(member.get("status", "")), 16)
+        if status == "restricted" and member.get("is_member") is False:
+            status = "left"  # a restricted one may be in the chat, or not
+        rights = as_json(sorted(name for name, value in member.items() if value is True))
+        values = {"status": status, "rights": rights, "status_at": _moment(change.date)}
+        await self._note_status(chat_id, values, gone=status in GONE)
+
+    async def _note_status(self, chat_id: int, values: dict[str, Any], *, gone: bool = False) -> None:
+        """Write the bot's status, unless a later one is known; where it is gone, nothing waits any more."""
+        make = sqlite.insert if self._store.database.is_sqlite else postgresql.insert
+        new = make(core_chats).values(**{"id": chat_id, "type": "group", "created_at": now(), **values})
+        at = values["status_at"]
+        older = or_(core_chats.c.status_at.is_(None), core_chats.c.status_at <= at) if at is not None else None
+
+        async def write(connection: AsyncConnection) -> int:
+            await connection.execute(new.on_conflict_do_update(index_elements=["id"], set_=values, where=older))
+            known = await connection.scalar(select(core_chats.c.status).where(core_chats.c.id == chat_id))
+            if not gone or known not in GONE:
+                return 0
+            return (await connection.execute(delete(core_due).where(core_due.c.lane == chat_id))).rowcount
+
+        ended = await self._store.write(write)
+        self._chats.changed(chat_id)
+        if gone:
+            log.info(
+                "the bot is no member of chat %d any more; %d pieces of due work ended with that", chat_id, ended
+            )
+
+
+def _moment(seconds: int | None) -> datetime:
+    """A date of Telegram's; the bounds of what a clock can show for one beyond."""
+    return datetime.fromtimestamp(min(max(seconds or 0, _FIRST), _LAST), UTC)

@@ -1,0 +1,334 @@
+"""The runner that the inbox's worker calls: updates through python-telegram-bot, the bot's own work directly."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+from typing import Any
+
+import msgspec
+
+from astral_core.bot.application import BotApplication
+from astral_core.bot.buttons import plain
+from astral_core.bot.chats import Chats
+from astral_core.bot.context import Context
+from astral_core.bot.guard import Guard
+from astral_core.bot.home import N_
+from astral_core.bot.membership import KINDS as MEMBERSHIP
+from astral_core.bot.membership import Membership
+from astral_core.bot.people import People, User
+from astral_core.bot.router import enter, run_chain
+from astral_core.bot.run import Run, current_run
+from astral_core.bot.transport import Transport
+from astral_core.bot.update import LazyUpdate, Peek, PeekCallback, peek, sender_of
+from astral_core.declare import PRIVATE
+from astral_core.errors import HandlerError, HandlerFailed, Parked
+from astral_core.host import failed
+from astral_core.host.alerts import KEY_LENGTH, SENDER, Alert, is_alert
+from astral_core.host.registry import Bound
+from astral_core.host.services import Services
+from astral_core.i18n import pick
+from astral_core.inbox import money
+from astral_core.inbox.effect import Content, Effect
+from astral_core.inbox.envelope import Sender
+from astral_core.inbox.outbox import recorded
+from astral_core.inbox.rows import InboxRow, NewRow
+from astral_core.inbox.runner import Outcome
+from astral_core.inbox.work import Work
+from astral_core.observe.logs import scope
+from astral_core.observe.words import Said, said
+
+log = logging.getLogger("astral.bot")
+ANSWER_AFTER = 8.0
+DEAD = (
+    N_(
+        "Route <code>{route}</code> failed for good: a row of the kind {kind} is a dead letter. "
+        "Its traceback is in the log: error <code>{error_id}</code>."
+    ),
+    N_("<code>astral inbox list --dead</code> shows it, <code>astral inbox retry</code> tries it once more."),
+)
+KILLER = (
+    N_("A row ({kind}, number {seq}) killed the process each time that it was handled. Now it is a dead letter."),
+    N_(
+        "<code>astral inbox show {seq}</code> shows it. Find out what it runs into before you try it once more with "
+        "<code>astral inbox retry {seq}</code>."
+    ),
+)
+REFUSED = (
+    N_("Telegram refused a message for good ({method}). The reason is in the log: error <code>{error_id}</code>."),
+    N_("<code>astral outbox list</code> shows it, <code>astral outbox retry</code> sends it once more."),
+)
+NOT_CHARGED = N_("Something went wrong on our side. You were not charged. Please try again.")
+
+
+class BotRunner:
+    """Runs inbox rows: updates through python-telegram-bot, steps, events and jobs directly."""
+
+    def __init__(
+        self, application: BotApplication, services: Services, people: People, chats: Chats, membership: Membership,
+        transport: Transport, guard: Guard,
+    ) -> None:  # fmt: skip
+        self._chats = chats
+        self._membership = membership
+        self._guard = guard
+        self._application = application
+        self._services = services
+        self._people = people
+        self._transport = transport
+        self._late: set[asyncio.Task[None]] = set()
+
+    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+        """Run the handler of `row`; HandlerFailed is unwrapped, so that the worker sees the handler's own error."""
+        heard = Said(row.payload)  # stays when this is over: the row's end is still told, and its messages' fate
+        said.set(heard)
+        run = await self._new_run(row, work)
+        if run.user is not None:
+            heard.add(run.user.first_name, run.user.last_name, run.user.username)
+        token = current_run.set(run)
+        try:
+            if run.peek is not None:
+                outcome.moved = await self._note_membership(run, run.peek)
+                await self._update(run, run.peek)
+            else:
+                await self._internal(run)
+        except HandlerFailed as failed:
+            raise failed.__cause__ or failed from None
+        finally:
+            outcome.plugin, outcome.route, outcome.kind = run.plugin, run.route, run.kind
+            outcome.user_id = run.user.id if run.user else None
+            current_run.reset(token)
+        outcome.contents = run.effects.contents
+
+    async def _note_membership(self, run: Run, found: Peek) -> bool:
+        """Note what the update tells of our place in chats; True if the rows behind it have moved elsewhere."""
+        if run.row.kind in MEMBERSHIP:
+            await self._membership.of_update(run.row)
+            return False
+        if run.user is not None and run.user.id == run.chat_id and run.user.id in self._people.blocked:
+            await self._people.unblock(run.user.id)
+        if found.message is None or run.chat_id >= 0:
+            return False
+        return await self._membership.of_message(run.row, found.message)
+
+    async def _update(self, run: Run, found: Peek) -> None:
+        query, late = found.callback_query, None
+        if query is not None and not self._is_answered(run, query):
+            late = asyncio.get_running_loop().call_later(ANSWER_AFTER, self._answer_late, run, query.id)
+        update = LazyUpdate(run.row.payload, self._application.bot, found.update_id)
+        try:
+            await self._guard.drive(self._application.process_update(update), run)
+            if run.route == "?":  # python-telegram-bot logs a context that it cannot build, and goes on
+                raise HandlerError("the update did not reach the router.")
+        finally:
+            if late is not None:
+                late.cancel()
+        if run.callback_id and not run.answered and (run.answer == "manual" or run.address.inline is not None):
+            run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": run.callback_id}))
+
+    def _is_answered(self, run: Run, query: PeekCallback) -> bool:
+        """Whether a press was answered when it came in."""
+        return run.address.inline is None and self._services.registry.is_auto_answered(query.data or "")
+
+    def _answer_late(self, run: Run, callback_id: str) -> None:
+        """Stop the button's spinner where the handler takes long: Telegram drops answers after some 15 s."""
+        run.answered = True
+        call = self._transport.best_effort("answerCallbackQuery", {"callback_query_id": callback_id})
+        task = asyncio.create_task(call, context=contextvars.Context())  # not the handler's own call
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def _internal(self, run: Run) -> None:
+        body = msgspec.json.decode(run.row.payload)
+        bound, args, kwargs = self._find(run.row.kind, body)
+        enter(run, bound)
+        context = Context(self._application, chat_id=run.chat_id, user_id=run.user.id if run.user else None)
+        context.bind(run)
+
+        async def call() -> None:
+            if bound.event is not None:
+                await bound.handler(msgspec.convert(body["data"], bound.event), context)
+            else:
+                await bound.handler(*args, context, **kwargs)
+
+        await self._guard.drive(run_chain(self._services.registry.middleware, None, context, call), run)
+        if run.asked is not None or run.question_ended:
+            await context.save_question()
+
+    def _find(self, kind: str, body: dict[str, Any]) -> tuple[Bound, tuple[Any, ...], dict[str, Any]]:
+        registry = self._services.registry
+        if kind == "step" and body["route"] in registry.steps:
+            return registry.steps[body["route"]], (), body["args"]
+        if kind == "job" and body["job"] in registry.jobs:
+            return registry.jobs[body["job"]][0], (), {}
+        if kind == "event":
+            for bound in registry.subscribers.get(body["event"], ()):
+                if (bound.plugin, bound.name) == (body["plugin"], body["name"]):
+                    return bound, (), {}
+        name = body.get("route") or body.get("job") or body.get("name")
+        owner = body.get("plugin") or str(name).partition(".")[0]
+        if owner in registry.away:
+            raise Parked(owner)
+        raise HandlerError(f"no {kind} {name!r} is declared. Fix: enable the plugin, then astral inbox retry.")
+
+    async def _new_run(self, row: InboxRow, work: Work) -> Run:
+        found, user = None, None
+        if row.source.startswith("tg:"):
+            found = peek(row.payload)
+            sender = sender_of(row.payload, found)
+            if sender is not None and not sender.is_bot and not _is_of_chat(found):
+                user = await self._person(sender, row.lane)
+        else:
+            user = await self._person_of(row)
+        return self._made(row, work, user, found)
+
+    def _made(self, row: InboxRow, work: Work, user: User | None, found: Peek | None) -> Run:
+        return Run(
+            row=row, work=work, services=self._services, people=self._people, chats=self._chats,
+            transport=self._transport, address=row.address, user=user, language=self._language(user), peek=found,
+        )  # fmt: skip
+
+    async def _person_of(self, row: InboxRow) -> User | None:
+        """For whom durable work is done, or who has the chat of a row."""
+        person = row.address.user or (row.chat if row.chat > 0 else None)
+        return await self._people.user(person, row.lane) if person is not None else None
+
+    async def _person(self, sender: Sender, chat: int) -> User:
+        """Who wrote, as the update itself says; the chosen language is what we know of them."""
+        known = await self._people.user(sender.id, chat)
+        if known is not None and not known.first_name:
+            self._people.seen.drop(sender.id)  # forgotten elsewhere: if this person comes back, they are stored anew
+        return User(
+            sender.id, sender.first_name, sender.last_name, sender.username, sender.language_code,
+            known.language if known else None,
+        )  # fmt: skip
+
+    def _language(self, user: User | None) -> str:
+        wanted = (user.language or user.language_code) if user else None
+        return pick(wanted, self._services.languages, self._services.settings.language)
+
+    # --- what the worker says to the user itself
+
+    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+        """The refusal's text, and the end of the spinner or the declined payment."""
+        run = await self._speaking_run(row)
+        if row.kind == "pre_checkout_query":
+            return self._decline(row, text)
+        if row.kind == "job":
+            return []
+        self._end_spinner(run)
+        if run.chat_kind is not PRIVATE and run.is_fact:
+            return run.effects.contents  # a payment is handled wherever it is, and is nobody else's business
+        if run.address.inline is None:
+            run.effects.text("core", run.address, str(text), None)  # ctx.t gives Markup
+        return run.effects.contents
+
+    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+        """One apology in the user's language, with the id that the owner finds the traceback by."""
+        run = await self._speaking_run(row)
+        gettext = self._services.catalogs["core"].for_language(run.language).gettext
+        if row.kind == "pre_checkout_query":
+            return self._decline(row, gettext(NOT_CHARGED))
+        if row.kind not in ("message", "callback_query") or row.chat <= 0:
+            return []
+        self._end_spinner(run)
+        if run.chat_kind is not PRIVATE:
+            return run.effects.contents
+        apology = gettext(
+            "Something went wrong on our side, and I could not finish that. Nothing you sent is lost.\n\n"
+            "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
+        )
+        run.effects.text("core", run.address, apology.format(error_id=error_id), None)
+        return run.effects.contents
+
+    def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
+        """Tell the admins of a dead letter, once a route and hour, and whoever's event it was.
+
+        The death of an alert tells nobody but the log. A row that was put off and dies without a route was not run:
+        it has killed processes, and has no traceback.
+        """
+        if is_alert(row):
+            return []
+        if outcome.route == "?" and row.crashes:
+            values = {"kind": row.kind, "seq": str(row.seq)}
+            alert = Alert(outcome.plugin, f"killer:{row.seq}", KILLER, values, "core")
+        else:
+            values = {"route": outcome.route, "kind": row.kind, "error_id": error_id}
+            alert = Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core")
+        return [*alert.rows(self._services), *failed.told(self._services.registry, row, error_id)]
+
+    def refused(self, effect: Effect, error_id: str) -> list[NewRow]:
+        """Tell the admins of a message that Telegram takes in no case, once a method and hour."""
+        if effect.plugin == SENDER:
+            return []
+        values = {"method": effect.method, "error_id": error_id}
+        return Alert(effect.plugin, f"refused:{effect.method}"[:KEY_LENGTH], REFUSED, values, "core").rows(
+            self._services
+        )
+
+    def too_late(self, row: InboxRow) -> None:
+        """Decline a payment whose time is over; a later answer is one that Telegram does not take."""
+        if row.kind != "pre_checkout_query":
+            return
+        sender, known = sender_of(row.payload, peek(row.payload)), self._people.users.get(row.chat)
+        wanted = known.language if known is not None else None
+        wanted = wanted or (sender.language_code if sender is not None else None)
+        language = pick(wanted, self._services.languages, self._services.settings.language)
+        text = self._services.catalogs["core"].for_language(language).gettext(NOT_CHARGED)
+        [declined] = self._decline(row, text)
+        log.warning("row %d is declined: it got no answer in time", row.seq)
+        call = self._transport.best_effort(declined.effect.method, declined.effect.params)
+        task = asyncio.create_task(call, context=contextvars.Context())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
+        """What a user is told of a payment or a press that is kept until its plugin is back, or is tried `again`."""
+        if row.kind not in ("message", "callback_query") or not row.address.is_private:
+            return []
+        run = await self._speaking_run(row)
+        self._end_spinner(run)
+        gettext = self._services.catalogs["core"].for_language(run.language).gettext
+        message = run.peek.message if run.peek is not None else None
+        if message is not None and message.successful_payment is not None:
+            text = gettext(
+                "Your payment has arrived and is safe. The part of me that handles it is being mended right now; "
+                "I go on by myself as soon as it is back. There is nothing you need to do."
+            )
+        elif again:
+            text = gettext(
+                "I was interrupted while I was at this. It is kept, and I will try again in a few minutes. "
+                "You can go on meanwhile."
+            )
+        else:
+            text = gettext(
+                "I have kept this. The part of me that handles it is being mended right now; I go on by myself as "
+                "soon as it is back."
+            )
+        run.effects.text("core", run.address, text, None)
+        return run.effects.contents
+
+    def is_about_money(self, row: InboxRow) -> bool:
+        """Whether the row is a payment, a refund, or durable work of a plugin that takes payments, or for it."""
+        return money.is_about_money(row, self._services.registry.payments)
+
+    async def _speaking_run(self, row: InboxRow) -> Run:
+        scope.set({"row": row.seq})
+        return await self._new_run(row, Work(self._services.database, self._services.store, "core"))
+
+    def _end_spinner(self, run: Run) -> None:
+        query = run.peek.callback_query if run.peek is not None else None
+        if query is not None and not self._is_answered(run, query):
+            run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query.id}))
+
+    @staticmethod
+    def _decline(row: InboxRow, text: str) -> list[Content]:
+        query = msgspec.json.decode(row.payload)["pre_checkout_query"]
+        params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": plain(text)}
+        return [recorded(Effect(method="answerPreCheckoutQuery", params=params))]
+
+
+def _is_of_chat(found: Peek) -> bool:
+    """Whether a chat writes, or a channel's post was forwarded: the `from` is a stand-in of Telegram's, no person."""
+    message = found.message or found.edited_message
+    return message is not None and (message.sender_chat is not None or message.is_automatic_forward)

@@ -1,0 +1,88 @@
+"""Messages of a handler for other chats: recorded in those chats' lanes, and sent by their owners.
+
+A lane's owner alone sends to its chat, so that what many people cause in one group goes out in order, and a group
+that Telegram makes wait holds up nobody else. The messages of one handler for one chat are one inbox row, which is
+stored in the handler's commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+import msgspec
+
+from astral_core.errors import InboxError
+from astral_core.inbox.address import lane_named, lane_of
+from astral_core.inbox.effect import Content, Effect, Ref
+from astral_core.inbox.outbox import recorded
+from astral_core.inbox.rows import INTERNAL, InboxRow, NewRow, chat_of
+
+KIND = "messages"
+SOURCE = f"{INTERNAL}:{KIND}"
+
+
+class _Message(msgspec.Struct):
+    effect: Effect
+    data: bytes | None = None
+
+
+class _Messages(msgspec.Struct):
+    """The payload; `plugin` made the first of them."""
+
+    plugin: str
+    messages: list[_Message]
+
+
+_messages = msgspec.json.Decoder(_Messages)
+
+
+def split(contents: Sequence[Content], row: InboxRow) -> tuple[list[Content], list[NewRow]]:
+    """The messages of the handler of `row`: those for its own chat, and a new row for each other chat."""
+    own = {row.lane, chat_of(row.lane)}
+    lanes = [_lane(content.effect, row.lane, own) for content in contents]
+    if all(lane == row.lane for lane in lanes):
+        return list(contents), []
+    groups: dict[int, list[Content]] = {row.lane: []}
+    places = []
+    for content, lane in zip(contents, lanes, strict=True):
+        group = groups.setdefault(lane, [])
+        places.append(len(group))
+        group.append(_renumbered(content, places))
+    mine = groups.pop(row.lane)
+    return mine, [_row(row, lane, group) for lane, group in groups.items()]
+
+
+def read(row: InboxRow) -> list[Content]:
+    """The messages of a row that `split` made. InboxError if another version made it and this one cannot read it."""
+    try:
+        found = _messages.decode(row.payload)
+    except msgspec.MsgspecError as error:
+        raise InboxError(f"row {row.seq} holds messages that this version cannot read: {error}") from None
+    return [recorded(message.effect, message.data) for message in found.messages]
+
+
+def _lane(effect: Effect, lane: int, own: set[int]) -> int:
+    """The lane of the chat that an effect goes to; `lane` where it goes to the row's own, or to none."""
+    chat, business = effect.params.get("chat_id"), effect.params.get("business_connection_id")
+    if isinstance(chat, str):
+        if chat.startswith("@"):
+            return lane_named(chat)
+        chat = int(chat) if chat.removeprefix("-").isdecimal() and len(chat) < 20 else None
+    if chat is None or isinstance(chat, bool) or not isinstance(chat, int):
+        return lane
+    found = lane_of(chat, business if isinstance(business, str) else None)
+    return lane if found in own else found
+
+
+def _renumbered(content: Content, places: Sequence[int]) -> Content:
+    """`content` with the number that the message to which it refers has among those for the same chat."""
+    ref = content.effect.message
+    if not isinstance(ref, Ref) or places[ref.n] == ref.n:
+        return content
+    return recorded(msgspec.structs.replace(content.effect, message=Ref(places[ref.n])), content.data)
+
+
+def _row(cause: InboxRow, lane: int, contents: Sequence[Content]) -> NewRow:
+    found = _Messages(contents[0].effect.plugin, [_Message(content.effect, content.data) for content in contents])
+    return NewRow(SOURCE, f"{cause.seq}:{uuid4().hex}", lane, KIND, msgspec.json.encode(found).decode())

@@ -1,0 +1,74 @@
+"""A group that becomes a supergroup gets another id: what waits for it, and is kept for it, moves there.
+
+https://core.telegram.org/bots/api#message (migrate_to_chat_id), #responseparameters
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import (
+    PARKED,
+    PENDING,
+    core_chats,
+    core_dialogs,
+    core_due,
+    core_inbox,
+    core_outbox,
+    core_slots,
+    now,
+)
+from astral_core.inbox import notes
+
+
+async def move(database: Database, connection: AsyncConnection, old: int, new: int, after: int | None) -> None:
+    """Move everything of the chat `old` to `new`; once done, it does nothing more.
+
+    `after` is the row that is being handled in the lane of `old`, by its owner: those behind it move. Otherwise the
+    rows stay, and are handled where they are; what they say goes to `new`.
+    """
+    await _remember(database, connection, old, new)
+    keys = (core_dialogs.c.place, core_dialogs.c.user_id)
+    await _rename(connection, core_dialogs, core_dialogs.c.chat_id, keys, old, new)
+    await _rename(connection, core_due, core_due.c.lane, (core_due.c.route, core_due.c.key), old, new)
+    # The supergroup counts its messages from one: an old number would be another message there.
+    await connection.execute(delete(core_slots).where(core_slots.c.chat_id == old))
+    if after is not None:
+        await _move_rows(database, connection, old, new, after)
+
+
+async def _remember(database: Database, connection: AsyncConnection, old: int, new: int) -> None:
+    make = sqlite.insert if database.is_sqlite else postgresql.insert
+    names = ("title", "status", "rights", "status_at")
+    known = await connection.execute(select(*(core_chats.c[name] for name in names)).where(core_chats.c.id == old))
+    facts: dict[str, Any] = dict(known.mappings().first() or {})
+    moved = make(core_chats).values(id=old, type="group", migrated_to=new, created_at=now())
+    await connection.execute(moved.on_conflict_do_update(index_elements=["id"], set_={"migrated_to": new}))
+    fresh = make(core_chats).values(id=new, type="supergroup", created_at=now(), **facts)
+    await connection.execute(fresh.on_conflict_do_nothing(index_elements=["id"]))
+
+
+async def _rename(
+    connection: AsyncConnection, table: Table, chat: ColumnElement[int], keys: tuple[Any, ...], old: int, new: int
+) -> None:
+    """Let the rows of a table be the new chat's; where that has one of the same key already, its own stays."""
+    there = table.alias()
+    same = and_(there.c[chat.key] == new, *(there.c[key.key] == key for key in keys))  # type: ignore[index]  # a column's
+    await connection.execute(update(table).where(chat == old, ~exists().where(same)).values({chat.key: new}))
+    await connection.execute(delete(table).where(chat == old))
+
+
+async def _move_rows(database: Database, connection: AsyncConnection, old: int, new: int, after: int) -> None:
+    """Move what waits behind a row, while that is still to be ended: then no other owner of its lane has begun it."""
+    current = core_inbox.alias()
+    held = exists().where(current.c.seq == after, current.c.state == PENDING)
+    waits = (core_inbox.c.lane == old, core_inbox.c.state.in_([PENDING, PARKED]), core_inbox.c.seq > after)
+    await connection.execute(update(core_inbox).where(*waits, held).values(lane=new))
+    unsent = (core_outbox.c.lane == old, core_outbox.c.seq != after)
+    await connection.execute(update(core_outbox).where(*unsent, held).values(lane=new))
+    await notes.arrived(database, connection, [new])
