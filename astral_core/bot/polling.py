@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 
 import msgspec
 
@@ -48,6 +49,9 @@ async def poll_forever(
         except TelegramRefused as error:
             pause = 5.0
             log.error("Telegram refuses polling: %s", error)  # noqa: TRY400  # the answer says all
+            if error.code == HTTPStatus.CONFLICT and "webhook" in error.description.lower():
+                await _remove_webhook(transport)  # somebody has set one
+                pause = 1.0
 
 
 async def _remove_webhook(transport: Transport) -> None:

@@ -19,6 +19,7 @@ from astral_core.host import lifespan as lifespans
 from astral_core.host.state import Plugin, State
 from astral_core.inbox.sqlite import SqliteJournal
 from astral_playground.telegram import TelegramEmulator
+from astral_playground.telegram.errors import ApiError
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 MakePlugin = Callable[..., Plugin]
@@ -274,6 +275,23 @@ async def test_polling_removes_an_active_webhook_and_keeps_what_waits(
             await anna.send("/good")
             await anna.wait_for("hello from good")
         assert len(telegram.calls_of("sendMessage")) == 2
+
+
+async def test_a_webhook_that_somebody_sets_meanwhile_is_removed_again(
+    sqlite_url: str, make_plugin: MakePlugin, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Telegram refuses to be polled while there is one: the log says so once, and polling goes on."""
+    async with TelegramEmulator() as telegram:
+        anna = telegram.user("Anna")
+        async with polling_app(telegram, sqlite_url, make_plugin("good", [Command("good", hello)])):
+            await anna.send("/good")
+            await anna.wait_for("hello from good")
+            telegram.world.webhook.url = "http://127.0.0.1:1/webhook/telegram"
+            telegram.world.poll.interrupt(ApiError(409, "Conflict: terminated by setWebhook request"))
+            await until(lambda: telegram.world.webhook.url == "", 15)
+            await anna.send("/good")
+            await until(lambda: len(telegram.calls_of("sendMessage")) == 2, 15)
+        assert caplog.text.count("Telegram refuses polling") == 1
 
 
 async def test_an_update_that_nobody_can_read_does_not_stop_polling(
