@@ -84,10 +84,7 @@ class Membership:
         blocked_at = _moment(change.date) if change.new_chat_member.status == "kicked" else None
         note = update(core_users).where(core_users.c.id == user_id).values(blocked_at=blocked_at)
         await self._store.write(lambda connection: connection.execute(note))
-        if blocked_at is None:
-            self._people.blocked.discard(user_id)
-        else:
-            self._people.block(user_id)
+        self._people.note_blocked(user_id, blocked=blocked_at is not None)
 
     async def _of_chat(self, chat_id: int, change: View) -> None:
         member = to_builtins(change.new_chat_member)

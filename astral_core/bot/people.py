@@ -93,7 +93,7 @@ class People:
         self.users: Lru[int, User] = Lru()
         self.questions: Lru[QuestionKey, Question | None] = Lru()
         self.seen: Lru[int, Sender] = Lru()  # people as this replica has stored them, and as they come in
-        self.blocked: set[int] = set()  # who blocked the bot, of those in the cache
+        self._blocked: Lru[int, bool] = Lru()  # whether they blocked the bot: of those in `users`
 
     async def user(self, user_id: int, lane: int) -> User | None:
         """The user, as known in the lane that asks; None who never wrote to the bot."""
@@ -108,10 +108,9 @@ class People:
                 return None
             *values, blocked_at = row
             found = User(*values)
-            if blocked_at is not None:
-                self.blocked.add(user_id)
             if cached:
                 self.users.put(user_id, found)
+                self._blocked.put(user_id, blocked_at is not None)
         return found
 
     async def question(self, key: QuestionKey) -> Question | None:
@@ -148,26 +147,31 @@ class People:
         """Keep nothing of this person in memory, in whatever chat."""
         self.seen.drop(user_id)
         self.users.drop(user_id)
-        self.blocked.discard(user_id)
+        self._blocked.drop(user_id)
         self.questions.drop_if(lambda key: key[2] == user_id)
 
     def forget(self, lane: int) -> None:
         """This lane may be another replica's from now on."""
         self.users.drop(lane)
         self.questions.drop((lane, "", lane))
-        self.blocked.discard(lane)
+        self._blocked.drop(lane)
 
     def forget_chat(self, chat_id: int) -> None:
         """What was asked in this chat is asked elsewhere now."""
         self.questions.drop_if(lambda key: key[0] == chat_id)
 
-    def block(self, user_id: int) -> None:
-        """Telegram says that this user blocked the bot."""
-        self.blocked.add(user_id)
+    def is_blocked(self, user_id: int) -> bool:
+        """Whether this user blocked the bot, as far as that is known here: to the owner of their lane."""
+        return self._blocked.get(user_id) is True
+
+    def note_blocked(self, user_id: int, *, blocked: bool) -> None:
+        """Telegram says that this user blocked the bot, or did so no longer."""
+        if user_id in self._blocked:  # else another replica may own their lane, and hear what is told next
+            self._blocked.put(user_id, blocked)
 
     async def unblock(self, user_id: int) -> None:
         """The user writes again."""
-        self.blocked.discard(user_id)
+        self.note_blocked(user_id, blocked=False)
         async with self._database.engine.begin() as connection:
             await connection.execute(update(core_users).where(core_users.c.id == user_id).values(blocked_at=None))
 

@@ -105,7 +105,7 @@ class BotRunner:
         if run.row.kind in MEMBERSHIP:
             await self._membership.of_update(run.row)
             return False
-        if run.user is not None and run.user.id == run.chat_id and run.user.id in self._people.blocked:
+        if run.user is not None and run.user.id == run.chat_id and self._people.is_blocked(run.user.id):
             await self._people.unblock(run.user.id)
         if found.message is None or run.chat_id >= 0:
             return False

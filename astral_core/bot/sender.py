@@ -65,7 +65,7 @@ class MessageSender:
                 standing = await self._chats.standing(standing.migrated_to)
             if standing.gone:
                 return _unsent(content.effect, "the bot is in this chat no more")
-        elif chat_id in self._people.blocked and not _is_business(content.effect):
+        elif chat_id is not None and self._people.is_blocked(chat_id) and not _is_business(content.effect):
             return _unsent(content.effect, "this person blocked the bot")
         try:
             return await self._send(content, sent)
@@ -95,7 +95,7 @@ class MessageSender:
             return Sent()
         if error.code == HTTPStatus.FORBIDDEN and effect.chat_id is not None:
             if effect.chat_id > 0 and not _is_business(effect):
-                self._people.block(effect.chat_id)
+                self._people.note_blocked(effect.chat_id, blocked=True)
                 return Sent(blocked=effect.chat_id)
             log.info("%s in chat %s: %s", effect.method, effect.chat_id, error)
             if effect.chat_id < 0 and any(text in description for text in _LOST):
