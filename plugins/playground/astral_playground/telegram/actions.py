@@ -7,9 +7,11 @@ from typing import Any
 from .entities import detect, trim, utf16_length
 from .errors import ApiError, PageError
 from .files import document_object, photo_sizes
+from .groups import GENERAL, Group, Room
 from .methods.answers import expire
 from .params import Upload
 from .records import CallbackQuery, Message, User
+from .speaking import check_speaker, is_heard, speaker
 from .state import World
 from .texts import MAX_CAPTION, MAX_TEXT, caption_fields, text_fields
 from .updates import CALLBACK_QUEUE, MEMBER_QUEUE, QUERY_LIFETIME, Update
@@ -18,16 +20,23 @@ Sent = tuple[Message, Update | None]
 _MAX_LATITUDE, _MAX_LONGITUDE = 90.0, 180.0
 
 
-def _post(world: World, user: User, content: dict[str, Any], reply_to: int | None, summary: str) -> Sent:
+def say(
+    world: World, user: User, content: dict[str, Any], summary: str, *, room: Room | None = None,
+    reply_to: int | None = None, thread: int | None = None, **facts: Any,
+) -> Sent:  # fmt: skip
+    """Put what a person says into a chat, the private one unless told; `facts` as in Message."""
+    place = room or user
+    if reply_to is not None and world.find(place.id, reply_to) is None:
+        raise PageError(400, f"there is no message {reply_to} to reply to", "reply_to")
+    if isinstance(place, Group):
+        return _say_in_group(world, user, place, content, summary, reply_to, thread, facts)
     if user.blocked:
         raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")
-    if reply_to is not None and world.find(user.id, reply_to) is None:
-        raise PageError(400, f"there is no message {reply_to} to reply to", "reply_to")
     user.started = True
     if (user.reply_keyboard or {}).get("one_time_keyboard"):
         user.reply_keyboard = None
         world.emit("user", user=user)
-    message = world.post(user, "user", content, reply_to=reply_to)
+    message = world.post(user, "user", content, reply_to=reply_to, thread=thread, facts=facts)
     update = world.updates.add(
         "message",
         world.message_json(message),
@@ -36,6 +45,22 @@ def _post(world: World, user: User, content: dict[str, Any], reply_to: int | Non
         message_id=message.message_id,
         summary=summary,
     )
+    return message, update
+
+
+def _say_in_group(
+    world: World, user: User, group: Group, content: dict[str, Any], summary: str, reply_to: int | None,
+    thread: int | None, facts: dict[str, Any],
+) -> Sent:  # fmt: skip
+    check_speaker(world, group, user, content, thread)
+    where = None if thread in (None, GENERAL) else thread
+    message = world.post(group, "user", content, reply_to=reply_to, thread=where, facts=facts, **speaker(group, user))
+    if not is_heard(world, group, message):
+        return message, None
+    update = world.updates.add(
+        "channel_post" if group.type == "channel" else "message", world.message_json(message), user_id=user.id,
+        chat_id=group.id, queue_id=group.id, message_id=message.message_id, summary=summary,
+    )  # fmt: skip
     return message, update
 
 
@@ -49,16 +74,16 @@ def _plain(text: str, limit: int, field: str) -> str:
     return plain
 
 
-def send_text(world: World, user: User, text: str, reply_to: int | None = None) -> Sent:
-    """Write a text of 1-4096 UTF-16 units."""
+def send_text(world: World, user: User, text: str, reply_to: int | None = None, **where: Any) -> Sent:
+    """Write a text of 1-4096 UTF-16 units; `where` are room and thread, as of `say`."""
     plain = _plain(text, MAX_TEXT, "text")
     if not plain:
         raise PageError(400, "the text is empty", "text")
     content = text_fields(plain, detect(plain, []), {})
-    return _post(world, user, content, reply_to, plain[:80])
+    return say(world, user, content, plain[:80], reply_to=reply_to, **where)
 
 
-def send_file(world: World, user: User, kind: str, upload: Upload, caption: str = "") -> Sent:
+def send_file(world: World, user: User, kind: str, upload: Upload, caption: str = "", **where: Any) -> Sent:
     """Send a photo or document with an optional caption."""
     plain = _plain(caption, MAX_CAPTION, "caption")
     try:
@@ -67,7 +92,7 @@ def send_file(world: World, user: User, kind: str, upload: Upload, caption: str 
         raise PageError(400, f"{upload.file_name}: {error.description}", kind) from None
     data = photo_sizes(file) if kind == "photo" else document_object(file)
     content = {kind: data, **caption_fields(plain, detect(plain, []), {})}
-    return _post(world, user, content, None, upload.file_name)
+    return say(world, user, content, upload.file_name, **where)
 
 
 def send_location(world: World, user: User, latitude: float, longitude: float, reply_to: int | None = None) -> Sent:
@@ -77,13 +102,13 @@ def send_location(world: World, user: User, latitude: float, longitude: float, r
     if not abs(longitude) <= _MAX_LONGITUDE:
         raise PageError(400, f"longitude {longitude} is not within -180..180 degrees", "longitude")
     point = {"latitude": latitude, "longitude": longitude}
-    return _post(world, user, {"location": point}, reply_to, f"{latitude}, {longitude}")
+    return say(world, user, {"location": point}, f"{latitude}, {longitude}", reply_to=reply_to)
 
 
 def send_contact(world: World, user: User, phone_number: str) -> Sent:
     """Share one's own phone number."""
     contact = {"phone_number": phone_number, "first_name": user.first_name, "user_id": user.id}
-    return _post(world, user, {"contact": contact}, None, "contact")
+    return say(world, user, {"contact": contact}, "contact")
 
 
 def find_button(message: Message, *, data: str | None = None, text: str | None = None) -> dict[str, Any]:
@@ -99,7 +124,8 @@ def find_button(message: Message, *, data: str | None = None, text: str | None =
 
 def press(world: World, user: User, message: Message, data: str) -> tuple[CallbackQuery, Update | None]:
     """Press a callback button of a message."""
-    if user.blocked:
+    group = world.groups.get(message.chat_id)
+    if group is None and user.blocked:
         raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")
     query = CallbackQuery(world.query_id(), user.id, message.message_id, data, world.clock.time())
     world.queries[query.id] = query
@@ -107,7 +133,7 @@ def press(world: World, user: User, message: Message, data: str) -> tuple[Callba
         "id": query.id,
         "from": user.to_dict(),
         "message": world.message_json(message),
-        "chat_instance": str(-(user.id << 20) - world.bot.id),
+        "chat_instance": str(-(abs(message.chat_id) << 20) - world.bot.id),
         "data": data,
     }
     world.emit("pressed", query=query)
@@ -119,6 +145,7 @@ def press(world: World, user: User, message: Message, data: str) -> tuple[Callba
         lifetime=QUERY_LIFETIME,
         message_id=message.message_id,
         summary=data,
+        chat_id=message.chat_id,
     )
     world.spawn(expire(world, query))
     return query, update

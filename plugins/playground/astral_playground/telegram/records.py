@@ -84,7 +84,11 @@ class Invoice:
 
 @dataclass(slots=True)
 class Message:
-    """A message of a private chat; `content` has the Bot API's fields of its kind (text, photo, ...)."""
+    """A message; `content` has the Bot API's fields of its kind (text, photo, ...).
+
+    `author` is the person who wrote it, `sender_chat` the chat as which somebody writes, `thread` the topic that it
+    stands in. `facts` are fields that say where it comes from (forward_origin, via_bot, ...).
+    """
 
     message_id: int
     chat_id: int
@@ -93,6 +97,11 @@ class Message:
     content: dict[str, Any]
     markup: dict[str, Any] | None = None
     reply_to: int | None = None
+    author: int | None = None
+    sender_chat: int | None = None
+    thread: int | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    reactions: dict[int, list[dict[str, Any]]] = field(default_factory=dict)  # by person; of the bot by its own id
     edit_date: int | None = None
     history: list[Version] = field(default_factory=list)
     invoice: Invoice | None = None
@@ -173,7 +182,10 @@ class Call:
 
 @dataclass(slots=True)
 class Bot:
-    """The bot's own account and what it set about itself, by language code."""
+    """The bot's own account and what it set about itself, by language code.
+
+    `privacy`: in groups it hears only what is meant for it; `inline`: people may ask it from any chat.
+    """
 
     id: int
     username: str = "playground_bot"
@@ -181,6 +193,8 @@ class Bot:
     stars: int = 0
     up: bool = False
     detail: str = ""
+    privacy: bool = True
+    inline: bool = True
     name: dict[str, str] = field(default_factory=dict)
     description: dict[str, str] = field(default_factory=dict)
     short_description: dict[str, str] = field(default_factory=dict)

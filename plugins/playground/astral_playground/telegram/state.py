@@ -1,4 +1,4 @@
-"""The emulated world: one bot, people, their private chats, files, payments and the clock."""
+"""The emulated world: one bot, people, private chats, groups and channels, files, payments and the clock."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .clock import Clock, SystemClock
 from .errors import ApiError, PageError, bad_request, forbidden
 from .faults import Faults, Switches
 from .files import FileStore
+from .groups import ANONYMOUS, CHANNEL_BOT, GENERAL, TELEGRAM, Group, Room
 from .polling import LongPoll
 from .records import Bot, Call, CallbackQuery, Invoice, Message, Payment, PreCheckout, Sender, User, Version
 from .updates import Update, UpdateLog
@@ -62,6 +63,7 @@ class World:
         self.clock: Clock = clock or SystemClock()
         self.bot = Bot(id=int(token.partition(":")[0]))
         self.users: dict[int, User] = {}
+        self.groups: dict[int, Group] = {}
         self.messages: dict[int, dict[int, Message]] = {}
         self.files = FileStore()
         self.invoices: dict[str, Invoice] = {}
@@ -183,50 +185,95 @@ class World:
         """Users that the bot may mention by id."""
         return {user.id: user.to_dict() for user in self.users.values() if user.started}
 
-    def chat_for_bot(self, chat_id: str, *, write: bool = True) -> User:
+    def room(self, chat_id: int) -> Room | None:
+        """The chat with this id: a person's private one, a group or a channel."""
+        return self.users.get(chat_id) if chat_id > 0 else self.groups.get(chat_id)
+
+    def chat_for_bot(self, chat_id: str, *, write: bool = True) -> Room:
         """The chat that a call names, if the bot may use it; ApiError in Telegram's words otherwise."""
         if not chat_id:
             raise bad_request("Chat_id is empty")
-        user = self.users.get(int(chat_id)) if re.fullmatch(r"[0-9]{1,18}", chat_id) else None
-        if user is None or not user.started:
+        room = self._named(chat_id)
+        if room is None or (isinstance(room, User) and not room.started):
             raise bad_request("Chat not found")
-        if write and user.blocked:
+        if isinstance(room, Group):
+            self._admit(room, write=write)
+        elif write and room.blocked:
             raise forbidden("bot was blocked by the user")
-        return user
+        return room
+
+    def _named(self, chat_id: str) -> Room | None:
+        if chat_id.startswith("@"):
+            name = chat_id[1:].lower()
+            return next((group for group in self.groups.values() if group.username.lower() == name != ""), None)
+        return self.room(int(chat_id)) if re.fullmatch(r"-?[0-9]{1,18}", chat_id) else None
+
+    def _admit(self, group: Group, *, write: bool) -> None:
+        """Refuse the bot a chat in which it is not, or may not write."""
+        own, kind = group.member(self.bot.id), f"{group.type} chat"
+        if group.migrated_to is not None:
+            why = "Bad Request: group chat was upgraded to a supergroup chat"
+            raise ApiError(400, why, migrate_to=group.migrated_to)
+        if own.status == "kicked":
+            raise forbidden(f"bot was kicked from the {kind}")
+        if not own.present and (write or not group.username):
+            raise forbidden(f"bot is not a member of the {kind}")
+        if write and group.type == "channel" and not own.may("can_post_messages"):
+            raise bad_request("need administrator rights in the channel chat")
+        if write and group.type != "channel" and not group.may(self.bot.id, "can_send_messages"):
+            raise bad_request("not enough rights to send text messages to the chat")
 
     # Messages
 
     def post(
         self,
-        user: User,
+        room: Room,
         sender: Sender,
         content: dict[str, Any],
         *,
         markup: dict[str, Any] | None = None,
         reply_to: int | None = None,
         invoice: Invoice | None = None,
+        **fields: Any,
     ) -> Message:
-        """Put a message into the private chat with `user`."""
-        message = Message(self._next_message, user.id, sender, self.now, content, reply_to=reply_to, invoice=invoice)
-        self._next_message += 1
+        """Put a message into a chat; `fields` are others of Message: author, sender_chat, thread, facts."""
+        if isinstance(room, User) and sender != "bot":
+            fields.setdefault("author", room.id)
+        number = self._number(room)
+        message = Message(number, room.id, sender, self.now, content, reply_to=reply_to, invoice=invoice, **fields)
         if markup is not None and "inline_keyboard" in markup:
             message.markup = markup if markup["inline_keyboard"] else None
         elif markup is not None:
-            self._set_reply_keyboard(user, markup, message.message_id)
+            self._set_reply_keyboard(room, markup, message.message_id)
         if invoice is not None:
-            invoice.chat_id, invoice.message_id = user.id, message.message_id
-        self.messages[user.id][message.message_id] = message
+            invoice.chat_id, invoice.message_id = room.id, message.message_id
+        self.messages[room.id][message.message_id] = message
         self.emit("message", message=message)
         return message
 
-    def _set_reply_keyboard(self, user: User, markup: dict[str, Any], message_id: int) -> None:
+    def _number(self, room: Room) -> int:
+        """The next message's number: a supergroup and a channel count their own, all other chats together."""
+        if isinstance(room, Group) and room.counts:
+            room.next_message += 1
+            return room.next_message - 1
+        self._next_message += 1
+        return self._next_message - 1
+
+    def _set_reply_keyboard(self, room: Room, markup: dict[str, Any], message_id: int) -> None:
         if "keyboard" in markup:
-            user.reply_keyboard = {**markup, "message_id": message_id}
+            room.reply_keyboard = {**markup, "message_id": message_id}
         elif markup.get("remove_keyboard"):
-            user.reply_keyboard = None
+            room.reply_keyboard = None
         else:
             return
-        self.emit("user", user=user)
+        self.changed(room)
+
+    def changed(self, room: Room) -> None:
+        """Tell the page that something about a person or a group is new."""
+        if isinstance(room, Group):
+            self.emit("group", group=room)
+        else:
+            self.emit("user", user=room)
 
     def edit(self, message: Message, content: dict[str, Any], markup: dict[str, Any] | None) -> None:
         """Give a message new content and buttons and keep the old ones; 400 when nothing would change."""
@@ -258,18 +305,53 @@ class World:
 
     def message_json(self, message: Message, *, nested: bool = False) -> dict[str, Any]:
         """The Bot API's Message; `nested`: without the message that it answers."""
-        user = self.users[message.chat_id]
-        author = self.bot.to_dict() if message.sender == "bot" else user.to_dict()
-        data = {"message_id": message.message_id, "from": author, "chat": user.chat(), "date": message.date}
+        room = self.room(message.chat_id)
+        if room is None:
+            raise LookupError(f"message {message.message_id} is of chat {message.chat_id}, which is not there")
+        data = {"message_id": message.message_id, **self._author(message, room), "date": message.date}
+        data["chat"] = room.chat()
+        if message.thread is not None:
+            data["message_thread_id"] = message.thread
+            if isinstance(room, User) or room.is_forum:
+                data["is_topic_message"] = True
         if message.edit_date is not None:
             data["edit_date"] = message.edit_date
         replied = None if nested or message.reply_to is None else self.find(message.chat_id, message.reply_to)
         if replied is not None:
             data["reply_to_message"] = self.message_json(replied, nested=True)
+        data.update(message.facts)
         data.update(message.content)
         if message.markup is not None:
             data["reply_markup"] = message.markup
         return data
+
+    def _author(self, message: Message, room: Room) -> dict[str, Any]:
+        """`from` and `sender_chat`: a chat that writes has a stand-in of Telegram's, and a channel's post nobody."""
+        if message.sender_chat is not None:
+            speaks = self.groups[message.sender_chat].chat()
+            if isinstance(room, Group) and room.type == "channel":
+                return {"sender_chat": speaks}
+            if message.facts.get("is_automatic_forward"):
+                return {"from": TELEGRAM, "sender_chat": speaks}
+            return {"from": ANONYMOUS if message.sender_chat == room.id else CHANNEL_BOT, "sender_chat": speaks}
+        if message.sender == "bot" or message.author == self.bot.id or message.author is None:
+            return {"from": self.bot.to_dict()}
+        return {"from": self.users[message.author].to_dict()}
+
+    def thread_for_bot(self, room: Room, thread: int) -> int | None:
+        """The topic that a call names, if the bot may write there; None where the chat has none, or for General."""
+        if not thread:
+            return None
+        if not isinstance(room, Group) or not room.is_forum:
+            if isinstance(room, Group):
+                raise bad_request("message thread not found")
+            return thread
+        topic = room.topics.get(thread)
+        if topic is None and thread != GENERAL:
+            raise bad_request("message thread not found")
+        if topic is not None and topic.closed and not room.member(self.bot.id).may("can_manage_topics"):
+            raise bad_request("TOPIC_CLOSED")
+        return None if thread == GENERAL else thread
 
     # The bot's side
 
@@ -295,6 +377,9 @@ class World:
             one.started = one.blocked = False
             one.reply_keyboard = None
         if user is None:
+            for group in self.groups.values():
+                self.messages[group.id] = {}
+                group.reply_keyboard = None
             self.updates.drop_all()
             self.updates.history.clear()
             self.calls.clear()

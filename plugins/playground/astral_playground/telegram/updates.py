@@ -47,6 +47,7 @@ class Update:
     created: float
     message_id: int | None = None
     summary: str = ""
+    chat_id: int = 0
     state: str = "created"
     deliveries: list[Delivery] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
@@ -91,8 +92,9 @@ class UpdateLog:
         lifetime: float = DAY,
         message_id: int | None = None,
         summary: str = "",
+        chat_id: int | None = None,
     ) -> Update | None:
-        """Queue an update; None when the bot did not ask for its kind."""
+        """Queue an update; None when the bot did not ask for its kind. `chat_id`: that of the person, unless told."""
         if not self.wants(kind):
             return None
         now = self._clock.time()
@@ -106,6 +108,7 @@ class UpdateLog:
             created=now,
             message_id=message_id,
             summary=summary,
+            chat_id=user_id if chat_id is None else chat_id,
         )
         self._next_id += 1
         self.pending[update.update_id] = update
@@ -142,9 +145,9 @@ class UpdateLog:
         for update in list(self.pending.values()):
             self.forget(update, "dropped")
 
-    def latest_of(self, user_id: int) -> Update | None:
-        """The newest update of this person: calls into their chat are shown beside it."""
-        return next((update for update in reversed(self.history) if update.user_id == user_id), None)
+    def latest_of(self, chat_id: int) -> Update | None:
+        """The newest update of this chat: calls into it are shown beside it."""
+        return next((update for update in reversed(self.history) if update.chat_id == chat_id), None)
 
     def by_query(self, query_id: str) -> Update | None:
         """The update that carries the callback or pre-checkout query with this id."""

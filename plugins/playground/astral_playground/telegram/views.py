@@ -199,7 +199,7 @@ def update_view(update: Update) -> dict[str, Any]:
         "update_id": update.update_id,
         "type": update.type,
         "user_id": update.user_id,
-        "chat_id": update.user_id,
+        "chat_id": update.chat_id,
         "message_id": update.message_id,
         "date": int(update.created),
         "summary": update.summary,

@@ -15,9 +15,9 @@ def get_me(world: World, _params: Params) -> dict[str, Any]:
     """The bot's account."""
     return {
         **world.bot.to_dict(),
-        "can_join_groups": False,
-        "can_read_all_group_messages": False,
-        "supports_inline_queries": False,
+        "can_join_groups": True,
+        "can_read_all_group_messages": not world.bot.privacy,
+        "supports_inline_queries": world.bot.inline,
         "can_connect_to_business": False,
         "has_main_web_app": False,
     }

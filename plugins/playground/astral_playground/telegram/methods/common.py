@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from astral_playground.telegram.errors import ApiError, bad_request
+from astral_playground.telegram.groups import Group, Room
 from astral_playground.telegram.params import Params
 from astral_playground.telegram.records import Message, User
 from astral_playground.telegram.state import World
@@ -14,9 +15,20 @@ from astral_playground.telegram.texts import caption_fields, message_caption, me
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,12})?([eE][+-]?\d{1,2})?")
 
 
-def target(world: World, params: Params) -> User:
+def target(world: World, params: Params) -> Room:
     """The chat that the call writes to."""
     return world.chat_for_bot(params.text("chat_id"))
+
+
+def place(world: World, params: Params, room: Room) -> dict[str, Any]:
+    """The fields of Message that say where in the chat, and as whom, the bot writes."""
+    thread = world.thread_for_bot(room, params.integer("message_thread_id"))
+    found: dict[str, Any] = {"author": world.bot.id}
+    if thread is not None:
+        found["thread"] = thread
+    if isinstance(room, Group) and room.type == "channel":
+        found["sender_chat"] = room.id
+    return found
 
 
 def text_content(world: World, params: Params) -> dict[str, Any]:
@@ -40,7 +52,7 @@ def media_flags(params: Params) -> dict[str, Any]:
     return {"has_media_spoiler": True} if params.flag("has_spoiler") else {}
 
 
-def reply_target(world: World, params: Params, user: User) -> int | None:
+def reply_target(world: World, params: Params, room: Room) -> int | None:
     """The message that the call answers, by reply_parameters or the older reply_to_message_id."""
     given = params.json("reply_parameters", "reply parameters")
     if given is None:
@@ -57,7 +69,7 @@ def reply_target(world: World, params: Params, user: User) -> int | None:
         message_id, lenient = number, given.get("allow_sending_without_reply") is True
     if not message_id:
         return None
-    if world.find(user.id, message_id) is None:
+    if world.find(room.id, message_id) is None:
         if lenient:
             return None
         raise bad_request("Message to be replied not found")
@@ -73,16 +85,16 @@ def editable(world: World, params: Params) -> Message:
     """The bot's own message that the call edits."""
     if params.has("inline_message_id"):
         raise bad_request("MESSAGE_ID_INVALID")
-    user = world.chat_for_bot(params.text("chat_id"), write=False)
+    room = world.chat_for_bot(params.text("chat_id"), write=False)
     message_id = params.integer("message_id")
     if not message_id:
         raise bad_request("Message identifier is not specified")
-    message = world.find(user.id, message_id)
+    message = world.find(room.id, message_id)
     if message is None:
         raise bad_request("Message to edit not found")
     if message.sender != "bot":
         raise bad_request("Message can't be edited")
-    if user.blocked:
+    if isinstance(room, User) and room.blocked:
         raise ApiError(403, "Forbidden: bot was blocked by the user")
     return message
 

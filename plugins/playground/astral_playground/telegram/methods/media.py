@@ -10,7 +10,7 @@ from astral_playground.telegram.params import Params
 from astral_playground.telegram.state import World
 from astral_playground.telegram.texts import caption_fields, message_caption
 
-from .common import caption_content, flags, media_flags, reply_target, target
+from .common import caption_content, flags, media_flags, place, reply_target, target
 from .messages import send
 from .registry import method
 
@@ -61,7 +61,7 @@ def media_content(world: World, params: Params, item: object) -> dict[str, Any]:
 @method("sendMediaGroup")
 def send_media_group(world: World, params: Params) -> list[dict[str, Any]]:
     """An album of 2-10 photos, or of 2-10 documents."""
-    user = target(world, params)
+    room = target(world, params)
     items = params.json("media", "media")
     if not isinstance(items, list):
         raise bad_request("Expected an Array of InputMedia")
@@ -71,7 +71,7 @@ def send_media_group(world: World, params: Params) -> list[dict[str, Any]]:
         raise bad_request("Too many messages to send as an album")
     if len(items) < _MIN_ALBUM:
         raise bad_request("Too few messages to send as an album")
-    reply_to = reply_target(world, params, user)
+    reply_to, where = reply_target(world, params, room), place(world, params, room)
     contents = [media_content(world, params, item) for item in items]
     if len({"photo" in content for content in contents}) > 1:
         raise bad_request("Document can't be mixed with other media types")
@@ -79,7 +79,7 @@ def send_media_group(world: World, params: Params) -> list[dict[str, Any]]:
     sent = []
     for content in contents:
         whole = {"media_group_id": group, **content, **flags(params)}
-        sent.append(world.message_json(world.post(user, "bot", whole, reply_to=reply_to)))
+        sent.append(world.message_json(world.post(room, "bot", whole, reply_to=reply_to, **where)))
     return sent
 
 

@@ -10,7 +10,7 @@ from astral_playground.telegram.params import Params
 from astral_playground.telegram.records import Message
 from astral_playground.telegram.state import World
 
-from .common import coordinate, flags, reply_target, target, text_content
+from .common import coordinate, flags, place, reply_target, target, text_content
 from .registry import method
 
 DELETE_WITHIN = 48 * 3600  # s
@@ -35,10 +35,10 @@ ACTIONS = frozenset(
 
 def send(world: World, params: Params, content: dict[str, Any]) -> dict[str, Any]:
     """Post `content` with the call's keyboard and reply; the Bot API's Message."""
-    user = target(world, params)
-    reply_to = reply_target(world, params, user)
+    room = target(world, params)
+    reply_to, where = reply_target(world, params, room), place(world, params, room)
     markup = parse_markup(params)
-    message = world.post(user, "bot", {**content, **flags(params)}, markup=markup, reply_to=reply_to)
+    message = world.post(room, "bot", {**content, **flags(params)}, markup=markup, reply_to=reply_to, **where)
     return world.message_json(message)
 
 

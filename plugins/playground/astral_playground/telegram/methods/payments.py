@@ -13,7 +13,7 @@ from astral_playground.telegram.records import Invoice
 from astral_playground.telegram.state import World
 
 from .answers import too_old
-from .common import flags, reply_target, target
+from .common import flags, place, reply_target, target
 from .registry import method
 
 CHECKOUT_WITHIN = 10.0  # s; https://core.telegram.org/bots/api#answerprecheckoutquery
@@ -76,8 +76,8 @@ def _invoice(params: Params, *, link: bool) -> Invoice:
 @method("sendInvoice")
 def send_invoice(world: World, params: Params) -> dict[str, Any]:
     """An invoice with its pay button."""
-    user = target(world, params)
-    reply_to = reply_target(world, params, user)
+    room = target(world, params)
+    reply_to, where = reply_target(world, params, room), place(world, params, room)
     invoice = _invoice(params, link=False)
     markup = parse_inline(params, invoice=True)
     if markup is None or not markup["inline_keyboard"]:
@@ -91,7 +91,7 @@ def send_invoice(world: World, params: Params) -> dict[str, Any]:
         "total_amount": invoice.total_amount,
     }
     content = {"invoice": shown, **flags(params)}
-    message = world.post(user, "bot", content, markup=markup, reply_to=reply_to, invoice=invoice)
+    message = world.post(room, "bot", content, markup=markup, reply_to=reply_to, invoice=invoice, **where)
     return world.message_json(message)
 
 
