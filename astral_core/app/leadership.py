@@ -26,7 +26,6 @@ class Leadership:
         self._ingest = ingest
         self._supervisor = supervisor
         self._polling = polling
-        self._wanted = wanted(services.registry)
         self._announced = 0
 
     async def run(self) -> None:
@@ -34,7 +33,9 @@ class Leadership:
         while True:
             await self._election.wait_won()
             if self._polling:
-                await poll_forever(self._transport, self._ingest, self._wanted, lambda: self._election.leader)
+                await poll_forever(
+                    self._transport, self._ingest, wanted(self._services.registry), lambda: self._election.leader
+                )
             else:
                 await self.announce()
                 await self._election.wait_lost()
@@ -46,6 +47,6 @@ class Leadership:
         self._announced = self._election.terms
         telegram = self._services.settings.telegram
         if telegram.public_url and telegram.webhook_secret and not self._polling:
-            hook = Hook(self._transport, self._services.database, telegram, self._wanted)
+            hook = Hook(self._transport, self._services.database, telegram, wanted(self._services.registry))
             await until_reachable(hook.ensure)
         self._supervisor.start(announce_commands(self._transport, self._services), "astral-menu")

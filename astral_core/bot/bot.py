@@ -35,9 +35,11 @@ def build_bot(services: Services, people: People, guard: Guard, told: Told | Non
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token, guard.telegram, told)
     application = build_application(settings, transport, services.registry, services.time)
-    told_of_members = "chat_member" in wanted(services.registry)
-    chats = Chats(services.database, transport.call, settings.bot_id, services.time, told=told_of_members)
-    membership = Membership(services.store, people, chats)
+    chats = Chats(
+        services.database, transport.call, settings.bot_id, services.time,
+        told=lambda: "chat_member" in wanted(services.registry),
+    )  # fmt: skip
+    membership = Membership(services.store, people, chats, services.registry.payments)
     runner = BotRunner(application, services, people, chats, membership, transport, guard)
     sender = MessageSender(transport, services.database, settings.bot_id, people, chats, membership)
     return Bot(services, people, chats, transport, application, runner, sender)

@@ -16,8 +16,8 @@ from astral_core.bot.people import Lru
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_chats
 from astral_core.inbox.envelope import ChatFacts
+from astral_core.inbox.migrate import GONE
 
-GONE = ("left", "kicked")  # statuses of a ChatMember that is not in the chat; `restricted` ones may be, too
 KNOWN_FOR = 60.0  # seconds that administrators are kept where Telegram does not tell of changes
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
@@ -43,13 +43,15 @@ class _Administrators:
 
 
 class Chats:
-    """Reads chats of this bot. What is `seen` was stored by this replica as it comes in.
+    """Reads chats of this bot. `seen` holds what this replica has stored of chats that updates showed.
 
-    `told`: whether Telegram is asked to tell of changes of members; it does where the bot is an administrator.
+    `told` says whether Telegram is asked to tell of changes of members; it does where the bot is an administrator.
     `clock` gives seconds.
     """
 
-    def __init__(self, database: Database, ask: Ask, bot_id: int, clock: Callable[[], float], *, told: bool) -> None:
+    def __init__(
+        self, database: Database, ask: Ask, bot_id: int, clock: Callable[[], float], told: Callable[[], bool]
+    ) -> None:
         self._database = database
         self._ask = ask
         self._bot_id = bot_id
@@ -63,12 +65,16 @@ class Chats:
         """How the bot stands in a chat, as known to the owner of the chat's lane."""
         found = self._standings.get(chat_id)
         if found is None:
-            columns = (core_chats.c.status, core_chats.c.status_at, core_chats.c.migrated_to)
-            async with self._database.engine.connect() as connection:
-                row = (await connection.execute(select(*columns).where(core_chats.c.id == chat_id))).first()
-            found = Standing(*row) if row is not None else Standing()
+            found = await self.standing_elsewhere(chat_id)
             self._standings.put(chat_id, found)
         return found
+
+    async def standing_elsewhere(self, chat_id: int) -> Standing:
+        """The same for a chat whose lane may be another replica's."""
+        columns = (core_chats.c.status, core_chats.c.status_at, core_chats.c.migrated_to)
+        async with self._database.engine.connect() as connection:
+            row = (await connection.execute(select(*columns).where(core_chats.c.id == chat_id))).first()
+        return Standing(*row) if row is not None else Standing()
 
     async def administrators(self, chat_id: int) -> frozenset[int]:
         """Who administers a group: asked of Telegram, then kept until it tells of a change, or for a minute.
@@ -80,7 +86,7 @@ class Chats:
         if known is None or self._clock() >= known.until:
             answer = await self._ask("getChatAdministrators", {"chat_id": chat_id})
             ids = frozenset(_ids(answer))
-            until = float("inf") if self._told and self._bot_id in ids else self._clock() + KNOWN_FOR
+            until = float("inf") if self._told() and self._bot_id in ids else self._clock() + KNOWN_FOR
             known = _Administrators(ids, until)
             self._administrators.put(chat_id, known)
         return known.ids

@@ -67,7 +67,7 @@ class Context(_Base):
 
     @property
     def user(self) -> User:
-        """The person who wrote; for steps and events the person of the chat."""
+        """The person who wrote; for steps and events the one for whom they are done, or who has the chat."""
         if self.run.user is None:
             raise HandlerError(f"route {self.run.route!r}: nobody is known in chat {self.run.chat_id}.")
         return self.run.user
@@ -162,7 +162,8 @@ class Context(_Base):
             return
         # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
         stored = msgspec.json.decode(as_json(kwargs))
-        self.run.asked = Question(self.run.services.registry.key_of(route), stored, self.run.last_message)
+        key = self.run.services.registry.key_of(route)
+        self.run.asked = Question(key, stored, self.run.edits_from(key, stored))
 
     def end_question(self) -> None:
         """Ask nothing any more: the user went elsewhere."""
@@ -310,6 +311,8 @@ class Context(_Base):
         """Show at once, best effort, that something is being done ("typing", "upload_photo")."""
         self.run.services.waits("ctx.progress")
         await self.run.work.release_reads()
+        if self.run.address.inline is not None:
+            return  # nobody would see it
         to = self.run.effects.to(self.run.plugin, self.run.address, "sendChatAction")
         await self.run.transport.best_effort("sendChatAction", {**to, "action": action})
 

@@ -18,6 +18,7 @@ from astral_core.inbox.outbox import recorded
 from astral_core.markup import TEXT_LIMIT, check_html
 
 MOST = 10_000  # effects of one handler
+MOST_CHAT = 2**52  # Telegram says that ids have at most 52 significant bits
 PHOTO_LIMIT, DOCUMENT_LIMIT = 10 * 1024 * 1024, 50 * 1024 * 1024
 
 
@@ -123,6 +124,8 @@ class Effects:
     def call(self, plugin: str, method: str, params: dict[str, Any], *, check: bool = True) -> Ref:
         """Any other call of the Bot API; what is None is not given."""
         given = plain_values(method, {name: value for name, value in params.items() if value is not None})
+        if "chat_id" in given:
+            given["chat_id"] = _chat_id(plugin, method, given["chat_id"])
         if check:
             check_call(plugin, str(method), given)
         return self.add(Effect(method=str(method), params=given, plugin=plugin))
@@ -155,7 +158,13 @@ class Effects:
         if len(params) == 1:
             return params
         known = table().method(method)
-        return {name: value for name, value in params.items() if known is None or name in known[1].parameters}
+        found = {name: value for name, value in params.items() if known is None or name in known[1].parameters}
+        if address.business is not None and "business_connection_id" not in found:
+            raise EffectError(
+                f"plugin {plugin!r}: {method} cannot be sent in the chat of a business account. Fix: send it to the "
+                "person's own chat with ctx.defer_to(ctx.user.id, ...)."
+            )
+        return found
 
     def _at(self, address: Address, message: int | Ref | None) -> dict[str, Any]:
         """The parameters that lead to an old message; one of this handler's is where it was sent."""
@@ -179,6 +188,17 @@ def _caption(text: str) -> dict[str, Any]:
 
 def _silence(options: dict[str, Any]) -> dict[str, Any]:
     return {"disable_notification": True} if options.pop("silent", False) else {}
+
+
+def _chat_id(plugin: str, method: str, value: Any) -> Any:
+    """A chat's id as a number where it is one as text; EffectError where no chat can have it."""
+    if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and not 0 < abs(value) < MOST_CHAT:
+        raise EffectError(
+            f"plugin {plugin!r}: {method}: {value} is no chat's id. Fix: pass that of a chat, or @name."
+        )
+    return value
 
 
 def _bytes(field: str, content: object, limit: int) -> bytes:

@@ -40,7 +40,7 @@ class Question:
 
     route: str
     args: dict[str, Any]
-    after: int | None = None  # the number of the chat's last message before it was asked, as far as that is known
+    edits_from: int | None = None  # the first message whose edit answers it; None if that is not known
 
 
 QuestionKey = tuple[int, str, int]  # the chat, the place in it, the person
@@ -190,7 +190,8 @@ async def save_question(session: AsyncSession | AsyncConnection, key: QuestionKe
     connection = await session.connection() if isinstance(session, AsyncSession) else session
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
-        "route": question.route, "args": as_json(question.args), "created_at": now(), "message_id": question.after,
+        "route": question.route, "args": as_json(question.args), "created_at": now(),
+        "message_id": question.edits_from,
     }  # fmt: skip
     statement = make(core_dialogs).values(chat_id=chat, place=place, user_id=person, **values)
     await session.execute(

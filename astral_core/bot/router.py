@@ -20,7 +20,7 @@ from astral_core.bot.context import Context
 from astral_core.bot.people import Question
 from astral_core.bot.pointer import MENU, Pointer
 from astral_core.bot.run import Run
-from astral_core.bot.update import PeekCallback, PeekMessage, is_readable
+from astral_core.bot.update import SHARED, PeekCallback, PeekMessage, is_readable
 from astral_core.declare import GROUP, PRIVATE, Middleware
 from astral_core.errors import CallbackDataError, HandlerError, Parked
 from astral_core.host.callback import split
@@ -144,8 +144,10 @@ class Router(BaseHandler[Update, Context, object]):
         if command is not None:
             command.clears_question = question is not None
             return command
-        if not message.is_said(run.row.payload):  # a service message is no answer, and asks for none
-            return self._raw(update)
+        said = message.says(run.row.payload)
+        if not said:  # a service message is no answer, and asks for none
+            shared = question is not None and message.says(run.row.payload, SHARED)
+            return (self._answer(question, message, run) if question and shared else None) or self._raw(update)
         is_command = text.startswith("/")  # an unknown one: no answer to a question
         if question is not None and not is_command:
             answer = self._answer(question, message, run)
@@ -171,9 +173,9 @@ class Router(BaseHandler[Update, Context, object]):
         if run.person is None or message.text is None or message.text.startswith("/"):
             return None
         question = await self._question(message, run)
-        if question is None or question.after is None:
+        if question is None or question.edits_from is None:
             return None
-        if message.message_id >= question.after:
+        if message.message_id >= question.edits_from:
             return self._answer(question, message, run)
         return Match(self._own.edited) if run.chat_kind is PRIVATE else None
 
@@ -192,6 +194,7 @@ class Router(BaseHandler[Update, Context, object]):
             found = self._here(bound, run, kwargs=question.args)
             if found is not None:
                 found.clears_question = True
+                run.answered_to = question
         return found if self._is_asked(found, message, run) else None
 
     def _command(self, text: str, message: PeekMessage, run: Run) -> Match | None:

@@ -39,6 +39,7 @@ class Run:
     kind: str = "?"
     effects: Effects = field(default_factory=Effects)
     asked: Question | None = None
+    answered_to: Question | None = None  # the question that this update answers
     question_ended: bool = False
     callback_id: str | None = None
     answer: str = "auto"
@@ -93,11 +94,16 @@ class Run:
         query = self.peek.callback_query if self.peek is not None else None
         return query is not None and query.message is not None and query.message.date == 0
 
-    @property
-    def last_message(self) -> int | None:
-        """The number of the message that is being handled: who edits it while a question is open may answer so."""
+    def edits_from(self, route: str, args: dict[str, Any]) -> int | None:
+        """From which message on an edit answers a question that is asked now.
+
+        Messages that come later; and the one that is handled, if that answered the very same question.
+        """
         place = self.peek.place if self.peek is not None else None
-        return place.message_id if place is not None else None
+        if place is None:
+            return None
+        again = self.answered_to is not None and (self.answered_to.route, self.answered_to.args) == (route, args)
+        return place.message_id if again else place.message_id + 1
 
     @property
     def question_key(self) -> QuestionKey:

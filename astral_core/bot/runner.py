@@ -41,6 +41,7 @@ from astral_core.observe.words import Said, said
 
 log = logging.getLogger("astral.bot")
 ANSWER_AFTER = 8.0
+SPOKEN = ("message", "edited_message", "callback_query")  # kinds of update after which somebody waits for an answer
 DEAD = (
     N_(
         "Route <code>{route}</code> failed for good: a row of the kind {kind} is a dead letter. "
@@ -105,11 +106,14 @@ class BotRunner:
         if run.row.kind in MEMBERSHIP:
             await self._membership.of_update(run.row)
             return False
-        if run.user is not None and run.user.id == run.chat_id and self._people.is_blocked(run.user.id):
-            await self._people.unblock(run.user.id)
-        if found.message is None or run.chat_id >= 0:
+        if run.address.is_private:
+            if run.user is not None and run.user.id == run.chat_id and self._people.is_blocked(run.user.id):
+                await self._people.unblock(run.user.id)
             return False
-        return await self._membership.of_message(run.row, found.message)
+        if run.chat_id > 0:
+            return False
+        await self._membership.seen(run.row, found.message)
+        return found.message is not None and await self._membership.of_message(run.row, found.message)
 
     async def _update(self, run: Run, found: Peek) -> None:
         query, late = found.callback_query, None
@@ -229,7 +233,7 @@ class BotRunner:
         gettext = self._services.catalogs["core"].for_language(run.language).gettext
         if row.kind == "pre_checkout_query":
             return self._decline(row, gettext(NOT_CHARGED))
-        if row.kind not in ("message", "callback_query") or row.chat <= 0:
+        if row.kind not in SPOKEN or row.chat <= 0:
             return []
         self._end_spinner(run)
         if run.chat_kind is not PRIVATE:
@@ -284,7 +288,7 @@ class BotRunner:
 
     async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
         """What a user is told of a payment or a press that is kept until its plugin is back, or is tried `again`."""
-        if row.kind not in ("message", "callback_query") or not row.address.is_private:
+        if row.kind not in SPOKEN or not row.address.is_private:
             return []
         run = await self._speaking_run(row)
         self._end_spinner(run)

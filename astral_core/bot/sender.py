@@ -17,6 +17,7 @@ from astral_core.db.engine import Database
 from astral_core.db.tables import FILE_ID_WIDTH, core_files, core_slots, storable
 from astral_core.errors import TelegramRefused
 from astral_core.inbox.effect import Content, Effect, Ref, Sent, Slot, SlotState
+from astral_core.inbox.elsewhere import as_new, at, is_about_a_message
 
 log = logging.getLogger("astral.bot")
 # Answers that mean: what was wanted is so already, or comes too late to matter. Matched without case.
@@ -34,14 +35,15 @@ _GONE = (
 
 # Answers (403) that mean: the bot is in this group no more. Others mean that it may not do one thing there.
 _LOST = ("was kicked", "not a member", "was deleted", "deactivated")
+_AWAY = ("blocked by the user", "user is deactivated", "can't initiate conversation")  # the same of a person
 _TOPICS = ("message_thread_id", "direct_messages_topic_id")  # of a new message; edits do not take them
 
 
 class MessageSender:
     """Sends one effect at a time through the transport, for the owner of the chat's lane.
 
-    People who blocked the bot are taken note of, so that caches forget them: their next update is then stored with
-    their user, which unblocks them in the database. To them, and to groups that the bot has left, nothing is sent.
+    People who blocked the bot are taken note of. To them, and to groups that the bot has left, nothing is sent until
+    Telegram tells that they are back, or they write.
     """
 
     def __init__(
@@ -57,27 +59,41 @@ class MessageSender:
 
     async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
         """Send `content`. A refusal by Telegram is a result, not an exception: it will never succeed."""
-        chat_id = content.effect.chat_id
+        effect = content.effect
+        chat_id = effect.chat_id
         if chat_id is not None and chat_id < 0:
             standing = await self._chats.standing(chat_id)
             if standing.migrated_to is not None:
-                content = _redirected(content, standing.migrated_to)
-                standing = await self._chats.standing(standing.migrated_to)
+                return await self._send_to_new(content, standing.migrated_to, sent)
             if standing.gone:
-                return _unsent(content.effect, "the bot is in this chat no more")
-        elif chat_id is not None and self._people.is_blocked(chat_id) and not _is_business(content.effect):
-            return _unsent(content.effect, "this person blocked the bot")
+                return _unsent(effect, "the bot is in this chat no more")
+        elif chat_id is not None and self._people.is_blocked(chat_id) and not _is_business(effect):
+            return _unsent(effect, "this person blocked the bot")
         try:
             return await self._send(content, sent)
         except TelegramRefused as error:
             if error.migrated_to is None or chat_id is None:
-                return await self._refused(content.effect, error)
+                return await self._refused(effect, error)
             await self._membership.moved(chat_id, error.migrated_to)
-            content = _redirected(content, error.migrated_to)
+            return await self._send_to_new(content, error.migrated_to, sent)
+
+    async def _send_to_new(self, content: Content, chat_id: int, sent: dict[int, Sent]) -> Sent:
+        """Send to the supergroup that the effect's group has become; an old message's number is none there."""
+        effect = content.effect
+        ref = sent.get(effect.message.n) if isinstance(effect.message, Ref) else None
+        if (ref is None or ref.chat_id != chat_id) and is_about_a_message(effect):
+            said = as_new(effect)
+            if said is None:
+                return _unsent(effect, "its message is of a group that has another id now")
+            effect = said
+        if (await self._chats.standing_elsewhere(chat_id)).gone:
+            return _unsent(effect, "the bot is in this chat no more")
+        content = msgspec.structs.replace(content, effect=at(effect, chat_id))
         try:
-            return await self._send(content, sent)
+            found = await self._send(content, sent)
         except TelegramRefused as error:
             return await self._refused(content.effect, error)
+        return msgspec.structs.replace(found, chat_id=chat_id)
 
     async def _send(self, content: Content, sent: dict[int, Sent]) -> Sent:
         effect = content.effect
@@ -95,6 +111,8 @@ class MessageSender:
             return Sent()
         if error.code == HTTPStatus.FORBIDDEN and effect.chat_id is not None:
             if effect.chat_id > 0 and not _is_business(effect):
+                if not any(text in description for text in _AWAY):
+                    return Sent(refused=str(error))  # one thing may not be done; others may
                 self._people.note_blocked(effect.chat_id, blocked=True)
                 return Sent(blocked=effect.chat_id)
             log.info("%s in chat %s: %s", effect.method, effect.chat_id, error)
@@ -172,11 +190,10 @@ class MessageSender:
                 message_id=found.message_id, photo=photo,
             )  # fmt: skip
         if held is not None and held.photo != photo:
-            await self._delete(chat_id, held.message_id)
+            await self._delete(effect, held.message_id)
         elif before is not None:
             # The slot moved down: its old buttons would act on a card that is no longer the present one.
-            gone = {"chat_id": chat_id, "message_id": before.message_id}
-            await self._transport.best_effort("editMessageReplyMarkup", gone)
+            await self._transport.best_effort("editMessageReplyMarkup", _old(effect, before.message_id))
         return found
 
     @staticmethod
@@ -216,9 +233,16 @@ class MessageSender:
         params.pop("parse_mode", None)
         await self._transport.call("editMessageMedia", {**params, "media": media}, {"photo": (effect.filename, data)})
 
-    async def _delete(self, chat_id: int, message_id: int) -> None:
+    async def _delete(self, effect: Effect, message_id: int) -> None:
         # Older than 48 hours, gone, or Telegram is busy: the new message is out, and must not go out again.
-        await self._transport.best_effort("deleteMessage", {"chat_id": chat_id, "message_id": message_id})
+        params, method = _old(effect, message_id), "deleteMessage"
+        if _is_business(effect):
+            connection = params["business_connection_id"]
+            params, method = (
+                {"business_connection_id": connection, "message_ids": [message_id]},
+                "deleteBusinessMessages",
+            )
+        await self._transport.best_effort(method, params)
 
     async def _held(self, chat_id: int, slot: Slot) -> SlotState | None:
         key = {"chat_id": chat_id, "place": slot.place, "user_id": slot.user_id, "slot": slot.name}
@@ -233,16 +257,16 @@ class MessageSender:
             return (await connection.execute(query)).scalar_one_or_none()
 
 
-def _redirected(content: Content, chat_id: int) -> Content:
-    """`content` for the supergroup that its group has become."""
-    params = {**content.effect.params, "chat_id": chat_id}
-    return msgspec.structs.replace(content, effect=msgspec.structs.replace(content.effect, params=params))
-
-
 def _unsent(effect: Effect, why: str) -> Sent:
     """What is not sent, because Telegram has told before that it would not take it."""
     log.info("%s in chat %s is not sent: %s", effect.method, effect.chat_id, why)
     return Sent()
+
+
+def _old(effect: Effect, message_id: int) -> dict[str, Any]:
+    """The parameters that name an old message of the effect's chat."""
+    where = ("chat_id", "business_connection_id")
+    return {**{name: effect.params[name] for name in where if name in effect.params}, "message_id": message_id}
 
 
 def _is_business(effect: Effect) -> bool:

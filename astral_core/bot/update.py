@@ -16,11 +16,13 @@ from telegram import Bot, Update
 from astral_core.inbox import lenient
 from astral_core.inbox.envelope import Int64, Sender
 
-# The members of a Message that are its content; the others say where it comes from, or what happened in the chat.
-CONTENT = frozenset((
+log = logging.getLogger("astral.bot")
+# The members of a Message that people fill; the others say where it comes from, or what happened in the chat.
+SAID = frozenset((
     "text", "rich_message", "animation", "audio", "document", "live_photo", "paid_media", "photo", "sticker", "story",
     "video", "video_note", "voice", "checklist", "contact", "dice", "game", "poll", "venue", "location",
 ))  # fmt: skip
+SHARED = frozenset(("users_shared", "chat_shared", "web_app_data"))  # service messages of buttons below the chat
 
 
 class _MessageOf(msgspec.Struct):
@@ -28,9 +30,6 @@ class _MessageOf(msgspec.Struct):
 
 
 _message_of = msgspec.json.Decoder(_MessageOf)
-
-
-log = logging.getLogger("astral.bot")
 
 
 class PeekChat(msgspec.Struct):
@@ -62,9 +61,7 @@ class PeekMessage(msgspec.Struct, rename={"sender": "from"}):
     text: str | None = None
     sender_chat: PeekChat | None = None  # who writes as a group or channel
     reply_to_message: PeekReply | None = None
-    date: int = (
-        0  # of a message that is too old to be seen: 0, https://core.telegram.org/bots/api#inaccessiblemessage
-    )
+    date: int = -1  # 0 in a message too old to be seen: InaccessibleMessage of the Bot API
     message_thread_id: int | None = None
     is_topic_message: bool = False
     is_automatic_forward: bool = False
@@ -75,11 +72,11 @@ class PeekMessage(msgspec.Struct, rename={"sender": "from"}):
     successful_payment: PeekPayment | None = None
     refunded_payment: PeekPayment | None = None
 
-    def is_said(self, payload: str) -> bool:
-        """Whether somebody says something with it, in the update `payload`: a service message says nothing."""
+    def says(self, payload: str, kinds: frozenset[str] = SAID) -> bool:
+        """Whether it has content of these kinds, in the update `payload`: a service message says nothing."""
         if self.text is not None:
-            return True
-        return not _message_of.decode(payload).message.keys().isdisjoint(CONTENT)
+            return "text" in kinds
+        return not _message_of.decode(payload).message.keys().isdisjoint(kinds)
 
     @property
     def topic(self) -> int | None:

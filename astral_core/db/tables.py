@@ -299,7 +299,7 @@ core_dialogs = Table(
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("route", String(80), nullable=False),
     Column("args", Text, nullable=False),
-    Column("message_id", BigInteger),  # the last message of the chat before it was asked, as far as that is known
+    Column("message_id", BigInteger),  # the first message whose edit answers it
     _created(),
 )
 

@@ -99,6 +99,7 @@ class Sent(msgspec.Struct, kw_only=True):
     """What came of an effect: the message, and what the core shall remember."""
 
     message_id: int | None = None
+    chat_id: int | None = None  # where it went, if that is not the chat of the effect
     slot: SlotState | None = None
     file_key: str | None = None
     file_id: str | None = None

@@ -7,10 +7,12 @@ stored in the handler's commit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 
 from astral_core.errors import InboxError
 from astral_core.inbox.address import lane_named, lane_of
@@ -18,8 +20,11 @@ from astral_core.inbox.effect import Content, Effect, Ref
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import INTERNAL, InboxRow, NewRow, chat_of
 
+log = logging.getLogger("astral.inbox")
 KIND = "messages"
 SOURCE = f"{INTERNAL}:{KIND}"
+_NUMBERS = frozenset(("message_id", "message_ids"))  # parameters that name messages of the chat
+_REPLIES = frozenset(("reply_parameters", "reply_to_message_id", "message_thread_id"))
 
 
 class _Message(msgspec.Struct):
@@ -35,6 +40,11 @@ class _Messages(msgspec.Struct):
 
 
 _messages = msgspec.json.Decoder(_Messages)
+
+
+def is_one(row: InboxRow) -> bool:
+    """Whether a row holds messages for its chat, also where it was tried before and comes from due work."""
+    return row.internal and row.kind == KIND
 
 
 def split(contents: Sequence[Content], row: InboxRow) -> tuple[list[Content], list[NewRow]]:
@@ -62,13 +72,55 @@ def read(row: InboxRow) -> list[Content]:
     return [recorded(message.effect, message.data) for message in found.messages]
 
 
+def redirected(contents: Sequence[Content], chat_id: int) -> list[Content]:
+    """Messages for the supergroup that a group has become: a number of the group's is no message there.
+
+    What changes a message of the group is sent as a new one if it has a text; all else about such a message is over.
+    """
+    found: list[Content] = []
+    places: dict[int, int] = {}  # of the messages that go out, by their number among `contents`
+    for number, content in enumerate(contents):
+        effect = content.effect
+        if isinstance(effect.message, Ref) and effect.message.n in places:
+            effect = replace(effect, message=Ref(places[effect.message.n]))
+        elif is_about_a_message(effect):
+            said = as_new(effect)
+            if said is None:
+                log.info("%s of plugin %r is over: its group has another id now", effect.method, effect.plugin)
+                continue
+            effect = said
+        places[number] = len(found)
+        found.append(recorded(at(effect, chat_id), content.data))
+    return found
+
+
+def is_about_a_message(effect: Effect) -> bool:
+    """Whether an effect names a message that was there before."""
+    return effect.message is not None or not _NUMBERS.isdisjoint(effect.params)
+
+
+def as_new(effect: Effect) -> Effect | None:
+    """An edit as a message of its own; None if it has no text, or is none."""
+    text = effect.params.get("text") or effect.params.get("caption")
+    if not effect.method.startswith("editMessage") or not text:
+        return None
+    kept = ("parse_mode", "entities", "reply_markup", "link_preview_options")
+    params = {"text": text, **{name: effect.params[name] for name in kept if name in effect.params}}
+    return replace(effect, method="sendMessage", params=params, message=None)
+
+
+def at(effect: Effect, chat_id: int) -> Effect:
+    """`effect` in another chat: it answers no message of the old one, and its slot begins there."""
+    params = {name: value for name, value in effect.params.items() if name not in _REPLIES}
+    slot = replace(effect.slot, pressed=None, fresh=True) if effect.slot is not None else None
+    return replace(effect, params={**params, "chat_id": chat_id}, slot=slot)
+
+
 def _lane(effect: Effect, lane: int, own: set[int]) -> int:
     """The lane of the chat that an effect goes to; `lane` where it goes to the row's own, or to none."""
     chat, business = effect.params.get("chat_id"), effect.params.get("business_connection_id")
-    if isinstance(chat, str):
-        if chat.startswith("@"):
-            return lane_named(chat)
-        chat = int(chat) if chat.removeprefix("-").isdecimal() and len(chat) < 20 else None
+    if isinstance(chat, str) and chat.startswith("@"):
+        return lane_named(chat)
     if chat is None or isinstance(chat, bool) or not isinstance(chat, int):
         return lane
     found = lane_of(chat, business if isinstance(business, str) else None)
@@ -80,7 +132,7 @@ def _renumbered(content: Content, places: Sequence[int]) -> Content:
     ref = content.effect.message
     if not isinstance(ref, Ref) or places[ref.n] == ref.n:
         return content
-    return recorded(msgspec.structs.replace(content.effect, message=Ref(places[ref.n])), content.data)
+    return recorded(replace(content.effect, message=Ref(places[ref.n])), content.data)
 
 
 def _row(cause: InboxRow, lane: int, contents: Sequence[Content]) -> NewRow:

@@ -188,7 +188,7 @@ def _envelope(body: bytes, update_id: int, kind: str, part: _Part) -> Envelope:
         chat=chat if chat is not None and chat.id < 0 else None,
         to=to,
         # What is pressed in a message of unknown place is answered by its route, which may have to lead elsewhere.
-        callback_id=str(part.id) if pressed and part.inline_message_id is None else None,
+        callback_id=str(part.id) if pressed and part.id is not None and part.inline_message_id is None else None,
         callback_data=part.data if pressed else None,
     )
 

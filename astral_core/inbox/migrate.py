@@ -5,6 +5,7 @@ https://core.telegram.org/bots/api#message (migrate_to_chat_id), #responseparame
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, update
@@ -25,14 +26,19 @@ from astral_core.db.tables import (
 )
 from astral_core.inbox import notes
 
+log = logging.getLogger("astral.inbox")
+GONE = ("left", "kicked")  # statuses of a ChatMember that is not in the chat; a restricted one may be, or not
+
 
 async def move(database: Database, connection: AsyncConnection, old: int, new: int, after: int | None) -> None:
-    """Move everything of the chat `old` to `new`; once done, it does nothing more.
+    """Move everything of the group `old` to the supergroup `new`; once done, it does nothing more.
 
     `after` is the row that is being handled in the lane of `old`, by its owner: those behind it move. Otherwise the
     rows stay, and are handled where they are; what they say goes to `new`.
     """
-    await _remember(database, connection, old, new)
+    if new >= 0 or old >= 0 or not await _remember(database, connection, old, new):
+        log.warning("chat %d cannot have become %d: nothing is moved", old, new)
+        return
     keys = (core_dialogs.c.place, core_dialogs.c.user_id)
     await _rename(connection, core_dialogs, core_dialogs.c.chat_id, keys, old, new)
     await _rename(connection, core_due, core_due.c.lane, (core_due.c.route, core_due.c.key), old, new)
@@ -42,15 +48,35 @@ async def move(database: Database, connection: AsyncConnection, old: int, new: i
         await _move_rows(database, connection, old, new, after)
 
 
-async def _remember(database: Database, connection: AsyncConnection, old: int, new: int) -> None:
+async def moved_to(database: Database, chat: int) -> int | None:
+    """The supergroup that a group has become; None for every other chat."""
+    if chat >= 0:
+        return None
+    async with database.engine.connect() as connection:
+        found: int | None = await connection.scalar(select(core_chats.c.migrated_to).where(core_chats.c.id == chat))
+        return found
+
+
+async def _remember(database: Database, connection: AsyncConnection, old: int, new: int) -> bool:
+    """Note it; False if the supergroup itself is said to have become another chat."""
     make = sqlite.insert if database.is_sqlite else postgresql.insert
-    names = ("title", "status", "rights", "status_at")
-    known = await connection.execute(select(*(core_chats.c[name] for name in names)).where(core_chats.c.id == old))
-    facts: dict[str, Any] = dict(known.mappings().first() or {})
-    moved = make(core_chats).values(id=old, type="group", migrated_to=new, created_at=now())
-    await connection.execute(moved.on_conflict_do_update(index_elements=["id"], set_={"migrated_to": new}))
+    names = ("title", "status", "rights", "status_at", "migrated_to")
+    query = select(core_chats.c.id, *(core_chats.c[name] for name in names)).where(core_chats.c.id.in_([old, new]))
+    known = {row["id"]: dict(row) for row in (await connection.execute(query)).mappings()}
+    if known.get(new, {}).get("migrated_to") is not None:
+        return False
+    facts = {name: known[old][name] for name in names[:-1]} if old in known else {}
+    if facts.get("status") in GONE:
+        facts |= {"status": None, "rights": None, "status_at": None}
     fresh = make(core_chats).values(id=new, type="supergroup", created_at=now(), **facts)
-    await connection.execute(fresh.on_conflict_do_nothing(index_elements=["id"]))
+    moved = make(core_chats).values(id=old, type="group", migrated_to=new, created_at=now())
+    changes = {
+        new: fresh.on_conflict_do_nothing(index_elements=["id"]),
+        old: moved.on_conflict_do_update(index_elements=["id"], set_={"migrated_to": new}),
+    }
+    for number in sorted(changes):  # in the order in which commits of updates lock them
+        await connection.execute(changes[number])
+    return True
 
 
 async def _rename(

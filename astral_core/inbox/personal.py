@@ -32,6 +32,7 @@ from astral_core.db.tables import (
 from astral_core.inbox import money, notes
 from astral_core.inbox.address import decode
 from astral_core.inbox.due import SOURCE as DUE
+from astral_core.inbox.elsewhere import KIND as MESSAGES
 from astral_core.inbox.envelope import UNREADABLE, as_json
 from astral_core.inbox.rows import EXPRESS_LANES, INTERNAL, chat_of, express_lane
 
@@ -104,12 +105,14 @@ def _judge(person: Person, row: Any) -> tuple[int, Any]:
     kind, payload, address = row.kind, row.payload, decode(row.address, chat_of(row.lane))
     if address is not None and person.id in (address.user, address.chat):
         return _OWN, None
-    if str(person.id) not in payload:
+    if str(person.id) not in payload and kind != MESSAGES:
         return _NOBODYS, None  # most rows; nothing is parsed
     try:
         body = msgspec.json.decode(payload)
     except msgspec.DecodeError:
         return (_OWN if person.is_in(payload) else _NOBODYS), None
+    if kind == MESSAGES and not row.source.startswith("tg:"):
+        return _judge_messages(person, row.lane, body)
     if kind == UNREADABLE:
         return (_OWN if person.is_in(body) else _NOBODYS), None
     if not row.source.startswith("tg:"):
@@ -119,6 +122,14 @@ def _judge(person: Person, row: Any) -> tuple[int, Any]:
         return _OWN, None
     rest = _without(body, person.id)
     return (_NOBODYS, None) if rest == body else (_OTHERS, rest)
+
+
+def _judge_messages(person: Person, lane: int, body: Any) -> tuple[int, Any]:
+    """The same of messages for another chat, as of those in the outbox: in groups a name is cut out of them."""
+    if person.is_in(body):
+        return _OWN, None
+    cut = person.cut_from(body) if lane < 0 else body
+    return (_NOBODYS, None) if cut == body else (_OTHERS, cut)
 
 
 def _is_by(part: dict[str, Any], user_id: int) -> bool:

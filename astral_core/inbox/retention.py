@@ -10,13 +10,25 @@ import msgspec
 from sqlalchemy import delete, exists, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, core_blobs, core_facts, core_inbox, core_outbox, now
+from astral_core.db.tables import (
+    DEAD,
+    DEAD_EFFECT,
+    DONE,
+    core_blobs,
+    core_chats,
+    core_facts,
+    core_inbox,
+    core_outbox,
+    now,
+)
 from astral_core.db.wipe import Vacuum, shape, vacuum
 from astral_core.inbox import due, notes, personal, suspects
+from astral_core.inbox.migrate import GONE
 from astral_core.inbox.store import Store
 
 log = logging.getLogger("astral.inbox")
 BATCH = 2_000
+KEEP_CHATS = timedelta(days=90)  # that a chat is known which the bot has left
 FORGOTTEN = "forgotten"  # the fact that somebody was, and when last, until the file is rewritten
 _TOLD = "forgotten_told"
 TOLD_TIMES = 3  # days on which the owner of a file that is too large is told so
@@ -34,6 +46,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
     await store.write(_drop_blobs)
     await store.write(suspects.purge)
     await store.write(due.purge)
+    await store.write(_forget_chats)
     before = now() - timedelta(hours=keep_done_hours)
     old = (
         select(core_inbox.c.seq)
@@ -131,6 +144,14 @@ async def _forget_dead(connection: AsyncConnection, before: object) -> None:
     await connection.execute(update(core_inbox).where(*waiting).values(why))
     messages = (core_outbox.c.state == DEAD_EFFECT, core_outbox.c.created_at < before)
     await connection.execute(delete(core_outbox).where(*messages))
+
+
+async def _forget_chats(connection: AsyncConnection) -> None:
+    """Chats in which the bot has not been for long: anybody can add it to groups and take it out again."""
+    chats = core_chats.c
+    since = func.coalesce(chats.status_at, chats.created_at)
+    gone = delete(core_chats).where(chats.status.in_(GONE), since < now() - KEEP_CHATS)
+    await connection.execute(gone)
 
 
 async def _drop_blobs(connection: AsyncConnection) -> None:

@@ -50,7 +50,7 @@ _USERS = (
     "INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)"
     " VALUES (:id, :first_name, :last_name, :username, :language_code, :now, :now) ON CONFLICT (id) DO UPDATE SET"
     " first_name = excluded.first_name, last_name = excluded.last_name, username = excluded.username,"
-    " language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL"
+    " language_code = excluded.language_code, seen_at = excluded.seen_at"
 )
 _CHATS = (
     "INSERT INTO core_chats (id, type, title, username, is_forum, created_at)"

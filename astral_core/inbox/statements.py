@@ -57,7 +57,7 @@ INSERT INTO core_users (id, first_name, last_name, username, language_code, crea
 SELECT *, now(), now() FROM unnest($1::text[]::bigint[], $2::text[], $3::text[], $4::text[], $5::text[]) AS new (id)
 ORDER BY id
 ON CONFLICT (id) DO UPDATE SET first_name = excluded.first_name, last_name = excluded.last_name,
-  username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at, blocked_at = NULL
+  username = excluded.username, language_code = excluded.language_code, seen_at = excluded.seen_at
 """
 CHATS = """
 INSERT INTO core_chats (id, type, title, username, is_forum, created_at)

@@ -30,7 +30,7 @@ from astral_core.errors import (
     Refuse,
     TelegramThrottled,
 )
-from astral_core.inbox import due, elsewhere, notes, suspects
+from astral_core.inbox import due, elsewhere, migrate, notes, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.due import Finder
 from astral_core.inbox.ending import Ending
@@ -240,15 +240,15 @@ class Worker:
 
     async def _handle(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
         """Run the handler of `row`; one that holds messages for its chat has none."""
-        if row.source != elsewhere.SOURCE:
+        if not elsewhere.is_one(row):
             await self.runner.run(row, work, outcome)
             return
         outcome.contents = elsewhere.read(row)
-        outcome.plugin, outcome.route, outcome.kind = (
-            outcome.contents[0].effect.plugin,
-            elsewhere.KIND,
-            elsewhere.KIND,
-        )
+        outcome.plugin, outcome.route = outcome.contents[0].effect.plugin, elsewhere.KIND
+        outcome.kind = elsewhere.KIND
+        moved = await migrate.moved_to(self.database, row.lane)
+        if moved is not None:  # then `split` finds another lane for them
+            outcome.contents = elsewhere.redirected(outcome.contents, moved)
 
     async def _commit(self, lane: Lane, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
         if failpoint.armed:
@@ -256,7 +256,8 @@ class Worker:
         contents, others = elsewhere.split(outcome.contents, row)
         work.rows += others
         once = any(content.effect.on_doubt == "drop" for content in contents)
-        recorded = work.wrote or once
+        # Messages for this chat that others sent go through the outbox, so that each one is noted when it is out.
+        recorded = work.wrote or once or elsewhere.is_one(row)
         if not recorded and contents and row.due is not None and await self.finder.find(row) is None:
             raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
         if recorded:

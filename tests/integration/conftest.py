@@ -109,17 +109,31 @@ class GroupApi:
 
     original: Callable[..., Awaitable[Any]]
     refuse: dict[int, ApiError] = field(default_factory=dict)
+    refuse_method: dict[str, ApiError] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
     wait: bool = True
+    delay: float = 0.0  # seconds that a call takes
+    most: int = 0  # how many were under way at once
+    _under_way: int = 0
 
     async def run(self, world: Any, method: Any, params: Any, chat_id: int | None) -> Any:
         """One call."""
         elsewhere = params.has("business_connection_id") or params.has("inline_message_id")
         if not elsewhere and (chat_id is None or chat_id >= 0):
             return await self.original(world, method, params, chat_id)
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        try:
+            await asyncio.sleep(self.delay)
+            return self._answer(world, method, params, chat_id)
+        finally:
+            self._under_way -= 1
+
+    def _answer(self, world: Any, method: Any, params: Any, chat_id: int | None) -> Any:
         fault = world.faults.take(method.name, chat_id)
         error = fault.error() if fault is not None else self.refuse.get(chat_id or 0)
+        error = error or self.refuse_method.get(method.name)
         if error is not None:
             raise error
         if method.name in self.answers:
@@ -207,7 +221,10 @@ def start(
     async def run(url: str, plugins: list[Plugin] | None = None, **overrides: Any) -> AsyncIterator[Groups]:
         api = GroupApi(emulated.call_method)
         monkeypatch.setattr(emulated, "call_method", api.run)
-        for name in ("getChatAdministrators", "copyMessage"):  # groups alone know them, and those are played here
+        for name in (
+            "getChatAdministrators",
+            "deleteBusinessMessages",
+        ):  # groups alone know them, and those are played here
             monkeypatch.setitem(METHODS, name.lower(), Method(name, _nothing))
         async with bot_kit(url, plugins=plugins, **overrides) as kit:
             await kit.settled()

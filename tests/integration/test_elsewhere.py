@@ -46,6 +46,12 @@ async def fails(update: Update, ctx: Context) -> None:
     raise ValueError("no")
 
 
+@routes.command("odd")
+async def odd(update: Update, ctx: Context) -> None:
+    """Names a chat that none can be."""
+    ctx.call("sendMessage", chat_id=2**63, text="nobody hears this")
+
+
 @routes.command("name")
 async def by_name(update: Update, ctx: Context) -> None:
     """Speaks to a public channel by its name."""
@@ -164,6 +170,16 @@ async def test_a_chat_that_is_known_by_name_has_a_lane_too(
         async with groups.kit.running.database.engine.connect() as connection:
             rows = (await connection.execute(select(core_inbox.c.lane).where(core_inbox.c.kind == "messages"))).all()
         assert [row.lane < -(2**61) for row in rows] == [True]
+
+
+async def test_a_number_that_no_chat_has_fails_in_the_handler(
+    sqlite_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not in the commit, where it would say nothing of the call."""
+    async with start(sqlite_url, plugins) as groups:
+        await groups.kit.chat("Anna").send("/odd")
+        await groups.kit.advance(2)
+        assert "9223372036854775808 is no chat's id. Fix:" in caplog.text
 
 
 async def test_what_this_version_cannot_read_is_a_dead_letter(

@@ -14,6 +14,7 @@ from astral_core.db.tables import core_chats, core_dialogs, core_due, core_inbox
 from astral_core.errors import TelegramRefused
 from astral_core.host.state import Plugin
 from astral_core.inbox.due import Due
+from astral_core.inbox.retention import purge
 from astral_playground.telegram.errors import ApiError
 
 MakePlugin = Callable[..., Plugin]
@@ -298,3 +299,122 @@ async def test_administrators_are_asked_for_once(sqlite_url: str, start: Start, 
         groups.api.refuse[NEW["id"]] = ApiError(400, "Bad Request: not enough rights")
         await groups.send(membership(groups, NEW, "member", kind="chat_member"))
         await groups.say("/admins", NEW)
+
+
+@routes.step("works")
+async def works(ctx: Context) -> None:
+    """Durable work that says nothing; fails once as the network does."""
+    if not answers:
+        answers.append("tried")
+        raise ConnectionError("away")
+    answers.append("done")
+
+
+@routes.command("work", chat=GROUP)
+async def work(update: Update, ctx: Context) -> None:
+    """Leaves work to a step."""
+    ctx.defer(works)
+
+
+@routes.command("voice")
+async def voice(update: Update, ctx: Context) -> None:
+    """Sends what this person may not get."""
+    ctx.call("sendVoice", chat_id=ctx.chat_id, voice="AgACAgIAAx")
+
+
+async def test_work_that_has_begun_is_done_although_the_bot_is_thrown_out(
+    database_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """It waits for another try; what it wants to say in the group is not said."""
+    async with start(database_url, plugins) as groups:
+        groups.api.wait = False
+        await groups.say("/work", OLD)
+
+        async def waits_again() -> bool:
+            return any(row.tries for row in await rows(groups, core_due))
+
+        await groups.until(waits_again)
+        groups.api.wait = True
+        await groups.send(membership(groups, OLD, "kicked"))
+        await groups.kit.advance(60)
+        assert answers == ["tried", "done"]
+
+
+async def test_a_403_that_came_late_overrules_nothing_newer(
+    database_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """A replica that was frozen, and whose lane is another one's by now, believes what was true before."""
+    async with start(database_url, plugins) as groups:
+        await groups.say("/ask", OLD)
+        chats = groups.kit.running.bot.chats
+        believed = await chats.standing(-42)
+        await groups.send(membership(groups, OLD, "administrator"))
+        chats._standings.put(-42, believed)
+        await groups.kit.running.bot.sender._membership.lost(-42)
+        assert [row.status for row in await rows(groups, core_chats)] == ["administrator"]
+        assert await waits(groups) == [-42]
+
+
+async def test_a_press_shows_that_the_bot_is_there_again(
+    sqlite_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """As a message does: Telegram sends no updates of groups in which a bot is not."""
+    async with start(sqlite_url, plugins) as groups:
+        groups.api.refuse[-42] = ApiError(403, "Forbidden: bot was kicked from the group chat")
+        await groups.kit.chat("Anna").send("/tell")
+        groups.api.refuse.clear()
+        calls, _ = await groups.press("core:menu", OLD, user=5001)
+        assert [call.chat_id for call in calls if call.ok] == [-42]
+
+
+async def test_one_thing_that_a_person_does_not_take_stops_no_other(
+    sqlite_url: str, start: Start, plugins: list[Plugin], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not each 403 means that they blocked the bot."""
+    async with start(sqlite_url, plugins) as groups:
+        person = groups.kit.chat("Anna")
+        await person.send("/start")
+        private = groups.api.original
+
+        async def refuses(world: Any, method: Any, params: Any, chat_id: int | None) -> Any:
+            if method.name == "sendVoice":
+                raise ApiError(403, "Forbidden: VOICE_MESSAGES_FORBIDDEN")
+            return await private(world, method, params, chat_id)
+
+        groups.api.original = refuses
+        await person.send("/voice")
+        before = len(groups.kit.calls())
+        await person.send("/help")
+        assert [call.chat_id for call in groups.calls(before) if call.ok][:1] == [person.id]
+        assert [row.blocked_at for row in await rows(groups, core_users)] == [None]
+
+
+async def test_only_their_own_word_in_private_unblocks_somebody(
+    sqlite_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """They may write in a group, or press a message that somebody sent through the bot, and have it blocked."""
+    async with start(sqlite_url, plugins) as groups:
+        await groups.say("hi", OLD, user=5001)
+        await groups.send(membership(groups, {"id": 5001, "type": "private", "first_name": "Vera"}, "kicked"))
+        await groups.kit.restart()
+        await groups.say("hi", OLD, user=5001)
+        sender = groups.update("x", 5001)["message"]["from"]
+        press = {"id": "q", "from": sender, "chat_instance": "1", "data": "core:menu", "inline_message_id": "AbC"}
+        await groups.send({"update_id": 9, "callback_query": press})
+        (row,) = [row for row in await rows(groups, core_users) if row.id == 5001]
+        assert row.blocked_at is not None
+        await groups.say("hi", {"id": 5001, "type": "private", "first_name": "Vera"}, user=5001)
+        (row,) = [row for row in await rows(groups, core_users) if row.id == 5001]
+        assert row.blocked_at is None
+
+
+async def test_chats_that_were_left_long_ago_are_forgotten(sqlite_url: str, start: Start) -> None:
+    """Anybody can add the bot to groups and take it out again."""
+    async with start(sqlite_url, []) as groups:
+        first, second = membership(groups, OLD, "left"), membership(groups, NEW, "left")
+        first["my_chat_member"]["date"] = 1_000_000
+        for told in (first, second):
+            await groups.send(told)
+        assert len(await rows(groups, core_chats)) == 2
+        await purge(groups.kit.running.inbox.store, 72, 720)
+        assert [row.id for row in await rows(groups, core_chats)] == [NEW["id"]]

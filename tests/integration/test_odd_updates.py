@@ -47,12 +47,27 @@ async def ask(update: Update, ctx: Context) -> None:
 async def name(update: Update, ctx: Context) -> None:
     """Takes it; a number is asked for again."""
     text = update.effective_message.text or "" if update.effective_message else ""
+    if text == "fail":
+        raise ValueError("no")
     ANSWERS.append(text)
     if text.isdecimal():
         ctx.ask(name)
         ctx.reply("That is a number.")
     else:
         ctx.reply("Thank you.")
+
+
+@routes.command("both")
+async def both(update: Update, ctx: Context) -> None:
+    """Asks for two names, one after the other."""
+    ctx.ask(first)
+
+
+@routes.question("first")
+async def first(update: Update, ctx: Context) -> None:
+    """Takes the first one."""
+    ANSWERS.append(f"first: {update.effective_message.text if update.effective_message else ''}")
+    ctx.ask(name)
 
 
 @pytest.fixture
@@ -75,8 +90,6 @@ SERVICE = {
     "gift": {"gift": {"id": "1", "star_count": 5}},
     "chat_background_set": {"type": {"type": "fill"}},
     "write_access_allowed": {"from_request": True},
-    "web_app_data": {"data": "x", "button_text": "y"},
-    "users_shared": {"request_id": 1, "users": [{"user_id": 9}]},
     "proximity_alert_triggered": {"distance": 5},
     "boost_added": {"boost_count": 1},
     "new_chat_members": [{"id": 9, "is_bot": False, "first_name": "N"}],
@@ -107,11 +120,11 @@ async def test_service_messages_ask_for_no_answer(
 
 async def test_every_service_message_of_the_table_is_one() -> None:
     """What is neither known as content nor says where a message comes from tells of something that happened."""
-    from astral_core.bot.update import CONTENT
+    from astral_core.bot.update import SAID
 
     members = set(table().types["Message"])
-    assert members >= CONTENT
-    assert {"pinned_message", "web_app_data", "gift", "successful_payment", "users_shared"} & CONTENT == set()
+    assert members >= SAID
+    assert {"pinned_message", "web_app_data", "gift", "successful_payment", "users_shared"} & SAID == set()
 
 
 async def test_an_automatic_forward_of_a_channels_post_runs_no_command(
@@ -186,6 +199,63 @@ async def test_who_edits_the_last_message_has_answered(
         assert await post("edited_message", "Ann", 9_020) == []  # no question is open
         async with groups.kit.running.database.engine.connect() as connection:
             assert (await connection.execute(select(core_dialogs))).all() == []
+
+
+async def test_an_edit_answers_no_question_that_was_asked_after_it(
+    sqlite_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """Neither the next one, by a correction of the answer before, nor one by other words in place of the command."""
+    async with start(sqlite_url, plugins) as groups:
+        private = {"id": 5001, "type": "private", "first_name": "Anna"}
+
+        async def post(kind: str, text: str, number: int) -> None:
+            update = groups.update(text, 5001, private, message_id=number)
+            await groups.send({"update_id": update["update_id"], kind: update["message"]})
+
+        await post("message", "/both", 100)
+        await post("edited_message", "oops", 100)
+        assert ANSWERS == []
+        await post("message", "Ana", 102)
+        await post("edited_message", "Anna", 102)
+        assert ANSWERS == ["first: Ana"]
+        await post("message", "Smith", 104)
+        assert ANSWERS == ["first: Ana", "Smith"]
+
+
+async def test_a_failure_after_an_edit_is_told_like_any_other(
+    sqlite_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """Somebody waits for an answer."""
+    async with start(sqlite_url, plugins) as groups:
+        person = groups.kit.chat("Anna")
+        await person.send("/name")
+        update = groups.update("fail", person.id, {"id": person.id, "type": "private"}, message_id=9_999)
+        before = len(groups.kit.calls())
+        await groups.send({"update_id": update["update_id"], "edited_message": update["message"]})
+        await groups.kit.advance(2)
+        assert "Something went wrong" in said(groups, before)[0]
+
+
+@pytest.mark.parametrize("kind", ["users_shared", "chat_shared", "web_app_data"])
+async def test_what_a_button_below_the_chat_sends_answers_a_question(
+    sqlite_url: str, start: Start, plugins: list[Plugin], kind: str
+) -> None:
+    """It is a service message, but somebody meant something. Where nothing was asked it is quiet."""
+    shared = {
+        "users_shared": {"request_id": 1, "users": [{"user_id": 9}]}, "chat_shared": {"request_id": 1, "chat_id": -5},
+        "web_app_data": {"data": "x", "button_text": "y"},
+    }  # fmt: skip
+    async with start(sqlite_url, plugins) as groups:
+        person = groups.kit.chat("Anna")
+        private = {"id": person.id, "type": "private", "first_name": "Anna"}
+        for command, answers in (("/start", []), ("/name", [""])):
+            await person.send(command)
+            before = len(groups.kit.calls())
+            update = groups.update("", person.id, private, **{kind: shared[kind]})
+            del update["message"]["text"]
+            await groups.send(update)
+            assert answers == ANSWERS
+            assert bool(said(groups, before)) is bool(answers)
 
 
 async def test_numbers_that_start_anew_lower_are_handled_once_in_order(

@@ -95,6 +95,15 @@ async def vote(update: Update, ctx: Context, what: str) -> None:
             ctx.reply("nobody hears this")
         case "delete":
             ctx.delete()
+        case "photo":
+            ctx.show("shown", photo=b"png")
+        case "progress":
+            await ctx.progress()
+            ctx.edit("done")
+        case "invoice":
+            ctx.send_invoice(
+                title="T", description="D", payload="weather:1", currency="XTR", prices=[{"label": "x", "amount": 1}]
+            )
         case "refuse":
             raise Refuse("no")
         case _:
@@ -226,7 +235,7 @@ async def inline(groups: Any, data: str | None, user: int = 5001, **query: Any) 
     return list(groups.calls(before))
 
 
-@pytest.mark.parametrize("what", ["edit", "show"])
+@pytest.mark.parametrize("what", ["edit", "show", "progress"])
 async def test_a_message_sent_through_the_bot_is_changed_where_it_is(
     sqlite_url: str, start: Start, plugins: list[Plugin], what: str
 ) -> None:
@@ -299,6 +308,37 @@ async def test_a_press_in_a_business_chat_is_answered_for_its_owner(
             lanes = set((await connection.execute(select(core_inbox.c.lane))).scalars())
         assert len(lanes) == 1
         assert lanes.isdisjoint({77})
+
+
+async def test_nothing_of_a_business_chat_touches_the_bots_own_chat(
+    sqlite_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Numbers of messages are the account's: each call names the connection, or is refused where it cannot."""
+    business = {"business_connection_id": "bc-1"}
+    async with start(sqlite_url, plugins) as groups:
+        before = len(groups.kit.calls())
+        for what in ("show", "show", "photo", "invoice"):
+            cards = [call.result["message_id"] for call in groups.calls(before) if call.method == "sendMessage"]
+            number = cards[-1] if what == "photo" else 500 + len(cards)
+            await groups.press(f"weather:vote/{what}", CUSTOMER, user=77, message_id=number, **business)
+        calls = groups.calls(before)
+        assert {call.params.get("business_connection_id") for call in calls} == {"bc-1"}
+        methods = {"sendMessage", "editMessageReplyMarkup", "sendPhoto", "deleteBusinessMessages"}
+        assert {call.method for call in calls} == methods
+        assert "sendInvoice cannot be sent in the chat of a business account. Fix:" in caplog.text
+
+
+async def test_a_press_without_an_id_is_answered_to_nobody(
+    sqlite_url: str, start: Start, plugins: list[Plugin], post: Callable[..., Any]
+) -> None:
+    """A form of the future."""
+    async with start(sqlite_url, plugins) as groups:
+        sender = {"id": 5, "is_bot": False, "first_name": "V"}
+        message = groups.update("x", 5)["message"]
+        query = {"from": sender, "chat_instance": "1", "data": "weather:mine", "message": message}
+        status, answer = await post(groups.kit, {"update_id": 77, "callback_query": query})
+        assert (status, answer) == (200, "")
+        await groups.kit.settled()
 
 
 async def test_a_channels_direct_messages_are_answered_to_who_wrote(

@@ -91,3 +91,30 @@ async def test_forget_takes_what_a_group_holds_of_a_person(
         await groups.kit.settled()
         assert await traces(groups, anna.id) == dict.fromkeys(everything, 0)
         assert await traces(groups, boris.id) == everything
+
+
+async def test_forget_takes_what_waits_to_be_told_to_others(
+    database_url: str, start: Start, plugins: list[Plugin]
+) -> None:
+    """A dead row of messages that quotes the person goes; from one that only names them the name goes."""
+    async with start(database_url, plugins) as groups:
+        anna = groups.kit.chat("Annabel")
+        await anna.send("/start")
+        for text in (f"{anna.id} says: a secret", "Annabel says: hello"):
+            effect = {"method": "sendMessage", "params": {"chat_id": SUPER["id"], "text": text}, "plugin": "trace"}
+            body = {"plugin": "trace", "messages": [{"effect": effect}]}
+            async with groups.kit.running.database.engine.begin() as connection:
+                row = {
+                    "source": "internal:messages", "ext_id": text, "lane": SUPER["id"], "kind": "messages",
+                    "payload": json.dumps(body), "state": DEAD,
+                }  # fmt: skip
+                await connection.execute(core_inbox.insert().values(**row))
+        await anna.send("/forget")
+        await anna.tap("Yes, delete everything")
+        await groups.kit.settled()
+        async with groups.kit.running.database.engine.connect() as connection:
+            query = select(core_inbox.c.payload).where(core_inbox.c.kind == "messages")
+            left = [payload for payload in (await connection.execute(query)).scalars() if payload]
+        assert len(left) == 1
+        assert "says: hello" in left[0]
+        assert "Annabel" not in left[0]

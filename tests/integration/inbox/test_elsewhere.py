@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from astral_core.db.tables import DONE, core_inbox, core_lanes
-from astral_core.errors import TelegramThrottled
+from astral_core.db.tables import DONE, core_blobs, core_inbox, core_lanes
+from astral_core.errors import DatabaseError, TelegramThrottled
 from astral_core.inbox import replica as replica_module
-from astral_core.inbox.effect import Effect, Ref
+from astral_core.inbox.effect import Effect, Ref, Sent
 from astral_core.inbox.elsewhere import read, split
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import INTERNAL, InboxRow
+from astral_core.inbox.work import Work
 
 DESK = 900
 
@@ -102,6 +103,64 @@ async def test_what_must_not_repeat_does_not_there_either(bench) -> None:
     assert await bench.count() == 0
 
 
+async def test_each_message_is_noted_when_it_is_out(bench) -> None:
+    """Where several go to one chat, a death in the middle costs one doubt, and repeats none that was noted."""
+    held = True
+
+    def fail(text: str) -> None:
+        if held and text == "3":
+            raise TelegramThrottled("sendMessage", "too many", 60)
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents = [bench.message(str(number), DESK) for number in range(1, 6)]
+
+    bench.sender.fail, bench.runner.handler = fail, handler
+    await bench.start()
+    await bench.ingest(ext_id="a")
+    await until(lambda: bench.sender.sent == ["1", "2"])
+    await asyncio.sleep(0.1)  # the second one is noted now, and the third has to wait
+    held = False
+    await bench.crash()
+    await bench.start()
+    await bench.settle()
+    assert bench.sender.sent == ["1", "2", "3", "4", "5"]
+
+
+async def test_a_database_that_is_away_for_a_moment_costs_a_pause(bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a message that must not be repeated comes then; it waits for its next try as due work."""
+    tells(bench, DESK, once=True)
+    commit, failed = Work.commit, []
+
+    async def once(self: Any, row: Any = None, epoch: int = 0, contents: Any = ()) -> None:
+        if row is not None and row.kind == "messages" and not failed:
+            failed.append(row.seq)
+            raise DatabaseError("the server is away")
+        await commit(self, row, epoch, contents)
+
+    monkeypatch.setattr(Work, "commit", once)
+    await bench.start()
+    await bench.ingest(ext_id="a")
+    await until(lambda: "a at 900" in bench.sender.sent)
+    await bench.settle()
+    assert failed
+    assert sorted(bench.sender.sent) == ["a at 900", "a here"]
+    assert set((await bench.states()).values()) == {DONE}
+
+
+async def test_a_file_that_telegram_refuses_is_kept_for_a_retry(bench) -> None:
+    """It lies beside the dead message."""
+
+    async def handler(row: Any, work: Any, outcome: Any) -> None:
+        outcome.contents = [bench.message("file", DESK, b"data")]
+
+    bench.runner.handler = handler
+    bench.sender.fail = lambda text: Sent(refused="no") if text == "file" else None
+    await bench.start()
+    await bench.ingest(ext_id="a")
+    await bench.settle()
+    assert (await bench.count(), await bench.count(core_blobs)) == (1, 1)
+
+
 def contents(*effects: Effect) -> list[Any]:
     """Effects as a handler records them, one with a file."""
     return [recorded(effect, b"\xff\x00data" if effect.attachment else None) for effect in effects]
@@ -119,7 +178,7 @@ async def test_references_and_files_go_along(bench) -> None:
     row = await bench.ingest(ext_id="a")
     made = contents(
         effect(7, "0"), effect(DESK, "1"), effect(7, "2", message=Ref(0)), effect(DESK, "3", message=Ref(1)),
-        effect("900", "4", attachment="photo"), effect(None, "5"), effect("@News", "6"), effect(7, "7"),
+        effect(DESK, "4", attachment="photo"), effect(None, "5"), effect("@News", "6"), effect(7, "7"),
         effect(7, "8", message=Ref(7)),
     )  # fmt: skip
     own, others = split(made, row)

@@ -133,7 +133,7 @@ def _leave(ctx: Context) -> list[Button]:
 @routes.question("problem")
 async def problem(update: Update, ctx: Context) -> None:
     """Pass a buyer's words on to the admins."""
-    text = (update.message.text or "").strip() if update.message else ""
+    text = (update.effective_message.text or "").strip() if update.effective_message else ""
     if not text:
         ctx.ask(problem)
         ctx.reply(ctx.t("Please describe it in words."), [_leave(ctx)])

@@ -25,7 +25,7 @@ Answered = tuple[Draft, Markup | None]
 async def answer(update: Update, ctx: Context) -> None:
     """Take the answer to the card that is shown."""
     draft = await current(ctx)
-    message = update.message
+    message = update.effective_message
     if draft is None or message is None:
         await overview(ctx)
         return
