@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .discussion import follow
 from .entities import detect, trim, utf16_length
 from .errors import ApiError, PageError
 from .files import document_object, photo_sizes
@@ -55,12 +56,13 @@ def _say_in_group(
     check_speaker(world, group, user, content, thread)
     where = None if thread in (None, GENERAL) else thread
     message = world.post(group, "user", content, reply_to=reply_to, thread=where, facts=facts, **speaker(group, user))
-    if not is_heard(world, group, message):
-        return message, None
-    update = world.updates.add(
-        "channel_post" if group.type == "channel" else "message", world.message_json(message), user_id=user.id,
-        chat_id=group.id, queue_id=group.id, message_id=message.message_id, summary=summary,
-    )  # fmt: skip
+    update = None
+    if is_heard(world, group, message):
+        update = world.updates.add(
+            "channel_post" if group.type == "channel" else "message", world.message_json(message), user_id=user.id,
+            chat_id=group.id, queue_id=group.id, message_id=message.message_id, summary=summary,
+        )  # fmt: skip
+    follow(world, message)
     return message, update
 
 

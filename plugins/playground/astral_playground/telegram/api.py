@@ -7,6 +7,7 @@ import re
 import time
 from typing import Any
 
+from . import limits
 from .errors import ApiError, DroppedConnection
 from .faults import Fault
 from .methods import METHODS, Method
@@ -49,9 +50,12 @@ async def call_method(world: World, method: Method, params: Params, chat_id: int
         world.emit("faults")
         await _before(world, fault)
     params.check()
+    cost = limits.check(world, method.name, params) if world.switches.flood_limits else None
     result = method.run(world, params)
     if inspect.isawaitable(result):
         result = await result
+    if cost is not None:
+        world.limits.count(cost, world.clock.time())
     if fault is not None and fault.kind == "timeout":
         await world.clock.sleep(fault.delay)
         raise DroppedConnection("accepted, then no answer: a fault rule")

@@ -128,7 +128,7 @@ class TelegramEmulator:
         self.world.emit("retry")
 
     def switch(self, **switches: Any) -> None:
-        """Set switches of the delivery: duplicate_every, drop_response_every, delay, reorder, paused."""
+        """Set switches: duplicate_every, drop_response_every, delay, reorder, paused; flood_limits."""
         unknown = switches.keys() - self.world.switches.to_dict().keys()
         if unknown:
             raise ValueError(f"TelegramEmulator.switch: there is no switch {min(unknown)!r}")

@@ -83,13 +83,17 @@ class Faults:
 
 @dataclass(slots=True)
 class Switches:
-    """How updates travel. Numbers: each Nth delivery, 0 for never; `delay` in seconds before a delivery."""
+    """How updates travel. Numbers: each Nth delivery, 0 for never; `delay` in seconds before a delivery.
+
+    `flood_limits`: calls that are too many get 429, as `limits` has them.
+    """
 
     duplicate_every: int = 0
     drop_response_every: int = 0
     delay: float = 0.0
     reorder: bool = False
     paused: bool = False
+    flood_limits: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """All switches by name."""

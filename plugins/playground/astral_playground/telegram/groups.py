@@ -16,7 +16,7 @@ Status = Literal["creator", "administrator", "member", "restricted", "left", "ki
 GENERAL = 1  # the topic of a forum that is always there; messages in it name no thread
 ANONYMOUS = {"id": 1_087_968_824, "is_bot": True, "first_name": "Group", "username": "GroupAnonymousBot"}
 CHANNEL_BOT = {"id": 136_817_688, "is_bot": True, "first_name": "Channel", "username": "Channel_Bot"}
-TELEGRAM = {"id": 777_000, "is_bot": False, "first_name": "Telegram"}
+TELEGRAM: dict[str, Any] = {"id": 777_000, "is_bot": False, "first_name": "Telegram"}
 _CHANNEL_RIGHTS = frozenset({"can_post_messages", "can_edit_messages", "can_manage_direct_messages"})
 _GROUP_RIGHTS = frozenset({"can_pin_messages", "can_manage_topics", "can_manage_tags", "can_send_welcome_messages"})
 
@@ -84,9 +84,15 @@ class Member:
                 found |= {"is_member": self.is_member, "until_date": self.until}
             case "kicked":
                 found["until_date"] = self.until
-        if self.title and self.administers:
-            found["custom_title"] = self.title
+        if self.title and self.present:
+            found["custom_title" if self.administers else "tag"] = self.title
         return found
+
+    def at(self, now: float) -> Member:
+        """Their place at a Unix time: a ban or restriction that is over is none."""
+        if not self.until or now < self.until:
+            return self
+        return Member(self.user_id, "member" if self.present else "left", title=self.title)
 
 
 @dataclass(slots=True)
@@ -99,6 +105,7 @@ class Topic:
     icon_emoji: str = ""
     closed: bool = False
     hidden: bool = False  # the General topic alone can be
+    by: int = 0  # who created it: they may change it without further rights
 
     def to_dict(self) -> dict[str, Any]:
         """The Bot API's ForumTopic."""
@@ -120,6 +127,8 @@ class Invitation:
     limit: int = 0
     joined: int = 0
     waiting: set[int] = field(default_factory=set)
+    period: int = 0  # seconds that one payment of a subscription lasts
+    price: int = 0  # Stars for each period
 
     def to_dict(self, creator: dict[str, Any]) -> dict[str, Any]:
         """The Bot API's ChatInviteLink."""
@@ -129,7 +138,8 @@ class Invitation:
         }  # fmt: skip
         more = {
             "name": self.name, "expire_date": self.expires_at, "member_limit": self.limit,
-            "pending_join_request_count": len(self.waiting),
+            "pending_join_request_count": len(self.waiting), "subscription_period": self.period,
+            "subscription_price": self.price,
         }  # fmt: skip
         return found | {name: value for name, value in more.items() if value}
 
@@ -150,6 +160,9 @@ class Group:
     slow_mode: int = 0  # seconds between two messages of a member
     by_request: bool = False
     linked_id: int | None = None  # a channel's discussion group, and that group's channel
+    forwards: dict[int, int] = field(default_factory=dict)  # a channel's posts, and their copies in this discussion
+    banned_chats: set[int] = field(default_factory=set)  # channels in whose name nobody may write here
+    waiting: set[int] = field(default_factory=set)  # people who asked to join without a link
     pinned: list[int] = field(default_factory=list)
     invitations: dict[str, Invitation] = field(default_factory=dict)
     photo: str = ""  # the unique id of a file
@@ -186,6 +199,10 @@ class Group:
     def put(self, member: Member) -> None:
         """Give somebody their place."""
         self.members[member.user_id] = member
+
+    def expire(self, now: float) -> None:
+        """End the bans and restrictions that are over at this Unix time; Telegram tells nobody of that."""
+        self.members.update({member.user_id: member.at(now) for member in self.members.values() if member.until})
 
     def may(self, user_id: int, permission: str) -> bool:
         """Whether a member may do something, by their own restriction or by what all may do."""

@@ -226,7 +226,9 @@ class _PageApi:
                 values[name] = fields.integer(name, low=0, high=10**6)
         if fields.has("delay"):
             values["delay"] = fields.number("delay", low=0, high=_MAX_SECONDS)
-        values |= {name: flag for name in ("reorder", "paused") if (flag := fields.flag(name)) is not None}
+        values |= {
+            name: flag for name in ("reorder", "paused", "flood_limits") if (flag := fields.flag(name)) is not None
+        }
         fields.nothing_else()
         for name, value in values.items():
             setattr(switches, name, value)

@@ -22,6 +22,8 @@ class User:
     stars: int = 0
     blocked: bool = False
     started: bool = False
+    open_until: float = 0.0  # they asked to join a group: until then the bot may write to them, started or not
+    pinned: list[int] = field(default_factory=list)
     reply_keyboard: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:

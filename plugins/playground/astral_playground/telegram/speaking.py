@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import PageError
 from .groups import GENERAL, Group
 from .records import Message, User
-from .state import World
+
+if TYPE_CHECKING:
+    from .state import World
 
 _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,64}(@([A-Za-z0-9_]+))?")
 # Which permission a message's content needs.
@@ -22,8 +24,12 @@ _PERMISSIONS = {
 
 def check_speaker(world: World, group: Group, user: User, content: dict[str, Any], thread: int | None) -> None:
     """PageError unless the person may say this here now."""
+    if group.migrated_to is not None:
+        raise PageError(409, f"{group.title!r} has become the supergroup {group.migrated_to}; write there")
+    group.expire(world.clock.time())
     member = group.member(user.id)
-    if not member.present:
+    comments = thread is not None and thread in group.forwards.values() and member.status != "kicked"
+    if not member.present and not comments:
         raise PageError(409, f"{user.first_name} is not in {group.title!r}; let them join first")
     if group.type == "channel":
         if not member.may("can_post_messages"):
@@ -31,7 +37,7 @@ def check_speaker(world: World, group: Group, user: User, content: dict[str, Any
         return
     kind = next((name for name in content if name in _PERMISSIONS), "")
     needed = _PERMISSIONS.get(kind, "can_send_messages")
-    if not group.may(user.id, needed):
+    if not (group.may(user.id, needed) or (comments and not member.present and needed in group.permissions)):
         raise PageError(409, f"{user.first_name} may not send this in {group.title!r} ({needed})")
     _check_thread(group, user, thread)
     _check_pace(world, group, user)

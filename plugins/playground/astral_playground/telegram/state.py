@@ -9,11 +9,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from .admission import admit
 from .clock import Clock, SystemClock
+from .discussion import follow, follow_edit, thread_of_reply
 from .errors import ApiError, PageError, bad_request, forbidden
 from .faults import Faults, Switches
 from .files import FileStore
 from .groups import ANONYMOUS, CHANNEL_BOT, GENERAL, TELEGRAM, Group, Room
+from .limits import FloodLimits
 from .polling import LongPoll
 from .records import Bot, Call, CallbackQuery, Invoice, Message, Payment, PreCheckout, Sender, User, Version
 from .updates import Update, UpdateLog
@@ -74,6 +77,7 @@ class World:
         self.calls: deque[Call] = deque(maxlen=_CALLS)
         self.webhook = Webhook()
         self.faults = Faults()
+        self.limits = FloodLimits()
         self.switches = Switches()
         self.updates = UpdateLog(self.clock, lambda update: self.emit("update", update=update))
         self.poll = LongPoll()
@@ -183,7 +187,7 @@ class World:
 
     def known_users(self) -> dict[int, dict[str, Any]]:
         """Users that the bot may mention by id."""
-        return {user.id: user.to_dict() for user in self.users.values() if user.started}
+        return {user.id: user.to_dict() for user in self.users.values() if user.started or self._met(user)}
 
     def room(self, chat_id: int) -> Room | None:
         """The chat with this id: a person's private one, a group or a channel."""
@@ -193,35 +197,29 @@ class World:
         """The chat that a call names, if the bot may use it; ApiError in Telegram's words otherwise."""
         if not chat_id:
             raise bad_request("Chat_id is empty")
-        room = self._named(chat_id)
-        if room is None or (isinstance(room, User) and not room.started):
+        room = self.named(chat_id)
+        if room is None or (isinstance(room, User) and not room.started and not self._met(room)):
             raise bad_request("Chat not found")
         if isinstance(room, Group):
-            self._admit(room, write=write)
+            room.expire(self.clock.time())
+            admit(room, self.bot.id, write=write)
         elif write and room.blocked:
             raise forbidden("bot was blocked by the user")
+        elif write and not room.started and self.clock.time() >= room.open_until:
+            raise forbidden("bot can't initiate conversation with a user")
         return room
 
-    def _named(self, chat_id: str) -> Room | None:
+    def _met(self, user: User) -> bool:
+        """Whether the bot knows somebody who never wrote to it: from a group, or by their request to join one."""
+        both = {user.id, self.bot.id}
+        return user.open_until > 0 or any(both <= group.members.keys() for group in self.groups.values())
+
+    def named(self, chat_id: str) -> Room | None:
+        """The chat with this id or @username, if there is one."""
         if chat_id.startswith("@"):
             name = chat_id[1:].lower()
             return next((group for group in self.groups.values() if group.username.lower() == name != ""), None)
         return self.room(int(chat_id)) if re.fullmatch(r"-?[0-9]{1,18}", chat_id) else None
-
-    def _admit(self, group: Group, *, write: bool) -> None:
-        """Refuse the bot a chat in which it is not, or may not write."""
-        own, kind = group.member(self.bot.id), f"{group.type} chat"
-        if group.migrated_to is not None:
-            why = "Bad Request: group chat was upgraded to a supergroup chat"
-            raise ApiError(400, why, migrate_to=group.migrated_to)
-        if own.status == "kicked":
-            raise forbidden(f"bot was kicked from the {kind}")
-        if not own.present and (write or not group.username):
-            raise forbidden(f"bot is not a member of the {kind}")
-        if write and group.type == "channel" and not own.may("can_post_messages"):
-            raise bad_request("need administrator rights in the channel chat")
-        if write and group.type != "channel" and not group.may(self.bot.id, "can_send_messages"):
-            raise bad_request("not enough rights to send text messages to the chat")
 
     # Messages
 
@@ -239,6 +237,8 @@ class World:
         """Put a message into a chat; `fields` are others of Message: author, sender_chat, thread, facts."""
         if isinstance(room, User) and sender != "bot":
             fields.setdefault("author", room.id)
+        if fields.get("thread") is None:
+            fields["thread"] = thread_of_reply(self, room, reply_to)
         number = self._number(room)
         message = Message(number, room.id, sender, self.now, content, reply_to=reply_to, invoice=invoice, **fields)
         if markup is not None and "inline_keyboard" in markup:
@@ -249,6 +249,8 @@ class World:
             invoice.chat_id, invoice.message_id = room.id, message.message_id
         self.messages[room.id][message.message_id] = message
         self.emit("message", message=message)
+        if sender == "bot":
+            follow(self, message)
         return message
 
     def _number(self, room: Room) -> int:
@@ -289,6 +291,7 @@ class World:
             message.edit_date = self.now
         message.content, message.markup = content, markup
         self.emit("edit", message=message, retired=buttons_only and markup is None)
+        follow_edit(self, message)
 
     def delete(self, messages: list[Message]) -> None:
         """Remove messages of one chat."""
@@ -312,7 +315,7 @@ class World:
         data["chat"] = room.chat()
         if message.thread is not None:
             data["message_thread_id"] = message.thread
-            if isinstance(room, User) or room.is_forum:
+            if isinstance(room, User) or message.thread in room.topics:
                 data["is_topic_message"] = True
         if message.edit_date is not None:
             data["edit_date"] = message.edit_date
@@ -343,7 +346,7 @@ class World:
         if not thread:
             return None
         if not isinstance(room, Group) or not room.is_forum:
-            if isinstance(room, Group):
+            if isinstance(room, Group) and self.find(room.id, thread) is None:
                 raise bad_request("message thread not found")
             return thread
         topic = room.topics.get(thread)
@@ -376,10 +379,14 @@ class World:
             self.messages[one.id] = {}
             one.started = one.blocked = False
             one.reply_keyboard = None
+            one.pinned.clear()
         if user is None:
             for group in self.groups.values():
                 self.messages[group.id] = {}
                 group.reply_keyboard = None
+                group.pinned.clear()
+                group.forwards.clear()
+            self.limits = FloodLimits()
             self.updates.drop_all()
             self.updates.history.clear()
             self.calls.clear()

@@ -17,7 +17,8 @@ QUERY_LIFETIME = 150.0  # s: the same for callback, pre-checkout and shipping qu
 # Numbers of Telegram's webhook queues: one update at a time is in flight for each queue.
 CALLBACK_QUEUE = 3 << 33
 CHECKOUT_QUEUE = 4 << 33
-MEMBER_QUEUE = 5 << 33
+MEMBER_QUEUE = 5 << 33  # of the bot's own membership, by chat
+OTHERS_QUEUE = 6 << 33  # of other people's and their requests to join, by person
 # Kinds that a bot gets only when it asks for them.
 NOT_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 _FIRST_ID = 1_000_001

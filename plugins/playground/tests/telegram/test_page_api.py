@@ -221,6 +221,7 @@ async def test_faults_and_switches(page: Page, tg: TelegramEmulator, http: aioht
         "delay": 0.5,
         "reorder": True,
         "paused": False,
+        "flood_limits": False,
     }
 
 

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from . import account, answers, chats, edits, media, messages, payments, profile, receiving
+from . import (
+    account,
+    answers,
+    chats,
+    edits,
+    invitations,
+    media,
+    members,
+    messages,
+    payments,
+    pins,
+    profile,
+    receiving,
+    topics,
+)
 from .registry import METHODS, Method
 
 __all__ = [
@@ -12,9 +26,13 @@ __all__ = [
     "answers",
     "chats",
     "edits",
+    "invitations",
     "media",
+    "members",
     "messages",
     "payments",
+    "pins",
     "profile",
     "receiving",
+    "topics",
 ]

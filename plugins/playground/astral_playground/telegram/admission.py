@@ -1,0 +1,22 @@
+"""Whether the bot may use a group or channel, in the words of Telegram's server."""
+
+from __future__ import annotations
+
+from .errors import ApiError, bad_request, forbidden
+from .groups import Group
+
+
+def admit(group: Group, bot_id: int, *, write: bool) -> None:
+    """Refuse the bot a chat in which it is not, or may not write. Raises ApiError."""
+    own, kind = group.member(bot_id), f"{group.type} chat"
+    if group.migrated_to is not None:
+        why = "Bad Request: group chat was upgraded to a supergroup chat"
+        raise ApiError(400, why, migrate_to=group.migrated_to)
+    if own.status == "kicked":
+        raise forbidden(f"bot was kicked from the {kind}")
+    if not own.present and (write or not group.username):
+        raise forbidden(f"bot is not a member of the {kind}")
+    if write and group.type == "channel" and not own.may("can_post_messages"):
+        raise bad_request("need administrator rights in the channel chat")
+    if write and group.type != "channel" and not group.may(bot_id, "can_send_messages"):
+        raise bad_request("not enough rights to send text messages to the chat")
