@@ -116,6 +116,7 @@ def promote_member(
     )
     if title:
         group.put(replace(group.member(who), title=title))
+        world.changed(group)
 
 
 def demote_member(world: World, group: Group, actor: User, who: int) -> None:
@@ -153,6 +154,20 @@ def _known(names: Iterable[str], known: frozenset[str], what: str) -> frozenset[
     if given - known:
         raise PageError(400, f"{min(given - known)!r} is no {what}; there are {', '.join(sorted(known))}")
     return given
+
+
+def send_as(world: World, group: Group, user: User, channel: Group | None) -> None:
+    """A person writes in a supergroup as a channel of theirs from now on, or (None) as themselves again."""
+    check_alive(group)
+    if channel is None:
+        group.send_as.pop(user.id, None)
+        return
+    if group.type != "supergroup" or channel.type != "channel":
+        raise PageError(409, f"{group.title!r} must be a supergroup and {channel.title!r} a channel to write as it")
+    if channel.member(user.id).status != "creator":
+        raise PageError(409, f"{user.first_name} does not own {channel.title!r}; only its owner writes as it")
+    group.send_as[user.id] = channel.id
+    world.changed(group)
 
 
 # The chat itself

@@ -161,6 +161,7 @@ class Group:
     by_request: bool = False
     linked_id: int | None = None  # a channel's discussion group, and that group's channel
     forwards: dict[int, int] = field(default_factory=dict)  # a channel's posts, and their copies in this discussion
+    send_as: dict[int, int] = field(default_factory=dict)  # people who write as a channel of theirs, and that channel
     banned_chats: set[int] = field(default_factory=set)  # channels in whose name nobody may write here
     waiting: set[int] = field(default_factory=set)  # people who asked to join without a link
     pinned: list[int] = field(default_factory=list)

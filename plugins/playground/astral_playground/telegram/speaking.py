@@ -35,6 +35,11 @@ def check_speaker(world: World, group: Group, user: User, content: dict[str, Any
         if not member.may("can_post_messages"):
             raise PageError(409, f"{user.first_name} may not post in the channel {group.title!r}")
         return
+    channel = world.groups.get(group.send_as.get(user.id, 0))
+    if channel is not None and channel.id in group.banned_chats:
+        raise PageError(
+            409, f"nobody may write as {channel.title!r} in {group.title!r}; write as oneself, or unban it"
+        )
     kind = next((name for name in content if name in _PERMISSIONS), "")
     needed = _PERMISSIONS.get(kind, "can_send_messages")
     if not (group.may(user.id, needed) or (comments and not member.present and needed in group.permissions)):
@@ -66,7 +71,8 @@ def speaker(group: Group, user: User) -> dict[str, Any]:
     """The fields of Message that say who speaks: an anonymous administrator and a channel's author do as the chat."""
     if group.type == "channel" or group.member(user.id).anonymous:
         return {"author": user.id, "sender_chat": group.id}
-    return {"author": user.id}
+    channel = group.send_as.get(user.id)
+    return {"author": user.id} if channel is None else {"author": user.id, "sender_chat": channel}
 
 
 def is_heard(world: World, group: Group, message: Message) -> bool:

@@ -113,6 +113,14 @@ def close_by(world: World, group: Group, actor: User, topic_id: int, *, closed: 
         raise PageError(409, f"the topic {topic.name!r} is {'closed' if closed else 'open'} already")
 
 
+def hide_by(world: World, group: Group, actor: User, *, hidden: bool = True) -> None:
+    """A person hides the General topic, or shows it again. Raises PageError."""
+    _check_forum(group)
+    entitled(world, group, actor, "can_manage_topics")
+    if not set_hidden(world, group, actor.id, hidden=hidden):
+        raise PageError(409, f"the General topic of {group.title!r} is {'hidden' if hidden else 'shown'} already")
+
+
 def delete_by(world: World, group: Group, actor: User, topic_id: int) -> None:
     """A person deletes a topic with its messages. Raises PageError."""
     _check_forum(group)
