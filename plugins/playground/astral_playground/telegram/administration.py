@@ -143,10 +143,25 @@ def set_anonymous(world: World, group: Group, actor: User, who: int, *, anonymou
 
 
 def leave_chat(world: World, group: Group, user: User) -> None:
-    """A person leaves."""
-    if not group.member(user.id).present:
+    """A person leaves; an owner gives the chat to somebody else before."""
+    member = group.member(user.id)
+    if not member.present:
         raise PageError(409, f"{user.first_name} is not in {group.title!r}")
+    if member.status == "creator":
+        raise PageError(409, f"{user.first_name} owns {group.title!r}; give it to another member before leaving")
     leave(world, group, user.id)
+
+
+def give_away(world: World, group: Group, owner: User, heir: User) -> None:
+    """The owner makes another member the owner, and is an administrator with all rights from then on."""
+    check_alive(group)
+    if group.member(owner.id).status != "creator":
+        raise PageError(409, f"{owner.first_name} does not own {group.title!r}; only its owner gives it away")
+    if owner.id == heir.id or not group.member(heir.id).present:
+        raise PageError(409, f"{heir.first_name} must be another member of {group.title!r} to become its owner")
+    change(world, group, Member(owner.id, "administrator", rights_of_administrators(group.type)), owner.id)
+    change(world, group, Member(heir.id, "creator"), owner.id)
+    service(world, group, owner.id, {"chat_owner_changed": {"new_owner": heir.to_dict()}})
 
 
 def _known(names: Iterable[str], known: frozenset[str], what: str) -> frozenset[str]:

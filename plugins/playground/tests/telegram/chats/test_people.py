@@ -138,6 +138,22 @@ async def test_a_person_writes_as_a_channel(stage: Any) -> None:
         administration.send_as(stage.world, group, stage.anna, channel)
 
 
+async def test_a_group_is_given_away(stage: Any) -> None:
+    """The new owner may all, the old one may leave then."""
+    group = stage.run_group()
+    with pytest.raises(PageError, match="Olga owns 'Quiz'; give it to another member"):
+        administration.leave_chat(stage.world, group, stage.owner)
+    administration.give_away(stage.world, group, stage.owner, stage.anna)
+    assert stage.news()[-1][1]["chat_owner_changed"]["new_owner"]["id"] == stage.anna.id
+    administration.leave_chat(stage.world, group, stage.owner)
+    found = await stage.ok("getChatAdministrators", chat_id=group.id)
+    assert {one["user"]["id"]: one["status"] for one in found}[stage.anna.id] == "creator"
+    with pytest.raises(PageError, match="Olga does not own 'Quiz'"):
+        administration.give_away(stage.world, group, stage.owner, stage.ben)
+    with pytest.raises(PageError, match="Olga must be another member"):
+        administration.give_away(stage.world, group, stage.anna, stage.owner)
+
+
 async def test_wrong_acts(stage: Any) -> None:
     """Each says who, where, and how to mend it."""
     world, group, basic = stage.world, stage.group(), stage.group("Old", kind="group")
