@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .errors import ApiError, bad_request, forbidden
-from .groups import Group
+from .groups import GENERAL, Group
 
 
 def admit(group: Group, bot_id: int, *, write: bool) -> None:
@@ -20,3 +20,14 @@ def admit(group: Group, bot_id: int, *, write: bool) -> None:
         raise bad_request("need administrator rights in the channel chat")
     if write and group.type != "channel" and not group.may(bot_id, "can_send_messages"):
         raise bad_request("not enough rights to send text messages to the chat")
+
+
+def thread_in(group: Group, thread: int, bot_id: int, *, begun: bool) -> int | None:
+    """The topic or (`begun`) thread of replies that a call names; None for General. ApiError where it may not write."""
+    number = thread or GENERAL
+    topic = group.topics.get(number)
+    if topic is None and (group.is_forum or not begun):
+        raise bad_request("message thread not found")
+    if topic is not None and topic.closed and not group.member(bot_id).may("can_manage_topics"):
+        raise bad_request("TOPIC_CLOSED")
+    return None if number == GENERAL and group.is_forum else thread

@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any
 
-from . import limits
+from . import flood
 from .errors import ApiError, DroppedConnection
 from .faults import Fault
 from .methods import METHODS, Method
@@ -50,7 +50,7 @@ async def call_method(world: World, method: Method, params: Params, chat_id: int
         world.emit("faults")
         await _before(world, fault)
     params.check()
-    cost = limits.check(world, method.name, params) if world.switches.flood_limits else None
+    cost = flood.check(world, method.name, params) if world.switches.flood_limits else None
     result = method.run(world, params)
     if inspect.isawaitable(result):
         result = await result

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from .errors import PageError
-from .groups import TELEGRAM, Group, Room
+from .groups import TELEGRAM, Group
 from .records import Message, User
 from .speaking import is_heard
-
-if TYPE_CHECKING:
-    from .state import World
+from .state import World
 
 
 def link(world: World, channel: Group, group: Group, owner: User) -> None:
@@ -35,6 +33,18 @@ def unlink(world: World, channel: Group) -> None:
     channel.linked_id = group.linked_id = None
     world.changed(channel)
     world.changed(group)
+
+
+def attend(world: World) -> None:
+    """Forward what the bot posts from now on, and edit the copies of what anybody edits."""
+
+    def look(name: str, data: dict[str, Any]) -> None:
+        if name == "message" and data["message"].sender == "bot":
+            follow(world, data["message"])
+        elif name == "edit":
+            follow_edit(world, data["message"])
+
+    world.listen(look)
 
 
 def follow(world: World, post: Message) -> Message | None:
@@ -74,14 +84,6 @@ def follow_edit(world: World, post: Message) -> None:
     world.edit(copy, dict(post.content), post.markup)
     if not same and is_heard(world, group, copy):
         _tell(world, group, copy, "edited_message")
-
-
-def thread_of_reply(world: World, room: Room, reply_to: int | None) -> int | None:
-    """The thread of a reply in a supergroup: that of what it answers, or one that begins there."""
-    if reply_to is None or not isinstance(room, Group) or room.type != "supergroup":
-        return None
-    replied = world.find(room.id, reply_to)
-    return None if replied is None else replied.thread or replied.message_id
 
 
 def copy_of(world: World, post: Message) -> Message:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import api, page
+from . import api, discussion, page
 from .delivery import WebhookDelivery
 from .errors import ApiError, DroppedConnection, PageError
 from .forms import FileTooLarge, FormError, read_form
@@ -34,6 +34,7 @@ def make_app(world: World) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY, middlewares=[guard, _errors])
     app[WORLD] = world
     app[STREAM] = Stream(world)
+    discussion.attend(world)
     app[_STOPPING] = asyncio.Event()
     app.router.add_route("GET", "/bot{token}/{method}", _bot_api)
     app.router.add_route("POST", "/bot{token}/{method}", _bot_api)

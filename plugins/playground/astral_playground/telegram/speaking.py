@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import PageError
 from .groups import GENERAL, Group
 from .records import Message, User
-
-if TYPE_CHECKING:
-    from .state import World
+from .state import World
 
 _COMMAND = re.compile(r"/[A-Za-z0-9_]{1,64}(@([A-Za-z0-9_]+))?")
 # Which permission a message's content needs.

@@ -9,13 +9,12 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from .admission import admit
+from .admission import admit, thread_in
 from .clock import Clock, SystemClock
-from .discussion import follow, follow_edit, thread_of_reply
 from .errors import ApiError, PageError, bad_request, forbidden
 from .faults import Faults, Switches
 from .files import FileStore
-from .groups import ANONYMOUS, CHANNEL_BOT, GENERAL, TELEGRAM, Group, Room
+from .groups import ANONYMOUS, CHANNEL_BOT, TELEGRAM, Group, Room
 from .limits import FloodLimits
 from .polling import LongPoll
 from .records import Bot, Call, CallbackQuery, Invoice, Message, Payment, PreCheckout, Sender, User, Version
@@ -238,7 +237,7 @@ class World:
         if isinstance(room, User) and sender != "bot":
             fields.setdefault("author", room.id)
         if fields.get("thread") is None:
-            fields["thread"] = thread_of_reply(self, room, reply_to)
+            fields["thread"] = self._thread_of_reply(room, reply_to)
         number = self._number(room)
         message = Message(number, room.id, sender, self.now, content, reply_to=reply_to, invoice=invoice, **fields)
         if markup is not None and "inline_keyboard" in markup:
@@ -249,9 +248,14 @@ class World:
             invoice.chat_id, invoice.message_id = room.id, message.message_id
         self.messages[room.id][message.message_id] = message
         self.emit("message", message=message)
-        if sender == "bot":
-            follow(self, message)
         return message
+
+    def _thread_of_reply(self, room: Room, reply_to: int | None) -> int | None:
+        """A reply in a supergroup stands in the thread of what it answers, or begins one."""
+        replied = None if reply_to is None else self.find(room.id, reply_to)
+        if replied is None or not isinstance(room, Group) or room.type != "supergroup":
+            return None
+        return replied.thread or replied.message_id
 
     def _number(self, room: Room) -> int:
         """The next message's number: a supergroup and a channel count their own, all other chats together."""
@@ -291,7 +295,6 @@ class World:
             message.edit_date = self.now
         message.content, message.markup = content, markup
         self.emit("edit", message=message, retired=buttons_only and markup is None)
-        follow_edit(self, message)
 
     def delete(self, messages: list[Message]) -> None:
         """Remove messages of one chat."""
@@ -343,18 +346,9 @@ class World:
 
     def thread_for_bot(self, room: Room, thread: int) -> int | None:
         """The topic that a call names, if the bot may write there; None where the chat has none, or for General."""
-        if not thread:
-            return None
-        if not isinstance(room, Group) or not room.is_forum:
-            if isinstance(room, Group) and self.find(room.id, thread) is None:
-                raise bad_request("message thread not found")
-            return thread
-        topic = room.topics.get(thread)
-        if topic is None and thread != GENERAL:
-            raise bad_request("message thread not found")
-        if topic is not None and topic.closed and not room.member(self.bot.id).may("can_manage_topics"):
-            raise bad_request("TOPIC_CLOSED")
-        return None if thread == GENERAL else thread
+        if not isinstance(room, Group) or not (thread or room.is_forum):
+            return thread or None
+        return thread_in(room, thread, self.bot.id, begun=self.find(room.id, thread) is not None)
 
     # The bot's side
 

@@ -113,7 +113,8 @@ def _allowed(log: list[tuple[float, Cost]], cost: Cost, now: float) -> bool:
 @given(CALLS)
 def test_the_limits_are_the_model(calls: list[tuple[float, int, bool, int]]) -> None:
     """A call passes exactly when the model says so, and after the told wait it passes if nothing else is sent."""
-    limits, log, now = FloodLimits(), [], 1_767_225_600.0
+    limits, now = FloodLimits(), 1_767_225_600.0
+    log: list[tuple[float, Cost]] = []
     for pause, chat, group, messages in calls:
         now += pause
         cost = Cost(-chat if group else chat, group, messages)
@@ -133,7 +134,8 @@ STEPS = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 5)), min_size=15, m
 @given(STEPS)
 def test_a_window_waits_no_longer_than_it_must(steps: list[tuple[int, int]]) -> None:
     """The wait is the shortest after which so many messages fit into the last three seconds."""
-    window, times, now = Window(4, 3.0), [], 1_767_225_600.0
+    window, now = Window(4, 3.0), 1_767_225_600.0
+    times: list[float] = []
     for pause, messages in steps:
         now += pause
         fits = [

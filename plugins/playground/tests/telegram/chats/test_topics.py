@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from astral_playground.telegram import PageError, actions, topics
+from astral_playground.telegram.administration import demote_member, promote_member
 from astral_playground.telegram.groups import GENERAL
 
 
@@ -45,12 +46,16 @@ async def test_the_general_topic(stage: Any) -> None:
     await stage.ok("hideGeneralForumTopic", **where)
     await stage.ok("unhideGeneralForumTopic", **where)
     assert group.topics[GENERAL].closed
+    await stage.ok("sendMessage", **where, text="an administrator of topics may")
     kinds = [list(payload)[-1] for _, payload in stage.news()]
     assert kinds == [
         "forum_topic_edited", "general_forum_topic_hidden", "forum_topic_reopened", "forum_topic_closed",
         "general_forum_topic_hidden", "general_forum_topic_unhidden",
     ]  # fmt: skip
     assert await stage.refused("closeGeneralForumTopic", **where) == "TOPIC_NOT_MODIFIED"
+    demote_member(stage.world, group, stage.owner, stage.bot_id)
+    assert await stage.refused("sendMessage", **where, text="a member may not") == "TOPIC_CLOSED"
+    promote_member(stage.world, group, stage.owner, stage.bot_id)
     assert await stage.refused("unhideGeneralForumTopic", **where) == "TOPIC_NOT_MODIFIED"
     assert await stage.refused("deleteForumTopic", **where, message_thread_id=GENERAL) == "TOPIC_ID_INVALID"
 
