@@ -53,6 +53,9 @@ def _say_in_group(
     world: World, user: User, group: Group, content: dict[str, Any], summary: str, reply_to: int | None,
     thread: int | None, facts: dict[str, Any],
 ) -> Sent:  # fmt: skip
+    if thread is None:  # a reply stands where the message stands that it answers
+        begun = world.thread_of_reply(group, reply_to)
+        thread = begun if begun in group.topics or begun in group.forwards.values() else None
     check_speaker(world, group, user, content, thread)
     where = None if thread in (None, GENERAL) else thread
     message = world.post(group, "user", content, reply_to=reply_to, thread=where, facts=facts, **speaker(group, user))

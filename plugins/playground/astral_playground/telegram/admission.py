@@ -23,7 +23,7 @@ def admit(group: Group, bot_id: int, *, write: bool) -> None:
 
 
 def thread_in(group: Group, thread: int, bot_id: int, *, begun: bool) -> int | None:
-    """The topic or (`begun`) thread of replies that a call names; None for General. ApiError where it may not write."""
+    """The topic or (`begun`) thread of replies that a call names; None for General. Raises ApiError."""
     number = thread or GENERAL
     topic = group.topics.get(number)
     if topic is None and (group.is_forum or not begun):

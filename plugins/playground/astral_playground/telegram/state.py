@@ -237,7 +237,7 @@ class World:
         if isinstance(room, User) and sender != "bot":
             fields.setdefault("author", room.id)
         if fields.get("thread") is None:
-            fields["thread"] = self._thread_of_reply(room, reply_to)
+            fields["thread"] = self.thread_of_reply(room, reply_to)
         number = self._number(room)
         message = Message(number, room.id, sender, self.now, content, reply_to=reply_to, invoice=invoice, **fields)
         if markup is not None and "inline_keyboard" in markup:
@@ -250,7 +250,7 @@ class World:
         self.emit("message", message=message)
         return message
 
-    def _thread_of_reply(self, room: Room, reply_to: int | None) -> int | None:
+    def thread_of_reply(self, room: Room, reply_to: int | None) -> int | None:
         """A reply in a supergroup stands in the thread of what it answers, or begins one."""
         replied = None if reply_to is None else self.find(room.id, reply_to)
         if replied is None or not isinstance(room, Group) or room.type != "supergroup":

@@ -51,7 +51,7 @@ async def test_comments(stage: Any, linked: Any) -> None:
     thread = copy_of(stage.world, post).message_id
     cora = stage.world.add_user("Cora")
     for person in (stage.anna, cora):
-        actions.send_text(stage.world, person, "Again", thread, room=group, thread=thread)
+        actions.send_text(stage.world, person, "Again", thread, room=group)
     comments = [payload for _, payload in stage.news()[2:]]
     assert {one["message_thread_id"] for one in comments} == {thread}
     assert all("is_topic_message" not in one and one["reply_to_message"]["is_automatic_forward"] for one in comments)
@@ -66,7 +66,7 @@ async def test_comments(stage: Any, linked: Any) -> None:
         actions.send_text(stage.world, cora, "x", room=group)
     ban_member(stage.world, group, stage.owner, cora.id)
     with pytest.raises(PageError, match="Cora is not in 'Talk'"):
-        actions.send_text(stage.world, cora, "x", thread, room=group, thread=thread)
+        actions.send_text(stage.world, cora, "x", thread, room=group)
 
 
 async def test_privacy_mode(stage: Any) -> None:

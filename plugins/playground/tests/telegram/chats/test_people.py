@@ -64,6 +64,8 @@ async def test_chat_member_needs_both(stage: Any) -> None:
     assert [kind for kind, _ in stage.news()] == ["message"]
     stage.bring_bot(group)
     administration.leave_chat(stage.world, group, cora)
+    told, _ = stage.world.updates.pending.values()
+    assert told.queue_id == cora.id + (6 << 33)  # the server's queue of such updates
     assert [kind for kind, _ in stage.news()] == ["chat_member", "message"]
     await stage.listen("message")
     join(stage.world, group, cora.id)

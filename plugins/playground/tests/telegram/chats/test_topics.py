@@ -101,16 +101,21 @@ async def test_topics_of_people(stage: Any) -> None:
     group = stage.run_group(forum=True)
     topic = topics.create_by(stage.world, group, stage.anna, "Jokes")
     topics.edit_by(stage.world, group, stage.anna, topic.id, name="Good jokes")
+    joke, _ = actions.send_text(stage.world, stage.anna, "knock, knock", room=group, thread=topic.id)
+    reply, _ = actions.send_text(stage.world, stage.ben, "who is there?", joke.message_id, room=group)
+    assert reply.thread == topic.id
     topics.close_by(stage.world, group, stage.anna, topic.id)
-    with pytest.raises(PageError, match="the topic 'Good jokes' is closed"):
-        actions.send_text(stage.world, stage.ben, "ha", room=group, thread=topic.id)
+    for where in ({"thread": topic.id}, {"reply_to": joke.message_id}):
+        with pytest.raises(PageError, match="the topic 'Good jokes' is closed"):
+            actions.send_text(stage.world, stage.ben, "ha", room=group, **where)
     with pytest.raises(PageError, match="Ben may not do this in 'Quiz'; let its owner promote them"):
         topics.close_by(stage.world, group, stage.ben, topic.id, closed=False)
     topics.close_by(stage.world, group, stage.owner, topic.id, closed=False)
     actions.send_text(stage.world, stage.ben, "ha", room=group, thread=topic.id)
     news = [payload for _, payload in stage.news()]
-    assert [list(payload)[-1] for payload in news[:-1]] == [
-        "forum_topic_created", "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened",
+    assert [list(payload)[-1] for payload in news] == [
+        "forum_topic_created", "forum_topic_edited", "text", "text", "forum_topic_closed", "forum_topic_reopened",
+        "text",
     ]  # fmt: skip
     assert {payload["message_thread_id"] for payload in news} == {topic.id}
     topics.delete_by(stage.world, group, stage.owner, topic.id)
