@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from astral_playground.telegram.errors import ApiError, bad_request, forbidden
@@ -19,6 +20,7 @@ _MEDIA = frozenset(
         "can_send_voice_notes",
     }
 )
+_ID = re.compile(r"[0-9]{1,18}")
 _RIGHTS_TO_RESTRICT = "Not enough rights to restrict/unrestrict chat member"
 
 
@@ -60,11 +62,10 @@ def require_restricting(world: World, group: Group) -> None:
 
 def user_id(params: Params) -> int:
     """The number of the person that a call names."""
-    value = params.text("user_id")
-    number = int(value) if value.isascii() and value.isdecimal() else 0
-    if not 0 < number < 1 << 63:
+    number = params.text("user_id")
+    if not _ID.fullmatch(number) or not int(number):
         raise bad_request("Invalid user_id specified")
-    return number
+    return int(number)
 
 
 def member_of(world: World, group: Group, number: int) -> Member:

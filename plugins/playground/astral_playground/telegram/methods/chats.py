@@ -21,10 +21,9 @@ _BIG = 2  # which of a photo's copies is the big one of a chat
 
 
 def _user(world: World, params: Params) -> User:
-    value = params.text("user_id")
-    user = world.users.get(int(value)) if value.isascii() and value.isdecimal() else None
+    user = world.users.get(user_id(params))
     if user is None:
-        raise bad_request("User not found" if value.isdecimal() else "Invalid user_id specified")
+        raise bad_request("User not found")
     return user
 
 

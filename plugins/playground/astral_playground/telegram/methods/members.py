@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -25,6 +26,7 @@ from .access import (
 from .registry import method
 
 _LONGEST_TITLE = 16
+_CHAT_ID = re.compile(r"-?[0-9]{1,18}")
 _GROUPS_ONLY = "Method is available only for groups and supergroups"
 
 
@@ -210,7 +212,7 @@ def _sender_chat(world: World, params: Params, in_basic_groups: str) -> tuple[Gr
     value = params.text("sender_chat_id")
     if not value:
         raise bad_request("Sender_chat_id is empty")
-    if not value.removeprefix("-").isdecimal() or not value.isascii():
+    if not _CHAT_ID.fullmatch(value):
         raise bad_request("Sender_chat_id is not a valid Integer")
     if group.type == "group" and in_basic_groups:
         raise bad_request(in_basic_groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from astral_playground.telegram import topics
@@ -13,6 +14,7 @@ from astral_playground.telegram.state import World
 from .access import group_of, require
 from .registry import method
 
+_EMOJI_ID = re.compile(r"[1-9][0-9]{0,18}")
 _MAX_COLOR = 0xFFFFFF
 _CLOSING = "Not enough rights to close or open the topic"
 
@@ -50,7 +52,7 @@ def _changed(done: bool) -> bool:
 
 def _icon(params: Params) -> str:
     value = params.text("icon_custom_emoji_id")
-    return value if value.isascii() and value.isdecimal() and int(value) else ""
+    return value if _EMOJI_ID.fullmatch(value) else ""
 
 
 @method("createForumTopic")

@@ -93,6 +93,9 @@ async def test_a_declined_request(stage: Any) -> None:
     invitations.join_public(stage.world, group, cora)
     invitations.decide_by(stage.world, group, stage.owner, cora, approve=True)
     assert stage.member(group, cora) == "member"
+    group.by_request = False
+    invitations.join_public(stage.world, group, dan := stage.world.add_user("Dan"))
+    assert stage.member(group, dan) == "member"
     with pytest.raises(PageError, match="Cora has not asked to join"):
         invitations.decide_by(stage.world, group, stage.owner, cora, approve=True)
     words = await stage.refused("createChatInviteLink", chat_id=group.id, creates_join_request=True, member_limit=2)
