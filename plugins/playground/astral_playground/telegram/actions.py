@@ -7,11 +7,11 @@ from typing import Any
 from .discussion import follow
 from .entities import detect, trim, utf16_length
 from .errors import ApiError, PageError
-from .files import document_object, photo_sizes
 from .groups import GENERAL, Group, Room
+from .media import media_fields
 from .methods.answers import expire
 from .params import Upload
-from .records import CallbackQuery, Message, User
+from .records import CallbackQuery, Message, Sender, User
 from .speaking import check_speaker, is_heard, speaker
 from .state import World
 from .texts import MAX_CAPTION, MAX_TEXT, caption_fields, text_fields
@@ -23,21 +23,22 @@ _MAX_LATITUDE, _MAX_LONGITUDE = 90.0, 180.0
 
 def say(
     world: World, user: User, content: dict[str, Any], summary: str, *, room: Room | None = None,
-    reply_to: int | None = None, thread: int | None = None, **facts: Any,
+    reply_to: int | None = None, thread: int | None = None, markup: dict[str, Any] | None = None,
+    sender: Sender = "user", **facts: Any,
 ) -> Sent:  # fmt: skip
-    """Put what a person says into a chat, the private one unless told; `facts` as in Message."""
+    """Put what a person says into a chat, the private one unless told; the last three as in Message."""
     place = room or user
     if reply_to is not None and world.find(place.id, reply_to) is None:
         raise PageError(400, f"there is no message {reply_to} to reply to", "reply_to")
     if isinstance(place, Group):
-        return _say_in_group(world, user, place, content, summary, reply_to, thread, facts)
+        return _say_in_group(world, user, place, content, summary, reply_to, thread, markup, facts)
     if user.blocked:
         raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")
     user.started = True
     if (user.reply_keyboard or {}).get("one_time_keyboard"):
         user.reply_keyboard = None
         world.emit("user", user=user)
-    message = world.post(user, "user", content, reply_to=reply_to, thread=thread, facts=facts)
+    message = world.post(user, sender, content, markup=markup, reply_to=reply_to, thread=thread, facts=facts)
     update = world.updates.add(
         "message",
         world.message_json(message),
@@ -51,14 +52,15 @@ def say(
 
 def _say_in_group(
     world: World, user: User, group: Group, content: dict[str, Any], summary: str, reply_to: int | None,
-    thread: int | None, facts: dict[str, Any],
+    thread: int | None, markup: dict[str, Any] | None, facts: dict[str, Any],
 ) -> Sent:  # fmt: skip
     if thread is None:  # a reply stands where the message stands that it answers
         begun = world.thread_of_reply(group, reply_to)
         thread = begun if begun in group.topics or begun in group.forwards.values() else None
     check_speaker(world, group, user, content, thread)
     where = None if thread in (None, GENERAL) else thread
-    message = world.post(group, "user", content, reply_to=reply_to, thread=where, facts=facts, **speaker(group, user))
+    said = {"markup": markup, "reply_to": reply_to, "thread": where, "facts": facts, **speaker(group, user)}
+    message = world.post(group, "user", content, **said)
     update = None
     if is_heard(world, group, message):
         update = world.updates.add(
@@ -90,30 +92,40 @@ def send_text(world: World, user: User, text: str, reply_to: int | None = None, 
 
 def send_file(world: World, user: User, kind: str, upload: Upload, caption: str = "", **where: Any) -> Sent:
     """Send a photo or document with an optional caption."""
+    return say(world, user, file_content(world, kind, upload, caption), upload.file_name, **where)
+
+
+def file_content(world: World, kind: str, upload: Upload, caption: str = "", **facts: Any) -> dict[str, Any]:
+    """The fields of Message that show an uploaded file with its caption; `facts` as of FileStore.add."""
     plain = _plain(caption, MAX_CAPTION, "caption")
     try:
-        file = world.files.add(kind, upload)
+        file = world.files.add(kind, upload, **facts)
     except ApiError as error:
         raise PageError(400, f"{upload.file_name}: {error.description}", kind) from None
-    data = photo_sizes(file) if kind == "photo" else document_object(file)
-    content = {kind: data, **caption_fields(plain, detect(plain, []), {})}
-    return say(world, user, content, upload.file_name, **where)
+    return {**media_fields(file), **caption_fields(plain, detect(plain, []), {})}
 
 
-def send_location(world: World, user: User, latitude: float, longitude: float, reply_to: int | None = None) -> Sent:
+def send_location(
+    world: World, user: User, latitude: float, longitude: float, reply_to: int | None = None, **where: Any
+) -> Sent:
     """Share a place; degrees."""
+    point = location(latitude, longitude)
+    return say(world, user, {"location": point}, f"{latitude}, {longitude}", reply_to=reply_to, **where)
+
+
+def location(latitude: float, longitude: float) -> dict[str, float]:
+    """The Bot API's Location; PageError for degrees that are not on this planet."""
     if not abs(latitude) <= _MAX_LATITUDE:
         raise PageError(400, f"latitude {latitude} is not within -90..90 degrees", "latitude")
     if not abs(longitude) <= _MAX_LONGITUDE:
         raise PageError(400, f"longitude {longitude} is not within -180..180 degrees", "longitude")
-    point = {"latitude": latitude, "longitude": longitude}
-    return say(world, user, {"location": point}, f"{latitude}, {longitude}", reply_to=reply_to)
+    return {"latitude": latitude, "longitude": longitude}
 
 
-def send_contact(world: World, user: User, phone_number: str) -> Sent:
+def send_contact(world: World, user: User, phone_number: str, **where: Any) -> Sent:
     """Share one's own phone number."""
     contact = {"phone_number": phone_number, "first_name": user.first_name, "user_id": user.id}
-    return say(world, user, {"contact": contact}, "contact")
+    return say(world, user, {"contact": contact}, "contact", **where)
 
 
 def find_button(message: Message, *, data: str | None = None, text: str | None = None) -> dict[str, Any]:
@@ -128,19 +140,23 @@ def find_button(message: Message, *, data: str | None = None, text: str | None =
 
 
 def press(world: World, user: User, message: Message, data: str) -> tuple[CallbackQuery, Update | None]:
-    """Press a callback button of a message."""
+    """Press a callback button of a message; that of an inline message tells the bot of no chat."""
     group = world.groups.get(message.chat_id)
-    if group is None and user.blocked:
+    if group is not None and not group.member(user.id).present:
+        raise PageError(409, f"{user.first_name} is not in {group.title!r}; let them join first")
+    if group is None and user.blocked and not message.inline_message_id:
         raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")
-    query = CallbackQuery(world.query_id(), user.id, message.message_id, data, world.clock.time())
+    inline = message.inline_message_id
+    number = 0 if inline else message.message_id
+    query = CallbackQuery(
+        world.query_id(), user.id, number, data, world.clock.time(), inline_message_id=inline
+    )  # fmt: skip
     world.queries[query.id] = query
+    where = {"inline_message_id": inline} if inline else {"message": world.message_json(message)}
     payload = {
-        "id": query.id,
-        "from": user.to_dict(),
-        "message": world.message_json(message),
-        "chat_instance": str(-(abs(message.chat_id) << 20) - world.bot.id),
-        "data": data,
-    }
+        "id": query.id, "from": user.to_dict(), **where,
+        "chat_instance": str(-(abs(message.chat_id) << 20) - world.bot.id), "data": data,
+    }  # fmt: skip
     world.emit("pressed", query=query)
     update = world.updates.add(
         "callback_query",
@@ -150,7 +166,7 @@ def press(world: World, user: User, message: Message, data: str) -> tuple[Callba
         lifetime=QUERY_LIFETIME,
         message_id=message.message_id,
         summary=data,
-        chat_id=message.chat_id,
+        chat_id=message.chat_id or user.id,
     )
     world.spawn(expire(world, query))
     return query, update

@@ -8,8 +8,8 @@ from typing import Any
 
 from .entities import trim
 from .errors import ApiError, PageError
-from .files import photo_sizes
 from .groups import Group, Member, permissions_of_members, rights_of_administrators
+from .media import photo_sizes
 from .membership import change, check_alive, join, leave, named, promote, restrict, service
 from .params import Upload
 from .records import User

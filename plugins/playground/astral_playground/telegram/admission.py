@@ -18,8 +18,6 @@ def admit(group: Group, bot_id: int, *, write: bool) -> None:
         raise forbidden(f"bot is not a member of the {kind}")
     if write and group.type == "channel" and not own.may("can_post_messages"):
         raise bad_request("need administrator rights in the channel chat")
-    if write and group.type != "channel" and not group.may(bot_id, "can_send_messages"):
-        raise bad_request("not enough rights to send text messages to the chat")
 
 
 def thread_in(group: Group, thread: int, bot_id: int, *, begun: bool) -> int | None:

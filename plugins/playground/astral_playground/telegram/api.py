@@ -10,7 +10,7 @@ from typing import Any
 from . import flood
 from .errors import ApiError, DroppedConnection
 from .faults import Fault
-from .methods import METHODS, Method
+from .methods import METHODS, Method, generic
 from .params import Params
 from .records import Call
 from .state import World
@@ -19,7 +19,7 @@ from .updates import Update
 
 async def call(world: World, name: str, params: Params, *, via: str = "http") -> Any:
     """The result of a method. Raises ApiError for an error answer and DroppedConnection for none at all."""
-    method = METHODS.get(name.lower())
+    method = METHODS.get(name.lower()) or generic.find(name)
     if method is None:
         raise ApiError(404, "Not Found: method not found")
     record = Call(world.call_id(), method.name, world.clock.time(), params.shown(), via)
@@ -75,15 +75,16 @@ def _chat_id(world: World, params: Params) -> int | None:
     chat_id = params.text("chat_id") or params.text("user_id")
     if re.fullmatch(r"-?[0-9]{1,18}", chat_id):
         return int(chat_id)
-    query = world.queries.get(params.text("callback_query_id"))
-    checkout = world.checkouts.get(params.text("pre_checkout_query_id"))
-    if query is not None:
-        return query.user_id
-    return checkout.user_id if checkout is not None else None
+    asked = (
+        world.queries.get(params.text("callback_query_id")),
+        world.checkouts.get(params.text("pre_checkout_query_id")),
+        world.inline.queries.get(params.text("inline_query_id")),
+    )
+    return next((query.user_id for query in asked if query is not None), None)
 
 
 def _update_of(world: World, params: Params, chat_id: int | None) -> Update | None:
-    query_id = params.text("callback_query_id") or params.text("pre_checkout_query_id")
-    if query_id:
-        return world.updates.by_query(query_id)
+    for name in ("callback_query_id", "pre_checkout_query_id", "inline_query_id"):
+        if params.has(name):
+            return world.updates.by_query(params.text(name))
     return None if chat_id is None else world.updates.latest_of(chat_id)

@@ -1,13 +1,14 @@
-"""Files of the emulated world: identifiers, real image sizes, Telegram's limits."""
+"""Files of the emulated world: identifiers, kinds, Telegram's limits."""
 
 from __future__ import annotations
 
 import base64
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import bad_request
+from .images import image_size, image_type
 from .params import Params, Upload
 
 MAX_UPLOAD = 50 * 1024 * 1024
@@ -15,13 +16,41 @@ MAX_PHOTO = 10 * 1024 * 1024
 MAX_DOWNLOAD = 20 * 1024 * 1024
 MAX_PHOTO_SIDES = 10_000
 MAX_PHOTO_RATIO = 20
+_STICKER_SIDE = 512
 # Boxes of Telegram's scaled copies. The emulator scales nothing: each copy has the original's bytes.
-_BOXES = (90, 320, 800, 1280, 2560)
+BOXES = (90, 320, 800, 1280, 2560)
+
+
+@dataclass(slots=True, frozen=True)
+class FileKind:
+    """How Telegram names files of a kind: the head of a file_id, the folder of file_path, the name in errors."""
+
+    prefix: str
+    folder: str
+    name: str
+    mime_type: str = "application/octet-stream"
+
+
+KINDS = {
+    "photo": FileKind("AgAC", "photos", "Photo", "image/jpeg"),
+    "document": FileKind("BQAC", "documents", "Document"),
+    "video": FileKind("BAAC", "videos", "Video", "video/mp4"),
+    "animation": FileKind("CgAC", "animations", "Animation", "video/mp4"),
+    "audio": FileKind("CQAC", "music", "Audio", "audio/mpeg"),
+    "voice": FileKind("AwAC", "voice", "VoiceNote", "audio/ogg"),
+    "video_note": FileKind("DQAC", "video_notes", "VideoNote", "video/mp4"),
+    "sticker": FileKind("CAAC", "stickers", "Sticker", "image/webp"),
+    "live_photo": FileKind("BAAC", "videos", "Video", "video/mp4"),
+    "thumbnail": FileKind("AAMC", "thumbnails", "Thumbnail", "image/jpeg"),
+}
 
 
 @dataclass(slots=True)
 class StoredFile:
-    """One file: `kind` is photo or document; width and height are pixels of a photo."""
+    """One file: `kind` is one of KINDS; width and height are pixels, `duration` seconds.
+
+    `facts` are the other fields of the Bot API's object, such as title, performer, emoji, thumbnail and cover.
+    """
 
     number: int
     kind: str
@@ -30,20 +59,22 @@ class StoredFile:
     mime_type: str
     width: int = 0
     height: int = 0
+    duration: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def identifier(self, size: int = 0) -> str:
         """file_id of the copy `size`."""
-        return _encode(b"P" if self.kind == "photo" else b"D", self.number, size, "BQAC")
+        return _encode(self.kind[:2].upper().encode(), self.number, size, KINDS[self.kind].prefix)
 
     def unique(self, size: int = 0) -> str:
         """file_unique_id of the copy `size`."""
-        return _encode(b"p" if self.kind == "photo" else b"d", self.number, size, "AQAD")
+        return _encode(self.kind[:2].encode(), self.number, size, "AQAD" if self.kind == "photo" else "AgAD")
 
     @property
     def path(self) -> str:
         """file_path of getFile."""
         suffix = f".{self.file_name.rpartition('.')[2]}" if "." in self.file_name else ""
-        return f"{self.kind}s/file_{self.number}{suffix}"
+        return f"{KINDS[self.kind].folder}/file_{self.number}{suffix}"
 
 
 def _encode(mark: bytes, number: int, size: int, prefix: str) -> str:
@@ -64,17 +95,35 @@ class FileStore:
         self._by_id.clear()
         self._by_unique.clear()
 
-    def add(self, kind: str, upload: Upload) -> StoredFile:
-        """Keep an uploaded file; 400 in Telegram's words when it cannot be of that kind."""
+    def add(self, kind: str, upload: Upload, **facts: Any) -> StoredFile:
+        """Keep an uploaded file; 400 in Telegram's words when it cannot be of that kind.
+
+        `facts` are width, height, duration, and what else the Bot API's object of this kind has.
+        """
         if not upload.data:
             raise bad_request("File must be non-empty")
-        width, height = _checked_photo(upload.data) if kind == "photo" else (0, 0)
-        mime_type = upload.mime_type
+        sides, mime_type = (facts.pop("width", 0), facts.pop("height", 0)), upload.mime_type
         if kind == "photo":
-            mime_type = image_type(upload.data)
-        file = StoredFile(len(self._files) + 1, kind, upload.data, upload.file_name, mime_type, width, height)
+            sides, mime_type = _checked_photo(upload.data), image_type(upload.data)
+        elif kind == "sticker":
+            sides, mime_type = _checked_sticker(upload.data)
+        elif kind not in {"document", "audio"} and not mime_type.startswith(("video/", "audio/", "image/")):
+            mime_type = KINDS[kind].mime_type
+        return self._keep(kind, upload, mime_type, sides, facts)
+
+    def stand_in(self, kind: str, upload: Upload, **facts: Any) -> StoredFile:
+        """Keep something unchecked in place of a file of which an address is known; 640 x 480 unless told."""
+        sides = facts.pop("width", 640), facts.pop("height", 480)
+        return self._keep(kind, upload, KINDS[kind].mime_type, sides, facts)
+
+    def _keep(
+        self, kind: str, upload: Upload, mime_type: str, sides: tuple[int, int], facts: dict[str, Any]
+    ) -> StoredFile:
+        duration = facts.pop("duration", 0)
+        number = len(self._files) + 1
+        file = StoredFile(number, kind, upload.data, upload.file_name, mime_type, *sides, duration, facts)
         self._files.append(file)
-        for size in range(len(_BOXES) + 1):
+        for size in range(len(BOXES) + 1):
             self._by_id[file.identifier(size)] = file
             self._by_unique[file.unique(size)] = file
         return file
@@ -91,61 +140,38 @@ class FileStore:
         """The file with this file_path."""
         return next((file for file in self._files if file.path == path), None)
 
-    def from_params(self, params: Params, name: str, kind: str) -> StoredFile:
-        """The file of parameter `name`: an upload, `attach://part`, or a file_id."""
+    def from_params(self, params: Params, name: str, kind: str, **facts: Any) -> StoredFile:
+        """The file of parameter `name`: an upload, `attach://part`, or a file_id; `facts` as in `add`."""
         direct = params.files.get(name)
         if direct is not None:
-            return self.add(kind, direct)
-        return self.resolve(params, params.text(name), kind)
+            return self.add(kind, direct, **facts)
+        return self.resolve(params, params.text(name), kind, **facts)
 
-    def resolve(self, params: Params, value: str, kind: str) -> StoredFile:
-        """The file that `value` names; the emulator fetches nothing from the internet."""
+    def resolve(self, params: Params, value: str, kind: str, **facts: Any) -> StoredFile:
+        """The file that `value` names; the emulator fetches nothing from the internet.
+
+        One that was sent before keeps the facts that it had.
+        """
+        nothing = bad_request(f"There is no {kind.replace('_', ' ')} in the request")
         if not value:
-            raise bad_request(f"There is no {kind} in the request")
+            raise nothing
         if value.startswith("attach://"):
             upload = params.files.get(value.removeprefix("attach://"))
             if upload is None:
-                raise bad_request(f"There is no {kind} in the request")
-            return self.add(kind, upload)
+                raise nothing
+            return self.add(kind, upload, **facts)
         if value.startswith(("http://", "https://")):
             raise bad_request("Failed to get HTTP URL content")
-        file = self.by_id(value)
+        return self.sent_before(value, kind)
+
+    def sent_before(self, file_id: str, kind: str) -> StoredFile:
+        """The file with this file_id, which must be of this kind: Telegram changes none."""
+        file = self.by_id(file_id)
         if file is None:
             raise bad_request("Wrong file identifier/HTTP URL specified")
         if file.kind != kind:
-            raise bad_request(f"Can't use file of type {file.kind.title()} as {kind.title()}")
+            raise bad_request(f"Can't use file of type {KINDS[file.kind].name} as {KINDS[kind].name}")
         return file
-
-
-def photo_sizes(file: StoredFile) -> list[dict[str, Any]]:
-    """PhotoSize objects, smallest first, with real proportions."""
-    sizes: list[dict[str, Any]] = []
-    longest = max(file.width, file.height)
-    for number, box in enumerate(_BOXES):
-        scale = min(1.0, box / longest)
-        sizes.append(
-            {
-                "file_id": file.identifier(number),
-                "file_unique_id": file.unique(number),
-                "width": max(1, round(file.width * scale)),
-                "height": max(1, round(file.height * scale)),
-                "file_size": len(file.data),
-            }
-        )
-        if scale >= 1.0:
-            break
-    return sizes
-
-
-def document_object(file: StoredFile) -> dict[str, Any]:
-    """The Bot API's Document."""
-    return {
-        "file_name": file.file_name,
-        "mime_type": file.mime_type,
-        "file_id": file.identifier(),
-        "file_unique_id": file.unique(),
-        "file_size": len(file.data),
-    }
 
 
 def _checked_photo(data: bytes) -> tuple[int, int]:
@@ -164,61 +190,13 @@ def _checked_photo(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def image_type(data: bytes) -> str:
-    """The media type by the first bytes."""
-    if data.startswith(b"\x89PNG"):
-        return "image/png"
-    if data.startswith(b"GIF8"):
-        return "image/gif"
-    if data[8:12] == b"WEBP":
-        return "image/webp"
-    return "image/jpeg"
-
-
-def image_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels out of the header of a PNG, JPEG, GIF or WebP; None for anything else."""
-    try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n") and data[12:16] == b"IHDR":
-            return struct.unpack(">II", data[16:24])
-        if data.startswith((b"GIF87a", b"GIF89a")):
-            return struct.unpack("<HH", data[6:10])
-        if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-            return _webp_size(data)
-        if data.startswith(b"\xff\xd8"):
-            return _jpeg_size(data)
-    except (struct.error, IndexError):
-        return None
-    return None
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Walk over the segments to the frame header (ITU-T T.81, B.2.2)."""
-    place = 2
-    while place + 4 <= len(data):
-        if data[place] != 0xFF:
-            return None
-        marker = data[place + 1]
-        if marker == 0xFF:
-            place += 1
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            place += 2
-        elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            height, width = struct.unpack(">HH", data[place + 5 : place + 9])
-            return width, height
-        else:
-            place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return None
-
-
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """RFC 9649: lossy, lossless and extended containers."""
-    kind = data[12:16]
-    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
-        width, height = struct.unpack("<HH", data[26:30])
-        return width & 0x3FFF, height & 0x3FFF
-    if kind == b"VP8L" and data[20] == 0x2F:
-        bits = int.from_bytes(data[21:25], "little")
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8X":
-        return int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1
-    return None
+def _checked_sticker(data: bytes) -> tuple[tuple[int, int], str]:
+    """Sides and media type: a picture, an animation (TGS is gzipped Lottie) or a video (WebM is Matroska)."""
+    if data.startswith(b"\x1f\x8b"):
+        return (_STICKER_SIDE, _STICKER_SIDE), "application/x-tgsticker"
+    if data.startswith(b"\x1a\x45\xdf\xa3"):
+        return (_STICKER_SIDE, _STICKER_SIDE), "video/webm"
+    size = image_size(data)
+    if size is None or not all(size):
+        raise bad_request("STICKER_FILE_INVALID")
+    return size, "image/webp"

@@ -31,7 +31,11 @@ def parse_markup(params: Params, *, invoice: bool = False) -> dict[str, Any] | N
     """The checked reply_markup of a call, None when there is none; `invoice`: a pay button belongs first."""
     if not params.has("reply_markup"):
         return None
-    markup = params.json("reply_markup", "reply keyboard markup")
+    return checked_markup(params.json("reply_markup", "reply keyboard markup"), invoice=invoice)
+
+
+def checked_markup(markup: object, *, invoice: bool = False) -> dict[str, Any] | None:
+    """The checked markup, None when it is of no kind; `invoice` as above."""
     if not isinstance(markup, dict):
         raise bad_request("Object expected as reply markup")
     if "inline_keyboard" in markup:
@@ -136,13 +140,14 @@ def _check_action(action: str, button: dict[str, Any]) -> None:
 
 def _reply_keyboard(markup: dict[str, Any]) -> dict[str, Any]:
     rows = _rows(markup["keyboard"], "keyboard")
-    checked = [[_reply_button(button) for button in row] for row in rows]
+    checked = [[reply_button(button) for button in row] for row in rows]
     if sum(map(len, checked)) > 3 * MAX_BUTTONS:
         raise bad_request("Reply markup is too long")
     return {**markup, "keyboard": checked}
 
 
-def _reply_button(button: object) -> dict[str, Any]:
+def reply_button(button: object) -> dict[str, Any]:
+    """The checked KeyboardButton."""
     if isinstance(button, str):
         button = {"text": button}
     if not isinstance(button, dict):

@@ -11,7 +11,10 @@ Sender = Literal["user", "bot", "service"]
 
 @dataclass(slots=True)
 class User:
-    """A person. `stars`: their balance; `blocked`: they blocked the bot; `started`: they ever wrote to it."""
+    """A person. `stars`: their balance; `blocked`: they blocked the bot; `started`: they ever wrote to it.
+
+    `hides_forwards`: what others forward of them carries their name and no account.
+    """
 
     id: int
     first_name: str
@@ -24,6 +27,7 @@ class User:
     started: bool = False
     open_until: float = 0.0  # they asked to join a group: until then the bot may write to them, started or not
     pinned: list[int] = field(default_factory=list)
+    hides_forwards: bool = False
     reply_keyboard: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,7 +93,8 @@ class Message:
     """A message; `content` has the Bot API's fields of its kind (text, photo, ...).
 
     `author` is the person who wrote it, `sender_chat` the chat as which somebody writes, `thread` the topic that it
-    stands in. `facts` are fields that say where it comes from (forward_origin, via_bot, ...).
+    stands in. `facts` are fields that say where it comes from (forward_origin, via_bot, ...). `inline_message_id` is
+    the name of one that was sent through the bot; in a chat that the bot cannot see, its `chat_id` is 0.
     """
 
     message_id: int
@@ -108,6 +113,7 @@ class Message:
     history: list[Version] = field(default_factory=list)
     invoice: Invoice | None = None
     deleted: bool = False
+    inline_message_id: str = ""
 
     @property
     def text(self) -> str:
@@ -127,7 +133,10 @@ class Message:
 
 @dataclass(slots=True)
 class CallbackQuery:
-    """A pressed button; `done` is set when the bot answered or the time for it is over."""
+    """A pressed button; `done` is set when the bot answered or the time for it is over.
+
+    That of an inline message names it by `inline_message_id`, and its `message_id` is 0.
+    """
 
     id: str
     user_id: int
@@ -139,6 +148,7 @@ class CallbackQuery:
     text: str = ""
     alert: bool = False
     url: str = ""
+    inline_message_id: str = ""
 
 
 @dataclass(slots=True)
@@ -186,7 +196,8 @@ class Call:
 class Bot:
     """The bot's own account and what it set about itself, by language code.
 
-    `privacy`: in groups it hears only what is meant for it; `inline`: people may ask it from any chat.
+    `privacy`: in groups it hears only what is meant for it; `inline`: people may ask it from any chat;
+    `inline_feedback`: it is told which result they chose.
     """
 
     id: int
@@ -197,6 +208,7 @@ class Bot:
     detail: str = ""
     privacy: bool = True
     inline: bool = True
+    inline_feedback: bool = True
     name: dict[str, str] = field(default_factory=dict)
     description: dict[str, str] = field(default_factory=dict)
     short_description: dict[str, str] = field(default_factory=dict)

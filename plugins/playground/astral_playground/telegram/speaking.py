@@ -16,8 +16,15 @@ _PERMISSIONS = {
     "photo": "can_send_photos", "video": "can_send_videos", "audio": "can_send_audios", "poll": "can_send_polls",
     "document": "can_send_documents", "voice": "can_send_voice_notes", "video_note": "can_send_video_notes",
     "sticker": "can_send_other_messages", "animation": "can_send_other_messages",
-    "dice": "can_send_other_messages", "game": "can_send_other_messages",
+    "dice": "can_send_other_messages", "game": "can_send_other_messages", "checklist": "can_send_polls",
+    "paid_media": "can_send_photos",
 }  # fmt: skip
+
+
+def needed(content: dict[str, Any]) -> str:
+    """The Bot API's name of the permission that a message with this content needs."""
+    kind = next((name for name in content if name in _PERMISSIONS), "")
+    return _PERMISSIONS.get(kind, "can_send_messages")
 
 
 def check_speaker(world: World, group: Group, user: User, content: dict[str, Any], thread: int | None) -> None:
@@ -38,10 +45,9 @@ def check_speaker(world: World, group: Group, user: User, content: dict[str, Any
         raise PageError(
             409, f"nobody may write as {channel.title!r} in {group.title!r}; write as oneself, or unban it"
         )
-    kind = next((name for name in content if name in _PERMISSIONS), "")
-    needed = _PERMISSIONS.get(kind, "can_send_messages")
-    if not (group.may(user.id, needed) or (comments and not member.present and needed in group.permissions)):
-        raise PageError(409, f"{user.first_name} may not send this in {group.title!r} ({needed})")
+    permission = needed(content)
+    if not (group.may(user.id, permission) or (comments and not member.present and permission in group.permissions)):
+        raise PageError(409, f"{user.first_name} may not send this in {group.title!r} ({permission})")
     _check_thread(group, user, thread)
     _check_pace(world, group, user)
 

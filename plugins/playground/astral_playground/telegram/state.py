@@ -15,8 +15,10 @@ from .errors import ApiError, PageError, bad_request, forbidden
 from .faults import Faults, Switches
 from .files import FileStore
 from .groups import ANONYMOUS, CHANNEL_BOT, TELEGRAM, Group, Room
+from .inline import InlineBook
 from .limits import FloodLimits
 from .polling import LongPoll
+from .polls import Poll
 from .records import Bot, Call, CallbackQuery, Invoice, Message, Payment, PreCheckout, Sender, User, Version
 from .updates import Update, UpdateLog
 
@@ -73,6 +75,8 @@ class World:
         self.checkouts: dict[str, PreCheckout] = {}
         self.payments: dict[str, Payment] = {}
         self.transactions: list[dict[str, Any]] = []
+        self.polls: dict[str, Poll] = {}
+        self.inline = InlineBook()
         self.calls: deque[Call] = deque(maxlen=_CALLS)
         self.webhook = Webhook()
         self.faults = Faults()
@@ -165,6 +169,7 @@ class World:
             "language_code": lambda v: v == "" or _LANGUAGE.fullmatch(v) is not None,
             "premium": lambda v: isinstance(v, bool),
             "stars": lambda v: 0 <= v <= 10**9,
+            "hides_forwards": lambda v: isinstance(v, bool),
         }
         for name, value in fields.items():
             if name not in checks:
@@ -294,7 +299,8 @@ class World:
             message.history.append(Version(message.edit_date or message.date, message.content, message.markup))
             message.edit_date = self.now
         message.content, message.markup = content, markup
-        self.emit("edit", message=message, retired=buttons_only and markup is None)
+        if message.chat_id:
+            self.emit("edit", message=message, retired=buttons_only and markup is None)
 
     def delete(self, messages: list[Message]) -> None:
         """Remove messages of one chat."""
@@ -386,4 +392,6 @@ class World:
             self.calls.clear()
             self.faults.clear()
             self.invoices.clear()
+            self.polls.clear()
+            self.inline = InlineBook()
         self.emit("reset")

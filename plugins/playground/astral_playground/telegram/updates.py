@@ -14,11 +14,17 @@ from .records import Call
 
 DAY = 86_400.0  # s: how long Telegram keeps a message's update
 QUERY_LIFETIME = 150.0  # s: the same for callback, pre-checkout and shipping queries
+INLINE_LIFETIME = 30.0  # s: for inline queries
+CHOSEN_LIFETIME = 600.0  # s: for chosen results
 # Numbers of Telegram's webhook queues: one update at a time is in flight for each queue.
+INLINE_QUEUE = 1 << 33
+CHOSEN_QUEUE = 2 << 33
 CALLBACK_QUEUE = 3 << 33
 CHECKOUT_QUEUE = 4 << 33
 MEMBER_QUEUE = 5 << 33  # of the bot's own membership, by chat
 OTHERS_QUEUE = 6 << 33  # of other people's and their requests to join, by person
+REACTION_QUEUE = 8 << 33
+REACTION_COUNT_QUEUE = 9 << 33
 # Kinds that a bot gets only when it asks for them.
 NOT_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 _FIRST_ID = 1_000_001

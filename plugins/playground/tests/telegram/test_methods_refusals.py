@@ -18,7 +18,7 @@ PHOTO = {"type": "photo", "media": "attach://none"}
         ("sendMediaGroup", {"media": {}}, "Expected an Array of InputMedia"),
         ("sendMediaGroup", {"media": []}, "There are no messages to send"),
         ("sendMediaGroup", {"media": [PHOTO] * 11}, "Too many messages to send as an album"),
-        ("sendMediaGroup", {"media": [PHOTO]}, "Too few messages to send as an album"),
+        ("sendMediaGroup", {}, 'Parameter "media" is required'),
         ("sendMediaGroup", {"media": [1, 2]}, "Can't parse InputMedia: expected an Object"),
         ("sendMediaGroup", {"media": [{"type": "photo"}] * 2}, "Can't parse InputMedia: media not found"),
         ("sendMediaGroup", {"media": [{"type": "hologram", "media": "x"}] * 2}, 'type "hologram" is unsupported'),

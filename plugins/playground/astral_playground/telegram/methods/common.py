@@ -7,10 +7,11 @@ from typing import Any
 
 from astral_playground.telegram.errors import ApiError, bad_request
 from astral_playground.telegram.groups import Group, Room
+from astral_playground.telegram.origins import QUOTED, external_reply, text_quote
 from astral_playground.telegram.params import Params
 from astral_playground.telegram.records import Message, User
 from astral_playground.telegram.state import World
-from astral_playground.telegram.texts import caption_fields, message_caption, message_text, text_fields
+from astral_playground.telegram.texts import caption_fields, message_caption, message_text, parse_text, text_fields
 
 _NUMBER = re.compile(r"-?\d{1,15}(\.\d{1,12})?([eE][+-]?\d{1,2})?")
 
@@ -52,8 +53,45 @@ def media_flags(params: Params) -> dict[str, Any]:
     return {"has_media_spoiler": True} if params.flag("has_spoiler") else {}
 
 
+def replying(world: World, params: Params, room: Room) -> dict[str, Any]:
+    """The fields of Message that say what the call answers: reply_to, or facts about a message elsewhere; a quote."""
+    given = params.json("reply_parameters", "reply parameters")
+    elsewhere = given.get("chat_id") if isinstance(given, dict) else None
+    source = room if elsewhere in (None, "") else world.chat_for_bot(str(elsewhere), write=False)
+    message_id = reply_target(world, params, source)
+    replied = None if message_id is None else world.find(source.id, message_id)
+    if replied is None:
+        return {}
+    thread = params.integer("message_thread_id")
+    if source.id == room.id and (not thread or replied.thread in (None, thread)):
+        found: dict[str, Any] = {"reply_to": replied.message_id}
+        if not thread and isinstance(room, Group) and replied.thread in room.topics:
+            found["thread"] = world.thread_for_bot(room, replied.thread)
+    else:
+        found = {"facts": {"external_reply": external_reply(world, replied)}}
+    if isinstance(given, dict) and given.get("quote"):
+        found["facts"] = {**found.get("facts", {}), "quote": _quote(given, replied)}
+    return found
+
+
+def _quote(given: dict[str, Any], replied: Message) -> dict[str, Any]:
+    inner = Params()
+    inner.add_json({name: given.get(name) for name in ("quote", "quote_parse_mode", "quote_entities")})
+    text, entities = parse_text(*(inner.text(name) for name in ("quote", "quote_parse_mode", "quote_entities")))
+    quote = text_quote(replied, text, inner_number(given.get("quote_position")))
+    if quote is None:
+        raise bad_request("QUOTE_TEXT_INVALID")
+    kept = [entity.to_dict() for entity in entities if entity.type in QUOTED]
+    return {**quote, "entities": kept} if kept else quote
+
+
+def inner_number(value: object) -> int:
+    """A whole number inside of a JSON object, 0 for anything else."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
 def reply_target(world: World, params: Params, room: Room) -> int | None:
-    """The message that the call answers, by reply_parameters or the older reply_to_message_id."""
+    """The message of `room` that the call answers, by reply_parameters or the older reply_to_message_id."""
     given = params.json("reply_parameters", "reply parameters")
     if given is None:
         message_id = params.integer("reply_to_message_id")
@@ -78,25 +116,49 @@ def reply_target(world: World, params: Params, room: Room) -> int | None:
 
 def flags(params: Params) -> dict[str, Any]:
     """Fields that any sent message repeats."""
-    return {"has_protected_content": True} if params.flag("protect_content") else {}
+    found: dict[str, Any] = {"has_protected_content": True} if params.flag("protect_content") else {}
+    if params.has("message_effect_id"):
+        found["effect_id"] = params.text("message_effect_id")
+    if params.has("business_connection_id"):
+        found["business_connection_id"] = params.text("business_connection_id")
+    return found
 
 
-def editable(world: World, params: Params) -> Message:
-    """The bot's own message that the call edits."""
-    if params.has("inline_message_id"):
-        raise bad_request("MESSAGE_ID_INVALID")
+def editable(world: World, params: Params, what: str = "message to edit") -> Message:
+    """The bot's own message that the call edits, or the one that was sent through it; `what` it is in errors."""
+    if params.has("inline_message_id") and not params.integer("message_id"):
+        inline = world.inline.messages.get(params.text("inline_message_id"))
+        if inline is None or inline.deleted:
+            raise bad_request("MESSAGE_ID_INVALID")
+        return inline
     room = world.chat_for_bot(params.text("chat_id"), write=False)
     message_id = params.integer("message_id")
     if not message_id:
         raise bad_request("Message identifier is not specified")
     message = world.find(room.id, message_id)
     if message is None:
-        raise bad_request("Message to edit not found")
-    if message.sender != "bot":
+        raise bad_request(f"{what} not found")
+    if message.sender != "bot" and not _may_edit_posts(world, room, message):
         raise bad_request("Message can't be edited")
     if isinstance(room, User) and room.blocked:
         raise ApiError(403, "Forbidden: bot was blocked by the user")
     return message
+
+
+def _may_edit_posts(world: World, room: Room, message: Message) -> bool:
+    """In a channel an administrator may edit what others posted."""
+    posted = isinstance(room, Group) and room.type == "channel" and message.sender == "user"
+    return posted and isinstance(room, Group) and room.member(world.bot.id).may("can_edit_messages")
+
+
+def edited(
+    world: World, message: Message, content: dict[str, Any], markup: dict[str, Any] | None
+) -> dict[str, Any] | bool:
+    """Give a message new content and buttons: what the call answers, True for one that was sent through the bot."""
+    if markup is not None and not markup["inline_keyboard"]:
+        markup = None
+    world.edit(message, content, markup)
+    return True if message.inline_message_id else world.message_json(message)
 
 
 def coordinate(params: Params, name: str, limit: float) -> float:

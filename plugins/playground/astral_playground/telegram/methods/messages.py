@@ -1,19 +1,25 @@
-"""sendMessage, sendLocation, sendContact, sendChatAction, deleteMessage, deleteMessages."""
+"""sendMessage, sendMessageDraft, sendChatAction, deleteMessage, deleteMessages."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
+from astral_playground.telegram.entities import utf16_length
 from astral_playground.telegram.errors import bad_request
+from astral_playground.telegram.groups import Group, Room
 from astral_playground.telegram.keyboards import parse_markup
 from astral_playground.telegram.params import Params
+from astral_playground.telegram.permits import permit
 from astral_playground.telegram.records import Message
 from astral_playground.telegram.state import World
+from astral_playground.telegram.texts import MAX_TEXT, parse_text, text_fields
 
-from .common import coordinate, flags, place, reply_target, target, text_content
+from .common import flags, place, replying, target, text_content
 from .registry import method
 
 DELETE_WITHIN = 48 * 3600  # s
+_DICE_STAYS = 24 * 3600  # s in a private chat
 MAX_DELETE = 100
 ACTIONS = frozenset(
     {
@@ -35,36 +41,31 @@ ACTIONS = frozenset(
 
 def send(world: World, params: Params, content: dict[str, Any]) -> dict[str, Any]:
     """Post `content` with the call's keyboard and reply; the Bot API's Message."""
+    return world.message_json(post(world, params, content))
+
+
+def post(world: World, params: Params, content: dict[str, Any], **facts: Any) -> Message:
+    """Post `content` with the call's keyboard and reply; `facts` as in Message."""
     room = target(world, params)
-    reply_to, where = reply_target(world, params, room), place(world, params, room)
+    where = {**place(world, params, room), **replying(world, params, room)}
     markup = parse_markup(params)
-    message = world.post(room, "bot", {**content, **flags(params)}, markup=markup, reply_to=reply_to, **where)
-    return world.message_json(message)
+    permit(world, room, content)
+    if facts:
+        where["facts"] = {**where.get("facts", {}), **facts}
+    return world.post(room, "bot", {**content, **flags(params)}, markup=markup, **where)
 
 
 @method("sendMessage")
 def send_message(world: World, params: Params) -> dict[str, Any]:
     """A text message."""
     target(world, params)
-    return send(world, params, text_content(world, params))
-
-
-@method("sendLocation")
-def send_location(world: World, params: Params) -> dict[str, Any]:
-    """A point on the map."""
-    target(world, params)
-    point = {"latitude": coordinate(params, "latitude", 90), "longitude": coordinate(params, "longitude", 180)}
-    return send(world, params, {"location": point})
-
-
-@method("sendContact")
-def send_contact(world: World, params: Params) -> dict[str, Any]:
-    """A phone contact."""
-    target(world, params)
-    contact = {"phone_number": params.required("phone_number"), "first_name": params.required("first_name")}
-    if params.has("last_name"):
-        contact["last_name"] = params.text("last_name")
-    return send(world, params, {"contact": contact})
+    content = text_content(world, params)
+    preview = params.json("link_preview_options", "link preview options")
+    if preview is not None and not isinstance(preview, dict):
+        raise bad_request("Object expected as link preview options")
+    if params.flag("disable_web_page_preview"):
+        preview = {"is_disabled": True}
+    return send(world, params, {**content, "link_preview_options": preview} if preview else content)
 
 
 @method("sendChatAction")
@@ -78,6 +79,20 @@ def send_chat_action(world: World, params: Params) -> bool:
     return True
 
 
+@method("sendMessageDraft")
+def send_message_draft(world: World, params: Params) -> bool:
+    """Show a text that is still being written; nothing is kept of it."""
+    room = target(world, params)
+    if not params.integer("draft_id", low=-(1 << 62), high=1 << 62):
+        raise bad_request("RANDOM_ID_INVALID")
+    text, entities = parse_text(*(params.text(name) for name in ("text", "parse_mode", "entities")))
+    if utf16_length(text) > MAX_TEXT:
+        raise bad_request("Message is too long")
+    shown = text_fields(text, entities, world.known_users())
+    world.emit("draft", user_id=room.id, draft_id=params.text("draft_id"), **shown)
+    return True
+
+
 @method("deleteMessage")
 def delete_message(world: World, params: Params) -> bool:
     """Delete one message."""
@@ -86,11 +101,11 @@ def delete_message(world: World, params: Params) -> bool:
     message_id = params.integer("message_id")
     if not message_id:
         raise bad_request("Message identifier is not specified")
-    user = world.chat_for_bot(params.text("chat_id"))
-    message = world.find(user.id, message_id)
+    room = world.chat_for_bot(params.text("chat_id"), write=not _is_channel(world, params))
+    message = world.find(room.id, message_id)
     if message is None:
         raise bad_request("Message to delete not found")
-    _check_age(world, message)
+    _check_deletable(world, room, message)
     world.delete([message])
     return True
 
@@ -98,25 +113,60 @@ def delete_message(world: World, params: Params) -> bool:
 @method("deleteMessages")
 def delete_messages(world: World, params: Params) -> bool:
     """Delete up to 100 messages of a chat; those that are not there are passed over."""
+    ids = message_ids(params)
+    room = world.chat_for_bot(params.text("chat_id"), write=not _is_channel(world, params))
+    found = [message for one in dict.fromkeys(ids) if (message := world.find(room.id, one)) is not None]
+    for message in found:
+        _check_deletable(world, room, message)
+    world.delete(found)
+    return True
+
+
+def message_ids(params: Params, most: int = MAX_DELETE) -> list[int]:
+    """The numbers of parameter message_ids."""
     ids = params.json("message_ids", "message_ids")
     if ids is None:
         raise bad_request("Message identifiers are not specified")
     if not isinstance(ids, list):
         raise bad_request("Expected an Array of message identifiers")
-    if len(ids) > MAX_DELETE:
+    if len(ids) > most:
         raise bad_request("Too many message identifiers specified")
-    if any(isinstance(one, bool) or not isinstance(one, int) for one in ids):
-        raise bad_request("Message identifier must be a Number")
-    if not ids:
+    found: list[int] = []
+    for one in ids:
+        if isinstance(one, bool) or not isinstance(one, int | str):
+            raise bad_request("Message identifier must be a Number")
+        if isinstance(one, str) and not re.fullmatch(r"-?[0-9]{1,10}", one):
+            raise bad_request("Can't parse message identifier as a Number")
+        if int(one) <= 0:
+            raise bad_request("Invalid message identifier specified")
+        found.append(int(one))
+    if not found:
         raise bad_request("Message identifiers are not specified")
-    user = world.chat_for_bot(params.text("chat_id"))
-    found = [message for one in dict.fromkeys(ids) if (message := world.find(user.id, one)) is not None]
-    for message in found:
-        _check_age(world, message)
-    world.delete(found)
-    return True
+    return found
 
 
-def _check_age(world: World, message: Message) -> None:
-    if world.now - message.date >= DELETE_WITHIN:
-        raise bad_request("Message can't be deleted for everyone")
+def _is_channel(world: World, params: Params) -> bool:
+    """In a channel a bot may delete without the right to post."""
+    room = world.chat_for_bot(params.text("chat_id"), write=False)
+    return isinstance(room, Group) and room.type == "channel"
+
+
+def _check_deletable(world: World, room: Room, message: Message) -> None:
+    """TDLib's can_delete_message and can_revoke_message."""
+    age = world.now - message.date
+    own = message.sender == "bot"
+    if not isinstance(room, Group):
+        dice = "dice" in message.content and age < _DICE_STAYS
+        if dice or age >= DELETE_WITHIN:
+            raise bad_request("Message can't be deleted for everyone")
+        return
+    member = room.member(world.bot.id)
+    if room.type == "group":
+        if not (own or member.administers) or age >= DELETE_WITHIN:
+            raise bad_request("Message can't be deleted for everyone")
+        return
+    if age >= DELETE_WITHIN or "forum_topic_created" in message.content:
+        raise bad_request("Message can't be deleted")
+    posts = room.type != "channel" or member.may("can_post_messages")
+    if not member.may("can_delete_messages") and not (own and posts):
+        raise bad_request("Message can't be deleted")

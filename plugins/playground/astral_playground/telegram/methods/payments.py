@@ -9,11 +9,12 @@ from astral_playground.telegram.entities import utf16_length
 from astral_playground.telegram.errors import bad_request
 from astral_playground.telegram.keyboards import parse_inline
 from astral_playground.telegram.params import Params
+from astral_playground.telegram.permits import permit
 from astral_playground.telegram.records import Invoice
 from astral_playground.telegram.state import World
 
 from .answers import too_old
-from .common import flags, place, reply_target, target
+from .common import flags, place, replying, target
 from .registry import method
 
 CHECKOUT_WITHIN = 10.0  # s; https://core.telegram.org/bots/api#answerprecheckoutquery
@@ -77,7 +78,8 @@ def _invoice(params: Params, *, link: bool) -> Invoice:
 def send_invoice(world: World, params: Params) -> dict[str, Any]:
     """An invoice with its pay button."""
     room = target(world, params)
-    reply_to, where = reply_target(world, params, room), place(world, params, room)
+    permit(world, room, {"invoice": {}})
+    where = {**place(world, params, room), **replying(world, params, room)}
     invoice = _invoice(params, link=False)
     markup = parse_inline(params, invoice=True)
     if markup is None or not markup["inline_keyboard"]:
@@ -91,7 +93,7 @@ def send_invoice(world: World, params: Params) -> dict[str, Any]:
         "total_amount": invoice.total_amount,
     }
     content = {"invoice": shown, **flags(params)}
-    message = world.post(room, "bot", content, markup=markup, reply_to=reply_to, invoice=invoice, **where)
+    message = world.post(room, "bot", content, markup=markup, invoice=invoice, **where)
     return world.message_json(message)
 
 

@@ -166,7 +166,6 @@ def get_forum_topic_icon_stickers(_world: World, _params: Params) -> list[dict[s
         {
             "file_id": f"CAACAgQ{number}", "file_unique_id": f"AgAD{number}", "type": "custom_emoji", "width": 100,
             "height": 100, "is_animated": True, "is_video": False, "emoji": emoji, "custom_emoji_id": number,
-            "needs_repainting": False,
         }
         for number, emoji in topics.ICONS.items()
     ]  # fmt: skip
