@@ -131,7 +131,7 @@ _NAMES = {"switches": "faults", "invoice": "edit"}
 
 def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any] | None:  # noqa: C901 - one table
     match name:
-        case "message" | "edit" | "invoice":
+        case "message" | "edit" | "invoice" | "poll" | "reaction":
             message = data["message"]
             return {"user_id": message.chat_id, "message": views.message_view(world, message)}
         case "pressed" | "answered":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from astral_playground.telegram.copying import (
@@ -83,22 +84,23 @@ def _several(world: World, params: Params) -> tuple[Room, list[Message]]:
     return room, found
 
 
-def _album(world: World, source: Message, known: dict[str, str]) -> dict[str, str]:
-    """An album stays together under a new id."""
-    old = source.content.get("media_group_id")
-    return {"media_group_id": known.setdefault(old, album_id(world))} if old else {}
+def _albums(world: World, messages: list[Message]) -> dict[str, dict[str, str]]:
+    """Albums stay together under new ids, by the old ones; a piece that goes alone is in none."""
+    counts = Counter(message.content.get("media_group_id") for message in messages)
+    return {old: {"media_group_id": album_id(world)} for old, count in counts.items() if old and count > 1}
 
 
 @method("forwardMessages")
 def forward_messages(world: World, params: Params) -> list[dict[str, Any]]:
     """Several messages; those that are not there or cannot be forwarded are passed over."""
     room, found = _several(world, params)
-    where, albums, sent = place(world, params, room), dict[str, str](), list[dict[str, Any]]()
+    where, albums = place(world, params, room), _albums(world, found)
+    sent: list[dict[str, Any]] = []
     for source in found:
         content = taken(source)
         if not can_forward(source) or refusal(world, room, content) is not None:
             continue
-        content |= {**_album(world, source, albums), **flags(params)}
+        content |= {**albums.get(source.content.get("media_group_id", ""), {}), **flags(params)}
         message = world.post(room, "bot", content, facts=forward_facts(world, source), **where)
         after_forward(world, source, message)
         sent.append({"message_id": message.message_id})
@@ -109,13 +111,19 @@ def forward_messages(world: World, params: Params) -> list[dict[str, Any]]:
 def copy_messages(world: World, params: Params) -> list[dict[str, Any]]:
     """Several messages as the bot's own; those that are not there or cannot be copied are passed over."""
     room, found = _several(world, params)
-    where, albums, sent = place(world, params, room), dict[str, str](), list[dict[str, Any]]()
+    where, albums = place(world, params, room), _albums(world, found)
+    sent: list[dict[str, Any]] = []
     dropped = _CAPTION if params.flag("remove_caption") else ()
     for source in found:
         if not can_copy(world, source) or refusal(world, room, taken(source)) is not None:
             continue
         content = {name: value for name, value in copied(world, source).items() if name not in dropped}
-        message = world.post(room, "bot", {**content, **_album(world, source, albums), **flags(params)}, **where)
+        message = world.post(
+            room,
+            "bot",
+            {**content, **albums.get(source.content.get("media_group_id", ""), {}), **flags(params)},
+            **where,
+        )
         after_copy(world, message)
         sent.append({"message_id": message.message_id})
     return _some(sent)

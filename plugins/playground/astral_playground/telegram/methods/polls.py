@@ -9,7 +9,6 @@ from astral_playground.telegram import ballots
 from astral_playground.telegram.entities import Entity
 from astral_playground.telegram.errors import bad_request
 from astral_playground.telegram.keyboards import parse_inline
-from astral_playground.telegram.media import MEDIA
 from astral_playground.telegram.params import Params
 from astral_playground.telegram.polls import Option, Poll
 from astral_playground.telegram.state import World
@@ -25,6 +24,8 @@ MAX_QUESTION, MAX_OPTION, MAX_OPTIONS = 300, 100, 12  # characters, characters, 
 MAX_COUNTRIES = 12
 MAX_PERIOD = 2_628_000  # s
 _MAX_EXPLANATION, _MAX_BREAKS = 200, 2
+_OPTION_MEDIA = frozenset({"animation", "photo", "live_photo", "video"})  # and location, venue, link, sticker
+_POLL_MEDIA = _OPTION_MEDIA | {"audio", "document"}
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
@@ -92,12 +93,12 @@ def _media(world: World, params: Params, item: object, where: str) -> dict[str, 
         return {"location": point(inner)}
     if kind == "venue":
         return {"venue": venue_content(inner)["venue"]}
-    if kind == "link":
+    if kind == "link" and "option" in where:
         return {"link": {"url": inner.required("url")}}
-    if kind == "sticker":
+    if kind == "sticker" and "option" in where:
         file = world.files.resolve(params, inner.text("media"), "sticker")
         return ballots.sticker_media(file)
-    if kind not in MEDIA:
+    if kind not in (_OPTION_MEDIA if "option" in where else _POLL_MEDIA):
         raise bad_request(f"{where}: invalid type specified")
     shown = input_media(world, params, item)
     return {str(kind): shown[str(kind)]}
