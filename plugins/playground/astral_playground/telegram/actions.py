@@ -142,7 +142,7 @@ def find_button(message: Message, *, data: str | None = None, text: str | None =
 def press(world: World, user: User, message: Message, data: str) -> tuple[CallbackQuery, Update | None]:
     """Press a callback button of a message; that of an inline message tells the bot of no chat."""
     group = world.groups.get(message.chat_id)
-    if group is not None and not group.member(user.id).present:
+    if group is not None and not group.username and not group.member(user.id).present:
         raise PageError(409, f"{user.first_name} is not in {group.title!r}; let them join first")
     if group is None and user.blocked and not message.inline_message_id:
         raise PageError(409, f"{user.first_name} has blocked the bot; unblock it first")

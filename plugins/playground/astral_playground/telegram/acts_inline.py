@@ -165,11 +165,11 @@ def share_chat(world: World, user: User, text: str, group: Group) -> Sent:
     member = group.member(user.id)
     wanted = {
         "chat_is_channel": group.type == "channel", "chat_is_forum": group.is_forum,
-        "chat_has_username": bool(group.username), "bot_is_member": group.member(world.bot.id).present,
+        "chat_has_username": bool(group.username),
     }  # fmt: skip
     wrong = [name for name, value in wanted.items() if asked.get(name) is not None and asked[name] != value]
-    if asked.get("bot_is_member") is False and wrong == ["bot_is_member"]:
-        wrong = []  # without the wish any chat will do
+    if asked.get("bot_is_member") and not group.member(world.bot.id).present:
+        wrong.append("bot_is_member")
     if asked.get("chat_is_created") and member.status != "creator":
         wrong.append("chat_is_created")
     rights = asked.get("user_administrator_rights")

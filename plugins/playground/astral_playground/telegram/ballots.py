@@ -42,7 +42,8 @@ def enter(world: World, poll: Poll, message: Message) -> None:
 
 async def _close_later(world: World, poll: Poll) -> None:
     await world.clock.sleep(poll.closes_at - world.clock.time())
-    close(world, poll)
+    if world.polls.get(poll.id) is poll:  # the world may have been emptied meanwhile
+        close(world, poll)
 
 
 def close(world: World, poll: Poll) -> None:
@@ -53,13 +54,13 @@ def close(world: World, poll: Poll) -> None:
 
 def changed(world: World, poll: Poll) -> Update | None:
     """Show a poll's new state in all its messages; the bot hears of its own ones, and of those that were closed."""
-    for message in poll.messages:
+    shown = [one for one in poll.messages if world.find(one.chat_id, one.message_id) is one]
+    for message in shown:
         message.content = {**message.content, "poll": poll.to_dict()}
-        if not message.deleted and message.chat_id:
-            world.emit("poll", message=message)
-    if not poll.by_bot and not poll.is_closed:
+        world.emit("poll", message=message)
+    if not shown or (not poll.by_bot and not poll.is_closed):
         return None
-    holder = poll.messages[0]
+    holder = shown[0]
     return world.updates.add(
         "poll", poll.to_dict(whole=False), user_id=holder.author or world.bot.id, chat_id=holder.chat_id,
         queue_id=int(poll.id), message_id=holder.message_id, summary=poll.question["question"][:80],

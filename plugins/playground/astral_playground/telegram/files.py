@@ -107,7 +107,7 @@ class FileStore:
             sides, mime_type = _checked_photo(upload.data), image_type(upload.data)
         elif kind == "sticker":
             sides, mime_type = _checked_sticker(upload.data)
-        elif kind not in {"document", "audio"} and not mime_type.startswith(("video/", "audio/", "image/")):
+        elif kind != "document" and not mime_type.startswith(("video/", "audio/", "image/")):
             mime_type = KINDS[kind].mime_type
         return self._keep(kind, upload, mime_type, sides, facts)
 

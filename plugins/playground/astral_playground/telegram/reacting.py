@@ -64,15 +64,16 @@ def react(world: World, user: User, message: Message, reactions: Sequence[str]) 
     group = world.groups.get(message.chat_id)
     chosen = [reaction(one) for one in reactions]
     _check(world, user, group, message, chosen)
-    old = message.reactions.get(user.id, [])
+    anonymous = group is not None and group.member(user.id).anonymous
+    acting = group.id if group is not None and anonymous else user.id
+    old = message.reactions.get(acting, [])
     if old == chosen:
         return None
-    put(world, message, user.id, chosen)
+    put(world, message, acting, chosen)
     if group is not None and group.type == "channel":
         return _counted(world, user, group, message)
     if group is not None and not group.member(world.bot.id).administers:
         return None
-    anonymous = group is not None and group.member(user.id).anonymous
     actor = {"actor_chat": group.chat()} if group is not None and anonymous else {"user": user.to_dict()}
     payload = {
         "chat": (group or user).chat(), "message_id": message.message_id, **actor, "date": world.now,

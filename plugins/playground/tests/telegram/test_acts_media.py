@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import telegram
 
-from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator, acts_media, membership
+from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator, actions, acts_media, membership
 from astral_playground.telegram.acts_media import Piece
 from astral_playground.telegram.errors import PageError
 from astral_playground.telegram.groups import Group, Member, Topic
@@ -105,6 +105,20 @@ async def test_a_topic_and_its_rights(tg: TelegramEmulator, anna: EmulatedUser, 
     group.put(Member(ben.id, "restricted", frozenset({"can_send_messages"})))
     with pytest.raises(PageError, match="can_send_voice_notes"):
         acts_media.send_voice(tg.world, ben, room=group)
+
+
+async def test_a_press_in_a_group(tg: TelegramEmulator, bot: telegram.Bot, anna: EmulatedUser, group: Group) -> None:
+    """The query carries the group's message; who does not see a private group cannot press there."""
+    keyboard = telegram.InlineKeyboardMarkup.from_button(telegram.InlineKeyboardButton("4", callback_data="q:4"))
+    sent = await bot.send_message(group.id, "2 + 2?", reply_markup=keyboard, message_thread_id=77)
+    message = tg.world.messages[group.id][sent.message_id]
+    query, _ = actions.press(tg.world, anna.user, message, "q:4")
+    heard = _last(tg).callback_query
+    assert (heard.message.chat.id, heard.message.message_thread_id, heard.data) == (group.id, 77, "q:4")
+    assert await bot.answer_callback_query(query.id)
+    carl = tg.world.add_user("Carl")
+    with pytest.raises(PageError, match="is not in"):
+        actions.press(tg.world, carl, message, "q:4")
 
 
 async def test_an_album_is_several_updates(

@@ -186,7 +186,8 @@ async def test_live_locations(
         ),
         ("sendMessageDraft", {"text": "x"}, "RANDOM_ID_INVALID"),
         ("sendRichMessage", {"rich_message": []}, "object expected as rich message"),
-        ("sendRichMessage", {"rich_message": {"html": " "}}, "text must be non-empty"),
+        ("sendRichMessage", {"rich_message": {"html": " "}}, "rich message must be non-empty"),
+        ("sendRichMessage", {"rich_message": {}}, "rich message must be non-empty"),
         ("sendMessage", {"text": "x", "link_preview_options": []}, "object expected as link preview options"),
         (
             "sendMediaGroup",

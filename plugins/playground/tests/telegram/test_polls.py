@@ -199,6 +199,22 @@ async def test_a_copied_poll_starts_anew(tg: TelegramEmulator, bot: telegram.Bot
         await bot.copy_message(anna.id, anna.id, quiz.message_id)
 
 
+async def test_an_emptied_chat_has_no_poll(
+    frozen: TelegramEmulator,
+    frozen_bot: telegram.Bot,
+    olga: EmulatedUser,
+    clock: ManualClock,
+    settle: Callable[..., Any],
+) -> None:
+    """What was cleared away is not closed later: the bot hears nothing of it."""
+    await frozen_bot.send_poll(olga.id, "?", ["a", "b"], open_period=60)
+    await settle(lambda: any(due <= 60 for due in clock.sleepers()))
+    frozen.world.reset()
+    clock.advance(61)
+    await settle(lambda: not any(due <= 0 for due in clock.sleepers()))
+    assert _updates(frozen, "poll") == []
+
+
 class PollMachine(RuleBasedStateMachine):
     """Votes, second thoughts and closing in any order, beside a plain model."""
 

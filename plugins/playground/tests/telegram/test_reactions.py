@@ -57,6 +57,7 @@ async def test_reactions_in_a_group(
     assert update.payload["actor_chat"]["id"] == group.id
     assert "user" not in update.payload
     assert reacting.counts(message) == [{"type": THUMB, "total_count": 2}]
+    assert message.reactions.keys() == {ben.id, group.id}
     found = [one.message_reaction for one in await bot.get_updates(timeout=0) if one.message_reaction]
     assert [len(one.new_reaction) for one in found] == [1, 1, 1]
 

@@ -8,11 +8,11 @@ from astral_core.botapi.table import Field, alternatives, table
 from astral_playground.telegram.params import Params
 from astral_playground.telegram.state import World
 
-# Members of which the table says "String" only, and Telegram knows a few words.
-_WORDS = {
+# Members of which the table says the type only, and Telegram knows a few values.
+_VALUES: dict[tuple[str, str], str | int] = {
     ("Chat", "type"): "private", ("ChatFullInfo", "type"): "private", ("Sticker", "type"): "regular",
     ("StickerSet", "sticker_type"): "regular", ("MessageEntity", "type"): "bold", ("Poll", "type"): "regular",
-    ("BackgroundTypePattern", "type"): "pattern", ("SuggestedPostPrice", "currency"): "XTR",
+    ("InaccessibleMessage", "date"): 0,
 }  # fmt: skip
 
 
@@ -57,8 +57,8 @@ class MadeUp:
                 continue
             if field.constant:
                 found[name] = field.constant
-            elif (type_, name) in _WORDS:
-                found[name] = _WORDS[type_, name]
+            elif (type_, name) in _VALUES:
+                found[name] = _VALUES[type_, name]
             else:
                 found[name] = self.value(field.type, name, (*inside, type_))
         return found
@@ -84,6 +84,8 @@ class MadeUp:
     def _text(self, name: str) -> str:
         if self._params.has(name):
             return self._params.text(name)
+        if name == "currency":
+            return "XTR"
         if name.endswith(("url", "link")):
             return "https://example.org/"
         return name.replace("_", " ") or self._method

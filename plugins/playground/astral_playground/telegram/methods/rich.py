@@ -28,7 +28,9 @@ def rich_content(_world: World, params: Params) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise bad_request("Object expected as rich message")
     sources = [name for name in ("blocks", "html", "markdown") if given.get(name)]
-    if len(sources) != 1:
+    if not sources:
+        raise bad_request("Rich message must be non-empty")
+    if len(sources) > 1:
         raise bad_request("Rich message must have exactly one of blocks, html and markdown")
     blocks = given["blocks"] if sources == ["blocks"] else _paragraphs(str(given[sources[0]]), sources[0])
     if not isinstance(blocks, list) or any(not isinstance(block, dict) or "type" not in block for block in blocks):
@@ -45,7 +47,7 @@ def _paragraphs(text: str, source: str) -> list[dict[str, Any]]:
     plain = _TAG.sub("", text) if source == "html" else text
     parts = [part.strip() for part in re.split(r"\n\s*\n", plain) if part.strip()]
     if not parts:
-        raise bad_request("Text must be non-empty")
+        raise bad_request("Rich message must be non-empty")
     return [{"type": "paragraph", "text": part} for part in parts]
 
 
