@@ -71,7 +71,7 @@ def _say_in_group(
     return message, update
 
 
-def _plain(text: str, limit: int, field: str) -> str:
+def plain_text(text: str, limit: int, field: str) -> str:
     """A trimmed text that fits, and that UTF-8 can hold."""
     plain, _ = trim(text, [])
     if any(0xD800 <= ord(char) <= 0xDFFF for char in plain):
@@ -83,7 +83,7 @@ def _plain(text: str, limit: int, field: str) -> str:
 
 def send_text(world: World, user: User, text: str, reply_to: int | None = None, **where: Any) -> Sent:
     """Write a text of 1-4096 UTF-16 units; `where` are room and thread, as of `say`."""
-    plain = _plain(text, MAX_TEXT, "text")
+    plain = plain_text(text, MAX_TEXT, "text")
     if not plain:
         raise PageError(400, "the text is empty", "text")
     content = text_fields(plain, detect(plain, []), {})
@@ -97,7 +97,7 @@ def send_file(world: World, user: User, kind: str, upload: Upload, caption: str 
 
 def file_content(world: World, kind: str, upload: Upload, caption: str = "", **facts: Any) -> dict[str, Any]:
     """The fields of Message that show an uploaded file with its caption; `facts` as of FileStore.add."""
-    plain = _plain(caption, MAX_CAPTION, "caption")
+    plain = plain_text(caption, MAX_CAPTION, "caption")
     try:
         file = world.files.add(kind, upload, **facts)
     except ApiError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import ballots
-from .actions import Sent, file_content, location, say
+from .actions import Sent, file_content, location, plain_text, say
 from .copying import after_forward, can_forward, forward_facts, taken
 from .entities import detect
 from .errors import ApiError, PageError
@@ -25,7 +25,7 @@ from .polls import Option, Poll
 from .records import Message, User
 from .speaking import is_heard
 from .state import World
-from .texts import caption_fields, text_fields
+from .texts import MAX_CAPTION, MAX_TEXT, caption_fields, text_fields
 from .updates import Update
 
 _TYPES = {
@@ -34,6 +34,7 @@ _TYPES = {
     "sticker": ("sticker.webp", "image/webp"), "photo": ("photo.jpg", "image/jpeg"),
     "document": ("file", "application/octet-stream"),
 }  # fmt: skip
+_WORDS = frozenset({"text", "entities", "caption", "caption_entities"})
 _EDIT_WITHIN = 48 * 3600  # s
 
 
@@ -203,8 +204,10 @@ def reply(world: World, user: User, message: Message, text: str, *, quote: str =
         where["reply_to"] = message.message_id
     else:
         facts["external_reply"] = external_reply(world, message)
-    content = text_fields(text, detect(text, []), {})
-    return say(world, user, content, text[:80], room=room, **where, **facts)
+    plain = plain_text(text, MAX_TEXT, "text")
+    if not plain:
+        raise PageError(400, "the text is empty", "text")
+    return say(world, user, text_fields(plain, detect(plain, []), {}), plain[:80], room=room, **where, **facts)
 
 
 def edit(world: World, user: User, message: Message, text: str) -> Update | None:
@@ -218,15 +221,7 @@ def edit(world: World, user: User, message: Message, text: str) -> Update | None
         raise PageError(409, f"{user.first_name} did not write message {message.message_id}")
     if not posts and world.now - message.date >= _EDIT_WITHIN:
         raise PageError(409, "a message can be edited for 48 hours")
-    kept = {name: value for name, value in message.content.items() if name not in _WORDS}
-    if "text" in message.content:
-        if not text:
-            raise PageError(400, "the text is empty", "text")
-        content = {**text_fields(text, detect(text, []), {}), **kept}
-    elif CAPTIONED & message.content.keys():
-        content = {**kept, **caption_fields(text, detect(text, []), {})}
-    else:
-        raise PageError(409, f"message {message.message_id} has no words to edit")
+    content = _reworded(message, text)
     try:
         world.edit(message, content, message.markup)
     except ApiError as error:
@@ -234,7 +229,18 @@ def edit(world: World, user: User, message: Message, text: str) -> Update | None
     return _edited(world, user, message)
 
 
-_WORDS = frozenset({"text", "entities", "caption", "caption_entities"})
+def _reworded(message: Message, text: str) -> dict[str, Any]:
+    """The content of a message with another text or caption."""
+    kept = {name: value for name, value in message.content.items() if name not in _WORDS}
+    if "text" in message.content:
+        plain = plain_text(text, MAX_TEXT, "text")
+        if not plain:
+            raise PageError(400, "the text is empty", "text")
+        return {**text_fields(plain, detect(plain, []), {}), **kept}
+    if CAPTIONED & message.content.keys():
+        plain = plain_text(text, MAX_CAPTION, "caption")
+        return {**kept, **caption_fields(plain, detect(plain, []), {})}
+    raise PageError(409, f"message {message.message_id} has no words to edit")
 
 
 def _edited(world: World, user: User, message: Message) -> Update | None:

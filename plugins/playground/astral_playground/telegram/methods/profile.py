@@ -36,8 +36,10 @@ def _scope(world: World, params: Params) -> str:
     if not isinstance(scope, dict):
         raise bad_request("Can't parse BotCommandScope: BotCommandScope must be an Object")
     kind = scope.get("type")
+    if not isinstance(kind, str):
+        raise bad_request("Can't parse BotCommandScope: Can't find field \"type\"")
     if kind in _SCOPES:
-        return str(kind)
+        return kind
     if kind not in _CHAT_SCOPES:
         raise bad_request("Can't parse BotCommandScope: Unsupported type specified")
     chat_id = scope.get("chat_id")
@@ -145,7 +147,7 @@ def set_chat_menu_button(world: World, params: Params) -> bool:
     if not isinstance(button, dict):
         raise bad_request("Can't parse menu button: MenuButton must be an Object")
     kind = button.get("type")
-    if kind not in {"default", "commands", "web_app"}:
+    if not isinstance(kind, str) or kind not in {"default", "commands", "web_app"}:
         raise bad_request("Can't parse menu button: MenuButton has unsupported type")
     if kind == "web_app":
         text, app = button.get("text"), button.get("web_app")
