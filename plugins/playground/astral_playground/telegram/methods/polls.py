@@ -86,7 +86,7 @@ def _media(world: World, params: Params, item: object, where: str) -> dict[str, 
     """The Bot API's PollMedia of an InputPollMedia or InputPollOptionMedia."""
     if not isinstance(item, dict):
         raise bad_request(f"{where}: expected an Object")
-    kind = item.get("type")
+    kind = str(item.get("type"))
     inner = Params(files=params.files)
     inner.add_json(item)
     if kind == "location":
@@ -101,7 +101,7 @@ def _media(world: World, params: Params, item: object, where: str) -> dict[str, 
     if kind not in (_OPTION_MEDIA if "option" in where else _POLL_MEDIA):
         raise bad_request(f"{where}: invalid type specified")
     shown = input_media(world, params, item)
-    return {str(kind): shown[str(kind)]}
+    return {kind: shown[kind]}
 
 
 def _quiz(world: World, params: Params, poll: Poll) -> None:
