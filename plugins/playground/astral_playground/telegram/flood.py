@@ -12,7 +12,7 @@ from .state import World
 
 _SINGLE = frozenset({"copyMessage", "forwardMessage", "stopPoll", "stopMessageLiveLocation", "setGameScore"})
 _MANY = {"sendMediaGroup": "media", "forwardMessages": "message_ids", "copyMessages": "message_ids"}
-_FREE = frozenset({"sendChatAction", "sendChatJoinRequestWebApp"})
+_FREE = frozenset({"sendChatAction", "sendChatJoinRequestWebApp", "sendMessageDraft", "sendRichMessageDraft"})
 
 
 def cost_of(world: World, method: str, params: Params) -> Cost | None:
