@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from astral_core.bot.buttons import Button, Buttons, rows
     from astral_core.bot.context import Context
     from astral_core.bot.people import User
+    from astral_core.clock import now
     from astral_core.db.session import Session
-    from astral_core.db.tables import Serial, UtcDateTime, core_users, now, plugin_metadata
+    from astral_core.db.tables import Serial, UtcDateTime, core_users, plugin_metadata
     from astral_core.declare import (
         ANY,
         CHANNEL,
@@ -167,7 +168,7 @@ _HOMES = {
     "hookspec": "astral_core.hookspecs",
     "in_batches": "astral_core.host.export",
     "json_array": "astral_core.host.export",
-    "now": "astral_core.db.tables",
+    "now": "astral_core.clock",
     "offline_context": "astral_core.offline",
     "plugin_metadata": "astral_core.db.tables",
     "rows": "astral_core.bot.buttons",

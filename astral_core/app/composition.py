@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
+from urllib.parse import urlsplit
 
 from astral_core import core_plugin
 from astral_core.app.leadership import Leadership
@@ -118,8 +119,13 @@ def _check(settings: Settings, polling: bool) -> None:  # the caller's own switc
             "telegram.public_url is set without telegram.webhook_secret: anybody could post updates. Fix: set "
             "ASTRAL_TELEGRAM__WEBHOOK_SECRET to 32 random characters."
         )
-    if settings.telegram.public_url and settings.web.metrics_token is None:
+    if _is_public(settings.telegram.public_url) and settings.web.metrics_token is None:
         log.warning(
             "web.metrics_token is not set: whoever a proxy on this machine lets through may look like you, and read "
             "/metrics. Fix: set ASTRAL_WEB__METRICS_TOKEN."
         )
+
+
+def _is_public(url: str | None) -> bool:
+    """Whether a proxy may stand before the bot: there is none where Telegram itself runs on this machine."""
+    return url is not None and urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"}

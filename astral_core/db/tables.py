@@ -68,7 +68,7 @@ def storable(text: str, width: int) -> str:
 
 
 def now() -> datetime:
-    """The time in UTC, aware."""
+    """The machine's time in UTC, aware: for the core's own books. Plugins have `astral_core.now`."""
     return datetime.now(UTC)
 
 

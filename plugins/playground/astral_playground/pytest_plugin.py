@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+import sys
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,24 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "postgres: needs a PostgreSQL server (found or brought by a wheel)")
     config.addinivalue_line(
         "markers",
-        "astral(plugins=[...], settings={...}, database='sqlite'): the bot of the fixtures `bot` and `chat`",
+        "astral(plugins=[...], settings={...}, database='sqlite', now='2026-03-01 09:00+00:00'): the bot of the "
+        "fixtures `bot` and `chat`",
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the chats of a test that failed."""
+    report = yield
+    if report.failed and "astral_playground.testkit.report" in sys.modules:
+        from astral_playground.testkit.report import chats, shorten
+
+        shorten(item, report)
+        if report.when == "call":
+            report.sections += chats(item, str(call.excinfo.value) if call.excinfo is not None else "")
+    return report
 
 
 def pytest_report_header() -> str:
@@ -144,10 +161,9 @@ async def bot(
     astral_settings: dict[str, Any],
 ) -> AsyncIterator[BotKit]:
     """A running bot with the plugin under test and those that it requires, on a database of its own."""
-    from astral_playground.testkit.fixture import database_of, running_bot, select
+    from astral_playground.testkit.fixture import wished_bot
 
-    url = database_of(request)
-    async with running_bot(url, select(request, _astral_selection), astral_settings) as kit:
+    async with wished_bot(request, _astral_selection, astral_settings) as kit:
         yield kit
 
 

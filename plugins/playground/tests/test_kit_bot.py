@@ -7,8 +7,19 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 
 import pytest
+from sqlalchemy import select
 
-from astral_core import Context, Handled, Job, PluginContext, Routes, TelemetrySubscriber, Update, hookimpl
+from astral_core import (
+    Context,
+    Handled,
+    Job,
+    PluginContext,
+    Routes,
+    TelemetrySubscriber,
+    Update,
+    core_users,
+    hookimpl,
+)
 from astral_core.errors import ConfigError
 from astral_playground.testkit import settle
 from astral_playground.testkit.bot import BotKit
@@ -232,3 +243,13 @@ async def test_a_bot_that_hangs_is_named_with_what_it_does(
     story.go_on.set()
     await bot.settled()
     assert chat.texts == ["slow said"]
+
+
+async def test_the_kit_shows_what_plugins_keep(bot: BotKit, chat: Chat) -> None:
+    """Rows of a table or a query, and a plugin's context; a plugin that does not run is an error that lists those."""
+    await chat.send("/say")
+    assert [row.first_name for row in await bot.rows(core_users)] == ["Anna"]
+    assert await bot.rows(select(core_users.c.id)) == [(chat.id,)]
+    assert bot.context("kitbot").id == "kitbot"
+    with pytest.raises(LookupError, match="no plugin 'kitbto' runs in this bot; these do: core, kitbot"):
+        bot.context("kitbto")

@@ -38,6 +38,7 @@ async def save(update: Update, ctx: Context) -> None:
 async def menu(update: Update, ctx: Context) -> None:
     """All kinds of buttons."""
     ctx.reply("Меню", [[ctx.button("Ещё", more, n=2), ctx.button("Сохранить", save)],
+                       [ctx.button("Страница\u00a03", more, n=3)],
                        [ctx.link("Сайт", "https://example.org/")]])  # fmt: skip
 
 
@@ -108,6 +109,16 @@ async def test_tap_finds_a_button_by_its_text_and_by_its_data(chat: Chat) -> Non
     assert chat.keyboard == [["Ещё"]]
 
 
+async def test_a_button_is_found_by_ordinary_spaces(chat: Chat) -> None:
+    """Prices and dates have no-break spaces, which nobody sees; both spellings name the button."""
+    for text in ("Страница 3", "Страница\u00a03"):
+        await chat.send("/menu")
+        await chat.tap(text)
+        assert chat.last.text == "Страница 3"
+    await chat.send("/menu")
+    await chat.user.press("Страница 3")
+
+
 async def test_tap_tells_the_answer_to_the_press(chat: Chat) -> None:
     """The toast is what the handler answered."""
     await chat.send("/menu")
@@ -123,7 +134,10 @@ async def test_a_missing_button_is_an_error_that_lists_those_that_are_there(chat
     with pytest.raises(LookupError) as caught:
         await chat.tap("Еще")
     assert "Chat('Anna'" in str(caught.value)
-    assert "'Ещё' (kitchat:more/2), 'Сохранить' (kitchat:save), 'Сайт' (https://example.org/)" in str(caught.value)
+    assert (
+        "'Ещё' (kitchat:more/2), 'Сохранить' (kitchat:save), 'Страница\\xa03' (kitchat:more/3), 'Сайт' (https://example.org/)"
+        in str(caught.value)
+    )
     with pytest.raises(LookupError, match="Сайт"):
         await chat.tap("Сайт")
 

@@ -89,8 +89,9 @@ WRONG = {
     "": "no plugin to test is named",
     "@pytest.mark.astral(plugins=['weathre'])": "no plugin 'weathre' is installed; these are: .*profile",
     "@pytest.mark.astral(plugins=['weather.py'])": "there is no one-file plugin .*weather.py",
-    "@pytest.mark.astral(plugin='hello.py')": "takes plugins, settings, database by name, not plugin",
+    "@pytest.mark.astral(plugin='hello.py')": "takes plugins, settings, database, now by name, not plugin",
     "@pytest.mark.astral(plugins=['hello.py'], database='mysql')": "no database 'mysql'.*sqlite, postgresql",
+    "@pytest.mark.astral(plugins=['hello.py'], now='2026-03-01 09:00')": "'2026-03-01 09:00' has no zone. Fix: write",
     "@pytest.mark.astral(plugins=['Bad_Name.py'])": "Bad_Name.py' must be 2-16 of a-z 0-9",
 }
 

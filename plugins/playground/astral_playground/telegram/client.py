@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import actions, checkout
+from .groups import Group
 from .params import Upload
 from .records import CallbackQuery, Message, User
 from .state import World
+from .transcript import plain, transcript
 
 TIMEOUT = 30.0  # s of real time that a wait may take
 _SHOWN = 5
@@ -52,7 +54,7 @@ class EmulatedUser:
         for message in reversed(self.messages):
             if message.sender == "bot":
                 return message
-        raise LookupError(f"the bot has not written to {self.user.first_name} yet")
+        raise LookupError(f"the bot has not written to {self.user.first_name} yet.\n{self.transcript()}")
 
     def _on_event(self, name: str, data: dict[str, Any]) -> None:
         if name in {"message", "edit"}:
@@ -64,37 +66,41 @@ class EmulatedUser:
             self.toasts.append(data["text"])
         self._changed.set()
 
-    # Acts
+    # Acts: in the private chat with the bot, or in `room`, the group or channel, and there in the topic `thread`
 
-    async def send(self, text: str, *, reply_to: Message | None = None) -> Message:
+    async def send(
+        self, text: str, *, reply_to: Message | None = None, room: Group | None = None, thread: int | None = None
+    ) -> Message:
         """Write a text."""
         self._fresh.clear()
         number = None if reply_to is None else reply_to.message_id
-        return actions.send_text(self._world, self.user, text, number)[0]
+        return actions.send_text(self._world, self.user, text, number, room=room, thread=thread)[0]
 
-    async def send_location(self, latitude: float, longitude: float) -> Message:
+    async def send_location(self, latitude: float, longitude: float, **where: Any) -> Message:
         """Share a place; degrees."""
         self._fresh.clear()
-        return actions.send_location(self._world, self.user, latitude, longitude)[0]
+        return actions.send_location(self._world, self.user, latitude, longitude, **where)[0]
 
-    async def send_contact(self, phone_number: str) -> Message:
+    async def send_contact(self, phone_number: str, **where: Any) -> Message:
         """Share one's own phone number."""
         self._fresh.clear()
-        return actions.send_contact(self._world, self.user, phone_number)[0]
+        return actions.send_contact(self._world, self.user, phone_number, **where)[0]
 
     async def send_document(
-        self, data: bytes, file_name: str, *, mime_type: str = "application/octet-stream", caption: str = ""
-    ) -> Message:
+        self, data: bytes, file_name: str, *, mime_type: str = "application/octet-stream", caption: str = "",
+        **where: Any,
+    ) -> Message:  # fmt: skip
         """Send a file."""
-        return self._send_file("document", Upload(data, file_name, mime_type), caption)
+        return self.send_file("document", Upload(data, file_name, mime_type), caption, **where)
 
-    async def send_photo(self, data: bytes, *, caption: str = "") -> Message:
+    async def send_photo(self, data: bytes, *, caption: str = "", **where: Any) -> Message:
         """Send a picture (PNG, JPEG, GIF or WebP)."""
-        return self._send_file("photo", Upload(data, "photo.jpg", "image/jpeg"), caption)
+        return self.send_file("photo", Upload(data, "photo.jpg", "image/jpeg"), caption, **where)
 
-    def _send_file(self, kind: str, upload: Upload, caption: str) -> Message:
+    def send_file(self, kind: str, upload: Upload, caption: str = "", **where: Any) -> Message:
+        """Send a file as a message of this kind: photo, document, and what else the emulator knows."""
         self._fresh.clear()
-        return actions.send_file(self._world, self.user, kind, upload, caption)[0]
+        return actions.send_file(self._world, self.user, kind, upload, caption, **where)[0]
 
     async def press(self, button: str, *, message: Message | None = None) -> CallbackQuery:
         """Press a button by its text or its data, of `message` or of the newest message that has it."""
@@ -115,7 +121,9 @@ class EmulatedUser:
         for holder in candidates:
             for row in holder.button_rows:
                 for one in row:
-                    if "callback_data" in one and button in {one["text"], one["callback_data"]}:
+                    if "callback_data" in one and (
+                        plain(button) == plain(one["text"]) or button == one["callback_data"]
+                    ):
                         return holder, one["callback_data"]
         raise LookupError(f"{self.user.first_name} sees no button {button!r}.\n{self.transcript()}")
 
@@ -195,10 +203,6 @@ class EmulatedUser:
 
     def transcript(self) -> str:
         """The last messages of the chat and the last calls and updates, for an error's text."""
-        lines = [
-            f"  {one.message_id} {one.sender}: {one.text or sorted(one.content)} {one.buttons or ''}"
-            for one in self.messages[-_SHOWN:]
-        ]
         calls = [
             f"  {call.method} -> {'ok' if call.ok else call.description}"
             for call in list(self._world.calls)[-_SHOWN:]
@@ -207,7 +211,8 @@ class EmulatedUser:
             f"  {update.update_id} {update.type} {update.state} {[d.error or d.status for d in update.deliveries]}"
             for update in list(self._world.updates.history)[-_SHOWN:]
         ]
-        return "\n".join(["last messages:", *lines, "last calls:", *calls, "last updates:", *updates])
+        chat = transcript(self._world, self.id, self.messages)
+        return "\n".join([chat, "last calls:", *calls, "last updates:", *updates])
 
 
 def _fits(predicate: Predicate | str | None, message: Message) -> bool:

@@ -5,23 +5,30 @@ from __future__ import annotations
 import contextlib
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row, Select, Table, select
+
 from astral_core.app import App, build
+from astral_core.clock import showing
 from astral_core.config import Settings, load_settings
 from astral_core.errors import ConfigError
+from astral_core.host.context import PluginContext
 from astral_core.host.state import Declarations, Plugin, State
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.jobs import lane_of
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
+from astral_playground.telegram.groups import Kind
 from astral_playground.telegram.records import Call
 from astral_playground.testkit.chat import Chat
 from astral_playground.testkit.clock import MovableClock
 from astral_playground.testkit.crash import crash
+from astral_playground.testkit.group import Group, Person, Role, new_group
 from astral_playground.testkit.ports import free_port
 from astral_playground.testkit.schema import fill
 from astral_playground.testkit.settle import settled
@@ -116,19 +123,45 @@ class BotKit:
         await settled(lambda: self.app, self.telegram.world)
 
     async def advance(self, seconds: float) -> None:
-        """Move the clock on, Telegram's and that of the bot's jobs.
+        """Move the clock on: Telegram's, that of the bot's jobs, and what `astral_core.now()` shows.
 
         Deliveries are tried again, answers and checkouts run out of time, and each job whose time has come runs once.
         """
-        clock = self.telegram.world.clock
-        if not isinstance(clock, MovableClock):
-            raise TypeError("BotKit.advance: this Telegram has another clock; give it a MovableClock")
+        clock = self._clock("advance")
         clock.advance(seconds)
         await self.settled()
         fired = self.app is not None
         while fired:  # what was due when something ran may be due again
             fired = await self.running.inbox.timer.fire() > 0
             await self.settled()
+
+    def freeze(self, moment: datetime | str) -> None:
+        """Set the clock to a moment ("2026-03-01 09:00+00:00") and let `astral_core.now()` stand still there.
+
+        `advance` moves it on from there. ValueError where it has no zone.
+        """
+        self._clock("freeze").freeze(moment)
+
+    def _clock(self, act: str) -> MovableClock:
+        clock = self.telegram.world.clock
+        if not isinstance(clock, MovableClock):
+            raise TypeError(f"BotKit.{act}: this Telegram has another clock; give it a MovableClock")
+        return clock
+
+    # What a plugin keeps
+
+    def context(self, plugin: str) -> PluginContext:
+        """The context of a plugin, as its hooks get it; LookupError names the plugins that run."""
+        contexts = self.running.host.contexts
+        if plugin not in contexts:
+            raise LookupError(f"no plugin {plugin!r} runs in this bot; these do: {', '.join(contexts)}")
+        return contexts[plugin]
+
+    async def rows(self, what: Table | Select[Any]) -> list[Row[Any]]:
+        """The rows of a table by its primary key, or those of a query."""
+        query = select(what).order_by(*what.primary_key) if isinstance(what, Table) else what
+        async with self.running.database.engine.connect() as connection:
+            return list(await connection.execute(query))
 
     async def run_job(self, name: str) -> None:
         """Run the job `name` ("weather.daily") now, as when its time has come."""
@@ -140,7 +173,9 @@ class BotKit:
         await self.running.inbox.store.ingest(row)
         await self.settled()
 
-    def calls(self, method: str | None = None, chat: Chat | None = None) -> list[Call]:
+    # Who is in Telegram
+
+    def calls(self, method: str | None = None, chat: Chat | Group | None = None) -> list[Call]:
         """The calls of the Bot API that the bot has made, oldest first: all, of one method, into one chat."""
         return [
             call
@@ -149,12 +184,27 @@ class BotKit:
         ]
 
     def chat(self, first_name: str, **fields: Any) -> Chat:
-        """The private chat of a new person; fields as of `user`."""
+        """The private chat of a new person, which stands for the person, too; fields as of `user`."""
         return Chat(self, self.user(first_name, **fields))
 
     def user(self, first_name: str, **fields: Any) -> EmulatedUser:
         """A new person who talks to the bot: id, last_name, username, language_code, premium, stars."""
         return self.telegram.user(first_name, **fields)
+
+    def group(
+        self, title: str, *, admins: Iterable[Person] = (), members: Iterable[Person] = (),
+        topics: Iterable[str] = (), kind: Kind = "supergroup", privacy: bool | None = None,
+        bot: Role | None = "member", username: str = "",
+    ) -> Group:  # fmt: skip
+        """A new group, supergroup or channel; the first of `admins` created it.
+
+        With `topics` it is a forum. `privacy` is the bot's privacy mode, in all groups, as @BotFather sets it; on
+        unless told. The bot comes in last; `bot=None` leaves it out, and in a channel it is always an administrator.
+        """
+        return new_group(
+            self, title, admins=admins, members=members, topics=topics, kind=kind, privacy=privacy, bot=bot,
+            username=username,
+        )  # fmt: skip
 
 
 @contextlib.asynccontextmanager
@@ -162,10 +212,23 @@ async def bot_kit(
     database_url: str, plugins: Sequence[Plugin] | None = None, **overrides: Any
 ) -> AsyncIterator[BotKit]:
     """A running bot; all installed plugins (but the playground) unless `plugins` names them."""
-    async with TelegramEmulator(clock=MovableClock()) as telegram:
+    async with started(database_url, plugins, overrides) as kit:
+        yield kit
+
+
+@contextlib.asynccontextmanager
+async def started(
+    database_url: str, plugins: Sequence[Plugin] | None, overrides: dict[str, Any], *, now: datetime | None = None
+) -> AsyncIterator[BotKit]:
+    """A running bot; at the moment `now`, where its clock then stands, or at the machine's."""
+    clock = MovableClock()
+    if now is not None:
+        clock.freeze(now)
+    async with TelegramEmulator(clock=clock) as telegram:
         kit = BotKit(telegram, database_url, plugins, overrides)
-        await kit.start()
-        try:
-            yield kit
-        finally:
-            await kit.stop()
+        with showing(clock.now):
+            await kit.start()
+            try:
+                yield kit
+            finally:
+                await kit.stop()

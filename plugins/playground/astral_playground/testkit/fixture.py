@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 
-from astral_core.errors import ConfigError
+from astral_core.errors import AstralError, ConfigError
 from astral_core.host.state import Plugin
-from astral_playground.telegram.emulator import TelegramEmulator
-from astral_playground.testkit.bot import BotKit
-from astral_playground.testkit.clock import MovableClock
+from astral_playground.testkit.bot import BotKit, started
+from astral_playground.testkit.clock import moment_of
+from astral_playground.testkit.report import fingerprint, give_up, skip_if_told
 from astral_playground.testkit.selection import Selection, project_plugins
 
-WISHES = ("plugins", "settings", "database")
+WISHES = ("plugins", "settings", "database", "now")
 ENGINES = {"sqlite": "sqlite_url", "postgresql": "unmade_postgres_url"}
 NEED_ASYNCIO = (
     "the fixtures `bot` and `chat` are asynchronous, and pytest-asyncio {what}. "
@@ -63,13 +64,27 @@ def database_of(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(ENGINES[engine]))
 
 
+def _moment(node: pytest.Item) -> datetime | None:
+    """The moment at which the bot of a test lives; None for the machine's time."""
+    wanted = wishes(node).get("now")
+    try:
+        return None if wanted is None else moment_of(wanted)
+    except ValueError as error:
+        raise ConfigError(f"{node.nodeid}: @pytest.mark.astral(now=...): {error}") from None
+
+
 @contextlib.asynccontextmanager
-async def running_bot(database_url: str, plugins: list[Plugin], settings: dict[str, Any]) -> AsyncIterator[BotKit]:
-    """A bot of these plugins alone."""
-    async with TelegramEmulator(clock=MovableClock()) as telegram:
-        kit = BotKit(telegram, database_url, plugins, settings)
-        await kit.start()
+async def wished_bot(
+    request: pytest.FixtureRequest, selection: Selection, settings: dict[str, Any]
+) -> AsyncIterator[BotKit]:
+    """The bot that a test wishes for, of its plugins alone. What is wrong with them is told once in a run."""
+    what, plugins = "", []
+    async with contextlib.AsyncExitStack() as stack:
         try:
-            yield kit
-        finally:
-            await kit.stop()
+            plugins, url, now = select(request, selection), database_of(request), _moment(request.node)
+            what = fingerprint(plugins, settings)
+            skip_if_told(request, what)
+            kit = await stack.enter_async_context(started(url, plugins, settings, now=now))
+        except AstralError as error:
+            give_up(request, error, what, plugins)
+        yield kit

@@ -1,0 +1,203 @@
+"""A group, supergroup or channel of a test: who does what in it. Each act returns when the bot is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Literal
+
+from astral_playground.telegram import groups, membership
+from astral_playground.telegram.client import EmulatedUser
+from astral_playground.telegram.groups import GENERAL, Kind, Member, Topic, rights_of_administrators
+from astral_playground.telegram.records import CallbackQuery, Message
+from astral_playground.telegram.state import World
+from astral_playground.testkit.chat import Chat
+from astral_playground.testkit.place import Kit, Place
+from astral_playground.testkit.seat import Seat
+
+Role = Literal["member", "administrator"]
+Person = Chat | EmulatedUser
+
+
+class Group(Place):
+    """A chat of several people. `room` is the emulator's record of it: rights, permissions, slow mode, ...
+
+    A person is given as their private chat with the bot (`bot.chat("Ben")`). What they may not do here is a PageError
+    that says why.
+    """
+
+    room: groups.Group
+
+    def __init__(self, kit: Kit, room: groups.Group, topic: Topic | None = None) -> None:
+        super().__init__(kit, room)
+        self._topic = topic
+
+    def __repr__(self) -> str:
+        topic = "" if self._topic is None else f", topic={self._topic.name!r}"
+        return f"Group({self.room.title!r}, id={self.id}{topic})"
+
+    # What is there
+
+    @property
+    def messages(self) -> list[Message]:
+        """All messages of the chat or of the topic, oldest first."""
+        found = super().messages
+        if self._topic is None:
+            return found
+        thread = None if self._topic.id == GENERAL else self._topic.id
+        return [message for message in found if message.thread == thread]
+
+    @property
+    def topics(self) -> list[str]:
+        """The names of the topics; none where the chat has no topics."""
+        return [topic.name for topic in self.room.topics.values()]
+
+    @property
+    def members(self) -> dict[str, str]:
+        """Who is here: first names, the bot as "bot", and what they are (creator, administrator, member, ...)."""
+        users = self._world.users
+        return {
+            users[member.user_id].first_name if member.user_id in users else "bot": member.status
+            for member in self.room.present()
+        }
+
+    def topic(self, name: str) -> Group:
+        """The topic with this name: the same acts and views, in it alone."""
+        for topic in self.room.topics.values():
+            if topic.name == name:
+                return Group(self._kit, self.room, topic)
+        raise LookupError(f"{self.room.title!r} has no topic {name!r}. Topics that are there: {self._names()}")
+
+    def seat(self, who: Person, topic: str | None = None) -> Seat:
+        """The chat as one person uses it, in a topic or where this object stands: `send_photo` and all other acts."""
+        place = self if topic is None else self.topic(topic)
+        return Seat(self._kit, _user(who), self.room, place._topic)  # noqa: SLF001  # it is of this class
+
+    # What people do
+
+    async def send(
+        self, who: Person, text: str, *, topic: str | None = None, reply_to: Message | None = None
+    ) -> Message:
+        """Somebody writes a text. An anonymous administrator, and whoever posts in a channel, speaks as the chat."""
+        return await self.seat(who, topic).send(text, reply_to=reply_to)
+
+    async def tap(
+        self, who: Person, button: str, *, message: Message | None = None, topic: str | None = None
+    ) -> CallbackQuery | None:
+        """Somebody taps a button by its text or data; as of `Chat.tap`."""
+        return await self.seat(who, topic).tap(button, message=message)
+
+    async def forge(self, who: Person, data: str, *, message: Message | None = None) -> CallbackQuery:
+        """Somebody sends callback data that no button has."""
+        return await self.seat(who).forge(data, message=message)
+
+    async def send_photo(self, who: Person, photo: bytes, *, caption: str = "", topic: str | None = None) -> Message:
+        """Somebody sends a picture (PNG, JPEG, GIF or WebP)."""
+        return await self.seat(who, topic).send_photo(photo, caption=caption)
+
+    # Who is here
+
+    async def join(self, who: Person) -> None:
+        """Somebody comes in by themselves."""
+        membership.join(self._world, self.room, _user(who).id)
+        await self._kit.settled()
+
+    async def leave(self, who: Person) -> None:
+        """Somebody goes."""
+        self._check_here(who)
+        membership.leave(self._world, self.room, _user(who).id)
+        await self._kit.settled()
+
+    async def promote(self, who: Person, *, rights: Collection[str] | None = None, anonymous: bool = False) -> None:
+        """The creator makes somebody an administrator: with all rights unless told; with none, a member again.
+
+        Rights have the Bot API's names (can_delete_messages, ...).
+        """
+        self._check_here(who)
+        chosen = None if rights is None else self._rights(rights)
+        membership.promote(self._world, self.room, _user(who).id, self._creator(), rights=chosen, anonymous=anonymous)
+        await self._kit.settled()
+
+    async def add_bot(self, role: Role = "member") -> None:
+        """The creator adds the bot, or changes what it is here."""
+        add_bot(self._world, self.room, role, self._creator())
+        await self._kit.settled()
+
+    async def remove_bot(self) -> None:
+        """The creator throws the bot out."""
+        world = self._world
+        membership.leave(world, self.room, world.bot.id, self._creator(), banned=True)
+        await self._kit.settled()
+
+    # Small parts
+
+    @property
+    def _world(self) -> World:
+        return self._kit.telegram.world
+
+    def _title(self) -> str:
+        found = super()._title()
+        return found if self._topic is None else f"the topic {self._topic.name!r} of {found}"
+
+    def _creator(self) -> int:
+        return next(member.user_id for member in self.room.members.values() if member.status == "creator")
+
+    def _names(self) -> str:
+        return ", ".join(map(repr, self.topics)) or "none"
+
+    def _check_here(self, who: Person) -> None:
+        user = _user(who)
+        if not self.room.member(user.id).present:
+            here = ", ".join(self.members)
+            raise LookupError(f"{user.user.first_name} is not in {self.room.title!r}. Who is here: {here}")
+
+    def _rights(self, names: Collection[str]) -> frozenset[str]:
+        known = rights_of_administrators(self.room.type)
+        if unknown := sorted(set(names) - known):
+            kind, there = self.room.type, ", ".join(sorted(known))
+            raise LookupError(f"administrators of a {kind} have no right {unknown[0]!r}; there are: {there}")
+        return frozenset(names)
+
+
+def _user(who: Person) -> EmulatedUser:
+    return who.user if isinstance(who, Chat) else who
+
+
+def add_bot(world: World, room: groups.Group, role: Role, actor_id: int) -> None:
+    """The bot comes in; in a channel it is always an administrator."""
+    if room.type != "channel":
+        membership.join(world, room, world.bot.id, actor_id)
+    if role == "administrator" or room.type == "channel":
+        membership.promote(world, room, world.bot.id, actor_id)
+
+
+def new_group(
+    kit: Kit, title: str, *, admins: Iterable[Person], members: Iterable[Person], topics: Iterable[str],
+    kind: Kind, privacy: bool | None, bot: Role | None, username: str,
+) -> Group:  # fmt: skip
+    """A new chat of people who were there before the bot; the first of `admins` created it, else an invented one."""
+    world = kit.telegram.world
+    administrators = [_user(who) for who in admins]
+    creator = administrators[0].user if administrators else world.add_user("Owner")
+    names = list(topics)
+    room = membership.add_group(world, title, creator, kind=kind, forum=bool(names), username=username)
+    for one in administrators[1:]:
+        room.put(Member(one.id, "administrator", rights_of_administrators(kind)))
+    for who in members:
+        room.put(Member(_user(who).id))
+    room.next_message += bool(names)  # in a forum number 1 is the General topic's
+    for name in names:
+        _add_topic(world, room, name, creator.id)
+    if privacy is not None:
+        world.bot.privacy = privacy
+    if bot is not None:
+        add_bot(world, room, bot, creator.id)
+    return Group(kit, room)
+
+
+def _add_topic(world: World, room: groups.Group, name: str, creator_id: int) -> None:
+    """A topic's number is that of the message that tells of it."""
+    topic = Topic(0, name)
+    content = {"forum_topic_created": {"name": name, "icon_color": topic.icon_color}}
+    message = membership.service(world, room, creator_id, content)
+    topic.id = message.thread = message.message_id
+    room.topics[topic.id] = topic
