@@ -27,7 +27,7 @@ KINDS = frozenset({".py", ".po", ".toml", ".html", ".css", ".js", ".sql"})
 
 def run_reloading(arguments: Sequence[str], plugins: Iterable[Plugin]) -> int:
     """Run `astral` with `arguments` again and again, until a signal; return the exit code."""
-    places = [*_places(plugins), config_file()]
+    places = [*places_of(plugins), config_file()]
     stopping = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -40,7 +40,7 @@ def run_reloading(arguments: Sequence[str], plugins: Iterable[Plugin]) -> int:
     while not stopping:
         seen = snapshot(places)
         child = subprocess.Popen([sys.executable, "-m", "astral_core.cli", *arguments])  # noqa: S603  # ourselves
-        while not stopping and not (changed := _changed(seen, snapshot(places))):
+        while not stopping and not (changed := differences(seen, snapshot(places))):
             time.sleep(PERIOD)
         if not stopping:
             log.info("%s changed; the bot starts anew", ", ".join(sorted(path.name for path in changed)))
@@ -48,7 +48,7 @@ def run_reloading(arguments: Sequence[str], plugins: Iterable[Plugin]) -> int:
     return 0
 
 
-def _places(plugins: Iterable[Plugin]) -> Iterator[Path]:
+def places_of(plugins: Iterable[Plugin]) -> Iterator[Path]:
     """The folders and files of plugins that somebody may be writing: what is installed from wheels stays as it is."""
     installed = {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
     for plugin in plugins:
@@ -74,7 +74,8 @@ def snapshot(places: Iterable[Path]) -> dict[Path, int]:
     return found
 
 
-def _changed(before: dict[Path, int], after: dict[Path, int]) -> set[Path]:
+def differences(before: dict[Path, int], after: dict[Path, int]) -> set[Path]:
+    """The files that are new, gone, or written between two snapshots."""
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 

@@ -38,7 +38,7 @@ def run(  # click passes flags so
     """Serve the bot."""
     settings = load_settings()
     level = logging.DEBUG if verbose else logging.INFO
-    secrets = _secrets(settings)
+    secrets = secrets_of(settings)
     configure_logging(secrets, as_json=settings.log_json, level=level)
     if trace_hooks:
         logging.getLogger("astral.hooks").setLevel(logging.DEBUG)
@@ -102,7 +102,7 @@ def _spare_the_collector() -> None:
     gc.enable()
 
 
-def _secrets(settings: Settings) -> list[str]:
+def secrets_of(settings: Settings) -> list[str]:
     """Every secret that is known, so that no log line shows one."""
     telegram = settings.telegram
     known = [telegram.token, telegram.webhook_secret, telegram.previous_webhook_secret, settings.web.metrics_token]

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import shutil
 import signal
-import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from astral_playground.page import add_page
-from astral_playground.supervisor import Supervisor
+from astral_playground.playing import Game
 from astral_playground.telegram.emulator import TelegramEmulator
+from astral_playground.telegram.keeping import KeptError
 from astral_playground.testkit.ports import free_port
-from astral_playground.yookassa import Shop, YooKassaEmulator
 
 PORT = 8081
-PEOPLE = ({"first_name": "Анна", "language_code": "ru"}, {"first_name": "Ben", "language_code": "en"})
+FOLDER = Path(".astral/playground")
 
 
 @click.command()
@@ -29,18 +25,20 @@ PEOPLE = ({"first_name": "Анна", "language_code": "ru"}, {"first_name": "Ben
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=Path(".astral/playground"),
-    show_default=True,
-    help="Folder of the bot's database; emptied at every start, as the emulated Telegram is new too.",
+    help=f"Folder of the bot's database and of the chats, which go on there at the next start. Without it they begin "
+    f"anew each time, in {FOLDER}.",
 )
 @click.option(
     "--plugin", "files", multiple=True, type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A plugin in one file for the bot; may be repeated.",
 )  # fmt: skip
-def main(port: int, bot_port: int, data: Path, files: tuple[Path, ...]) -> None:
-    """A bot in the browser: no token, no account, no network."""
+def main(port: int, bot_port: int, data: Path | None, files: tuple[Path, ...]) -> None:
+    """A bot in the browser: no token, no account, no network. It starts anew when a plugin's file changes."""
     try:
-        asyncio.run(play(port, bot_port or free_port(), data, files))
+        asyncio.run(play(port, bot_port or free_port(), data or FOLDER, files, kept=data is not None))
+    except KeptError as error:
+        click.echo(f"{data}: {error}. Fix: remove the folder, or name another one with --data.", err=True)
+        raise SystemExit(1) from None
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         click.echo(
@@ -53,57 +51,18 @@ def main(port: int, bot_port: int, data: Path, files: tuple[Path, ...]) -> None:
         click.echo("\nBye.", err=True)
 
 
-async def play(port: int, bot_port: int, data: Path, files: tuple[Path, ...] = ()) -> None:
+async def play(port: int, bot_port: int, data: Path, files: tuple[Path, ...] = (), *, kept: bool = False) -> None:
     """Serve until a signal."""
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     telegram = TelegramEmulator(port=port)
-    telegram.world.bot.first_name = "Astral Bot"
+    game = Game(telegram, bot_port, data, files)
+    await game.begin(kept=kept)
     add_page(telegram.app)
-    shop = Shop()
-    yookassa = YooKassaEmulator(shops=(shop,), notification_url=f"http://127.0.0.1:{bot_port}/webhook/yookassa")
-    async with telegram, yookassa:
-        for person in PEOPLE:
-            telegram.user(**person, stars=500)
-        await asyncio.to_thread(_empty, data)
-        environment = bot_environment(telegram, yookassa, shop, bot_port, data)
-        command = [sys.executable, "-m", "astral_core.cli", "run"]
-        for path in files:
-            command += ["--plugin", str(path.resolve())]
-        supervisor = Supervisor(command, environment, telegram.world.set_bot_up)
-        running = asyncio.create_task(supervisor.run())
-        click.echo(f"\n  Astral Bot is in your browser:  {telegram.url}/\n\n  Ctrl-C ends it.\n")
+    async with telegram, game.yookassa, game.bot():
+        click.echo(f"\n  {game.name()} is in your browser:  {telegram.url}/\n\n  Ctrl-C ends it.\n")
         await stopping.wait()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-def _empty(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-
-
-def bot_environment(
-    telegram: TelegramEmulator, yookassa: YooKassaEmulator, shop: Shop, bot_port: int, data: Path
-) -> Mapping[str, str]:
-    """Settings that lead the bot to the emulators. Real ones of the surrounding shell are overridden."""
-    return {
-        "ASTRAL_CONFIG": str(data / "astral.toml"),
-        "ASTRAL_TELEGRAM__TOKEN": telegram.token,
-        "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
-        "ASTRAL_TELEGRAM__WEBHOOK_SECRET": secrets.token_urlsafe(24),
-        "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{bot_port}",
-        "ASTRAL_WEB__HOST": "127.0.0.1",
-        "ASTRAL_WEB__PORT": str(bot_port),
-        "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{data / 'bot.db'}",
-        "ASTRAL_HOST__DISABLED": "[]",
-        "ASTRAL_ADMINS": str(next(iter(telegram.world.users))),  # the first person owns the bot, others are customers
-        "ASTRAL_PLUGINS__PLAYGROUND__TRACE_URL": f"{telegram.url}/api/trace",
-        "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SHOP_ID": shop.id,
-        "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_SECRET_KEY": shop.secret_key,
-        "ASTRAL_PLUGINS__PAYMENTS__YOOKASSA_API_URL": yookassa.api_url,
-    }
 
 
 if __name__ == "__main__":

@@ -28,8 +28,12 @@ class Line(NamedTuple):
 
     def __str__(self) -> str:
         """The place, and what stands there."""
-        text = linecache.getline(self.file, self.number).strip()
-        return f"{self.file}, line {self.number}" + (f"\n    {text}" if text else "")
+        return f"{self.file}, line {self.number}" + (f"\n    {self.code}" if self.code else "")
+
+    @property
+    def code(self) -> str:
+        """What stands there; empty where the file is not there."""
+        return linecache.getline(self.file, self.number).strip()
 
 
 def blame(error: BaseException) -> Line | None:

@@ -122,11 +122,24 @@ class FileStore:
         duration = facts.pop("duration", 0)
         number = len(self._files) + 1
         file = StoredFile(number, kind, upload.data, upload.file_name, mime_type, *sides, duration, facts)
+        self._put(file)
+        return file
+
+    def _put(self, file: StoredFile) -> None:
         self._files.append(file)
         for size in range(len(BOXES) + 1):
             self._by_id[file.identifier(size)] = file
             self._by_unique[file.unique(size)] = file
-        return file
+
+    def all(self) -> list[StoredFile]:
+        """All files, oldest first."""
+        return list(self._files)
+
+    def refill(self, files: list[StoredFile]) -> None:
+        """Have these files and no others."""
+        self.clear()
+        for file in files:
+            self._put(file)
 
     def by_id(self, file_id: str) -> StoredFile | None:
         """The file with this file_id."""

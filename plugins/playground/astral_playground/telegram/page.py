@@ -45,6 +45,7 @@ def routes(world: World, stream: Stream) -> list[web.RouteDef]:
         web.post("/api/retry", api.retry),
         web.post("/api/trace", api.trace),
         web.post("/api/reset", api.reset),
+        web.post("/api/afresh", api.afresh),
     ]
 
 
@@ -245,7 +246,7 @@ class _PageApi:
         events = fields.objects("events", limit=_MAX_EVENTS)
         fields.nothing_else()
         for event in events:
-            self._world.emit("trace", event=event)
+            self._world.emit("trace", event=self._world.journal.trace(event))
         return web.json_response({"accepted": len(events)}, status=202)
 
     async def reset(self, request: web.Request) -> web.Response:
@@ -253,6 +254,13 @@ class _PageApi:
         user_id = fields.integer("user_id")
         fields.nothing_else()
         self._world.reset(None if user_id is None else self._world.user(user_id))
+        return self._state()
+
+    async def afresh(self, request: web.Request) -> web.Response:
+        (await Fields.read(request)).nothing_else()
+        if self._world.afresh is None:
+            raise PageError(409, "only the playground can start afresh: here the bot is somebody else's")
+        await self._world.afresh()
         return self._state()
 
 

@@ -16,6 +16,7 @@ from .faults import Faults, Switches
 from .files import FileStore
 from .groups import ANONYMOUS, CHANNEL_BOT, TELEGRAM, Group, Room
 from .inline import InlineBook
+from .journal import Journal
 from .limits import FloodLimits
 from .polling import LongPoll
 from .polls import Poll
@@ -84,6 +85,8 @@ class World:
         self.switches = Switches()
         self.updates = UpdateLog(self.clock, lambda update: self.emit("update", update=update))
         self.poll = LongPoll()
+        self.journal = Journal()
+        self.afresh: Callable[[], Coroutine[Any, Any, None]] | None = None  # the playground's: database and chats go
         self.next_set_webhook = 0.0
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -389,6 +392,7 @@ class World:
             self.limits = FloodLimits()
             self.updates.drop_all()
             self.updates.history.clear()
+            self.journal.clear()
             self.calls.clear()
             self.faults.clear()
             self.invoices.clear()

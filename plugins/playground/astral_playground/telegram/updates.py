@@ -147,6 +147,21 @@ class UpdateLog:
                 self.forget(update, "expired")
         self._first_expiry = min((update.expires_at for update in self.pending.values()), default=math.inf)
 
+    @property
+    def next_id(self) -> int:
+        """The id that the next update will get."""
+        return self._next_id
+
+    def refill(self, next_id: int, updates: list[Update], pending: list[int]) -> None:
+        """Go on with these updates, as after a restart; those that were on their way are delivered anew."""
+        self._next_id = next_id
+        self.history.clear()
+        self.history.extend(updates)
+        self.pending = {update.update_id: update for update in updates if update.update_id in set(pending)}
+        for update in self.pending.values():
+            update.state = "created"
+        self._first_expiry = min((update.expires_at for update in self.pending.values()), default=math.inf)
+
     def drop_all(self) -> None:
         """Forget every pending update (drop_pending_updates)."""
         for update in list(self.pending.values()):

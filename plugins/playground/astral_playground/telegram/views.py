@@ -62,7 +62,8 @@ def bot_view(world: World) -> dict[str, Any]:
         "username": bot.username,
         "first_name": bot.to_dict()["first_name"],
         "up": bot.up,
-        "detail": bot.detail,
+        "detail": bot.detail or world.journal.headline(),
+        "trouble": world.journal.trouble,
         "stars": bot.stars,
         "mode": mode,
         "webhook": webhook_info(world),
@@ -226,5 +227,7 @@ def state_view(world: World) -> dict[str, Any]:
             for user_id, messages in world.messages.items()
         },
         "updates": [update_view(update) for update in world.updates.history],
+        "traces": list(world.journal.traces),
+        "can_start_afresh": world.afresh is not None,
         **faults_view(world),
     }
