@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from astral_playground.testkit.chat import Chat
+from astral_playground.testkit.group import Group
 from astral_playground.testkit.postgres import FORCE, PostgresServer
 
 RunProject = Callable[..., Any]
@@ -38,10 +39,17 @@ def test_every_block_of_the_page_runs(
     assert ran.outcomes == {"passed": tests + on_two_databases}, ran.text
 
 
-def test_the_page_names_everything_that_a_chat_can_do() -> None:
-    """What is public of Chat stands in the page, and what its table names is there."""
-    public = {name for name, _ in inspect.getmembers(Chat) if not name.startswith("_")} | {"user"}
-    rows = re.findall(r"^\| (.*?) \|", TEXT, re.MULTILINE)
-    named = set(re.findall(r"`(\w+)", " ".join(rows))) - {"chat"}
-    assert named <= public
-    assert public - named <= {"id", "stars"}
+def names(of: type) -> set[str]:
+    """What is public of a class of the kit."""
+    return {name for name, _ in inspect.getmembers(of) if not name.startswith("_")} | {"room"}
+
+
+def test_the_page_names_everything_that_a_chat_and_a_group_can_do() -> None:
+    """What is public of both stands in the page, and what its tables name is there."""
+    rows = " ".join(re.findall(r"^\| (.*?) \|", TEXT, re.MULTILINE))
+    in_groups = set(re.findall(r"`group\.(\w+)", rows))
+    named = set(re.findall(r"`(\w+)", rows)) - {"chat", "group"}
+    assert named <= names(Chat) | {"user"}
+    assert (names(Chat) | {"user"}) - named <= {"id", "stars"}
+    assert in_groups <= names(Group)
+    assert names(Group) - in_groups <= {"id", "room", "transcript"}

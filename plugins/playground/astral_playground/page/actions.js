@@ -57,6 +57,7 @@ export async function press(message, button) {
 export const changeUser = (fields, id = store.userId) => attempt(() => post(`/api/users/${id}`, fields));
 export const addUser = (fields) => attempt(() => post("/api/users", fields));
 export const resetChat = () => attempt(() => post("/api/reset", { user_id: store.userId }));
+export const startAfresh = () => attempt(() => post("/api/afresh"));
 export const resetAll = () => attempt(() => post("/api/reset"));
 export const pay = (target) => post(here("/pay"), target);
 export const cancelPayment = (target) => post(here("/cancel"), target);

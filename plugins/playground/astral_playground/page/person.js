@@ -1,6 +1,6 @@
 // The selected person: language, balance, block, a new start, and the chat as a file.
 
-import { changeUser, resetAll, resetChat } from "./actions.js";
+import { changeUser, resetAll, resetChat, startAfresh } from "./actions.js";
 import { byId, el, icon, reconcile } from "./dom.js";
 import { currentLanguage, money, number, t } from "./i18n.js";
 import { ask } from "./overlays.js";
@@ -22,6 +22,11 @@ export async function askReset(all) {
     : t("The messages of this chat go. The bot's own database keeps what it knows.");
   if (!(await ask(title, text, t("Start anew")))) return;
   if (await (all ? resetAll() : resetChat())) await refresh();
+}
+
+async function askAfresh() {
+  const text = t("Database and chats go, and the bot starts anew.");
+  if ((await ask(t("Start afresh?"), text, t("Start afresh"))) && (await startAfresh())) await refresh();
 }
 
 function head(one) {
@@ -135,6 +140,14 @@ function doings(one) {
       icon("reset"),
       t("Start everything anew"),
     ),
+    store.canStartAfresh
+      ? el(
+          "button",
+          { type: "button", class: "quiet wide danger", id: "afresh", onclick: askAfresh },
+          icon("reset"),
+          t("Start afresh: database and chats"),
+        )
+      : null,
   );
 }
 
@@ -158,7 +171,7 @@ export function drawPerson() {
           changeUser({ blocked }),
         ),
     ],
-    ["doings", [chat().length], () => doings(one)],
+    ["doings", [chat().length, store.canStartAfresh], () => doings(one)],
   ];
   return reconcile(
     byId("panel-person"),

@@ -73,6 +73,7 @@ export function select(userId) {
 export function load(state) {
   for (const name of ["bot", "users", "chats", "updates", "faults", "switches"]) store[name] = state[name];
   store.traces = state.traces ?? [];
+  store.canStartAfresh = state.can_start_afresh ?? false;
   store.pressed.clear();
   store.typing = {};
   for (const { id } of store.users) {

@@ -118,9 +118,18 @@ function handlerSteps(traces, range) {
         names[one.stage],
         detail,
         one.ms === undefined ? null : milliseconds(one.ms),
-        one.ms ? bar(range, one.at, one.ms, "handler") : null,
+        [one.ms ? bar(range, one.at, one.ms, "handler") : null, one.failure ? failureOf(one.failure) : null],
       );
     });
+}
+
+function failureOf({ text, file, line, traceback }) {
+  return el(
+    "details",
+    { class: "failure" },
+    el("summary", {}, file ? `${text} · ${file}, ${line}` : text),
+    el("pre", {}, traceback),
+  );
 }
 
 function callSteps(update, range) {

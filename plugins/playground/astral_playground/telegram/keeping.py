@@ -24,7 +24,7 @@ FLEETING = frozenset({
     "_listeners", "_tasks", "next_set_webhook",
 })  # fmt: skip
 # Those that are kept in parts.
-_APART = frozenset({"files", "updates", "journal"})
+APART = frozenset({"files", "updates", "journal"})
 
 
 class KeptError(Exception):
