@@ -11,17 +11,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from astral_core.cli.run import _secrets
+from astral_core.cli.run import secrets_of
 from astral_core.config import Settings, secret_values
 from astral_core.observe.logs import JsonFormatter, Redactor
 
 
 def test_the_databases_password_is_a_secret(make_settings: Callable[..., Settings]) -> None:
     """As it is and as the URL spells it; a URL that is none is hidden whole."""
-    known = _secrets(make_settings(database={"url": "postgresql://bot:pass%2Fword!@db/astral"}))
+    known = secrets_of(make_settings(database={"url": "postgresql://bot:pass%2Fword!@db/astral"}))
     assert {"pass/word!", "pass%2Fword%21"} <= set(known)
-    assert "no url with a pass/word" in _secrets(make_settings(database={"url": "no url with a pass/word"}))
-    assert _secrets(make_settings(telegram={}, database={"url": "sqlite+aiosqlite:///astral.db"})) == []
+    assert "no url with a pass/word" in secrets_of(make_settings(database={"url": "no url with a pass/word"}))
+    assert secrets_of(make_settings(telegram={}, database={"url": "sqlite+aiosqlite:///astral.db"})) == []
 
 
 class Shop(BaseModel):
