@@ -146,3 +146,27 @@ async def test_a_person_sends_all_that_they_can_send_from_their_seat(bot: BotKit
     assert [message.thread for message in group.topic("Rules").messages] == [
         group.topic("Rules").messages[0].thread
     ] * 3
+
+
+async def test_a_group_becomes_a_supergroup_and_goes_on(bot: BotKit) -> None:
+    """The kit's group is the new one from then on, with another id and the same people."""
+    anna, ben = bot.chat("Anna"), bot.chat("Ben")
+    group = bot.group("Quiz", admins=[anna], members=[ben], kind="group")
+    await group.send(ben, "/quiz")
+    old = group.id
+    await group.migrate()
+    assert group.id != old
+    assert group.members == {"Anna": "creator", "Ben": "member", "bot": "member"}
+    await group.send(ben, "/quiz")
+    assert group.texts == ["2 + 2 = ?"]
+    with pytest.raises(PageError, match="only a basic group becomes a supergroup"):
+        await group.migrate()
+
+
+async def test_somebody_asks_to_be_let_in(bot: BotKit) -> None:
+    """The bot, as an administrator, gets the request; whoever asks is not in the chat yet."""
+    anna, ben = bot.chat("Anna"), bot.chat("Ben")
+    group = bot.group("Quiz", admins=[anna], bot="administrator")
+    await group.ask_to_join(ben)
+    assert "Ben" not in group.members
+    assert ben.id in {who for one in group.room.invitations.values() for who in one.waiting}

@@ -20,7 +20,7 @@ from .updates import Update
 VERSION = 1
 # Attributes of World that are not kept.
 FLEETING = frozenset({
-    "token", "clock", "queries", "checkouts", "calls", "webhook", "faults", "switches", "poll", "afresh",
+    "token", "clock", "queries", "checkouts", "calls", "webhook", "faults", "limits", "switches", "poll", "afresh",
     "_listeners", "_tasks", "next_set_webhook",
 })  # fmt: skip
 # Those that are kept in parts.

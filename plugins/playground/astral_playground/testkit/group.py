@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Literal
 
-from astral_playground.telegram import groups, membership
+from astral_playground.telegram import groups, invitations, membership, migration
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.groups import GENERAL, Kind, Member, Topic, rights_of_administrators
 from astral_playground.telegram.records import CallbackQuery, Message
@@ -126,6 +126,19 @@ class Group(Place):
         """The creator throws the bot out."""
         world = self._world
         membership.leave(world, self.room, world.bot.id, self._creator(), banned=True)
+        await self._kit.settled()
+
+    async def migrate(self) -> None:
+        """The creator makes a supergroup of this basic group: it has another id from now on, and the same people."""
+        creator = self._world.users[self._creator()]
+        self.room = migration.upgrade(self._world, self.room, creator)
+        await self._kit.settled()
+
+    async def ask_to_join(self, who: Person) -> None:
+        """Somebody asks to be let in, by a link that the creator made for that."""
+        world = self._world
+        link = invitations.new_link(world, self.room, self._creator(), by_request=True).link
+        invitations.join_by_link(world, _user(who).user, link)
         await self._kit.settled()
 
     # Small parts
