@@ -21,7 +21,7 @@ from telegram.error import TelegramError as LibraryError
 from astral_core import Routes, WebRoute, hookimpl
 from astral_core.app import build
 from astral_core.bot.transport import Transport
-from astral_core.cli.run import secrets_of
+from astral_core.cli.run import secrets_of as known_secrets
 from astral_core.config import load_settings
 from astral_core.errors import DatabaseError, TelegramError
 from astral_core.host.state import Plugin
@@ -114,7 +114,7 @@ async def kit(
     asyncio.get_running_loop().set_debug(True)
     web = {"metrics_token": METRICS_TOKEN}
     async with bot_kit(sqlite_url, plugins=[talkative(make_plugin, said)], web=web) as kit:
-        kit.stream = shown(secrets_of(kit.settings()))  # type: ignore[attr-defined]
+        kit.stream = shown(known_secrets(kit.settings()))  # type: ignore[attr-defined]
         yield kit
     asyncio.get_running_loop().set_debug(False)
 
@@ -203,7 +203,7 @@ async def test_a_database_that_is_away_does_not_show_its_password(
     settings = load_settings(
         telegram={"token": "424242:unit-test-token-of-nobody-at-all"}, database={"url": url}, web={"port": 0}
     )
-    stream = shown(secrets_of(settings))
+    stream = shown(known_secrets(settings))
     app = build(settings, plugins=[])
     with pytest.raises(DatabaseError) as caught:
         await app.__aenter__()
