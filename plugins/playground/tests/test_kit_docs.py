@@ -52,4 +52,4 @@ def test_the_page_names_everything_that_a_chat_and_a_group_can_do() -> None:
     assert named <= names(Chat) | {"user"}
     assert (names(Chat) | {"user"}) - named <= {"id", "stars"}
     assert in_groups <= names(Group)
-    assert names(Group) - in_groups <= {"id", "room", "transcript"}
+    assert names(Group) - in_groups <= {"id", "room", "thread", "transcript"}

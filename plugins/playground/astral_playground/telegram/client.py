@@ -66,6 +66,10 @@ class EmulatedUser:
             self.toasts.append(data["text"])
         self._changed.set()
 
+    def begin(self) -> None:
+        """An act begins: `wait_for` looks at what the bot does from here on."""
+        self._fresh.clear()
+
     # Acts: in the private chat with the bot, or in `room`, the group or channel, and there in the topic `thread`
 
     async def send(

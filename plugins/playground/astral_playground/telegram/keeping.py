@@ -1,7 +1,7 @@
 """The emulated world as bytes, for a playground that goes on where it stopped.
 
-Kept is what people and the bot did. Gone are spinners of pressed buttons, open checkouts, fault rules, and where the
-bot's webhook was: they do not outlive a server.
+Kept is what people and the bot did. Gone are spinners of pressed buttons, open checkouts and inline queries, fault
+rules, and where the bot's webhook was: they do not outlive a server.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import msgspec
 
 from .files import StoredFile
 from .groups import Group
+from .inline import InlineBook
+from .polls import Poll
 from .records import Bot, Invoice, Message, Payment, User
 from .state import World
 from .updates import Update
@@ -24,7 +26,7 @@ FLEETING = frozenset({
     "_listeners", "_tasks", "next_set_webhook",
 })  # fmt: skip
 # Those that are kept in parts.
-APART = frozenset({"files", "updates", "journal"})
+APART = frozenset({"files", "updates", "journal", "inline"})
 
 
 class KeptError(Exception):
@@ -42,6 +44,7 @@ class Attributes:
     invoices: dict[str, Invoice]
     payments: dict[str, Payment]
     transactions: list[dict[str, Any]]
+    polls: dict[str, Poll]
     _next_message: int
     _next_query: int
     _next_call: int
@@ -95,6 +98,7 @@ def restore(world: World, data: bytes) -> None:
     world.journal.traces.extend(kept.traces)
     world.journal.failures.update(kept.failures)
     _join_invoices(world)
+    _join_messages(world)
 
 
 def _join_invoices(world: World) -> None:
@@ -106,3 +110,14 @@ def _join_invoices(world: World) -> None:
             payment.invoice = message.invoice
         elif invoice.slug in world.invoices:
             payment.invoice = world.invoices[str(invoice.slug)]
+
+
+def _join_messages(world: World) -> None:
+    """A message is one object: in its chat, in the poll that it shows, and by its inline_message_id."""
+    for poll in world.polls.values():
+        poll.messages = [world.find(one.chat_id, one.message_id) or one for one in poll.messages]
+    world.inline = InlineBook()
+    for messages in world.messages.values():
+        for message in messages.values():
+            if message.inline_message_id:
+                world.inline.messages[message.inline_message_id] = message

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
 from astral_playground.telegram import groups, invitations, membership, migration
+from astral_playground.telegram.acts_media import Piece
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.groups import GENERAL, Kind, Member, Topic, rights_of_administrators
 from astral_playground.telegram.records import CallbackQuery, Message
@@ -45,6 +46,11 @@ class Group(Place):
             return found
         thread = None if self._topic.id == GENERAL else self._topic.id
         return [message for message in found if message.thread == thread]
+
+    @property
+    def thread(self) -> int | None:
+        """The number of the topic, where this is one."""
+        return None if self._topic is None else self._topic.id
 
     @property
     def topics(self) -> list[str]:
@@ -93,6 +99,24 @@ class Group(Place):
     async def send_photo(self, who: Person, photo: bytes, *, caption: str = "", topic: str | None = None) -> Message:
         """Somebody sends a picture (PNG, JPEG, GIF or WebP)."""
         return await self.seat(who, topic).send_photo(photo, caption=caption)
+
+    async def send_album(
+        self, who: Person, pieces: Sequence[bytes | Piece], *, caption: str = "", topic: str | None = None
+    ) -> list[Message]:
+        """Somebody sends an album; as of `Chat.send_album`."""
+        return await self.seat(who, topic).send_album(pieces, caption=caption)
+
+    async def edit(self, who: Person, message: Message, text: str) -> None:
+        """Somebody changes their message."""
+        await self.seat(who).edit(message, text)
+
+    async def delete(self, who: Person, *messages: Message) -> None:
+        """Somebody deletes messages."""
+        await self.seat(who).delete(*messages)
+
+    async def react(self, who: Person, message: Message, *emoji: str) -> None:
+        """Somebody leaves reactions; none takes them off."""
+        await self.seat(who).react(message, *emoji)
 
     # Who is here
 

@@ -34,6 +34,11 @@ class Place:
         return self.room.id
 
     @property
+    def thread(self) -> int | None:
+        """The number of the topic, where this is one."""
+        return None
+
+    @property
     def messages(self) -> list[Message]:
         """All messages, the people's own too, oldest first."""
         return list(self._kit.telegram.world.messages[self.id].values())
