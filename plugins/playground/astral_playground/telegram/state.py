@@ -90,10 +90,8 @@ class World:
         self.next_set_webhook = 0.0
         self._listeners: list[Listener] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._next_message = 1
         self._next_query = _FIRST_QUERY
-        self._next_call = 1
-        self._next_charge = 1
+        self._next_message = self._next_call = self._next_charge = 1
 
     # Listeners and background work
 
