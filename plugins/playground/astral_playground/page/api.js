@@ -44,6 +44,7 @@ const EVENTS = [
   "typing",
   "balance",
   "user",
+  "group",
   "bot",
   "update",
   "faults",

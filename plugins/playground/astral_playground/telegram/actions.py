@@ -149,7 +149,7 @@ def press(world: World, user: User, message: Message, data: str) -> tuple[Callba
     inline = message.inline_message_id
     number = 0 if inline else message.message_id
     query = CallbackQuery(
-        world.query_id(), user.id, number, data, world.clock.time(), inline_message_id=inline
+        world.query_id(), user.id, number, data, world.clock.time(), inline_message_id=inline, message=message
     )  # fmt: skip
     world.queries[query.id] = query
     where = {"inline_message_id": inline} if inline else {"message": world.message_json(message)}

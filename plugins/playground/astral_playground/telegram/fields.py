@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Collection
 from typing import Any, Self
 
 from aiohttp import web
@@ -80,6 +81,31 @@ class Fields:
         value = self.given[name]
         if not isinstance(value, bool):
             raise PageError(400, f"{name} must be true or false", name)
+        return value
+
+    def choice(self, name: str, choices: Collection[str]) -> str:
+        """One of `choices`."""
+        value = self.text(name, required=True)
+        if value not in choices:
+            raise PageError(400, f"{name} must be one of {', '.join(choices)}", name)
+        return value
+
+    def numbers(self, name: str, *, limit: int = 200) -> list[int]:
+        """A list of whole numbers, empty when absent."""
+        value = self.given[name] if self.has(name) else []
+        if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, int) for one in value):
+            raise PageError(400, f"{name} must be a list of whole numbers", name)
+        if len(value) > limit:
+            raise PageError(400, f"{name} has more than {limit} entries", name)
+        return value
+
+    def texts(self, name: str, *, limit: int = 200) -> list[str]:
+        """A list of strings, empty when absent."""
+        value = self.given[name] if self.has(name) else []
+        if not isinstance(value, list) or any(not isinstance(one, str) for one in value):
+            raise PageError(400, f"{name} must be a list of strings", name)
+        if len(value) > limit:
+            raise PageError(400, f"{name} has more than {limit} entries", name)
         return value
 
     def objects(self, name: str, *, limit: int) -> list[dict[str, Any]]:

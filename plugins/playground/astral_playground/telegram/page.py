@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from aiohttp import web
 
-from . import actions, checkout, views
+from . import actions, checkout, page_acts, page_groups, views
 from .errors import PageError
 from .faults import KINDS
 from .fields import Fields
-from .forms import FormError, read_form
-from .params import Params
+from .page_files import serve_file
+from .page_places import number, user_of
 from .records import Invoice, User
 from .state import World
 from .stream import Stream
@@ -32,10 +31,8 @@ def routes(world: World, stream: Stream) -> list[web.RouteDef]:
         web.get("/api/files/{unique_id}", api.file),
         web.post("/api/users", api.add_user),
         web.post("/api/users/{id}", api.change_user),
-        web.post("/api/users/{id}/messages", api.send),
-        web.post("/api/users/{id}/location", api.location),
-        web.post("/api/users/{id}/contact", api.contact),
-        web.post("/api/users/{id}/press", api.press),
+        *page_acts.routes(world),
+        *page_groups.routes(world),
         web.post("/api/users/{id}/pay", api.pay),
         web.post("/api/users/{id}/cancel", api.cancel),
         web.post("/api/faults", api.add_fault),
@@ -49,20 +46,13 @@ def routes(world: World, stream: Stream) -> list[web.RouteDef]:
     ]
 
 
-def _number(request: web.Request, name: str = "id") -> int:
-    value = request.match_info[name]
-    if not value.isascii() or not value.isdecimal() or len(value) > 16:
-        raise PageError(404, f"{value[:40]!r} is no id", name)
-    return int(value)
-
-
 class _PageApi:
     def __init__(self, world: World, stream: Stream) -> None:
         self._world = world
         self._stream = stream
 
     def _user(self, request: web.Request) -> User:
-        return self._world.user(_number(request))
+        return user_of(self._world, request)
 
     async def state(self, _request: web.Request) -> web.Response:
         self._stream.watch()
@@ -79,16 +69,7 @@ class _PageApi:
         return web.json_response({"calls": [views.call_view(call) for call in chosen]})
 
     async def file(self, request: web.Request) -> web.Response:
-        file = self._world.files.by_unique(request.match_info["unique_id"])
-        if file is None:
-            raise PageError(404, "there is no such file", "unique_id")
-        headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
-        if file.kind == "photo":
-            return web.Response(body=file.data, content_type=file.mime_type, headers=headers)
-        disposition = web.Response(body=file.data, content_type="application/octet-stream", headers=headers)
-        name = quote(file.file_name, safe="")  # RFC 6266, 8187
-        disposition.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
-        return disposition
+        return serve_file(self._world, request)
 
     async def add_user(self, request: web.Request) -> web.Response:
         fields = await Fields.read(request)
@@ -112,63 +93,6 @@ class _PageApi:
             actions.set_blocked(self._world, user, blocked=blocked)
         self._world.emit("user", user=user)
         return web.json_response(views.user_view(self._world, user))
-
-    async def send(self, request: web.Request) -> web.Response:
-        user = self._user(request)
-        if request.content_type == "multipart/form-data":
-            return self._sent(await self._send_file(request, user))
-        fields = await Fields.read(request)
-        text = fields.text("text", required=True)
-        reply_to = fields.integer("reply_to")
-        fields.nothing_else()
-        return self._sent(actions.send_text(self._world, user, text, reply_to))
-
-    async def _send_file(self, request: web.Request, user: User) -> actions.Sent:
-        form = Params()
-        try:
-            await read_form(request, form)
-        except FormError as error:
-            raise PageError(400, str(error), "document") from None
-        for kind in ("photo", "document"):
-            upload = form.files.get(kind)
-            if upload is not None:
-                return actions.send_file(self._world, user, kind, upload, form.text("caption"))
-        raise PageError(400, "send a file in the field photo or document", "document")
-
-    def _sent(self, sent: actions.Sent) -> web.Response:
-        message, update = sent
-        update_id = None if update is None else update.update_id
-        view = views.message_view(self._world, message)
-        return web.json_response({"message": view, "update_id": update_id}, status=201)
-
-    async def location(self, request: web.Request) -> web.Response:
-        user, fields = self._user(request), await Fields.read(request)
-        place = fields.number("latitude"), fields.number("longitude")
-        reply_to = fields.integer("reply_to")
-        fields.nothing_else()
-        return self._sent(actions.send_location(self._world, user, *place, reply_to))
-
-    async def contact(self, request: web.Request) -> web.Response:
-        user, fields = self._user(request), await Fields.read(request)
-        phone = fields.text("phone_number", required=True, limit=32)
-        fields.nothing_else()
-        return self._sent(actions.send_contact(self._world, user, phone))
-
-    async def press(self, request: web.Request) -> web.Response:
-        user, fields = self._user(request), await Fields.read(request)
-        message_id = fields.integer("message_id", required=True)
-        data = fields.text("data") if fields.has("data") else None
-        text = fields.text("text") if fields.has("text") else None
-        fields.nothing_else()
-        if data is None and text is None:
-            raise PageError(400, "name the button by data or by text", "data")
-        message = self._world.find(user.id, message_id or 0)
-        if message is None:
-            raise PageError(404, f"there is no message {message_id}", "message_id")
-        button = actions.find_button(message, data=data, text=text)
-        query, update = actions.press(self._world, user, message, button["callback_data"])
-        update_id = None if update is None else update.update_id
-        return web.json_response({"callback_query_id": query.id, "update_id": update_id}, status=202)
 
     async def _invoice(self, request: web.Request) -> tuple[User, Invoice]:
         user, fields = self._user(request), await Fields.read(request)
@@ -209,7 +133,7 @@ class _PageApi:
         return web.json_response(views.faults_view(self._world)["faults"][-1], status=201)
 
     async def remove_fault(self, request: web.Request) -> web.Response:
-        if not self._world.faults.remove(_number(request)):
+        if not self._world.faults.remove(number(request)):
             raise PageError(404, "there is no such fault rule", "id")
         self._world.emit("faults")
         return web.Response(status=204)

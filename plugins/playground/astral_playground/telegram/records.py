@@ -135,7 +135,7 @@ class Message:
 class CallbackQuery:
     """A pressed button; `done` is set when the bot answered or the time for it is over.
 
-    That of an inline message names it by `inline_message_id`, and its `message_id` is 0.
+    That of an inline message names it by `inline_message_id`, and its `message_id` is 0; `message` is the one that was pressed.
     """
 
     id: str
@@ -149,6 +149,7 @@ class CallbackQuery:
     alert: bool = False
     url: str = ""
     inline_message_id: str = ""
+    message: Message | None = None
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from . import views
+from .group_views import group_view
 from .state import World
 
 KEEP = 2000
@@ -138,6 +139,7 @@ def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any]
             query = data["query"]
             view = {
                 "user_id": query.user_id,
+                "chat_id": query.chat_id or query.user_id,
                 "message_id": query.message_id,
                 "data": query.data,
                 "callback_query_id": query.id,
@@ -153,6 +155,8 @@ def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any]
             return {"user_id": data["user"].id, "stars": data["user"].stars, "bot_stars": world.bot.stars}
         case "user":
             return views.user_view(world, data["user"])
+        case "group":
+            return group_view(world, data["group"])
         case "bot":
             return views.bot_view(world)
         case "update":

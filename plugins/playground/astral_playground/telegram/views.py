@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from .contents import content_view, event_view
 from .entities import spans
+from .group_views import group_view
+from .keyboard_views import inline_buttons, reply_keyboard
 from .methods.receiving import webhook_info
 from .records import Call, Invoice, Message, User
 from .state import World
@@ -27,30 +30,10 @@ def user_view(world: World, user: User) -> dict[str, Any]:
         "stars": user.stars,
         "blocked": user.blocked,
         "commands": world.bot.commands_for(user),
-        "reply_keyboard": _reply_keyboard(user.reply_keyboard),
+        "group_commands": world.bot.commands_in_groups(user.language_code),
+        "admin_commands": world.bot.commands_in_groups(user.language_code, administrator=True),
+        "reply_keyboard": reply_keyboard(user.reply_keyboard),
     }
-
-
-def _reply_keyboard(markup: dict[str, Any] | None) -> dict[str, Any] | None:
-    if markup is None:
-        return None
-    return {
-        "buttons": [[_reply_button(button) for button in row] for row in markup["keyboard"]],
-        "resize": bool(markup.get("resize_keyboard")),
-        "one_time": bool(markup.get("one_time_keyboard")),
-        "persistent": bool(markup.get("is_persistent")),
-        "placeholder": str(markup.get("input_field_placeholder") or ""),
-        "message_id": markup["message_id"],
-    }
-
-
-def _reply_button(button: dict[str, Any]) -> dict[str, str]:
-    kind = "text"
-    if button.get("request_location"):
-        kind = "location"
-    elif button.get("request_contact"):
-        kind = "contact"
-    return {"text": button["text"], "kind": kind}
 
 
 def bot_view(world: World) -> dict[str, Any]:
@@ -65,6 +48,8 @@ def bot_view(world: World) -> dict[str, Any]:
         "detail": bot.detail or world.journal.headline(),
         "trouble": world.journal.trouble,
         "stars": bot.stars,
+        "privacy": bot.privacy,
+        "inline": bot.inline,
         "mode": mode,
         "webhook": webhook_info(world),
         "name": bot.name,
@@ -81,8 +66,9 @@ def bot_view(world: World) -> dict[str, Any]:
 
 def message_view(world: World, message: Message) -> dict[str, Any]:
     """A message, its text cut into spans."""
-    content = message.content
+    content, raw = message.content, world.message_json(message)
     return {
+        **content_view(world, message, raw),
         "message_id": message.message_id,
         "chat_id": message.chat_id,
         "from": message.sender,
@@ -96,14 +82,14 @@ def message_view(world: World, message: Message) -> dict[str, Any]:
         "media_group_id": content.get("media_group_id"),
         "caption_above": bool(content.get("show_caption_above_media")),
         "reply_to": message.reply_to,
-        "buttons": _buttons(message.markup),
+        "buttons": inline_buttons(message.markup),
         "invoice": None if message.invoice is None else _invoice(message.invoice),
-        "service": _service(content, message, world),
+        "service": _service(content, message, world, raw),
         "history": [
-            {"date": old.date, "spans": _spans(old.content), "buttons": _buttons(old.markup)}
+            {"date": old.date, "spans": _spans(old.content), "buttons": inline_buttons(old.markup)}
             for old in message.history
         ],
-        "raw": world.message_json(message),
+        "raw": raw,
     }
 
 
@@ -136,27 +122,6 @@ def _document(content: dict[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def _buttons(markup: dict[str, Any] | None) -> list[list[dict[str, Any]]]:
-    return [[_button(button) for button in row] for row in (markup or {}).get("inline_keyboard", [])]
-
-
-def _button(button: dict[str, Any]) -> dict[str, Any]:
-    view: dict[str, Any] = {"text": button["text"]}
-    match button:
-        case {"callback_data": data}:
-            return {**view, "kind": "callback", "data": data}
-        case {"url": url}:
-            return {**view, "kind": "url", "url": url}
-        case {"pay": _}:
-            return {**view, "kind": "pay"}
-        case {"web_app": {"url": url}}:
-            return {**view, "kind": "web_app", "url": url}
-        case {"copy_text": {"text": copied}}:
-            return {**view, "kind": "copy", "copy_text": copied}
-        case _:
-            return {**view, "kind": "other"}
-
-
 def _invoice(invoice: Invoice) -> dict[str, Any]:
     return {
         "title": invoice.title,
@@ -171,7 +136,7 @@ def _invoice(invoice: Invoice) -> dict[str, Any]:
     }
 
 
-def _service(content: dict[str, Any], message: Message, world: World) -> dict[str, Any] | None:
+def _service(content: dict[str, Any], message: Message, world: World, raw: dict[str, Any]) -> dict[str, Any] | None:
     for field, kind in (("successful_payment", "payment"), ("refunded_payment", "refund")):
         paid = content.get(field)
         if paid is not None:
@@ -183,7 +148,8 @@ def _service(content: dict[str, Any], message: Message, world: World) -> dict[st
                 "charge_id": paid["telegram_payment_charge_id"],
                 "title": "" if known is None else known.invoice.title,
             }
-    return {"kind": "other"} if message.sender == "service" else None
+    event = event_view(message, raw)
+    return event or ({"kind": "other"} if message.sender == "service" else None)
 
 
 def call_view(call: Call, *, whole: bool = True) -> dict[str, Any]:
@@ -222,6 +188,7 @@ def state_view(world: World) -> dict[str, Any]:
         "now": world.now,
         "bot": bot_view(world),
         "users": [user_view(world, user) for user in world.users.values()],
+        "groups": [group_view(world, group) for group in world.groups.values()],
         "chats": {
             str(user_id): [message_view(world, message) for message in messages.values()]
             for user_id, messages in world.messages.items()
