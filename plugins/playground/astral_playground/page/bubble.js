@@ -1,12 +1,17 @@
 // One message, or one album, as a bubble with its keyboard.
 
-import { press, send } from "./actions.js";
-import { el, icon, iconButton, setVars } from "./dom.js";
-import { bytes, clock, money, t } from "./i18n.js";
-import { enlarge, toast } from "./overlays.js";
-import { openPayment } from "./payment.js";
-import { link, plain, renderSpans } from "./spans.js";
-import { botName, message as findMessage, pressKey, store, changed, user } from "./store.js";
+import { pin, removeMessage, send } from "./actions.js";
+import { cards, look } from "./cards.js";
+import { el, icon, iconButton } from "./dom.js";
+import { clock, money, t } from "./i18n.js";
+import { keyboard } from "./keys.js";
+import { pollCard } from "./polls.js";
+import { reactionPicker, reactionRow } from "./reactions.js";
+import { faceOf, senderName, senderOf, senderRank, tone } from "./senders.js";
+import { preview, serviceText } from "./service.js";
+import { plain, renderSpans } from "./spans.js";
+import { GENERAL, changed, group, isOwn, memberOf, message as findMessage, store } from "./store.js";
+import { topicName } from "./topics.js";
 
 const TICKS = {
   created: "clock",
@@ -29,7 +34,7 @@ function tickLabel(state) {
 }
 
 function meta(message, state) {
-  const tick = message.from === "user" && TICKS[state] ? icon(TICKS[state], "tick") : null;
+  const tick = isOwn(message) && TICKS[state] ? icon(TICKS[state], "tick") : null;
   if (tick) {
     tick.setAttribute("aria-hidden", "false");
     tick.setAttribute("role", "img");
@@ -47,86 +52,15 @@ function meta(message, state) {
 function quote(message) {
   const target = findMessage(message.reply_to, message.chat_id);
   if (!target) return null;
-  const author = target.from === "user" ? user(message.chat_id)?.first_name : botName();
   const onclick = (event) => {
     event.stopPropagation();
-    document
-      .querySelector(`[data-id="${target.message_id}"]`)
-      ?.scrollIntoView({ block: "center", behavior: "smooth" });
+    showMessage(target.message_id);
   };
   return el(
     "button",
-    { type: "button", class: "quote", onclick },
-    el("b", {}, author),
+    { type: "button", class: `quote ${tone(senderOf(target).id ?? 0)}`, onclick },
+    el("b", {}, senderName(target)),
     el("span", {}, preview(target)),
-  );
-}
-
-/** One line about a message, for the list of people and for quotations. */
-export function preview(message) {
-  const text = plain(message.spans).replace(/\s+/g, " ").trim();
-  if (message.service) return serviceText(message.service);
-  if (message.photo) return text ? `🖼 ${text}` : `🖼 ${t("Photo")}`;
-  if (message.document) return `📎 ${message.document.file_name}`;
-  if (message.location) return `📍 ${t("Location")}`;
-  if (message.contact) return `👤 ${message.contact.first_name}`;
-  if (message.invoice)
-    return `${message.invoice.title}, ${money(message.invoice.total_amount, message.invoice.currency)}`;
-  return text;
-}
-
-function photo(message) {
-  const { url, width, height, spoiler } = message.photo;
-  const label = plain(message.spans).trim().split("\n")[0] || t("Photo");
-  const image = el("img", { src: url, alt: label, width, height, loading: "lazy" });
-  const onclick = (event) => {
-    event.stopPropagation();
-    if (button.classList.contains("veiled")) button.classList.remove("veiled");
-    else enlarge(url, label);
-  };
-  const button = el(
-    "button",
-    {
-      type: "button",
-      class: spoiler ? "photo veiled" : "photo",
-      title: t("Enlarge"),
-      onclick,
-      "data-focus": `photo-${message.message_id}`,
-    },
-    image,
-  );
-  setVars(button, { ratio: width / height });
-  return button;
-}
-
-function documentCard({ url, file_name: name, mime_type: mime, size }) {
-  const extension = (name.includes(".") ? name.split(".").pop() : (mime.split("/").pop() ?? "")).slice(0, 4);
-  return el(
-    "a",
-    { class: "file", href: url, download: name, onclick: (event) => event.stopPropagation() },
-    el("span", { class: "file-icon", "aria-hidden": "true" }, extension.toUpperCase()),
-    el("span", { class: "file-text" }, el("b", {}, name), el("small", {}, bytes(size))),
-  );
-}
-
-function locationCard({ latitude, longitude }) {
-  const place = `${latitude.toFixed(4)}, ${longitude.toFixed(4)}`;
-  const href = `https://www.openstreetmap.org/?mlat=${latitude}&mlon=${longitude}#map=11/${latitude}/${longitude}`;
-  return link(
-    href,
-    "map",
-    el("span", { class: "map-paper" }, icon("pin")),
-    el("span", { class: "map-text" }, el("b", {}, t("Location")), el("small", {}, place)),
-  );
-}
-
-function contactCard({ first_name: first, last_name: last, phone_number: phone }) {
-  const name = [first, last].filter(Boolean).join(" ");
-  return el(
-    "div",
-    { class: "file" },
-    el("span", { class: "file-icon face", "aria-hidden": "true" }, [...first][0]?.toUpperCase()),
-    el("span", { class: "file-text" }, el("b", {}, name), el("small", {}, phone)),
   );
 }
 
@@ -146,106 +80,10 @@ function invoiceCard({ title, description, currency, total_amount: amount, paid 
   );
 }
 
-function serviceText(service) {
-  const amount = money(service.total_amount, service.currency);
-  if (service.kind === "payment") {
-    if (service.title) return t("You paid {amount} for “{title}”", { amount, title: service.title });
-    return t("You paid {amount}", { amount });
-  }
-  if (service.kind === "refund") return t("{amount} came back to you", { amount });
-  return t("Service message");
-}
-
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    toast(t("Copied"));
-  } catch {
-    toast(t("The browser did not allow copying: {text}", { text }), "error");
-  }
-}
-
-const KEY_ICONS = { url: "arrow-up-right", web_app: "window", copy: "copy" };
-
-function key(message, button, place) {
-  const waiting =
-    button.kind === "callback" &&
-    store.pressed.has(pressKey(message.chat_id, message.message_id, button.data));
-  const focus = `key-${message.message_id}-${place}`;
-  const corner = waiting
-    ? el("span", { class: "spinner" })
-    : KEY_ICONS[button.kind]
-      ? icon(KEY_ICONS[button.kind], "corner")
-      : null;
-  const label = el("span", { class: "key-label" }, button.text);
-  if (button.kind === "url" || button.kind === "web_app") {
-    const node = link(button.url, "key", label, corner);
-    node.dataset.focus = focus;
-    return node;
-  }
-  const actions = {
-    callback: () => press(message, button),
-    pay: () => openPayment({ message }),
-    copy: () => copy(button.copy_text),
-  };
-  const onclick = (event) => {
-    event.stopPropagation();
-    (actions[button.kind] ?? (() => toast(t("This kind of button works in Telegram only"), "error")))();
-  };
-  return el(
-    "button",
-    {
-      type: "button",
-      class: button.kind === "pay" && !message.invoice?.paid ? "key pay" : "key",
-      onclick,
-      "data-focus": focus,
-      "aria-busy": waiting ? "true" : null,
-    },
-    label,
-    corner,
-  );
-}
-
-function keyboard(message) {
-  let rows = message.buttons;
-  const { invoice } = message;
-  if (invoice && !rows.flat().some((button) => button.kind === "pay")) {
-    rows = [
-      [{ text: t("Pay {amount}", { amount: money(invoice.total_amount, invoice.currency) }), kind: "pay" }],
-      ...rows,
-    ];
-  }
-  if (!rows.length) return null;
-  return el(
-    "div",
-    { class: "keyboard", role: "group", "aria-label": t("Buttons of the message") },
-    rows.map((row, y) =>
-      el(
-        "div",
-        { class: "keys" },
-        row.map((button, x) => key(message, button, `${y}-${x}`)),
-      ),
-    ),
-  );
-}
-
-function tools(message) {
-  const reply = iconButton(
-    "reply",
-    t("Reply"),
-    () => {
-      store.reply = message.message_id;
-      changed();
-      document.querySelector("#input")?.focus();
-    },
-    "small",
-  );
-  return el(
-    "div",
-    { class: "tools" },
-    reply,
-    iconButton("braces", t("Inspect"), () => inspect(message), "small"),
-  );
+let showMessage = () => {};
+/** Scroll to a message, also to one that is not drawn yet. */
+export function onShow(callback) {
+  showMessage = callback;
 }
 
 let inspect = () => {};
@@ -253,64 +91,108 @@ export function onInspect(callback) {
   inspect = callback;
 }
 
-function content(message, album, state) {
-  const { photo: picture, document: file, location, contact, invoice } = message;
+function begin(field, message) {
+  store.reply = 0;
+  store.editing = 0;
+  store[field] = message.message_id;
+  changed();
+  document.querySelector("#input")?.focus();
+}
+
+/** What one can do with a message; on a phone they stand under the chosen one. */
+function tools(message) {
+  const where = group(message.chat_id);
+  const own = isOwn(message) || (where?.type === "channel" && message.author === store.userId);
+  const here = memberOf(where);
+  const admin = ["creator", "administrator"].includes(here.status);
+  const canEdit = own && (plain(message.spans) || message.photo) && !message.poll;
+  return el(
+    "div",
+    { class: "tools", role: "group", "aria-label": t("What to do with the message") },
+    iconButton("reply", t("Reply"), () => begin("reply", message), "small"),
+    reactionPicker(message),
+    canEdit ? iconButton("edit", t("Edit"), () => begin("editing", message), "small") : null,
+    own || admin ? iconButton("bin", t("Delete"), () => removeMessage(message), "small") : null,
+    admin ? iconButton("thumbtack", where.pinned.includes(message.message_id) ? t("Unpin") : t("Pin"), () => pin(message), "small") : null,
+    iconButton("braces", t("Inspect"), () => inspect(message), "small"),
+  );
+}
+
+function origin(message) {
+  if (message.forward === null || message.forward === undefined) return null;
+  return el("p", { class: "forward" }, t("Forwarded from {name}", { name: message.forward || t("a hidden account") }));
+}
+
+/** Name and rank over the first message of a row of somebody else's. */
+function head(message, first) {
+  const where = group(message.chat_id);
+  const via = message.via_bot ? el("span", { class: "via" }, t("via @{bot}", { bot: message.via_bot })) : null;
+  if (!where || isOwn(message) || !first) return via;
+  const topic = store.thread || !where.is_forum ? null : where.topics.find((one) => one.id === (message.thread ?? GENERAL));
+  return el(
+    "div",
+    { class: "author" },
+    el("b", { class: tone(senderOf(message).id ?? 0) }, senderName(message)),
+    via,
+    topic ? el("span", { class: "topic-mark" }, topicName(topic)) : null,
+    el("span", { class: "rank" }, senderRank(message)),
+  );
+}
+
+function content(message, album, { state, first }) {
   const text = message.spans.length
     ? el("div", { class: "text", dir: "auto" }, renderSpans(message.spans, send), meta(message, state))
     : null;
-  const pictures =
-    album.length > 1
-      ? el("div", { class: "album" }, album.filter((one) => one.photo).map(photo))
-      : picture
-        ? photo(message)
-        : null;
-  const files = album.map((one) => (one.document ? documentCard(one.document) : null));
-  const card = location
-    ? locationCard(location)
-    : contact
-      ? contactCard(contact)
-      : invoice
-        ? invoiceCard(invoice)
-        : null;
-  const body = [pictures, file ? files : null, card];
+  const body = [
+    cards(message, album),
+    message.poll ? pollCard(message) : null,
+    message.invoice ? invoiceCard(message.invoice) : null,
+  ];
   const parts = message.caption_above ? [text, body] : [body, text];
-  return [message.reply_to ? quote(message) : null, parts, text ? null : meta(message, state)];
+  return [
+    head(message, first),
+    origin(message),
+    message.reply_to ? quote(message) : null,
+    parts,
+    reactionRow(message),
+    text ? null : meta(message, state),
+  ];
 }
+
+function serviceRow(message) {
+  const money = ["payment", "refund"].includes(message.service.kind) && message.service.currency !== "XTR";
+  const chip = el(
+    "button",
+    { type: "button", class: "chip", onclick: () => inspect(message) },
+    money ? icon("card") : null,
+    serviceText(message),
+  );
+  return el("article", { class: "row service", "data-id": message.message_id }, chip);
+}
+
+const EMOJI_ONLY = /^\p{Extended_Pictographic}{1,3}\uFE0F?$/u;
 
 /** @param album all messages of the bubble, at least one; the first that has text gives text and keyboard */
 export function bubble({ album, first, last, state }) {
   const message = album.find((one) => one.spans.length) ?? album[0];
-  if (message.service) {
-    const chip = el(
-      "button",
-      { type: "button", class: "chip", onclick: () => inspect(message) },
-      message.service.currency === "XTR" ? null : icon("card"),
-      serviceText(message.service),
-    );
-    return el("article", { class: "row service", "data-id": message.message_id }, chip);
-  }
-  const own = message.from === "user";
-  const kinds = [
-    message.photo || message.location ? "media" : "",
-    message.spans.length ? "" : "bare",
-    /^\p{Extended_Pictographic}{1,3}\uFE0F?$/u.test(plain(message.spans)) && !message.photo ? "emoji" : "",
-  ];
-  const box = el("div", { class: `bubble ${kinds.join(" ")}`.trim() }, content(message, album, state));
+  if (message.service) return serviceRow(message);
+  const own = isOwn(message);
+  const emoji = EMOJI_ONLY.test(plain(message.spans)) && !message.photo && !message.media ? "emoji" : "";
+  const box = el("div", { class: `bubble ${look(message)} ${emoji}`.trim() }, content(message, album, { state, first }));
   box.onclick = () => {
     if (!String(getSelection())) inspect(message);
   };
   const chosen = album.some((one) => one.message_id === store.selected);
-  const names = ["row", own ? "out" : "in", first && "first", last && "last", chosen && "chosen"].filter(
-    Boolean,
-  );
-  const author = own ? user(message.chat_id)?.first_name : botName();
+  const faces = group(message.chat_id) && !own && group(message.chat_id).type !== "channel";
+  const names = ["row", own ? "out" : "in", first && "first", last && "last", chosen && "chosen", faces && "faced"];
   return el(
     "article",
     {
-      class: names.join(" "),
+      class: names.filter(Boolean).join(" "),
       "data-id": message.message_id,
-      "aria-label": `${author}, ${clock(message.date)}`,
+      "aria-label": `${senderName(message)}, ${clock(message.date)}`,
     },
+    faces ? (last ? faceOf(message, "small") : el("span", { class: "no-face" })) : null,
     el("div", { class: "stack" }, box, keyboard(message)),
     tools(message),
   );

@@ -1,22 +1,19 @@
-// Where the selected person writes: text, commands, files, places, the bot's own keyboard.
+// Where the selected person writes: text, commands, answers, edits, the bot's own keyboard.
 
-import { changeUser, send, sendContact, sendFile, sendLocation } from "./actions.js";
-import { preview } from "./bubble.js";
+import { changeUser, editMessage, send } from "./actions.js";
+import { askContact, askLocation, askPoll, askShare, drawAttach } from "./attach.js";
 import { byId, el, icon, iconButton, reconcile } from "./dom.js";
 import { currentLanguage, t } from "./i18n.js";
-import { formDialog, toggleMenu } from "./overlays.js";
-import { botName, changed, chat, message, store, user } from "./store.js";
+import { drawInline, followInline, inlineKey, startInline } from "./inline.js";
+import { toast, toggleMenu } from "./overlays.js";
+import { senderName } from "./senders.js";
+import { preview } from "./service.js";
+import { changed, chat, group, isOwn, memberOf, message, store, user } from "./store.js";
 import { plain } from "./spans.js";
 
-const CITIES = [
-  ["Moscow", 55.7558, 37.6173],
-  ["Saint Petersburg", 59.9386, 30.3141],
-  ["Novosibirsk", 55.0302, 82.9204],
-  ["London", 51.5074, -0.1278],
-];
-
 let recalled = -1;
-let draftOf = 0;
+let draftOf = "";
+let edited = 0; // the message whose text stands in the field
 const drafts = {};
 
 const input = () => byId("input");
@@ -24,13 +21,25 @@ const input = () => byId("input");
 function submit() {
   const text = input().value;
   if (!text.trim() || !user()) return;
+  const target = message(store.editing);
   input().value = "";
   recalled = -1;
   resize();
-  send(text).then((answer) => {
+  const work = target ? editMessage(target, text.trim()) : send(text);
+  if (target) stop();
+  work.then((answer) => {
     if (answer === null && !input().value) input().value = text; // refused: nothing typed is lost
     resize();
   });
+}
+
+/** Neither answer nor edit any more. */
+function stop() {
+  if (store.editing) input().value = "";
+  store.reply = 0;
+  store.editing = 0;
+  edited = 0;
+  changed();
 }
 
 function resize() {
@@ -43,7 +52,7 @@ function resize() {
 /** Up and down walk through what this person wrote before, as in a shell. */
 function recall(step) {
   const sent = chat()
-    .filter((one) => one.from === "user" && one.spans.length && !one.service)
+    .filter((one) => isOwn(one) && one.spans.length && !one.service)
     .map((one) => plain(one.spans));
   if (!sent.length) return false;
   const place = recalled < 0 ? sent.length : recalled;
@@ -57,7 +66,7 @@ function recall(step) {
 }
 
 function onKey(event) {
-  if (event.isComposing) return;
+  if (event.isComposing || inlineKey(event)) return;
   if (event.key === "Enter" && !event.shiftKey) {
     event.preventDefault();
     submit();
@@ -66,16 +75,22 @@ function onKey(event) {
     (event.key === "ArrowDown" && recalled >= 0)
   ) {
     if (recall(event.key === "ArrowUp" ? -1 : 1)) event.preventDefault();
-  } else if (event.key === "Escape" && store.reply) {
-    store.reply = 0;
-    changed();
-  }
+  } else if (event.key === "Escape" && (store.reply || store.editing)) stop();
+}
+
+/** The menu of this chat: a group has its own, and its administrators theirs. */
+function commandsHere() {
+  const where = group();
+  if (!where) return user()?.commands ?? [];
+  if (where.type === "channel" || !memberOf(where, store.bot.id).present) return [];
+  const admin = ["creator", "administrator"].includes(memberOf(where).status);
+  return user()?.[admin ? "admin_commands" : "group_commands"] ?? [];
 }
 
 function drawCommands() {
-  const commands = user()?.commands ?? [];
+  const commands = commandsHere();
   byId("menu-button").hidden = commands.length === 0;
-  const signature = JSON.stringify(commands);
+  const signature = JSON.stringify([commands, store.chatId]);
   reconcile(
     byId("commands"),
     commands.map(({ command, description }) => ({
@@ -90,7 +105,7 @@ function drawCommands() {
             role: "menuitem",
             onclick: () => {
               toggleMenu(byId("menu-button"), byId("commands"), false);
-              send(`/${command}`);
+              send(group() ? `/${command}@${store.bot.username}` : `/${command}`);
             },
           },
           el("b", {}, `/${command}`),
@@ -100,119 +115,18 @@ function drawCommands() {
   );
 }
 
-function pick(accept, kind) {
-  const picker = el("input", { type: "file", accept });
-  picker.onchange = () => {
-    if (picker.files[0])
-      sendFile(picker.files[0], kind, input().value.trim()).then((done) => {
-        if (done) input().value = "";
-        resize();
-      });
-  };
-  picker.click();
-}
-
-function askLocation() {
-  const [, latitude, longitude] = CITIES[0];
-  const fields = [
-    {
-      name: "latitude",
-      label: t("Latitude"),
-      type: "number",
-      step: "any",
-      min: "-90",
-      max: "90",
-      required: true,
-      value: String(latitude),
-    },
-    {
-      name: "longitude",
-      label: t("Longitude"),
-      type: "number",
-      step: "any",
-      min: "-180",
-      max: "180",
-      required: true,
-      value: String(longitude),
-    },
-  ];
-  const names = {
-    Moscow: t("Moscow"),
-    "Saint Petersburg": t("Saint Petersburg"),
-    Novosibirsk: t("Novosibirsk"),
-    London: t("London"),
-  };
-  const presets = (form) =>
-    el(
-      "div",
-      { class: "presets" },
-      CITIES.map(([name, lat, lon]) =>
-        el(
-          "button",
-          {
-            type: "button",
-            class: "pill",
-            onclick: () => {
-              form.elements.latitude.value = lat;
-              form.elements.longitude.value = lon;
-            },
-          },
-          names[name],
-        ),
-      ),
-    );
-  formDialog(
-    t("Send a location"),
-    fields,
-    t("Send"),
-    ({ latitude, longitude }) => sendLocation(Number(latitude), Number(longitude)),
-    presets,
-  );
-}
-
-function askContact() {
-  const fields = [
-    { name: "phone", label: t("Phone number"), type: "tel", required: true, value: "+79990000000" },
-  ];
-  formDialog(t("Share your phone number?"), fields, t("Share"), ({ phone }) => sendContact(phone));
-}
-
-function drawAttach() {
-  const choices = [
-    ["image", t("Photo"), () => pick("image/*", "photo")],
-    ["file", t("File"), () => pick("", "document")],
-    ["pin", t("Location"), askLocation],
-    ["person", t("Contact"), askContact],
-  ];
-  reconcile(
-    byId("attachments"),
-    choices.map(([name, label, run]) => ({
-      key: name,
-      signature: label,
-      build: () =>
-        el(
-          "button",
-          {
-            type: "button",
-            class: "item",
-            role: "menuitem",
-            onclick: () => {
-              toggleMenu(byId("attach"), byId("attachments"), false);
-              run();
-            },
-          },
-          icon(name),
-          el("span", {}, label),
-        ),
-    })),
-  );
-}
-
 function drawKeyboard() {
   const box = byId("reply-keyboard");
-  const keyboard = user()?.reply_keyboard;
+  const keyboard = (group() ?? user())?.reply_keyboard;
   box.hidden = !keyboard;
-  const run = { text: (text) => send(text), location: askLocation, contact: askContact };
+  const run = {
+    location: askLocation,
+    contact: askContact,
+    poll: askPoll,
+    users: askShare,
+    chat: askShare,
+    web_app: () => toast(t("This kind of button works in Telegram only"), "error"),
+  };
   const build = () =>
     el(
       "div",
@@ -221,11 +135,15 @@ function drawKeyboard() {
         el(
           "div",
           { class: "keys" },
-          row.map(({ text, kind }) =>
+          row.map((button) =>
             el(
               "button",
-              { type: "button", class: "key", onclick: () => (run[kind] ?? run.text)(text) },
-              el("span", { class: "key-label" }, text),
+              {
+                type: "button",
+                class: "key",
+                onclick: () => (run[button.kind] ? run[button.kind](button) : send(button.text)),
+              },
+              el("span", { class: "key-label" }, button.text),
             ),
           ),
         ),
@@ -233,50 +151,65 @@ function drawKeyboard() {
     );
   reconcile(
     box,
-    keyboard ? [{ key: "keys", signature: JSON.stringify([store.userId, keyboard]), build }] : [],
+    keyboard ? [{ key: "keys", signature: JSON.stringify([store.userId, store.chatId, keyboard]), build }] : [],
   );
 }
 
 function drawReply() {
   const box = byId("replying");
-  const target = message(store.reply);
+  const editing = message(store.editing);
+  const target = editing ?? message(store.reply);
   box.hidden = !target;
-  const cancel = () => {
-    store.reply = 0;
-    changed();
-  };
+  if (editing && edited !== editing.message_id) {
+    edited = editing.message_id;
+    input().value = plain(editing.spans);
+    resize();
+  }
   const build = () =>
     el(
       "div",
       { class: "replying" },
-      icon("reply"),
+      icon(editing ? "edit" : "reply"),
       el(
         "span",
         { class: "quote" },
-        el("b", {}, target.from === "user" ? user().first_name : botName()),
+        el("b", {}, editing ? t("Edit the message") : senderName(target)),
         el("span", {}, preview(target)),
       ),
-      iconButton("close", t("Cancel the reply"), cancel, "small"),
+      iconButton("close", editing ? t("Cancel the edit") : t("Cancel the reply"), stop, "small"),
     );
-  reconcile(box, target ? [{ key: target.message_id, signature: currentLanguage(), build }] : []);
+  const signature = JSON.stringify([currentLanguage(), Boolean(editing)]);
+  reconcile(box, target ? [{ key: target.message_id, signature, build }] : []);
+}
+
+/** Who may say nothing here: subscribers of a channel. */
+function isSilent() {
+  const where = group();
+  const { status, rights } = memberOf(where);
+  if (where?.type !== "channel") return false;
+  return status !== "creator" && !(status === "administrator" && rights.includes("can_post_messages"));
 }
 
 export function drawComposer() {
-  if (draftOf !== store.userId) {
+  const place = `${store.userId}:${store.chatId}:${store.thread}`;
+  if (draftOf !== place) {
     drafts[draftOf] = input().value;
-    input().value = drafts[store.userId] ?? "";
-    draftOf = store.userId;
+    input().value = drafts[place] ?? "";
+    draftOf = place;
     recalled = -1;
+    edited = 0;
     resize();
   }
-  const blocked = Boolean(user()?.blocked);
-  byId("compose-row").hidden = blocked || !user();
+  const blocked = Boolean(user()?.blocked) && !group();
+  byId("compose-row").hidden = blocked || !user() || isSilent();
+  byId("silent").hidden = !isSilent();
   byId("unblock").hidden = !blocked;
-  input().placeholder = user()?.reply_keyboard?.placeholder || t("Message");
+  input().placeholder = (group() ?? user())?.reply_keyboard?.placeholder || t("Message");
   drawCommands();
   drawAttach();
   drawKeyboard();
   drawReply();
+  drawInline();
 }
 
 export function startComposer() {
@@ -284,7 +217,9 @@ export function startComposer() {
   input().addEventListener("input", () => {
     recalled = -1;
     resize();
+    followInline();
   });
+  startInline();
   byId("compose").onsubmit = (event) => {
     event.preventDefault();
     submit();

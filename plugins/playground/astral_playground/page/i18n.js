@@ -62,6 +62,12 @@ export function milliseconds(value) {
   return t("{n} ms", { n: number(value >= 100 ? Math.round(value) : Math.round(value * 10) / 10) });
 }
 
+/** Seconds as a player shows them. */
+export function duration(seconds) {
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
 export function bytes(size) {
   if (size >= 1048576) return t("{n} MB", { n: number(Math.round(size / 104857.6) / 10) });
   if (size >= 1024) return t("{n} KB", { n: number(Math.round(size / 102.4) / 10) });

@@ -3,14 +3,15 @@
 import { byId, el, icon, reconcile } from "./dom.js";
 import { clockExact, currentLanguage, t } from "./i18n.js";
 import { jsonView } from "./json.js";
+import { drawGroup } from "./group.js";
 import { drawPerson } from "./person.js";
-import { preview } from "./bubble.js";
+import { preview } from "./service.js";
 import { renderSpans } from "./spans.js";
-import { changed, message, store } from "./store.js";
+import { changed, group, message, store } from "./store.js";
 import { drawTimeline, openEvent } from "./timeline.js";
 import { drawTrouble } from "./trouble.js";
 
-const TABS = ["timeline", "message", "trouble", "person"];
+const TABS = ["timeline", "message", "trouble", "person", "group"];
 const WIDE_PX = 1180;
 let tab = "timeline";
 
@@ -129,20 +130,24 @@ function drawMessage() {
 }
 
 export function drawInspector() {
+  const where = group();
+  byId("tab-group").hidden = !where;
+  if (!where && tab === "group") showTab("person");
   if (!inspectorOpen()) return;
-  ({ timeline: drawTimeline, message: drawMessage, trouble: drawTrouble, person: drawPerson })[tab]();
+  ({ timeline: drawTimeline, message: drawMessage, trouble: drawTrouble, person: drawPerson, group: drawGroup })[tab]();
 }
 
 export function startInspector() {
   const saved = localStorage.getItem("astral.inspector");
   showInspector(innerWidth >= WIDE_PX && saved !== "closed");
-  for (const [index, name] of TABS.entries()) {
+  for (const name of TABS) {
     const button = byId(`tab-${name}`);
     button.onclick = () => showTab(name);
     button.onkeydown = (event) => {
       const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
       if (!step) return;
-      const next = TABS[(index + step + TABS.length) % TABS.length];
+      const shown = TABS.filter((one) => !byId(`tab-${one}`).hidden);
+      const next = shown[(shown.indexOf(name) + step + shown.length) % shown.length];
       showTab(next);
       byId(`tab-${next}`).focus();
     };
@@ -150,6 +155,10 @@ export function startInspector() {
   byId("toggle-inspector").onclick = () => {
     showInspector(!inspectorOpen());
     changed();
+  };
+  byId("chat-title").onclick = () => {
+    showInspector(true);
+    showTab(group() ? "group" : "person");
   };
   byId("close-inspector").onclick = () => {
     showInspector(false);

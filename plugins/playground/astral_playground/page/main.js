@@ -2,8 +2,8 @@
 
 import { send } from "./actions.js";
 import { follow } from "./api.js";
-import { onInspect } from "./bubble.js";
-import { drawChat, startChat } from "./chat.js";
+import { onInspect, onShow } from "./bubble.js";
+import { drawChat, showMessage, startChat } from "./chat.js";
 import { drawComposer, startComposer } from "./composer.js";
 import { byId } from "./dom.js";
 import { currentLanguage, setLanguage, t } from "./i18n.js";
@@ -12,7 +12,9 @@ import { onLinks } from "./links.js";
 import { showAlert, toast } from "./overlays.js";
 import { openPaymentBySlug, paymentOpen } from "./payment.js";
 import { askReset, onReset } from "./person.js";
-import { botName, changed, load, reduce, select, store, subscribe, unread, user } from "./store.js";
+import { askGroup, askJoin, drawRooms } from "./rooms.js";
+import { botName, changed, group, load, memberOf, openChat, reduce, select, store, subscribe, unread, user } from "./store.js";
+import { drawTopics } from "./topics.js";
 import { askNewUser, drawUsers } from "./users.js";
 
 let labelled = "";
@@ -34,25 +36,34 @@ function draw() {
   labelPage();
   if (!store.ready) return drawChat();
   drawChat();
+  drawTopics();
   drawComposer();
   drawUsers();
+  drawRooms();
   drawInspector();
+  byId("reset").hidden = Boolean(group());
   const total = store.users.reduce((sum, one) => sum + unread(one.id), 0);
-  document.title = total ? `(${total}) ${botName()}` : `${botName()} · Astral Playground`;
+  const name = group()?.title ?? botName();
+  document.title = total ? `(${total}) ${name}` : `${name} · Astral Playground`;
   const address = new URL(location.href);
-  if (store.userId && address.searchParams.get("user") !== String(store.userId)) {
-    address.searchParams.set("user", store.userId);
-    history.replaceState(null, "", address);
-  }
+  address.searchParams.set("user", store.userId);
+  if (group()) address.searchParams.set("chat", store.chatId);
+  else address.searchParams.delete("chat");
+  if (store.userId && address.href !== location.href) history.replaceState(null, "", address);
   return undefined;
 }
 
-/** `?user=` is an id, or the place in the list counted from 1; `?start=` opens the bot with a payload, once. */
+/**
+ * `?user=` is an id, or the place in the list counted from 1; `?chat=` a group's id; `?start=` opens the bot with a
+ * payload, once.
+ */
 function followAddress() {
   const address = new URL(location.href);
   const wanted = Number(address.searchParams.get("user"));
   const one = user(wanted) ?? store.users[wanted - 1] ?? store.users[0];
   if (one) select(one.id);
+  const where = group(Number(address.searchParams.get("chat")));
+  if (where && memberOf(where).present) openChat(where.id);
   if (!address.searchParams.has("start")) return;
   const payload = address.searchParams.get("start");
   address.searchParams.delete("start");
@@ -68,18 +79,27 @@ function onEvent(name, data) {
   else toast(data.text, data.kind === "payment" ? "error" : "info");
 }
 
-function start() {
+/** A link to the bot leads into the private chat with it, wherever it stands. */
+function start(payload) {
+  if (group()) openChat(store.userId);
+  send(`/start ${payload}`);
+}
+
+function open() {
   subscribe(draw);
   startChat();
   startComposer();
   startInspector();
   onInspect(inspectMessage);
-  onLinks({ invoice: openPaymentBySlug, start: (payload) => send(`/start ${payload}`) });
+  onShow(showMessage);
+  onLinks({ invoice: openPaymentBySlug, start });
   byId("add-user").onclick = askNewUser;
+  byId("add-group").onclick = askGroup;
+  byId("join-chat").onclick = askJoin;
   byId("reset").onclick = () => askReset(false);
   byId("back").onclick = () => {
     document.body.dataset.view = "users";
-    byId("people").querySelector("[aria-current]")?.focus();
+    byId("chats").querySelector("[aria-current]")?.focus();
   };
   document.addEventListener("visibilitychange", changed);
   let first = true;
@@ -99,4 +119,4 @@ function start() {
   changed();
 }
 
-start();
+open();

@@ -69,7 +69,7 @@ export function ask(title, text, action) {
 
 /**
  * A small form. `fields` are `{ name, label, type, value, options, required }`.
- * @param {(values: object) => Promise<any>} submit answers null to keep the form open
+ * @param {(values: object, form: HTMLFormElement) => Promise<any>} submit answers null to keep the form open
  */
 export function formDialog(title, fields, action, submit, ...extra) {
   const form = el("form", { class: "form" });
@@ -84,7 +84,7 @@ export function formDialog(title, fields, action, submit, ...extra) {
     event.preventDefault();
     save.disabled = true;
     const values = Object.fromEntries(new FormData(form));
-    const done = await submit(values);
+    const done = await submit(values, form);
     save.disabled = false;
     if (done !== null) node.close();
   };

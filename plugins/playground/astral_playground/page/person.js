@@ -4,9 +4,9 @@ import { changeUser, resetAll, resetChat, startAfresh } from "./actions.js";
 import { byId, el, icon, reconcile } from "./dom.js";
 import { currentLanguage, money, number, t } from "./i18n.js";
 import { ask } from "./overlays.js";
+import { avatar, fullName } from "./senders.js";
 import { chat, store, user } from "./store.js";
 import { toggle } from "./trouble.js";
-import { avatar, fullName } from "./users.js";
 
 let refresh = async () => {};
 export function onReset(callback) {
@@ -171,7 +171,7 @@ export function drawPerson() {
           changeUser({ blocked }),
         ),
     ],
-    ["doings", [chat().length, store.canStartAfresh], () => doings(one)],
+    ["doings", [chat(one.id).length, store.canStartAfresh], () => doings(one)],
   ];
   return reconcile(
     byId("panel-person"),

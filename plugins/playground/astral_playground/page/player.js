@@ -1,0 +1,117 @@
+// Sounds and films. One sound plays at a time, as on a phone.
+
+import { el, icon, setVars } from "./dom.js";
+import { bytes, duration, t } from "./i18n.js";
+import { plain } from "./spans.js";
+
+const BARS = 34;
+let playing = null; // the <audio> that sounds
+
+/** A wave that looks like speech and is the same each time: a real one would need the whole file decoded. */
+function wave(seed) {
+  let state = [...seed].reduce((sum, char) => (sum * 31 + char.codePointAt(0)) >>> 0, 7);
+  return Array.from({ length: BARS }, (_, place) => {
+    state = (state * 1664525 + 1013904223) >>> 0;
+    const swell = Math.abs(Math.sin(place / 3.1 + (state % 7)));
+    return Math.round(18 + 62 * swell * ((state >>> 8) % 100) * 0.01 + 14 * swell);
+  });
+}
+
+function scale(audio, media) {
+  const bars = wave(media.url).map((height) => {
+    const bar = el("i");
+    setVars(bar, { h: `${height}%` });
+    return bar;
+  });
+  const box = el("span", { class: "wave", "aria-hidden": "true" }, bars);
+  const draw = () => {
+    const share = audio.duration ? audio.currentTime / audio.duration : 0;
+    bars.forEach((bar, place) => bar.classList.toggle("heard", place < share * BARS));
+  };
+  box.onclick = (event) => {
+    event.stopPropagation();
+    if (audio.duration) audio.currentTime = (event.offsetX / box.clientWidth) * audio.duration;
+    draw();
+  };
+  return { box, draw };
+}
+
+/** A voice message or a piece of music. */
+export function player(message) {
+  const { media } = message;
+  const voice = media.kind === "voice";
+  const audio = el("audio", { src: media.url, preload: "none" });
+  const { box, draw } = scale(audio, media);
+  const time = el("small", { class: "time" }, duration(media.duration ?? 0));
+  const title = media.title || media.file_name || t("Audio");
+  const name = voice ? t("Voice message") : title;
+  const button = el(
+    "button",
+    { type: "button", class: "play", "aria-label": t("Play: {name}", { name }), "data-focus": `play-${message.message_id}` },
+    icon("play"),
+  );
+  button.onclick = (event) => {
+    event.stopPropagation();
+    if (!audio.paused) return audio.pause();
+    playing?.pause();
+    playing = audio;
+    return audio.play().catch(failed);
+  };
+  const failed = () => time.replaceChildren(t("This file cannot be played here"));
+  const show = (name, label) => {
+    button.replaceChildren(icon(name));
+    button.setAttribute("aria-label", label);
+  };
+  audio.onplay = () => show("pause", t("Pause: {name}", { name }));
+  audio.onpause = () => show("play", t("Play: {name}", { name }));
+  audio.ontimeupdate = () => {
+    draw();
+    time.textContent = `${duration(audio.currentTime)} / ${duration(audio.duration || media.duration || 0)}`;
+  };
+  const facts = voice
+    ? [box, time]
+    : [
+        el("b", {}, title),
+        el("small", {}, [media.performer, media.size ? bytes(media.size) : ""].filter(Boolean).join(" · ")),
+        time,
+      ];
+  return el("div", { class: voice ? "sound voice" : "sound" }, button, el("span", { class: "sound-text" }, facts), audio);
+}
+
+/** A video, an animation or a round note; what a browser cannot play says so on its place. */
+export function film(message) {
+  const { media } = message;
+  const round = media.kind === "video_note";
+  const loops = media.kind === "animation";
+  const side = media.length ?? 240;
+  const [width, height] = round ? [side, side] : [media.width || 320, media.height || 240];
+  const label = plain(message.spans).trim().split("\n")[0] || (round ? t("Video message") : loops ? t("Animation") : t("Video"));
+  const box = el("div", { class: round ? "film round" : media.spoiler ? "film veiled" : "film" });
+  setVars(box, { ratio: width / height });
+  const still = (media.mime_type ?? "").startsWith("image/");
+  const node = still
+    ? el("img", { src: media.url, alt: label })
+    : el("video", {
+        src: media.url,
+        controls: !loops && !round,
+        loop: loops || round,
+        muted: loops,
+        autoplay: loops,
+        playsInline: true,
+        preload: "metadata",
+        "aria-label": label,
+        tabIndex: 0,
+      });
+  node.onerror = () => box.replaceChildren(icon("film"), el("small", {}, t("This file cannot be played here")), mark);
+  node.onclick = (event) => {
+    event.stopPropagation();
+    box.classList.remove("veiled");
+    if (round) node.paused ? node.play().catch(() => node.onerror()) : node.pause();
+  };
+  node.onkeydown = (event) => {
+    if (event.key === "Enter" || event.key === " ") node.onclick(event);
+  };
+  const mark = loops ? el("span", { class: "film-mark" }, "GIF") : el("span", { class: "film-mark" }, duration(media.duration ?? 0));
+  box.append(node, mark);
+  return box;
+}
