@@ -151,7 +151,7 @@ export function askPoll() {
       options: options.split("\n").map((line) => line.trim()).filter(Boolean),
       anonymous: votes === "anonymous",
       several: kind === "many",
-      ...(kind === "quiz" ? { correct: [0] } : {}),
+      ...(kind === "quiz" ? { correct: 0 } : {}),
     });
   formDialog(t("New poll"), fields, t("Send"), submit, answers);
 }
@@ -166,7 +166,7 @@ export function askShare(button) {
         .map((one) => ({ id: one.id, name: one.title }));
   const send = async (one) => {
     node.close();
-    await share({ request_id: button.request_id, ids: [one.id] });
+    await share({ text: button.text, ids: [one.id] });
   };
   const rows = list.map((one) =>
     el(

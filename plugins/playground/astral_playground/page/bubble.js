@@ -7,7 +7,7 @@ import { clock, money, t } from "./i18n.js";
 import { keyboard } from "./keys.js";
 import { pollCard } from "./polls.js";
 import { reactionPicker, reactionRow } from "./reactions.js";
-import { faceOf, senderName, senderOf, senderRank, tone } from "./senders.js";
+import { faceOf, senderName, senderRank, toneOf } from "./senders.js";
 import { preview, serviceText } from "./service.js";
 import { plain, renderSpans } from "./spans.js";
 import { GENERAL, changed, group, isOwn, memberOf, message as findMessage, store } from "./store.js";
@@ -58,7 +58,7 @@ function quote(message) {
   };
   return el(
     "button",
-    { type: "button", class: `quote ${tone(senderOf(target).id ?? 0)}`, onclick },
+    { type: "button", class: `quote ${toneOf(target)}`, onclick },
     el("b", {}, senderName(target)),
     el("span", {}, preview(target)),
   );
@@ -132,7 +132,7 @@ function head(message, first) {
   return el(
     "div",
     { class: "author" },
-    el("b", { class: tone(senderOf(message).id ?? 0) }, senderName(message)),
+    el("b", { class: toneOf(message) }, senderName(message)),
     via,
     topic ? el("span", { class: "topic-mark" }, topicName(topic)) : null,
     el("span", { class: "rank" }, senderRank(message)),

@@ -86,7 +86,7 @@ export function film(message) {
   const side = media.length ?? 240;
   const [width, height] = round ? [side, side] : [media.width || 320, media.height || 240];
   const label = plain(message.spans).trim().split("\n")[0] || (round ? t("Video message") : loops ? t("Animation") : t("Video"));
-  const box = el("div", { class: round ? "film round" : media.spoiler ? "film veiled" : "film" });
+  const box = el("div", { class: round ? "film circle" : media.spoiler ? "film veiled" : "film" });
   setVars(box, { ratio: width / height });
   const still = (media.mime_type ?? "").startsWith("image/");
   const node = still
@@ -103,6 +103,10 @@ export function film(message) {
         tabIndex: 0,
       });
   node.onerror = () => box.replaceChildren(icon("film"), el("small", {}, t("This file cannot be played here")), mark);
+  node.onloadedmetadata = () => {
+    if (!round && node.videoWidth) setVars(box, { ratio: node.videoWidth / node.videoHeight });
+    if (!loops && Number.isFinite(node.duration)) mark.textContent = duration(node.duration);
+  };
   node.onclick = (event) => {
     event.stopPropagation();
     box.classList.remove("veiled");

@@ -16,11 +16,11 @@ const share = (option, poll) =>
   poll.total_voter_count ? Math.round((100 * option.voter_count) / poll.total_voter_count) : 0;
 
 function result(poll, option, index, mine) {
-  const right = poll.correct_option_ids ?? (poll.correct_option_id === undefined ? [] : [poll.correct_option_id]);
+  const right = poll.correct ?? poll.correct_option_ids ?? [];
   const chosen = mine.includes(index);
   const state = poll.type !== "quiz" ? "" : right.includes(index) ? "right" : chosen ? "wrong" : "";
   const percent = share(option, poll);
-  const bar = el("span", { class: "bar" });
+  const bar = el("span", { class: "share-bar" });
   setVars(bar, { share: `${percent}%` });
   const mark = chosen || state === "right" ? icon(state === "wrong" ? "close" : "check", "vote-mark") : null;
   return el(

@@ -16,6 +16,12 @@ export function senderOf(message) {
   return { kind: person ? "user" : "bot", id: person ? message.chat_id : store.bot.id, name: "" };
 }
 
+/** The colour of whoever speaks; the bot has one of its own, whatever its number. */
+export const toneOf = (message) => {
+  const { kind, id } = senderOf(message);
+  return kind === "bot" ? "tone-2" : tone(id ?? 0);
+};
+
 /** The name as it is now: a person may have been renamed since. */
 export function senderName(message) {
   const { kind, id, name } = senderOf(message);

@@ -69,5 +69,8 @@ export function drawTopics() {
       tools(one),
     );
   reconcile(box, [{ key: "topics", signature, build }]);
-  box.querySelector('[aria-pressed="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  const row = box.querySelector(".topic-row");
+  const chosen = row.querySelector('[aria-pressed="true"]');
+  const [left, right] = [chosen.offsetLeft - row.offsetLeft, chosen.offsetLeft - row.offsetLeft + chosen.offsetWidth];
+  if (left < row.scrollLeft || right > row.scrollLeft + row.clientWidth) row.scrollLeft = left - 40;
 }

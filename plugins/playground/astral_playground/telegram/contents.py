@@ -34,7 +34,7 @@ def content_view(world: World, message: Message, raw: dict[str, Any]) -> dict[st
         "thread": message.thread,
         "sender": _sender(world, raw),
         "media": _media(content),
-        "poll": content.get("poll"),
+        "poll": _poll(world, content.get("poll")),
         "dice": content.get("dice"),
         "venue": content.get("venue"),
         "checklist": content.get("checklist"),
@@ -74,6 +74,15 @@ def _media(content: dict[str, Any]) -> dict[str, Any] | None:
         "moves": bool(media.get("is_video")) or kind in ("animation", "video", "video_note"),
         "spoiler": bool(content.get("has_media_spoiler")),
     }
+
+
+def _poll(world: World, poll: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The Bot API's Poll, with the votes and the right options, which the page shows to those who have voted."""
+    known = None if poll is None else world.polls.get(poll["id"])
+    if poll is None or known is None:
+        return poll
+    votes = {str(person): list(places) for person, places in known.votes.items()}
+    return {**poll, **known.explanation, "votes": votes, "correct": known.correct if known.quiz else []}
 
 
 def _origin(origin: dict[str, Any] | None) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .contents import full_name
 from .groups import Group, Invitation, Member
+from .invitations import waiting
 from .keyboard_views import reply_keyboard
 from .membership import account
 from .state import World
@@ -31,6 +32,7 @@ def group_view(world: World, group: Group) -> dict[str, Any]:
         "migrated_to": group.migrated_to,
         "pinned": group.pinned,
         "reactions": None if group.reactions is None else [one.get("emoji", "⭐") for one in group.reactions],
+        "waiting": sorted(waiting(group)),
         "links": [_link(one) for one in group.invitations.values()],
         "reply_keyboard": reply_keyboard(group.reply_keyboard),
     }

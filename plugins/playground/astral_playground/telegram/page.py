@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from . import actions, checkout, page_acts, page_groups, views
+from . import actions, checkout, page_acts, page_groups, page_inline, views
 from .errors import PageError
 from .faults import KINDS
 from .fields import Fields
@@ -33,6 +33,7 @@ def routes(world: World, stream: Stream) -> list[web.RouteDef]:
         web.post("/api/users/{id}", api.change_user),
         *page_acts.routes(world),
         *page_groups.routes(world),
+        *page_inline.routes(world),
         web.post("/api/users/{id}/pay", api.pay),
         web.post("/api/users/{id}/cancel", api.cancel),
         web.post("/api/faults", api.add_fault),

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import cast
 
 from aiohttp import web
 
-from . import membership, views
-from .errors import PageError
+from . import administration, invitations, membership, migration, pins, topics, views
 from .fields import Fields
-from .governing import DEEDS, Deed
 from .group_views import group_view
-from .groups import GENERAL, Group, Kind, Topic
-from .page_places import group_of, known_group, number
+from .groups import Group, Kind
+from .page_places import group_of, message_of, number, user_of
 from .records import User
 from .state import World
 
 _KINDS = ("group", "supergroup", "channel")
 _BOT_IS = ("away", "member", "administrator")
-_LONGEST_NAME = 128
-_COLORS = (7_322_096, 16_766_590, 13_338_331, 9_367_192, 16_749_490, 16_478_047)
+_LONGEST = 255  # characters of a title or a name that a request may have at all; the acts know the real limits
 
 
 def routes(world: World) -> list[web.RouteDef]:
@@ -32,8 +31,63 @@ def routes(world: World) -> list[web.RouteDef]:
         web.post("/api/groups/{id}/topics", api.add_topic),
         web.post("/api/groups/{id}/topics/{thread}", api.change_topic),
         web.post("/api/groups/{id}/pin", api.pin),
+        web.post("/api/groups/{id}/upgrade", api.upgrade),
+        web.post("/api/groups/{id}/links", api.add_link),
+        web.post("/api/users/{id}/join", api.join),
         web.post("/api/bot", api.bot),
     ]
+
+
+@dataclass(slots=True, frozen=True)
+class _Deed:
+    """What `actor` does to `target` (an id, the bot's too); `rights` are those that the deed gives or leaves."""
+
+    world: World
+    group: Group
+    actor: User
+    target: int
+    rights: list[str] | None
+    anonymous: bool
+    until: int
+
+    @property
+    def place(self) -> tuple[World, Group, User, int]:
+        """The first arguments of every act."""
+        return self.world, self.group, self.actor, self.target
+
+
+def _join(deed: _Deed) -> None:
+    """One's own coming; a playground lets everybody in who is not banned, as if they had found a link."""
+    if deed.group.username and deed.group.by_request:
+        invitations.join_public(deed.world, deed.group, deed.actor)
+    else:
+        membership.join(deed.world, deed.group, deed.actor.id)
+
+
+def _free(deed: _Deed) -> None:
+    administration.restrict_member(*deed.place, sorted(deed.group.permissions))
+
+
+def _decide(deed: _Deed, *, approve: bool) -> None:
+    asker = deed.world.user(deed.target)
+    invitations.decide_by(deed.world, deed.group, deed.actor, asker, approve=approve)
+
+
+_DEEDS: dict[str, Callable[[_Deed], None]] = {
+    "join": _join,
+    "leave": lambda deed: administration.leave_chat(deed.world, deed.group, deed.actor),
+    "add": lambda deed: administration.add_member(*deed.place),
+    "remove": lambda deed: administration.remove_member(*deed.place),
+    "ban": lambda deed: administration.ban_member(*deed.place, until=deed.until),
+    "unban": lambda deed: administration.unban_member(*deed.place),
+    "promote": lambda deed: administration.promote_member(*deed.place, rights=deed.rights, anonymous=deed.anonymous),
+    "demote": lambda deed: administration.demote_member(*deed.place),
+    "restrict": lambda deed: administration.restrict_member(*deed.place, deed.rights or (), until=deed.until),
+    "free": _free,
+    "anonymous": lambda deed: administration.set_anonymous(*deed.place, anonymous=deed.anonymous),
+    "approve": lambda deed: _decide(deed, approve=True),
+    "decline": lambda deed: _decide(deed, approve=False),
+}
 
 
 class _GroupsApi:
@@ -43,124 +97,105 @@ class _GroupsApi:
     def _actor(self, fields: Fields) -> User:
         return self._world.user(fields.integer("by", required=True) or 0)
 
+    async def _begin(self, request: web.Request) -> tuple[Group, Fields, User]:
+        """The group of the path, the body, and who acts."""
+        group, fields = group_of(self._world, request), await Fields.read(request)
+        return group, fields, self._actor(fields)
+
     def _answer(self, group: Group, status: int = 200) -> web.Response:
         return web.json_response(group_view(self._world, group), status=status)
 
     async def add(self, request: web.Request) -> web.Response:
         fields = await Fields.read(request)
-        creator = self._actor(fields)
-        title = fields.text("title", required=True, limit=_LONGEST_NAME)
+        creator, title = self._actor(fields), fields.text("title", required=True, limit=_LONGEST)
         kind = cast("Kind", fields.choice("kind", _KINDS)) if fields.has("kind") else "supergroup"
         forum, bot = bool(fields.flag("forum")), fields.choice("bot", _BOT_IS) if fields.has("bot") else "away"
         people = [self._world.user(one) for one in fields.numbers("members")]
         fields.nothing_else()
-        if kind == "channel" and bot == "member":
-            raise PageError(400, "a bot comes into a channel as an administrator only", "bot")
-        group = membership.add_group(self._world, title, creator, kind=kind, forum=forum)
+        group = membership.add_group(self._world, title.strip(), creator, kind=kind, forum=forum)
         for person in people:
             if person is not creator:
-                membership.join(self._world, group, person.id, creator.id)
+                administration.add_member(self._world, group, creator, person.id)
         if bot == "administrator":
-            membership.promote(self._world, group, self._world.bot.id, creator.id)
+            administration.promote_member(self._world, group, creator, self._world.bot.id)
         elif bot == "member":
-            membership.join(self._world, group, self._world.bot.id, creator.id)
+            administration.add_member(self._world, group, creator, self._world.bot.id)
         return self._answer(group, 201)
 
     async def change(self, request: web.Request) -> web.Response:
-        group, fields = group_of(self._world, request), await Fields.read(request)
-        actor = self._actor(fields)
-        title = fields.text("title", required=True, limit=_LONGEST_NAME).strip()
+        group, fields, actor = await self._begin(request)
+        title = fields.text("title", required=True, limit=_LONGEST)
         fields.nothing_else()
-        self._needs(group, actor, "can_change_info")
-        if not title:
-            raise PageError(400, f"a title has 1 to {_LONGEST_NAME} characters", "title")
-        if title != group.title:
-            group.title = title
-            self._world.changed(group)
-            membership.service(self._world, group, actor.id, {"new_chat_title": title})
+        administration.rename(self._world, group, actor, title)
         return self._answer(group)
 
-    def _needs(self, group: Group, actor: User, right: str) -> None:
-        """PageError unless this person may do such a thing, as an administrator or as all members may."""
-        if not (group.member(actor.id).may(right) or group.may(actor.id, right)):
-            raise PageError(409, f"{actor.first_name} may not do this in {group.title!r} ({right})", "by")
-
     async def members(self, request: web.Request) -> web.Response:
-        group, fields = group_of(self._world, request), await Fields.read(request)
-        actor, deed = self._actor(fields), DEEDS[fields.choice("do", DEEDS)]
+        group, fields, actor = await self._begin(request)
+        act = _DEEDS[fields.choice("do", _DEEDS)]
         target = fields.integer("user_id", required=True) or 0
         if target != self._world.bot.id:
             self._world.user(target)
-        rights = frozenset(fields.texts("rights")) if fields.has("rights") else None
+        rights = fields.texts("rights") if fields.has("rights") else None
         anonymous, until = bool(fields.flag("anonymous")), fields.integer("until") or 0
         fields.nothing_else()
-        deed(Deed(self._world, group, actor, target, rights, anonymous=anonymous, until=until))
+        act(_Deed(self._world, group, actor, target, rights, anonymous, until))
         return self._answer(group)
 
     async def add_topic(self, request: web.Request) -> web.Response:
-        group, fields = group_of(self._world, request), await Fields.read(request)
-        actor, name = self._actor(fields), self._topic_name(fields)
+        group, fields, actor = await self._begin(request)
+        name = fields.text("name", required=True, limit=_LONGEST)
         fields.nothing_else()
-        if not group.is_forum:
-            raise PageError(409, f"{group.title!r} has no topics", "id")
-        self._needs(group, actor, "can_manage_topics")
-        color = _COLORS[len(group.topics) % len(_COLORS)]
-        found = {"name": name, "icon_color": color}
-        message = membership.service(
-            self._world, group, actor.id, {"forum_topic_created": found}, thread=group.next_message
-        )
-        group.topics[message.message_id] = Topic(message.message_id, name, color)
-        self._world.changed(group)
-        return web.json_response({"thread": message.message_id}, status=201)
-
-    def _topic_name(self, fields: Fields) -> str:
-        name = fields.text("name", required=True, limit=_LONGEST_NAME).strip()
-        if not name:
-            raise PageError(400, f"a topic's name has 1 to {_LONGEST_NAME} characters", "name")
-        return name
+        color = topics.COLORS[len(group.topics) % len(topics.COLORS)]
+        topic = topics.create_by(self._world, group, actor, name, color=color)
+        return web.json_response({"thread": topic.id}, status=201)
 
     async def change_topic(self, request: web.Request) -> web.Response:
-        group, thread = group_of(self._world, request), number(request, "thread")
-        fields = await Fields.read(request)
-        actor, closed = self._actor(fields), fields.flag("closed")
+        group, fields, actor = await self._begin(request)
+        thread = number(request, "thread")
+        name, closed = fields.text("name", limit=_LONGEST), fields.flag("closed")
         fields.nothing_else()
-        topic = group.topics.get(thread)
-        if topic is None:
-            raise PageError(404, f"{group.title!r} has no topic {thread}", "thread")
-        if closed is None:
-            raise PageError(400, "closed is missing", "closed")
-        self._needs(group, actor, "can_manage_topics")
-        if closed != topic.closed:
-            topic.closed = closed
-            self._world.changed(group)
-            event = "forum_topic_closed" if closed else "forum_topic_reopened"
-            where = None if thread == GENERAL else thread
-            membership.service(self._world, group, actor.id, {event: {}}, thread=where)
+        if name:
+            topics.edit_by(self._world, group, actor, thread, name=name)
+        if closed is not None:
+            topics.close_by(self._world, group, actor, thread, closed=closed)
         return self._answer(group)
 
     async def pin(self, request: web.Request) -> web.Response:
-        group, fields = known_group(self._world, number(request), "id"), await Fields.read(request)
-        actor, message_id = self._actor(fields), fields.integer("message_id", required=True) or 0
+        group, fields, actor = await self._begin(request)
+        message = message_of(self._world, group, fields)
         fields.nothing_else()
-        message = self._world.find(group.id, message_id)
-        if message is None:
-            raise PageError(404, f"there is no message {message_id}", "message_id")
-        self._needs(group, actor, "can_edit_messages" if group.type == "channel" else "can_pin_messages")
-        if message_id in group.pinned:
-            group.pinned.remove(message_id)
-        else:
-            group.pinned.append(message_id)
-            told = self._world.message_json(message, nested=True)
-            membership.service(self._world, group, actor.id, {"pinned_message": told}, thread=message.thread)
-        self._world.changed(group)
+        act = pins.unpin_by if message.message_id in group.pinned else pins.pin_by
+        act(self._world, group, actor, message)
         return self._answer(group)
+
+    async def upgrade(self, request: web.Request) -> web.Response:
+        group, fields, actor = await self._begin(request)
+        fields.nothing_else()
+        return self._answer(migration.upgrade(self._world, group, actor))
+
+    async def add_link(self, request: web.Request) -> web.Response:
+        group, fields, actor = await self._begin(request)
+        name, by_request = fields.text("name", limit=32), bool(fields.flag("by_request"))
+        fields.nothing_else()
+        made = invitations.create_by(self._world, group, actor, name=name, by_request=by_request)
+        return web.json_response({"link": made.link}, status=201)
+
+    async def join(self, request: web.Request) -> web.Response:
+        user, fields = user_of(self._world, request), await Fields.read(request)
+        link = fields.text("link", required=True, limit=200)
+        fields.nothing_else()
+        group, _ = invitations.by_link(self._world, link)
+        if not group.member(user.id).present:
+            invitations.join_by_link(self._world, user, link)
+        return web.json_response({"chat_id": group.id, "joined": group.member(user.id).present})
 
     async def bot(self, request: web.Request) -> web.Response:
         fields = await Fields.read(request)
         privacy, inline = fields.flag("privacy"), fields.flag("inline")
         fields.nothing_else()
-        bot = self._world.bot
-        bot.privacy = bot.privacy if privacy is None else privacy
-        bot.inline = bot.inline if inline is None else inline
-        self._world.emit("bot")
+        if privacy is not None:
+            administration.set_privacy(self._world, privacy=privacy)
+        if inline is not None:
+            self._world.bot.inline = inline
+            self._world.emit("bot")
         return web.json_response(views.bot_view(self._world))

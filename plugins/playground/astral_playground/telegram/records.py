@@ -135,7 +135,8 @@ class Message:
 class CallbackQuery:
     """A pressed button; `done` is set when the bot answered or the time for it is over.
 
-    That of an inline message names it by `inline_message_id`, and its `message_id` is 0; `message` is the one that was pressed.
+    That of an inline message names it by `inline_message_id`, and its `message_id` is 0. `message` is the one whose
+    button was pressed.
     """
 
     id: str

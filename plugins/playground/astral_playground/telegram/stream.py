@@ -127,7 +127,7 @@ class Stream:
 
 
 # Events of the world that are the same thing to the page.
-_NAMES = {"switches": "faults", "invoice": "edit"}
+_NAMES = {"switches": "faults", "invoice": "edit", "reaction": "edit", "poll": "edit"}
 
 
 def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any] | None:  # noqa: C901 - one table
@@ -139,8 +139,8 @@ def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any]
             query = data["query"]
             view = {
                 "user_id": query.user_id,
-                "chat_id": query.chat_id or query.user_id,
-                "message_id": query.message_id,
+                "chat_id": query.user_id if query.message is None else query.message.chat_id,
+                "message_id": query.message_id if query.message is None else query.message.message_id,
                 "data": query.data,
                 "callback_query_id": query.id,
             }
@@ -168,7 +168,7 @@ def _event_view(world: World, name: str, data: dict[str, Any]) -> dict[str, Any]
         case "trace":
             own = data["event"]
             return own if isinstance(own, dict) else {"event": own}
-        case "webhook" | "retry":
+        case "webhook" | "retry" | "inline" | "draft":
             return None
         case _:
             return data
