@@ -62,7 +62,7 @@ export const vote = (message, options) => attempt(() => post(here("/vote"), abou
 export const share = (fields) => attempt(() => post(here("/share"), fields));
 export const askBot = (query) => post(here("/inline"), { query, ...place() });
 export const chooseResult = (query, result) =>
-  attempt(() => post(here("/inline/choose"), withReply({ query_id: query, result_id: result })));
+  attempt(() => post(here("/inline/choose"), { query_id: query, result_id: result }));
 
 export const addGroup = (fields) => attempt(() => post("/api/groups", { by: store.userId, ...fields }));
 const inGroup = (path, fields) =>

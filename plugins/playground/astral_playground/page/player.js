@@ -5,7 +5,19 @@ import { bytes, duration, t } from "./i18n.js";
 import { plain } from "./spans.js";
 
 const BARS = 34;
-let playing = null; // the <audio> that sounds
+let playing = null; // the sound that plays
+const sounds = new Map(); // by message and address: a bubble that is drawn anew goes on with its sound
+
+function soundOf({ chat_id: chat, message_id: id, media }) {
+  const key = `${chat}:${id}:${media.url}`;
+  if (!sounds.has(key)) {
+    const audio = new Audio();
+    audio.preload = "none";
+    audio.src = media.url;
+    sounds.set(key, audio);
+  }
+  return sounds.get(key);
+}
 
 /** A wave that looks like speech and is the same each time: a real one would need the whole file decoded. */
 function wave(seed) {
@@ -40,30 +52,31 @@ function scale(audio, media) {
 export function player(message) {
   const { media } = message;
   const voice = media.kind === "voice";
-  const audio = el("audio", { src: media.url, preload: "none" });
+  const audio = soundOf(message);
   const { box, draw } = scale(audio, media);
   const time = el("small", { class: "time" }, duration(media.duration ?? 0));
   const title = media.title || media.file_name || t("Audio");
   const name = voice ? t("Voice message") : title;
-  const button = el(
-    "button",
-    { type: "button", class: "play", "aria-label": t("Play: {name}", { name }), "data-focus": `play-${message.message_id}` },
-    icon("play"),
-  );
+  const button = el("button", { type: "button", class: "play", "data-focus": `play-${message.message_id}` });
   button.onclick = (event) => {
     event.stopPropagation();
     if (!audio.paused) return audio.pause();
-    playing?.pause();
+    if (playing !== audio) playing?.pause();
     playing = audio;
     return audio.play().catch(failed);
   };
-  const failed = () => time.replaceChildren(t("This file cannot be played here"));
+  const failed = (error) => {
+    if (error.name !== "AbortError") time.replaceChildren(t("This file cannot be played here")); // else: paused at once
+  };
   const show = (name, label) => {
     button.replaceChildren(icon(name));
     button.setAttribute("aria-label", label);
   };
-  audio.onplay = () => show("pause", t("Pause: {name}", { name }));
-  audio.onpause = () => show("play", t("Play: {name}", { name }));
+  const follow = () =>
+    audio.paused ? show("play", t("Play: {name}", { name })) : show("pause", t("Pause: {name}", { name }));
+  audio.onplay = follow;
+  audio.onpause = follow;
+  follow();
   audio.ontimeupdate = () => {
     draw();
     time.textContent = `${duration(audio.currentTime)} / ${duration(audio.duration || media.duration || 0)}`;
@@ -75,7 +88,7 @@ export function player(message) {
         el("small", {}, [media.performer, media.size ? bytes(media.size) : ""].filter(Boolean).join(" · ")),
         time,
       ];
-  return el("div", { class: voice ? "sound voice" : "sound" }, button, el("span", { class: "sound-text" }, facts), audio);
+  return el("div", { class: voice ? "sound voice" : "sound" }, button, el("span", { class: "sound-text" }, facts));
 }
 
 /** A video, an animation or a round note; what a browser cannot play says so on its place. */

@@ -9,6 +9,9 @@ import { fullName } from "./senders.js";
 
 const USUAL = ["👍", "❤", "🔥", "🎉", "😁", "🤔", "👎"];
 
+/** Some signs are text unless one asks for the picture: the heart is black then. */
+const coloured = (emoji) => (/^\p{Emoji_Presentation}/u.test(emoji) ? emoji : `${emoji}\uFE0F`);
+
 const nameOf = (id) => (id === store.bot.id ? store.bot.first_name : user(id) ? fullName(user(id)) : String(id));
 
 export function reactionRow(message) {
@@ -31,7 +34,7 @@ export function reactionRow(message) {
             react(message, own ? null : emoji);
           },
         },
-        el("span", {}, emoji),
+        el("span", {}, coloured(emoji)),
         el("b", {}, String(by.length)),
       );
     }),
@@ -49,7 +52,7 @@ export function reactionPicker(message) {
       toggleMenu(button, panel, false);
       react(message, emoji);
     };
-    panel.append(el("button", { type: "button", role: "menuitem", "aria-label": emoji, onclick }, emoji));
+    panel.append(el("button", { type: "button", role: "menuitem", "aria-label": emoji, onclick }, coloured(emoji)));
   }
   return el("div", { class: "anchor" }, button, panel);
 }

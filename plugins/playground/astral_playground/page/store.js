@@ -2,6 +2,7 @@
 
 const TYPING_MS = 5000;
 const LIMIT = 200;
+const HIDDEN_MS = 100;
 
 export const store = {
   ready: false,
@@ -33,14 +34,16 @@ export function subscribe(listener) {
   listeners.add(listener);
 }
 
-/** Draw once for all changes of one turn. */
+/** Draw once for all changes until the next frame; a page that nobody sees has none, and waits a moment instead. */
 export function changed() {
   if (scheduled) return;
   scheduled = true;
-  queueMicrotask(() => {
+  const draw = () => {
     scheduled = false;
     for (const listener of listeners) listener();
-  });
+  };
+  if (document.hidden) setTimeout(draw, HIDDEN_MS);
+  else requestAnimationFrame(draw);
 }
 
 export const user = (id = store.userId) => store.users.find((one) => one.id === id);

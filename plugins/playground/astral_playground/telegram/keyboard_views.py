@@ -26,7 +26,7 @@ def reply_keyboard(markup: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _reply_button(button: dict[str, Any]) -> dict[str, Any]:
-    kind = next((kind for field, kind in _REQUESTS.items() if button.get(field)), "text")
+    kind = next((kind for field, kind in _REQUESTS.items() if button.get(field) not in (None, False)), "text")
     view: dict[str, Any] = {"text": button["text"], "kind": kind}
     if kind in ("users", "chat"):
         wanted = button[f"request_{kind}"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+import sys
 import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_p
 from astral_playground.page import add_page
 from astral_playground.testkit.browser import ARGUMENTS, PROGRAM, find_chromium
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `page_kit`, which is no part of any distribution
 CHROMIUM = find_chromium()
 OPTIONS: dict[str, Any] = {"locale": "ru-RU", "reduced_motion": "reduce"}  # positions are measured, focus is followed
 COMMANDS = [

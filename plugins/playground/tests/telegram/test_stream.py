@@ -96,6 +96,7 @@ async def test_a_dialogue(
     assert found["toast"] == {"user_id": anna.id, "text": "Готово", "alert": True, "kind": "callback"}
     assert found["answered"] == {
         "user_id": anna.id,
+        "chat_id": anna.id,
         "message_id": sent.message_id,
         "data": "1",
         "callback_query_id": query.id,

@@ -39,7 +39,9 @@ def tune(seconds: int) -> bytes:
     """A WAV file that a browser plays."""
     rate = 8000
     data = bytes(128 + int(40 * math.sin(6.283 * 330 * n / rate)) for n in range(rate * seconds))
-    head = struct.pack("<4sI8sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVEfmt ", 16, 1, 1, rate, rate, 1, 8, b"data", len(data))
+    head = struct.pack(
+        "<4sI8sIHHIIHH4sI", b"RIFF", 36 + len(data), b"WAVEfmt ", 16, 1, 1, rate, rate, 1, 8, b"data", len(data)
+    )
     return head + data
 
 
@@ -101,14 +103,20 @@ def _talk(one: Gallery) -> None:
     one.say(one.anna, "Тогда в 19:30 здесь же. /quiz", quiz)
     one.say(one.ben, "The group speaks: be on time 🙂", quiz)
     keys = [[{"text": "Земля", "callback_data": "1"}, {"text": "Марс", "callback_data": "2"}]]
-    question = one.answer(quiz, {"text": "Вопрос 1 из 10. Какая планета третья от Солнца?"}, markup={"inline_keyboard": keys})
+    question = one.answer(
+        quiz, {"text": "Вопрос 1 из 10. Какая планета третья от Солнца?"}, markup={"inline_keyboard": keys}
+    )
     reacting.react(world, one.zoya, question, ["🔥"])
     reacting.react(world, one.kirill, question, ["🔥"])
     reacting.react(world, one.anna, question, ["👍"])
     one.say(one.kirill, "Где можно прочитать правила?", quiz, thread=one.thread)
-    rules = one.answer(quiz, {"text": "Десять вопросов, на каждый 20 секунд. За верный ответ очко."}, thread=one.thread)
+    rules = one.answer(
+        quiz, {"text": "Десять вопросов, на каждый 20 секунд. За верный ответ очко."}, thread=one.thread
+    )
     pins.pin_by(world, quiz, one.anna, rules)
-    poll = acts_media.send_poll(world, one.zoya, "Сколько команд?", ["Две", "Три", "Каждый за себя"], anonymous=False, room=quiz)
+    poll = acts_media.send_poll(
+        world, one.zoya, "Сколько команд?", ["Две", "Три", "Каждый за себя"], anonymous=False, room=quiz
+    )
     ballots.vote(world, one.zoya, poll[0], [0])
     ballots.vote(world, one.kirill, poll[0], [2])
     ballots.vote(world, one.anna, poll[0], [2])
@@ -123,16 +131,24 @@ def _media(one: Gallery) -> None:
     one.say(one.ben, "Photos from the last trip", room)
     views = [Piece("photo", picture(240, 180 + 40 * n, n / 5), "Лучшее за день" if n == 0 else "") for n in range(5)]
     acts_media.send_album(world, one.zoya, views, room=room)
-    acts_media.send_media(world, one.zoya, Piece("voice", tune(3), "", "v.wav", "audio/wav", {"duration": 3}), room=room)
+    acts_media.send_media(
+        world, one.zoya, Piece("voice", tune(3), "", "v.wav", "audio/wav", {"duration": 3}), room=room
+    )
     track = {"duration": 4, "title": "Дорога", "performer": "Хор клуба"}
     acts_media.send_media(world, one.ben, Piece("audio", tune(4), "", "road.wav", "audio/wav", track), room=room)
     sticker = acts_media.send_sticker(world, one.anna, picture(128, 128, 0.1), emoji="🎒", room=room)
     reacting.react(world, one.ben, sticker[0], ["❤"])
     acts_media.send_dice(world, one.ben, value=5, room=room)
     acts_media.send_venue(world, one.anna, 55.75, 37.62, "Кафе у вокзала", "Площадь, 1", room=room)
-    acts_media.send_media(world, one.zoya, Piece("document", b"%PDF-1.4", "Карта маршрута", "route.pdf", "application/pdf"), room=room)
+    acts_media.send_media(
+        world, one.zoya, Piece("document", b"%PDF-1.4", "Карта маршрута", "route.pdf", "application/pdf"), room=room
+    )
     acts_media.send_video_note(world, one.ben, b"no film", duration=7, room=room)
-    tasks = [{"id": 1, "text": "Палатка", "completion_date": world.now}, {"id": 2, "text": "Котелок"}, {"id": 3, "text": "Спички"}]
+    tasks = [
+        {"id": 1, "text": "Палатка", "completion_date": world.now},
+        {"id": 2, "text": "Котелок"},
+        {"id": 3, "text": "Спички"},
+    ]
     one.answer(room, {"checklist": {"title": "Взять с собой", "tasks": tasks}})
     one.say(one.anna, "Отлично!", room)
 
