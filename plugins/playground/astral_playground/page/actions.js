@@ -73,6 +73,9 @@ export const addTopic = (name) => inGroup("/topics", { name });
 export const closeTopic = (thread, closed) => inGroup(`/topics/${thread}`, { closed });
 export const pin = (message) => inGroup("/pin", { message_id: message.message_id });
 export const upgrade = () => inGroup("/upgrade", {});
+export const addLink = () => inGroup("/links", {});
+export const joinByLink = (link) => attempt(() => post(here("/join"), { link }));
+export const forward = (message, to) => attempt(() => post(here("/forward"), about(message, { to })));
 export const joinGroup = (id) =>
   attempt(() => post(`/api/groups/${id}/members`, { by: store.userId, do: "join", user_id: store.userId }));
 export const setBot = (fields) => attempt(() => post("/api/bot", fields));

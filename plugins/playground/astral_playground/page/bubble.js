@@ -7,6 +7,7 @@ import { clock, money, t } from "./i18n.js";
 import { keyboard } from "./keys.js";
 import { pollCard } from "./polls.js";
 import { reactionPicker, reactionRow } from "./reactions.js";
+import { askForward } from "./rooms.js";
 import { faceOf, senderName, senderRank, toneOf } from "./senders.js";
 import { preview, serviceText } from "./service.js";
 import { plain, renderSpans } from "./spans.js";
@@ -60,7 +61,7 @@ function quote(message) {
     "button",
     { type: "button", class: `quote ${toneOf(target)}`, onclick },
     el("b", {}, senderName(target)),
-    el("span", {}, preview(target)),
+    el("span", {}, message.quote || preview(target)),
   );
 }
 
@@ -111,6 +112,7 @@ function tools(message) {
     { class: "tools", role: "group", "aria-label": t("What to do with the message") },
     iconButton("reply", t("Reply"), () => begin("reply", message), "small"),
     reactionPicker(message),
+    iconButton("forward", t("Forward"), () => askForward(message), "small"),
     canEdit ? iconButton("edit", t("Edit"), () => begin("editing", message), "small") : null,
     own || admin ? iconButton("bin", t("Delete"), () => removeMessage(message), "small") : null,
     admin ? iconButton("thumbtack", where.pinned.includes(message.message_id) ? t("Unpin") : t("Pin"), () => pin(message), "small") : null,

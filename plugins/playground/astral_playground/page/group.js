@@ -1,9 +1,9 @@
 // The group in view: who is in it and as what, what the bot hears, what one may do to whom.
 
-import { deed, rename, setBot, upgrade } from "./actions.js";
+import { addLink, deed, rename, setBot, upgrade } from "./actions.js";
 import { byId, el, icon, iconButton, reconcile } from "./dom.js";
 import { currentLanguage, nt, t } from "./i18n.js";
-import { ask, dialog, formDialog, toggleMenu } from "./overlays.js";
+import { ask, dialog, formDialog, toast, toggleMenu } from "./overlays.js";
 import { check } from "./rooms.js";
 import { avatar, fullName } from "./senders.js";
 import { botName, group, memberOf, store } from "./store.js";
@@ -172,6 +172,9 @@ async function askUpgrade() {
   if (await ask(t("Make it a supergroup?"), text, t("Make it a supergroup"))) upgrade();
 }
 
+const invites = (me) =>
+  me.status === "creator" || (me.status === "administrator" && me.rights.includes("can_invite_users"));
+
 function head(one, me) {
   const count = one.members.filter((member) => member.present).length;
   const size = one.type === "channel" ? nt("{n} subscriber", "{n} subscribers", count) : nt("{n} member", "{n} members", count);
@@ -189,9 +192,37 @@ function head(one, me) {
       { class: "presets" },
       wide("person-plus", t("Add"), () => askMember(one)),
       wide("edit", t("Rename"), () => askTitle(one)),
+      invites(me) ? wide("link", t("Invite link"), copyLink) : null,
       me.status === "creator" && one.type === "group" ? wide("people", t("Make it a supergroup"), askUpgrade) : null,
     ),
   );
+}
+
+/** Who asked to join, and waits for an administrator. */
+function requests(one) {
+  const list = (one.waiting ?? []).map((id) => store.users.find((person) => person.id === id)).filter(Boolean);
+  if (!list.length) return el("section", { hidden: true });
+  const row = (person) =>
+    el(
+      "li",
+      { class: "member" },
+      avatar(fullName(person), person.id),
+      el("span", { class: "member-text" }, el("b", {}, fullName(person))),
+      iconButton("check", t("Let {name} in", { name: fullName(person) }), () => deed("approve", person.id), "small"),
+      iconButton("close", t("Turn {name} away", { name: fullName(person) }), () => deed("decline", person.id), "small"),
+    );
+  return el("section", {}, el("h4", {}, t("Want to join")), el("ul", {}, list.map(row)));
+}
+
+async function copyLink() {
+  const made = await addLink();
+  if (!made) return;
+  try {
+    await navigator.clipboard.writeText(made.link);
+    toast(t("The link is copied: {link}", { link: made.link }));
+  } catch {
+    toast(made.link); // the browser did not allow copying: it can be read
+  }
 }
 
 function members(one, me) {
@@ -229,6 +260,7 @@ export function drawGroup() {
           setBot({ inline }),
         ),
     ],
+    ["requests", [one.waiting], () => requests(one)],
     ["members", [one.members, one.type], () => members(one, me)],
   ];
   return reconcile(

@@ -1,6 +1,6 @@
 // The page's composition root.
 
-import { send } from "./actions.js";
+import { joinByLink, send } from "./actions.js";
 import { follow } from "./api.js";
 import { onInspect, onShow } from "./bubble.js";
 import { drawChat, showMessage, startChat } from "./chat.js";
@@ -85,6 +85,13 @@ function start(payload) {
   send(`/start ${payload}`);
 }
 
+/** A link of invitation leads into its chat, or asks to be let in. */
+async function join(link) {
+  const answer = await joinByLink(link);
+  if (answer?.joined) openChat(answer.chat_id);
+  else if (answer) toast(t("You asked to join; an administrator decides"));
+}
+
 function open() {
   subscribe(draw);
   startChat();
@@ -92,7 +99,7 @@ function open() {
   startInspector();
   onInspect(inspectMessage);
   onShow(showMessage);
-  onLinks({ invoice: openPaymentBySlug, start });
+  onLinks({ invoice: openPaymentBySlug, start, join });
   byId("add-user").onclick = askNewUser;
   byId("add-group").onclick = askGroup;
   byId("join-chat").onclick = askJoin;

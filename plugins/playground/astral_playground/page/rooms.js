@@ -1,6 +1,6 @@
 // The chats of the selected person: the private one with the bot, groups and channels; and new ones.
 
-import { addGroup, joinGroup } from "./actions.js";
+import { addGroup, forward, joinGroup } from "./actions.js";
 import { byId, el, icon, reconcile } from "./dom.js";
 import { clock, currentLanguage, day, dayKey, t } from "./i18n.js";
 import { dialog, formDialog } from "./overlays.js";
@@ -91,21 +91,35 @@ export function drawRooms() {
   byId("join-chat").hidden = joinable().length === 0;
 }
 
-export function askJoin() {
-  const enter = async (one) => {
-    node.close();
-    if (await joinGroup(one.id)) choose(one.id);
-  };
-  const list = joinable().map((one) =>
-    el(
+/** A dialog of chats, of which one is chosen. */
+function chooseChat(title, ids, run) {
+  const rows = ids.map((id) => {
+    const where = group(id);
+    const name = where?.title ?? botName();
+    const onclick = () => {
+      node.close();
+      run(id);
+    };
+    return el(
       "button",
-      { type: "button", class: "item", onclick: () => enter(one) },
-      avatar(one.title, one.id, "small"),
-      el("span", {}, one.title),
-    ),
-  );
-  const title = t("Join a chat");
-  const node = dialog("modal", title, el("h2", {}, title), el("div", { class: "menu-list" }, list));
+      { type: "button", class: "item", onclick },
+      avatar(name, id, where ? "small" : "bot small"),
+      el("span", {}, name),
+    );
+  });
+  const node = dialog("modal", title, el("h2", {}, title), el("div", { class: "menu-list" }, rows));
+}
+
+export function askForward(message) {
+  chooseChat(t("Forward to"), chatsOf(), async (id) => {
+    if (await forward(message, id)) choose(id);
+  });
+}
+
+export function askJoin() {
+  chooseChat(t("Join a chat"), joinable().map((one) => one.id), async (id) => {
+    if (await joinGroup(id)) choose(id);
+  });
 }
 
 export function check(name, value, label, checked = false) {

@@ -41,6 +41,7 @@ def content_view(world: World, message: Message, raw: dict[str, Any]) -> dict[st
         "other": next((name for name in _OTHER if name in content), None),
         "forward": _origin(raw.get("forward_origin")),
         "via_bot": (raw.get("via_bot") or {}).get("username"),
+        "quote": (raw.get("quote") or {}).get("text"),
         "reactions": _reactions(message),
     }
 

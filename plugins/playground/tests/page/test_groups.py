@@ -24,6 +24,7 @@ from playwright.async_api import Browser, Page, expect
 
 from astral_playground.page import add_page
 from astral_playground.telegram.actions import send_text
+from astral_playground.telegram.invitations import create_by
 from astral_playground.telegram.server import make_app
 from astral_playground.telegram.state import World
 
@@ -260,6 +261,26 @@ async def test_editing_and_deleting(club: Club) -> None:
     await expect(page.locator("#messages")).not_to_contain_text("Опечатка")
 
 
+async def test_forwarding_and_requests(club: Club) -> None:
+    """A message goes on into another chat; a link of invitation brings a request, which an administrator grants."""
+    one = club.gallery
+    page = await club.open(one.ben.id, one.friends.id)
+    row = club.row("Photos from the last trip")
+    await row.hover()
+    await row.get_by_role("button", name="Forward").click()
+    await page.locator("dialog .item", has_text="Astral Bot").click()
+    await expect(club.row("Photos from the last trip").locator(".forward")).to_have_text("Forwarded from Ben")
+    invitation = create_by(one.world, one.friends, one.ben, by_request=True)
+    send_text(one.world, one.kirill, f"Впустите: {invitation.link}")
+    page = await club.open(one.kirill.id, None)
+    await club.row("Впустите").locator("a").click()
+    await expect(page.locator(".toast")).to_have_text("Заявка отправлена, решает администратор")
+    page = await club.open(one.ben.id, one.friends.id)
+    await page.locator("#chat-title").click()
+    await page.get_by_role("button", name="Let Кирилл in").click()
+    await expect(page.locator("#panel-group .member", has_text="Кирилл").locator("small")).to_have_text("member")
+
+
 async def test_inline_results(club: Club) -> None:
     """`@bot words` shows what the bot offers; arrows and Enter choose one, which goes through the bot."""
     one = club.gallery
@@ -352,10 +373,9 @@ async def test_a_long_chat_stays_fast(club: Club) -> None:
     """Of 2,000 messages the newest are drawn; a new one shows at once, and scrolling up brings earlier ones."""
     one = club.gallery
     world = one.world
-    if not world.messages[one.kirill.id]:
-        for number in range(2000):
-            send_text(world, one.kirill, f"строка {number}")
-        world.updates.drop_all()
+    for number in range(2000):
+        send_text(world, one.kirill, f"строка {number}")
+    world.updates.drop_all()
     page = await club.open(one.kirill.id, None)
     await expect(page.locator("[data-id]", has_text="строка 1999")).to_be_in_viewport()
     assert await page.locator("#messages article").count() < 200

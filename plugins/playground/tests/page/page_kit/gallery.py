@@ -129,14 +129,14 @@ def _talk(one: Gallery) -> None:
 def _media(one: Gallery) -> None:
     world, room = one.world, one.friends
     one.say(one.ben, "Photos from the last trip", room)
-    views = [Piece("photo", picture(240, 180 + 40 * n, n / 5), "Лучшее за день" if n == 0 else "") for n in range(5)]
+    views = [Piece("photo", picture(96, 72 + 16 * n, n / 5), "Лучшее за день" if n == 0 else "") for n in range(5)]
     acts_media.send_album(world, one.zoya, views, room=room)
     acts_media.send_media(
         world, one.zoya, Piece("voice", tune(3), "", "v.wav", "audio/wav", {"duration": 3}), room=room
     )
     track = {"duration": 4, "title": "Дорога", "performer": "Хор клуба"}
     acts_media.send_media(world, one.ben, Piece("audio", tune(4), "", "road.wav", "audio/wav", track), room=room)
-    sticker = acts_media.send_sticker(world, one.anna, picture(128, 128, 0.1), emoji="🎒", room=room)
+    sticker = acts_media.send_sticker(world, one.anna, picture(96, 96, 0.1), emoji="🎒", room=room)
     reacting.react(world, one.ben, sticker[0], ["❤"])
     acts_media.send_dice(world, one.ben, value=5, room=room)
     acts_media.send_venue(world, one.anna, 55.75, 37.62, "Кафе у вокзала", "Площадь, 1", room=room)
@@ -159,6 +159,6 @@ def _channel(one: Gallery) -> None:
     for person, emoji in ((one.ben, "👍"), (one.zoya, "🎉")):
         reacting.react(world, person, post, [emoji])
     acts_media.forward(world, one.anna, post, room=one.friends)
-    acts_media.send_media(world, one.anna, Piece("photo", picture(320, 200, 0.62), "Место встречи"), room=news)
+    acts_media.send_media(world, one.anna, Piece("photo", picture(112, 70, 0.62), "Место встречи"), room=news)
     send_text(world, one.anna, "/start")
     one.answer(one.anna, {"text": "Здравствуйте, Анна! Позовите меня в группу, и начнём викторину."})

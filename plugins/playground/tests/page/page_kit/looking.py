@@ -5,7 +5,8 @@ from __future__ import annotations
 # elements in view that reach beyond the window's edge; rows that scroll sideways by themselves may
 OVERFLOWS = """() => [...document.querySelectorAll('body *')].filter(node => {
   const box = node.getBoundingClientRect(), style = getComputedStyle(node);
-  if (!box.width || style.visibility === 'hidden' || node.closest('svg, .inspector[inert], .topic-row > *, .people > *')) return false;
+  if (!box.width || style.visibility === 'hidden') return false;
+  if (node.closest('svg, .inspector[inert], .topic-row > *, .people > *')) return false;
   return box.right > innerWidth + 1 || box.left < -1;
 }).map(node => `${node.tagName}.${node.className}#${node.id}`)"""
 NAMELESS = """() => [...document.querySelectorAll('button, a, input, textarea, select')].filter(node => {
