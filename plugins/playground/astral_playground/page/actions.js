@@ -52,7 +52,8 @@ export function sendFiles(files, fields = {}) {
 
 export const sendLocation = (latitude, longitude) =>
   attempt(() => post(here("/location"), withReply({ latitude, longitude })));
-export const sendContact = (phone) => attempt(() => post(here("/contact"), withReply({ phone_number: phone })));
+export const sendContact = (phone) =>
+  attempt(() => post(here("/contact"), withReply({ phone_number: phone })));
 export const sendPoll = (poll) => attempt(() => post(here("/poll"), withReply(poll)));
 export const sendDice = (emoji) => attempt(() => post(here("/dice"), withReply({ emoji })));
 export const editMessage = (message, text) => attempt(() => post(here("/edit"), about(message, { text })));
@@ -68,7 +69,8 @@ export const addGroup = (fields) => attempt(() => post("/api/groups", { by: stor
 const inGroup = (path, fields) =>
   attempt(() => post(`/api/groups/${store.chatId}${path}`, { by: store.userId, ...fields }));
 export const rename = (title) => inGroup("", { title });
-export const deed = (name, userId, fields = {}) => inGroup("/members", { do: name, user_id: userId, ...fields });
+export const deed = (name, userId, fields = {}) =>
+  inGroup("/members", { do: name, user_id: userId, ...fields });
 export const addTopic = (name) => inGroup("/topics", { name });
 export const closeTopic = (thread, closed) => inGroup(`/topics/${thread}`, { closed });
 export const pin = (message) => inGroup("/pin", { message_id: message.message_id });

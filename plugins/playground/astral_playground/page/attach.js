@@ -23,7 +23,8 @@ function pick(accept, kindOf, multiple = true) {
   const picker = el("input", { type: "file", accept, multiple });
   picker.onchange = async () => {
     const files = [...picker.files].slice(0, MOST).map((file) => [kindOf(file), file]);
-    if (picker.files.length > MOST) toast(t("An album has {n} files at most; the others were left out", { n: MOST }));
+    if (picker.files.length > MOST)
+      toast(t("An album has {n} files at most; the others were left out", { n: MOST }));
     if (!files.length) return;
     const caption = input().value.trim();
     if (await sendFiles(files, { caption })) {
@@ -34,7 +35,8 @@ function pick(accept, kindOf, multiple = true) {
   picker.click();
 }
 
-const pictureKind = (file) => (file.type === "image/gif" ? "animation" : file.type.startsWith("video/") ? "video" : "photo");
+const pictureKind = (file) =>
+  file.type === "image/gif" ? "animation" : file.type.startsWith("video/") ? "video" : "photo";
 
 export function askLocation() {
   const [, latitude, longitude] = CITIES[0];
@@ -104,11 +106,24 @@ export function askContact() {
 /** A voice message: a file, or a made-up one, for the microphone of a test has nothing to say. */
 function askVoice() {
   const fields = [
-    { name: "seconds", label: t("Length in seconds"), type: "number", min: "1", max: "60", required: true, value: "4" },
+    {
+      name: "seconds",
+      label: t("Length in seconds"),
+      type: "number",
+      min: "1",
+      max: "60",
+      required: true,
+      value: "4",
+    },
   ];
   const file = el("input", { type: "file", accept: "audio/*", id: "field-file" });
   const chooser = () =>
-    el("label", { class: "field", for: "field-file" }, el("span", {}, t("A sound of your own, if any")), file);
+    el(
+      "label",
+      { class: "field", for: "field-file" },
+      el("span", {}, t("A sound of your own, if any")),
+      file,
+    );
   const submit = ({ seconds }) => {
     const own = file.files[0];
     const made = () => new File([tone(Number(seconds))], "voice.wav", { type: "audio/wav" });
@@ -148,7 +163,10 @@ export function askPoll() {
   const submit = ({ question, kind, votes, options }) =>
     sendPoll({
       question: question.trim(),
-      options: options.split("\n").map((line) => line.trim()).filter(Boolean),
+      options: options
+        .split("\n")
+        .map((line) => line.trim())
+        .filter(Boolean),
       anonymous: votes === "anonymous",
       several: kind === "many",
       ...(kind === "quiz" ? { correct: 0 } : {}),
@@ -178,7 +196,12 @@ export function askShare(button) {
   );
   const title = people ? t("Whom to share with the bot?") : t("Which chat to share with the bot?");
   const empty = el("p", { class: "muted" }, t("There is none"));
-  const node = dialog("modal", title, el("h2", {}, title), el("div", { class: "menu-list" }, rows.length ? rows : empty));
+  const node = dialog(
+    "modal",
+    title,
+    el("h2", {}, title),
+    el("div", { class: "menu-list" }, rows.length ? rows : empty),
+  );
 }
 
 export function drawAttach() {

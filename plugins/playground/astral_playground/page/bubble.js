@@ -115,22 +115,38 @@ function tools(message) {
     iconButton("forward", t("Forward"), () => askForward(message), "small"),
     canEdit ? iconButton("edit", t("Edit"), () => begin("editing", message), "small") : null,
     own || admin ? iconButton("bin", t("Delete"), () => removeMessage(message), "small") : null,
-    admin ? iconButton("thumbtack", where.pinned.includes(message.message_id) ? t("Unpin") : t("Pin"), () => pin(message), "small") : null,
+    admin
+      ? iconButton(
+          "thumbtack",
+          where.pinned.includes(message.message_id) ? t("Unpin") : t("Pin"),
+          () => pin(message),
+          "small",
+        )
+      : null,
     iconButton("braces", t("Inspect"), () => inspect(message), "small"),
   );
 }
 
 function origin(message) {
   if (message.forward === null || message.forward === undefined) return null;
-  return el("p", { class: "forward" }, t("Forwarded from {name}", { name: message.forward || t("a hidden account") }));
+  return el(
+    "p",
+    { class: "forward" },
+    t("Forwarded from {name}", { name: message.forward || t("a hidden account") }),
+  );
 }
 
 /** Name and rank over the first message of a row of somebody else's. */
 function head(message, first) {
   const where = group(message.chat_id);
-  const via = message.via_bot ? el("span", { class: "via" }, t("via @{bot}", { bot: message.via_bot })) : null;
+  const via = message.via_bot
+    ? el("span", { class: "via" }, t("via @{bot}", { bot: message.via_bot }))
+    : null;
   if (!where || isOwn(message) || !first) return via;
-  const topic = store.thread || !where.is_forum ? null : where.topics.find((one) => one.id === (message.thread ?? GENERAL));
+  const topic =
+    store.thread || !where.is_forum
+      ? null
+      : where.topics.find((one) => one.id === (message.thread ?? GENERAL));
   return el(
     "div",
     { class: "author" },
@@ -180,13 +196,24 @@ export function bubble({ album, first, last, state }) {
   if (message.service) return serviceRow(message);
   const own = isOwn(message);
   const emoji = EMOJI_ONLY.test(plain(message.spans)) && !message.photo && !message.media ? "emoji" : "";
-  const box = el("div", { class: `bubble ${look(message)} ${emoji}`.trim() }, content(message, album, { state, first }));
+  const box = el(
+    "div",
+    { class: `bubble ${look(message)} ${emoji}`.trim() },
+    content(message, album, { state, first }),
+  );
   box.onclick = () => {
     if (!String(getSelection())) inspect(message);
   };
   const chosen = album.some((one) => one.message_id === store.selected);
   const faces = group(message.chat_id) && !own && group(message.chat_id).type !== "channel";
-  const names = ["row", own ? "out" : "in", first && "first", last && "last", chosen && "chosen", faces && "faced"];
+  const names = [
+    "row",
+    own ? "out" : "in",
+    first && "first",
+    last && "last",
+    chosen && "chosen",
+    faces && "faced",
+  ];
   return el(
     "article",
     {

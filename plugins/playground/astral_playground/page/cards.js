@@ -69,9 +69,17 @@ function sticker(message) {
   const { url, emoji, moves, mime_type: mime } = message.media;
   const label = t("Sticker {emoji}", { emoji: emoji ?? "" }).trim();
   // an animated sticker is a format of Telegram's own, which no browser draws: its emoji stands for it
-  if (mime && !mime.startsWith("image/") && !moves) return el("span", { class: "sticker big-emoji" }, emoji ?? "🩵");
+  if (mime && !mime.startsWith("image/") && !moves)
+    return el("span", { class: "sticker big-emoji" }, emoji ?? "🩵");
   const node = moves
-    ? el("video", { src: url, class: "sticker", muted: true, loop: true, autoplay: true, "aria-label": label })
+    ? el("video", {
+        src: url,
+        class: "sticker",
+        muted: true,
+        loop: true,
+        autoplay: true,
+        "aria-label": label,
+      })
     : el("img", { src: url, class: "sticker", alt: label, loading: "lazy" });
   node.onerror = () => node.replaceWith(el("span", { class: "sticker big-emoji" }, emoji ?? "🩵"));
   return node;
@@ -109,7 +117,11 @@ function checklist({ title, tasks }) {
         );
       }),
     ),
-    el("small", {}, t("{done} of {n} done", { done: tasks.filter((task) => task.completion_date).length, n: tasks.length })),
+    el(
+      "small",
+      {},
+      t("{done} of {n} done", { done: tasks.filter((task) => task.completion_date).length, n: tasks.length }),
+    ),
   );
 }
 

@@ -301,7 +301,8 @@ export function drawChat() {
   const place = `${store.userId}:${store.chatId}:${store.thread}`;
   const arrived = shownPlace === place;
   const last = inView().at(-1);
-  const follow = nearEnd || !arrived || (last?.from === "user" && (last.author ?? store.userId) === store.userId);
+  const follow =
+    nearEnd || !arrived || (last?.from === "user" && (last.author ?? store.userId) === store.userId);
   shownPlace = place;
   drawHeader();
   drawBanner();

@@ -151,7 +151,9 @@ function drawKeyboard() {
     );
   reconcile(
     box,
-    keyboard ? [{ key: "keys", signature: JSON.stringify([store.userId, store.chatId, keyboard]), build }] : [],
+    keyboard
+      ? [{ key: "keys", signature: JSON.stringify([store.userId, store.chatId, keyboard]), build }]
+      : [],
   );
 }
 

@@ -41,7 +41,12 @@ const PERMISSIONS = () => [
 ];
 
 function choose(title, list, picked, action, submit) {
-  const boxes = () => el("div", { class: "checks" }, list.map(([value, label]) => check("rights", value, label, picked.has(value))));
+  const boxes = () =>
+    el(
+      "div",
+      { class: "checks" },
+      list.map(([value, label]) => check("rights", value, label, picked.has(value))),
+    );
   const chosen = (form) => [...form.querySelectorAll('[name="rights"]:checked')].map((one) => one.value);
   return formDialog(title, [], action, (_, form) => submit(chosen(form)), boxes);
 }
@@ -57,7 +62,9 @@ function askRestriction(one, member) {
 function askPromotion(one, member) {
   const channel = one.type === "channel";
   const list = [
-    channel ? ["can_post_messages", t("Post messages")] : ["can_restrict_members", t("Restrict and ban members")],
+    channel
+      ? ["can_post_messages", t("Post messages")]
+      : ["can_restrict_members", t("Restrict and ban members")],
     channel ? ["can_edit_messages", t("Edit messages of others")] : ["can_pin_messages", t("Pin messages")],
     ["can_delete_messages", t("Delete messages of others")],
     ["can_invite_users", t("Add people")],
@@ -73,7 +80,8 @@ function askPromotion(one, member) {
 
 /** What the selected person may do to a member. */
 function deeds(one, me, member) {
-  const may = (right) => me.status === "creator" || (me.status === "administrator" && me.rights.includes(right));
+  const may = (right) =>
+    me.status === "creator" || (me.status === "administrator" && me.rights.includes(right));
   const own = member.user_id === store.userId;
   const admin = ["creator", "administrator"].includes(member.status);
   const run = (name, fields) => () => deed(name, member.user_id, fields);
@@ -117,7 +125,14 @@ function more(member, list) {
       toggleMenu(button, panel, false);
       run();
     };
-    panel.append(el("button", { type: "button", class: "item", role: "menuitem", onclick }, icon(glyph), el("span", {}, label)));
+    panel.append(
+      el(
+        "button",
+        { type: "button", class: "item", role: "menuitem", onclick },
+        icon(glyph),
+        el("span", {}, label),
+      ),
+    );
   }
   return el("div", { class: "anchor" }, button, panel);
 }
@@ -148,11 +163,14 @@ function askMember(one) {
   const here = (id) => memberOf(one, id).present;
   const bot = { id: store.bot.id, bot: true, name: botName() };
   const people = store.users.map((person) => ({ id: person.id, name: fullName(person) }));
-  const list = [bot, ...people].filter((candidate) => !here(candidate.id) && memberOf(one, candidate.id).status !== "kicked");
+  const list = [bot, ...people].filter(
+    (candidate) => !here(candidate.id) && memberOf(one, candidate.id).status !== "kicked",
+  );
   const add = async (candidate) => {
     node.close();
     // Telegram lets bots into channels as administrators only
-    if (candidate.bot && one.type === "channel") askPromotion(one, { ...memberOf(one, candidate.id), name: candidate.name, bot: true });
+    if (candidate.bot && one.type === "channel")
+      askPromotion(one, { ...memberOf(one, candidate.id), name: candidate.name, bot: true });
     else await deed("add", candidate.id);
   };
   const title = t("Add to the chat");
@@ -164,7 +182,16 @@ function askMember(one) {
       el("span", {}, candidate.name),
     ),
   );
-  const node = dialog("modal", title, el("h2", {}, title), el("div", { class: "menu-list" }, rows.length ? rows : el("p", { class: "muted" }, t("Everybody is here already"))));
+  const node = dialog(
+    "modal",
+    title,
+    el("h2", {}, title),
+    el(
+      "div",
+      { class: "menu-list" },
+      rows.length ? rows : el("p", { class: "muted" }, t("Everybody is here already")),
+    ),
+  );
 }
 
 async function askUpgrade() {
@@ -177,30 +204,46 @@ const invites = (me) =>
 
 function head(one, me) {
   const count = one.members.filter((member) => member.present).length;
-  const size = one.type === "channel" ? nt("{n} subscriber", "{n} subscribers", count) : nt("{n} member", "{n} members", count);
+  const size =
+    one.type === "channel"
+      ? nt("{n} subscriber", "{n} subscribers", count)
+      : nt("{n} member", "{n} members", count);
   const wide = (glyph, label, onclick) =>
-    el("button", { type: "button", class: "pill", onclick, "data-focus": `group-${glyph}` }, icon(glyph), label);
+    el(
+      "button",
+      { type: "button", class: "pill", onclick, "data-focus": `group-${glyph}` },
+      icon(glyph),
+      label,
+    );
   return el(
     "div",
     { class: "profile" },
     avatar(one.title, one.id, "large"),
     el("h3", {}, one.title),
     el("p", { class: "muted" }, `${kindName(one)} · ${size}`),
-    el("p", { class: "muted" }, [one.username ? `@${one.username}` : "", `id ${one.id}`].filter(Boolean).join(" · ")),
+    el(
+      "p",
+      { class: "muted" },
+      [one.username ? `@${one.username}` : "", `id ${one.id}`].filter(Boolean).join(" · "),
+    ),
     el(
       "div",
       { class: "presets" },
       wide("person-plus", t("Add"), () => askMember(one)),
       wide("edit", t("Rename"), () => askTitle(one)),
       invites(me) ? wide("link", t("Invite link"), copyLink) : null,
-      me.status === "creator" && one.type === "group" ? wide("people", t("Make it a supergroup"), askUpgrade) : null,
+      me.status === "creator" && one.type === "group"
+        ? wide("people", t("Make it a supergroup"), askUpgrade)
+        : null,
     ),
   );
 }
 
 /** Who asked to join, and waits for an administrator. */
 function requests(one) {
-  const list = (one.waiting ?? []).map((id) => store.users.find((person) => person.id === id)).filter(Boolean);
+  const list = (one.waiting ?? [])
+    .map((id) => store.users.find((person) => person.id === id))
+    .filter(Boolean);
   if (!list.length) return el("section", { hidden: true });
   const row = (person) =>
     el(
@@ -208,8 +251,18 @@ function requests(one) {
       { class: "member" },
       avatar(fullName(person), person.id),
       el("span", { class: "member-text" }, el("b", {}, fullName(person))),
-      iconButton("check", t("Let {name} in", { name: fullName(person) }), () => deed("approve", person.id), "small"),
-      iconButton("close", t("Turn {name} away", { name: fullName(person) }), () => deed("decline", person.id), "small"),
+      iconButton(
+        "check",
+        t("Let {name} in", { name: fullName(person) }),
+        () => deed("approve", person.id),
+        "small",
+      ),
+      iconButton(
+        "close",
+        t("Turn {name} away", { name: fullName(person) }),
+        () => deed("decline", person.id),
+        "small",
+      ),
     );
   return el("section", {}, el("h4", {}, t("Want to join")), el("ul", {}, list.map(row)));
 }
@@ -232,7 +285,11 @@ function members(one, me) {
     "section",
     {},
     el("h4", {}, one.type === "channel" ? t("Subscribers") : t("Members")),
-    el("ul", { class: "members", "aria-label": t("Members") }, sorted.map((member) => memberRow(one, me, member))),
+    el(
+      "ul",
+      { class: "members", "aria-label": t("Members") },
+      sorted.map((member) => memberRow(one, me, member)),
+    ),
   );
 }
 
@@ -248,16 +305,22 @@ export function drawGroup() {
       "privacy",
       [bot.privacy],
       () =>
-        toggle(t("Privacy mode"), t("In groups the bot hears only what is meant for it"), bot.privacy, (privacy) =>
-          setBot({ privacy }),
+        toggle(
+          t("Privacy mode"),
+          t("In groups the bot hears only what is meant for it"),
+          bot.privacy,
+          (privacy) => setBot({ privacy }),
         ),
     ],
     [
       "inline",
       [bot.inline],
       () =>
-        toggle(t("Inline mode"), t("@{bot} and words ask the bot in any chat", { bot: bot.username }), bot.inline, (inline) =>
-          setBot({ inline }),
+        toggle(
+          t("Inline mode"),
+          t("@{bot} and words ask the bot in any chat", { bot: bot.username }),
+          bot.inline,
+          (inline) => setBot({ inline }),
         ),
     ],
     ["requests", [one.waiting], () => requests(one)],

@@ -75,7 +75,11 @@ async function choose(result) {
 function item(result, grid) {
   const thumb = result.thumb
     ? el("img", { src: result.thumb, alt: "", loading: "lazy" })
-    : el("span", { class: "inline-letter", "aria-hidden": "true" }, [...(result.title || result.type)][0]?.toUpperCase());
+    : el(
+        "span",
+        { class: "inline-letter", "aria-hidden": "true" },
+        [...(result.title || result.type)][0]?.toUpperCase(),
+      );
   return el(
     "button",
     {
@@ -103,11 +107,17 @@ function start(button) {
     store.chatId = store.userId;
     send(`/start ${button.start_parameter ?? ""}`);
   };
-  return el("button", { type: "button", class: "item inline-start", onclick }, icon("arrow-up-right"), el("span", {}, button.text));
+  return el(
+    "button",
+    { type: "button", class: "item inline-start", onclick },
+    icon("arrow-up-right"),
+    el("span", {}, button.text),
+  );
 }
 
 function body() {
-  if (waiting) return el("p", { class: "muted" }, el("span", { class: "spinner" }), ` ${t("Waiting for the bot")}`);
+  if (waiting)
+    return el("p", { class: "muted" }, el("span", { class: "spinner" }), ` ${t("Waiting for the bot")}`);
   if (answer.error) return el("p", { class: "muted", role: "alert" }, answer.error);
   const grid = answer.results.length > 0 && answer.results.every((one) => one.thumb && !one.title);
   return [
@@ -115,7 +125,11 @@ function body() {
     answer.results.length
       ? el(
           "div",
-          { class: grid ? "inline-grid" : "inline-list", role: "listbox", "aria-label": t("What the bot offers") },
+          {
+            class: grid ? "inline-grid" : "inline-list",
+            role: "listbox",
+            "aria-label": t("What the bot offers"),
+          },
           answer.results.map((one) => item(one, grid)),
         )
       : el("p", { class: "muted" }, t("The bot offers nothing")),
@@ -127,7 +141,10 @@ export function drawInline() {
   if (asked && !asked.startsWith(`${store.userId}:${store.chatId}:`)) return close();
   box.hidden = !asked || (!waiting && !answer);
   const signature = JSON.stringify([asked, waiting, answer, currentLanguage()]);
-  return reconcile(box, box.hidden ? [] : [{ key: "inline", signature, build: () => el("div", { class: "inline-box" }, body()) }]);
+  return reconcile(
+    box,
+    box.hidden ? [] : [{ key: "inline", signature, build: () => el("div", { class: "inline-box" }, body()) }],
+  );
 }
 
 /** Down moves from the field into the results, Escape closes them. @returns {boolean} whether the key was used */

@@ -134,7 +134,13 @@ export function drawInspector() {
   byId("tab-group").hidden = !where;
   if (!where && tab === "group") showTab("person");
   if (!inspectorOpen()) return;
-  ({ timeline: drawTimeline, message: drawMessage, trouble: drawTrouble, person: drawPerson, group: drawGroup })[tab]();
+  ({
+    timeline: drawTimeline,
+    message: drawMessage,
+    trouble: drawTrouble,
+    person: drawPerson,
+    group: drawGroup,
+  })[tab]();
 }
 
 export function startInspector() {

@@ -22,8 +22,7 @@ const KEY_ICONS = { url: "arrow-up-right", web_app: "window", copy: "copy" };
 
 function key(message, button, place) {
   const waiting =
-    button.kind === "callback" &&
-    store.pressed.has(pressKey(store.userId, message, button.data));
+    button.kind === "callback" && store.pressed.has(pressKey(store.userId, message, button.data));
   const focus = `key-${message.message_id}-${place}`;
   const corner = waiting
     ? el("span", { class: "spinner" })

@@ -13,7 +13,20 @@ import { showAlert, toast } from "./overlays.js";
 import { openPaymentBySlug, paymentOpen } from "./payment.js";
 import { askReset, onReset } from "./person.js";
 import { askGroup, askJoin, drawRooms } from "./rooms.js";
-import { botName, changed, group, load, memberOf, openChat, reduce, select, store, subscribe, unread, user } from "./store.js";
+import {
+  botName,
+  changed,
+  group,
+  load,
+  memberOf,
+  openChat,
+  reduce,
+  select,
+  store,
+  subscribe,
+  unread,
+  user,
+} from "./store.js";
 import { drawTopics } from "./topics.js";
 import { askNewUser, drawUsers } from "./users.js";
 

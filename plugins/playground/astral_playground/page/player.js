@@ -57,7 +57,11 @@ export function player(message) {
   const time = el("small", { class: "time" }, duration(media.duration ?? 0));
   const title = media.title || media.file_name || t("Audio");
   const name = voice ? t("Voice message") : title;
-  const button = el("button", { type: "button", class: "play", "data-focus": `play-${message.message_id}` });
+  const button = el("button", {
+    type: "button",
+    class: "play",
+    "data-focus": `play-${message.message_id}`,
+  });
   button.onclick = (event) => {
     event.stopPropagation();
     if (!audio.paused) return audio.pause();
@@ -88,7 +92,12 @@ export function player(message) {
         el("small", {}, [media.performer, media.size ? bytes(media.size) : ""].filter(Boolean).join(" · ")),
         time,
       ];
-  return el("div", { class: voice ? "sound voice" : "sound" }, button, el("span", { class: "sound-text" }, facts));
+  return el(
+    "div",
+    { class: voice ? "sound voice" : "sound" },
+    button,
+    el("span", { class: "sound-text" }, facts),
+  );
 }
 
 /** A video, an animation or a round note; what a browser cannot play says so on its place. */
@@ -98,7 +107,9 @@ export function film(message) {
   const loops = media.kind === "animation";
   const side = media.length ?? 240;
   const [width, height] = round ? [side, side] : [media.width || 320, media.height || 240];
-  const label = plain(message.spans).trim().split("\n")[0] || (round ? t("Video message") : loops ? t("Animation") : t("Video"));
+  const label =
+    plain(message.spans).trim().split("\n")[0] ||
+    (round ? t("Video message") : loops ? t("Animation") : t("Video"));
   const box = el("div", { class: round ? "film circle" : media.spoiler ? "film veiled" : "film" });
   setVars(box, { ratio: width / height });
   const still = (media.mime_type ?? "").startsWith("image/");
@@ -115,7 +126,8 @@ export function film(message) {
         "aria-label": label,
         tabIndex: 0,
       });
-  node.onerror = () => box.replaceChildren(icon("film"), el("small", {}, t("This file cannot be played here")), mark);
+  node.onerror = () =>
+    box.replaceChildren(icon("film"), el("small", {}, t("This file cannot be played here")), mark);
   node.onloadedmetadata = () => {
     if (!round && node.videoWidth) setVars(box, { ratio: node.videoWidth / node.videoHeight });
     if (!loops && Number.isFinite(node.duration)) mark.textContent = duration(node.duration);
@@ -128,7 +140,9 @@ export function film(message) {
   node.onkeydown = (event) => {
     if (event.key === "Enter" || event.key === " ") node.onclick(event);
   };
-  const mark = loops ? el("span", { class: "film-mark" }, "GIF") : el("span", { class: "film-mark" }, duration(media.duration ?? 0));
+  const mark = loops
+    ? el("span", { class: "film-mark" }, "GIF")
+    : el("span", { class: "film-mark" }, duration(media.duration ?? 0));
   box.append(node, mark);
   return box;
 }

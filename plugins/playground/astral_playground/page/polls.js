@@ -81,10 +81,20 @@ export function pollCard(message) {
     el("b", { class: "question" }, poll.question),
     el("small", {}, kindOf(poll)),
     shown
-      ? el("ul", { class: "results" }, poll.options.map((option, index) => result(poll, option, index, mine)))
+      ? el(
+          "ul",
+          { class: "results" },
+          poll.options.map((option, index) => result(poll, option, index, mine)),
+        )
       : choices(message, poll),
     shown && poll.explanation ? el("p", { class: "explanation" }, poll.explanation) : null,
-    el("small", {}, poll.total_voter_count ? nt("{n} vote", "{n} votes", poll.total_voter_count) : t("No votes yet")),
-    again ? el("button", { type: "button", class: "link retract", onclick: retract }, t("Retract the vote")) : null,
+    el(
+      "small",
+      {},
+      poll.total_voter_count ? nt("{n} vote", "{n} votes", poll.total_voter_count) : t("No votes yet"),
+    ),
+    again
+      ? el("button", { type: "button", class: "link retract", onclick: retract }, t("Retract the vote"))
+      : null,
   );
 }

@@ -12,7 +12,8 @@ const USUAL = ["👍", "❤", "🔥", "🎉", "😁", "🤔", "👎"];
 /** Some signs are text unless one asks for the picture: the heart is black then. */
 const coloured = (emoji) => (/^\p{Emoji_Presentation}/u.test(emoji) ? emoji : `${emoji}\uFE0F`);
 
-const nameOf = (id) => (id === store.bot.id ? store.bot.first_name : user(id) ? fullName(user(id)) : String(id));
+const nameOf = (id) =>
+  id === store.bot.id ? store.bot.first_name : user(id) ? fullName(user(id)) : String(id);
 
 export function reactionRow(message) {
   if (!message.reactions?.length) return null;
@@ -43,7 +44,12 @@ export function reactionRow(message) {
 
 /** The button that opens the row of emoji above a message. */
 export function reactionPicker(message) {
-  const panel = el("div", { class: "menu picker", role: "menu", "aria-label": t("Reactions"), hidden: true });
+  const panel = el("div", {
+    class: "menu picker",
+    role: "menu",
+    "aria-label": t("Reactions"),
+    hidden: true,
+  });
   const button = iconButton("smile", t("React"), () => toggleMenu(button, panel), "small");
   button.setAttribute("aria-haspopup", "menu");
   button.setAttribute("aria-expanded", "false");
@@ -52,7 +58,9 @@ export function reactionPicker(message) {
       toggleMenu(button, panel, false);
       react(message, emoji);
     };
-    panel.append(el("button", { type: "button", role: "menuitem", "aria-label": emoji, onclick }, coloured(emoji)));
+    panel.append(
+      el("button", { type: "button", role: "menuitem", "aria-label": emoji, onclick }, coloured(emoji)),
+    );
   }
   return el("div", { class: "anchor" }, button, panel);
 }

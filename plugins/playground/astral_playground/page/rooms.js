@@ -6,7 +6,19 @@ import { clock, currentLanguage, day, dayKey, t } from "./i18n.js";
 import { dialog, formDialog } from "./overlays.js";
 import { avatar, fullName, senderName, senderOf } from "./senders.js";
 import { preview } from "./service.js";
-import { botName, chat, chatsOf, group, isOwn, memberOf, openChat, store, typingAction, unreadIn, user } from "./store.js";
+import {
+  botName,
+  chat,
+  chatsOf,
+  group,
+  isOwn,
+  memberOf,
+  openChat,
+  store,
+  typingAction,
+  unreadIn,
+  user,
+} from "./store.js";
 
 function moment(seconds) {
   return dayKey(seconds) === dayKey(Date.now() / 1000) ? clock(seconds) : day(seconds);
@@ -37,7 +49,9 @@ function row(id) {
   const last = chat(id).at(-1);
   const count = unreadIn(id);
   const shown = count > 99 ? "99+" : String(count);
-  const badge = count ? el("span", { class: "badge", "aria-label": t("Unread: {n}", { n: count }) }, shown) : null;
+  const badge = count
+    ? el("span", { class: "badge", "aria-label": t("Unread: {n}", { n: count }) }, shown)
+    : null;
   const kind = where ? icon(where.is_forum ? "hash" : ICONS[where.type], "tiny") : null;
   const button = el(
     "button",
@@ -52,7 +66,12 @@ function row(id) {
     el(
       "span",
       { class: "room-text" },
-      el("span", { class: "room-top" }, el("b", {}, kind, el("span", {}, name)), el("time", {}, last ? moment(last.date) : "")),
+      el(
+        "span",
+        { class: "room-top" },
+        el("b", {}, kind, el("span", {}, name)),
+        el("time", {}, last ? moment(last.date) : ""),
+      ),
       el("span", { class: "room-bottom" }, line(id, where), badge),
     ),
   );
@@ -117,9 +136,13 @@ export function askForward(message) {
 }
 
 export function askJoin() {
-  chooseChat(t("Join a chat"), joinable().map((one) => one.id), async (id) => {
-    if (await joinGroup(id)) choose(id);
-  });
+  chooseChat(
+    t("Join a chat"),
+    joinable().map((one) => one.id),
+    async (id) => {
+      if (await joinGroup(id)) choose(id);
+    },
+  );
 }
 
 export function check(name, value, label, checked = false) {
@@ -153,7 +176,8 @@ function forumField(form) {
     node.querySelector("input").disabled = kind !== "supergroup";
     const member = form.querySelector('[name="bot"][value="member"]');
     member.disabled = kind === "channel";
-    if (member.disabled && member.checked) form.querySelector('[name="bot"][value="administrator"]').checked = true;
+    if (member.disabled && member.checked)
+      form.querySelector('[name="bot"][value="administrator"]').checked = true;
   });
   return node;
 }
@@ -165,7 +189,11 @@ function peopleField() {
     "fieldset",
     { class: "field" },
     el("legend", {}, t("Who is in it")),
-    el("div", { class: "checks" }, others.map((one) => check("members", String(one.id), fullName(one), true))),
+    el(
+      "div",
+      { class: "checks" },
+      others.map((one) => check("members", String(one.id), fullName(one), true)),
+    ),
   );
 }
 
@@ -173,7 +201,13 @@ export function askGroup() {
   const submit = async (values, form) => {
     const members = [...form.querySelectorAll('[name="members"]:checked')].map((one) => Number(one.value));
     const forum = values.kind === "supergroup" && values.forum === "yes";
-    const made = await addGroup({ title: values.title.trim(), kind: values.kind, bot: values.bot, forum, members });
+    const made = await addGroup({
+      title: values.title.trim(),
+      kind: values.kind,
+      bot: values.bot,
+      forum,
+      members,
+    });
     if (made) choose(made.id);
     return made;
   };

@@ -25,7 +25,9 @@ const WORDS = {
     text ? t("{actor} pinned “{text}”", { actor, text }) : t("{actor} pinned a message", { actor }),
   topic_created: ({ actor, text }) => t("{actor} created the topic “{text}”", { actor, text }),
   topic_edited: ({ actor, text }) =>
-    text ? t("{actor} renamed the topic to “{text}”", { actor, text }) : t("{actor} changed the topic's icon", { actor }),
+    text
+      ? t("{actor} renamed the topic to “{text}”", { actor, text })
+      : t("{actor} changed the topic's icon", { actor }),
   topic_closed: ({ actor }) => t("{actor} closed the topic", { actor }),
   topic_reopened: ({ actor }) => t("{actor} reopened the topic", { actor }),
   topic_hidden: ({ actor }) => t("{actor} hid the General topic", { actor }),

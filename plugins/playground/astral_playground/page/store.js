@@ -64,7 +64,14 @@ export function inView() {
 
 /** Somebody's place in a group; one who was never there has left. */
 export function memberOf(one, userId = store.userId) {
-  return one?.members.find((member) => member.user_id === userId) ?? { user_id: userId, status: "left", present: false, rights: [] };
+  return (
+    one?.members.find((member) => member.user_id === userId) ?? {
+      user_id: userId,
+      status: "left",
+      present: false,
+      rights: [],
+    }
+  );
 }
 
 /** The ids of the chats that a person sees: the private one with the bot, then groups, newest news first. */
@@ -149,7 +156,8 @@ export function load(state) {
   store.canStartAfresh = state.can_start_afresh ?? false;
   store.pressed.clear();
   store.typing = {};
-  for (const { id } of store.users) for (const chatId of [id, ...store.groups.map((one) => one.id)]) readUpTo(id, chatId);
+  for (const { id } of store.users)
+    for (const chatId of [id, ...store.groups.map((one) => one.id)]) readUpTo(id, chatId);
   if (!user()) store.userId = store.users[0]?.id ?? 0;
   if (!group() || !memberOf(group()).present) store.chatId = store.userId;
   if (!message(store.selected)) store.selected = 0;
@@ -191,10 +199,14 @@ const reducers = {
     for (const name of ["selected", "reply", "editing"]) if (gone.has(store[name])) store[name] = 0;
   },
   pressed(event) {
-    store.pressed.add(pressKey(event.user_id, { chat_id: event.chat_id ?? event.user_id, ...event }, event.data));
+    store.pressed.add(
+      pressKey(event.user_id, { chat_id: event.chat_id ?? event.user_id, ...event }, event.data),
+    );
   },
   answered(event) {
-    store.pressed.delete(pressKey(event.user_id, { chat_id: event.chat_id ?? event.user_id, ...event }, event.data));
+    store.pressed.delete(
+      pressKey(event.user_id, { chat_id: event.chat_id ?? event.user_id, ...event }, event.data),
+    );
   },
   typing({ user_id: chatId, action }) {
     store.typing[chatId] = { action, until: Date.now() + TYPING_MS };

@@ -7,11 +7,20 @@ const NOTES = [262, 330, 392, 523, 392, 330]; // Hz
 export function tone(seconds) {
   const count = Math.round(RATE * seconds);
   const view = new DataView(new ArrayBuffer(44 + count));
-  const text = (at, word) => [...word].forEach((char, place) => view.setUint8(at + place, char.charCodeAt(0)));
+  const text = (at, word) =>
+    [...word].forEach((char, place) => view.setUint8(at + place, char.charCodeAt(0)));
   text(0, "RIFF");
   view.setUint32(4, 36 + count, true);
   text(8, "WAVEfmt ");
-  for (const [at, size, value] of [[16, 4, 16], [20, 2, 1], [22, 2, 1], [24, 4, RATE], [28, 4, RATE], [32, 2, 1], [34, 2, 8]])
+  for (const [at, size, value] of [
+    [16, 4, 16],
+    [20, 2, 1],
+    [22, 2, 1],
+    [24, 4, RATE],
+    [28, 4, RATE],
+    [32, 2, 1],
+    [34, 2, 8],
+  ])
     size === 4 ? view.setUint32(at, value, true) : view.setUint16(at, value, true);
   text(36, "data");
   view.setUint32(40, count, true);

@@ -6,7 +6,8 @@ import { currentLanguage, t } from "./i18n.js";
 import { formDialog } from "./overlays.js";
 import { GENERAL, group, memberOf, openTopic, store, unreadIn } from "./store.js";
 
-export const topicName = (topic) => (topic.id === GENERAL && topic.name === "General" ? t("General") : topic.name);
+export const topicName = (topic) =>
+  topic.id === GENERAL && topic.name === "General" ? t("General") : topic.name;
 
 function tab(id, name, { closed = false, color = 0 } = {}) {
   const chosen = store.thread === id;
@@ -26,7 +27,9 @@ function tab(id, name, { closed = false, color = 0 } = {}) {
     el("span", {}, name),
     closed ? el("span", { class: "unseen" }, t("closed")) : null,
     closed ? icon("lock", "tiny") : null,
-    count ? el("span", { class: "badge", "aria-label": t("Unread: {n}", { n: count }) }, String(count)) : null,
+    count
+      ? el("span", { class: "badge", "aria-label": t("Unread: {n}", { n: count }) }, String(count))
+      : null,
   );
 }
 
@@ -46,7 +49,10 @@ function tools(one) {
   const add = iconButton("plus", t("New topic"), askTopic, "small");
   if (!topic || !manages) return [add];
   const name = topic.closed ? t("Reopen the topic") : t("Close the topic");
-  return [iconButton(topic.closed ? "unlock" : "lock", name, () => closeTopic(topic.id, !topic.closed), "small"), add];
+  return [
+    iconButton(topic.closed ? "unlock" : "lock", name, () => closeTopic(topic.id, !topic.closed), "small"),
+    add,
+  ];
 }
 
 export function drawTopics() {
@@ -55,7 +61,14 @@ export function drawTopics() {
   box.hidden = !one?.is_forum;
   if (box.hidden) return;
   const counts = one.topics.map((topic) => unreadIn(one.id, store.userId, topic.id));
-  const signature = JSON.stringify([one.id, one.topics, counts, store.thread, memberOf(one), currentLanguage()]);
+  const signature = JSON.stringify([
+    one.id,
+    one.topics,
+    counts,
+    store.thread,
+    memberOf(one),
+    currentLanguage(),
+  ]);
   const build = () =>
     el(
       "div",
@@ -71,6 +84,9 @@ export function drawTopics() {
   reconcile(box, [{ key: "topics", signature, build }]);
   const row = box.querySelector(".topic-row");
   const chosen = row.querySelector('[aria-pressed="true"]');
-  const [left, right] = [chosen.offsetLeft - row.offsetLeft, chosen.offsetLeft - row.offsetLeft + chosen.offsetWidth];
+  const [left, right] = [
+    chosen.offsetLeft - row.offsetLeft,
+    chosen.offsetLeft - row.offsetLeft + chosen.offsetWidth,
+  ];
   if (left < row.scrollLeft || right > row.scrollLeft + row.clientWidth) row.scrollLeft = left - 40;
 }

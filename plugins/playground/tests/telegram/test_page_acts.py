@@ -122,10 +122,12 @@ async def test_parts_of_a_file(post: Post, tg: TelegramEmulator, http: aiohttp.C
         async with http.get(url, headers={"Range": wanted} if wanted else {}) as answer:
             assert (answer.status, await answer.read(), answer.headers.get("Content-Range")) == (status, body, place)
             assert answer.content_type == "audio/ogg" or status == 416
-    evil = (await post("messages", form_of(("audio", b"<script>", "text/html"))))[1]["message"]
-    async with http.get(f"{tg.url}{evil['media']['url']}") as answer:
-        assert answer.content_type == "application/octet-stream"
-        assert answer.headers["Content-Disposition"].startswith("attachment")
+    odd = (await post("messages", form_of(("audio", b"MThd", "audio/midi"))))[1]["message"]["media"]
+    page = (await post("messages", form_of(("document", b"<script>", "text/html"))))[1]["message"]["document"]
+    for file in (odd, page):
+        async with http.get(f"{tg.url}{file['url']}") as answer:
+            assert answer.content_type == "application/octet-stream"
+            assert answer.headers["Content-Disposition"].startswith("attachment")
 
 
 async def test_edits_and_deletions(post: Post, club: Group, tg: TelegramEmulator) -> None:
