@@ -2,6 +2,7 @@
 
 import { pin, removeMessage, send } from "./actions.js";
 import { cards, look } from "./cards.js";
+import { beginEdit } from "./composer.js";
 import { el, icon, iconButton } from "./dom.js";
 import { clock, money, t } from "./i18n.js";
 import { keyboard } from "./keys.js";
@@ -92,10 +93,9 @@ export function onInspect(callback) {
   inspect = callback;
 }
 
-function begin(field, message) {
-  store.reply = 0;
+function answer(message) {
   store.editing = 0;
-  store[field] = message.message_id;
+  store.reply = message.message_id;
   changed();
   document.querySelector("#input")?.focus();
 }
@@ -110,10 +110,10 @@ function tools(message) {
   return el(
     "div",
     { class: "tools", role: "group", "aria-label": t("What to do with the message") },
-    iconButton("reply", t("Reply"), () => begin("reply", message), "small"),
+    iconButton("reply", t("Reply"), () => answer(message), "small"),
     reactionPicker(message),
     iconButton("forward", t("Forward"), () => askForward(message), "small"),
-    canEdit ? iconButton("edit", t("Edit"), () => begin("editing", message), "small") : null,
+    canEdit ? iconButton("edit", t("Edit"), () => beginEdit(message), "small") : null,
     own || admin ? iconButton("bin", t("Delete"), () => removeMessage(message), "small") : null,
     admin
       ? iconButton(

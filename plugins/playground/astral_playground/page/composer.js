@@ -13,7 +13,6 @@ import { plain } from "./spans.js";
 
 let recalled = -1;
 let draftOf = "";
-let edited = 0; // the message whose text stands in the field
 const drafts = {};
 
 const input = () => byId("input");
@@ -38,7 +37,16 @@ function stop() {
   if (store.editing) input().value = "";
   store.reply = 0;
   store.editing = 0;
-  edited = 0;
+  changed();
+}
+
+/** Put an own message's text into the field: what is sent then takes its place. */
+export function beginEdit(one) {
+  store.reply = 0;
+  store.editing = one.message_id;
+  input().value = plain(one.spans);
+  input().focus();
+  resize();
   changed();
 }
 
@@ -162,11 +170,6 @@ function drawReply() {
   const editing = message(store.editing);
   const target = editing ?? message(store.reply);
   box.hidden = !target;
-  if (editing && edited !== editing.message_id) {
-    edited = editing.message_id;
-    input().value = plain(editing.spans);
-    resize();
-  }
   const build = () =>
     el(
       "div",
@@ -199,7 +202,6 @@ export function drawComposer() {
     input().value = drafts[place] ?? "";
     draftOf = place;
     recalled = -1;
-    edited = 0;
     resize();
   }
   const blocked = Boolean(user()?.blocked) && !group();

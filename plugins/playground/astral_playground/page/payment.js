@@ -19,6 +19,11 @@ export async function openPaymentBySlug(slug) {
 }
 
 export function openPayment({ message, invoice = message?.invoice, slug }) {
+  // the number of a group's message is no number of the private chat, where the emulator looks for invoices
+  if (message && message.chat_id !== store.userId) {
+    toast(t("The playground takes payments in private chats only"), "error");
+    return;
+  }
   if (sheet || !invoice) return;
   const target = slug ? { slug } : { message_id: message.message_id };
   const body = el("div", { class: "sheet-body" });

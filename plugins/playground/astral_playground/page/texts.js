@@ -308,6 +308,7 @@ export const ru = {
   "The bot offers nothing": "Бот ничего не предлагает",
   "The group became a supergroup": "Группа стала супергруппой",
   "The link is copied: {link}": "Ссылка скопирована: {link}",
+  "The playground takes payments in private chats only": "Здесь оплата работает только в личных чатах",
   "There is none": "Таких нет",
   "This file cannot be played here": "Этот файл здесь не воспроизвести",
   "Title": "Название",
@@ -372,19 +373,9 @@ export const ru = {
 
 export const plurals = {
   "{n} more time": { one: "ещё {n} раз", few: "ещё {n} раза", many: "ещё {n} раз", other: "ещё {n} раза" },
-  "{n} earlier message": {
-    one: "{n} сообщение раньше",
-    few: "{n} сообщения раньше",
-    many: "{n} сообщений раньше",
-    other: "{n} сообщения раньше",
-  },
+  "{n} earlier message": { one: "{n} сообщение раньше", few: "{n} сообщения раньше", many: "{n} сообщений раньше", other: "{n} сообщения раньше" },
   "{n} member": { one: "{n} участник", few: "{n} участника", many: "{n} участников", other: "{n} участника" },
   "{n} picture": { one: "{n} фото", few: "{n} фото", many: "{n} фото", other: "{n} фото" },
-  "{n} subscriber": {
-    one: "{n} подписчик",
-    few: "{n} подписчика",
-    many: "{n} подписчиков",
-    other: "{n} подписчика",
-  },
+  "{n} subscriber": { one: "{n} подписчик", few: "{n} подписчика", many: "{n} подписчиков", other: "{n} подписчика" },
   "{n} vote": { one: "{n} голос", few: "{n} голоса", many: "{n} голосов", other: "{n} голоса" },
 };

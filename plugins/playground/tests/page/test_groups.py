@@ -24,6 +24,7 @@ from playwright.async_api import Browser, expect
 from astral_playground.page import add_page
 from astral_playground.telegram.actions import send_text
 from astral_playground.telegram.invitations import create_by
+from astral_playground.telegram.records import Invoice
 from astral_playground.telegram.server import make_app
 from astral_playground.telegram.state import World
 
@@ -305,6 +306,17 @@ async def test_a_new_group(club: Club) -> None:
     await page.locator("#panel-group .member", has_text="(вы)").get_by_role("button").click()
     await page.get_by_role("menuitem", name="Выйти").click()
     await expect(page.locator("#bot-name")).to_have_text("Astral Bot")
+
+
+async def test_an_invoice_in_a_group_says_where_to_pay(club: Club) -> None:
+    """Its number could be that of another invoice in the private chat: nothing is paid by mistake."""
+    one = club.gallery
+    page = await club.open(one.ben.id, one.friends.id)
+    invoice = Invoice("Пирог", "Яблочный", "p", "XTR", 10)
+    one.answer(one.friends, {"invoice": {"title": "Пирог"}}, invoice=invoice)
+    await page.locator(".key.pay").click()
+    await expect(page.locator(".toast.error")).to_have_text("The playground takes payments in private chats only")
+    await expect(page.locator("dialog")).to_have_count(0)
 
 
 async def test_tools_on_a_phone(club: Club) -> None:
