@@ -172,12 +172,10 @@ class Context(_Base):
 
     async def save_question(self) -> None:
         """Write what `ask` wants; done by the core after the handler. An answered question ends by itself."""
-        run = self.run
-        if run.user is None:
-            return
-        await save_question(run.work.session, run.question_key, run.asked)
-        key, asked = run.question_key, run.asked
-        run.work.after_commit.append(lambda: run.people.keep_question(key, asked))
+        run, key, asked = self.run, self.run.question_key, self.run.asked
+        if run.user is not None:
+            await save_question(run.work.session, key, asked)
+            run.work.after_commit.append(lambda: run.people.keep_question(key, asked))
 
     # --- messages
 
