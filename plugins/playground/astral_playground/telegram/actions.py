@@ -18,6 +18,7 @@ from .texts import MAX_CAPTION, MAX_TEXT, caption_fields, text_fields
 from .updates import CALLBACK_QUEUE, MEMBER_QUEUE, QUERY_LIFETIME, Update
 
 Sent = tuple[Message, Update | None]
+_SHOWN_FOR = 48 * 3600  # s; the Bot API says "too old" and no number
 _MAX_LATITUDE, _MAX_LONGITUDE = 90.0, 180.0
 
 
@@ -152,7 +153,7 @@ def press(world: World, user: User, message: Message, data: str) -> tuple[Callba
         world.query_id(), user.id, number, data, world.clock.time(), inline_message_id=inline, message=message
     )  # fmt: skip
     world.queries[query.id] = query
-    where = {"inline_message_id": inline} if inline else {"message": world.message_json(message)}
+    where = {"inline_message_id": inline} if inline else {"message": _pressed(world, message)}
     payload = {
         "id": query.id, "from": user.to_dict(), **where,
         "chat_instance": str(-(abs(message.chat_id) << 20) - world.bot.id), "data": data,
@@ -170,6 +171,14 @@ def press(world: World, user: User, message: Message, data: str) -> tuple[Callba
     )
     world.spawn(expire(world, query))
     return query, update
+
+
+def _pressed(world: World, message: Message) -> dict[str, Any]:
+    """What a press tells of its message; of one that is too old or deleted only which it was."""
+    whole = world.message_json(message)
+    if not message.deleted and world.now - message.date < _SHOWN_FOR:
+        return whole
+    return {"chat": whole["chat"], "message_id": message.message_id, "date": 0}
 
 
 def set_blocked(world: World, user: User, *, blocked: bool) -> None:

@@ -43,6 +43,7 @@ KINDS = {
     "live_photo": FileKind("BAAC", "videos", "Video", "video/mp4"),
     "thumbnail": FileKind("AAMC", "thumbnails", "Thumbnail", "image/jpeg"),
 }
+_PICTURES = frozenset({"photo", "thumbnail"})
 
 
 @dataclass(slots=True)
@@ -178,11 +179,14 @@ class FileStore:
         return self.sent_before(value, kind)
 
     def sent_before(self, file_id: str, kind: str) -> StoredFile:
-        """The file with this file_id, which must be of this kind: Telegram changes none."""
+        """The file with this file_id as what it is, however it is sent: Telegram changes no kind.
+
+        It refuses a picture for another file and another file for a picture (TDLib's check_input_file_id).
+        """
         file = self.by_id(file_id)
         if file is None:
             raise bad_request("Wrong file identifier/HTTP URL specified")
-        if file.kind != kind:
+        if file.kind != kind and not _PICTURES.isdisjoint({file.kind, kind}):
             raise bad_request(f"Can't use file of type {KINDS[file.kind].name} as {KINDS[kind].name}")
         return file
 

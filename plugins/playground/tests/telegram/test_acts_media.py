@@ -72,15 +72,16 @@ async def test_each_kind_reaches_the_bot(
 async def test_a_file_of_a_person_can_be_fetched_and_sent_back(
     tg: TelegramEmulator, bot: telegram.Bot, anna: EmulatedUser
 ) -> None:
-    """The bot downloads the voice that it heard, and sends it by its file_id; not as anything else."""
+    """The bot downloads the voice that it heard, and sends it by its file_id: it stays a voice."""
     acts_media.send_voice(tg.world, anna.user, b"OggS-voice", duration=3)
     voice = _last(tg).message.voice
     file = await bot.get_file(voice.file_id)
     assert bytes(await file.download_as_bytearray()) == b"OggS-voice"
     sent = await bot.send_voice(anna.id, voice.file_id, caption="again")
     assert (sent.voice.file_unique_id, sent.voice.to_dict()["duration"]) == (voice.file_unique_id, 3)
-    with pytest.raises(telegram.error.BadRequest, match="Can't use file of type voicenote as audio"):
-        await bot.send_audio(anna.id, voice.file_id)
+    assert (await bot.send_audio(anna.id, voice.file_id)).voice == sent.voice
+    with pytest.raises(telegram.error.BadRequest, match="Can't use file of type voicenote as photo"):
+        await bot.send_photo(anna.id, voice.file_id)
 
 
 async def test_what_is_no_sticker(tg: TelegramEmulator, anna: EmulatedUser) -> None:
