@@ -42,7 +42,7 @@ class Peer:
         """The command line; installs what it needs. BenchError where that is not possible."""
         program = PROGRAMS / self.program
         if self.place == "grammy":
-            return [_node(), program]
+            return [node(), program]
         return [_python(self.place) if self.place else sys.executable, program, *self.arguments]
 
     def extra(self) -> dict[str, str]:
@@ -89,8 +89,8 @@ def _python(place: str) -> Path:
     return binary
 
 
-def _node() -> Path:
-    """node, with the peer's packages installed."""
+def node() -> Path:
+    """node, with grammY installed. BenchError where that is not possible."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise BenchError(f"{'node' if node is None else 'npm'} is not installed")

@@ -1,0 +1,1 @@
+"""What the tests with bots of other frameworks share."""
