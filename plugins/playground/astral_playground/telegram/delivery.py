@@ -23,6 +23,7 @@ import aiohttp
 
 from . import api
 from .errors import ApiError, DroppedConnection
+from .forms import read_parts
 from .params import Params
 from .state import Webhook, World
 from .updates import Delivery, Update
@@ -267,9 +268,9 @@ class WebhookDelivery:
             headers["X-Telegram-Bot-Api-Secret-Token"] = hook.secret_token
         body = json.dumps(update.to_dict(), ensure_ascii=False).encode()
         async with self._session.post(hook.url, data=body, headers=headers, allow_redirects=False) as response:
-            content = await response.content.read(MAX_ANSWER)
+            content = await _body(response)
             if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:
-                return _Answer(response.status, content_type=response.content_type, body=content)
+                return _Answer(response.status, content_type=response.headers.get("Content-Type", ""), body=content)
             retry_after = response.headers.get("Retry-After", "")
             return _Answer(
                 response.status,
@@ -289,16 +290,26 @@ def _each(number: int, count: int) -> bool:
     return number > 0 and count % number == 0
 
 
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """The body, which may come in pieces; its first MAX_ANSWER bytes."""
+    body = bytearray()
+    while len(body) < MAX_ANSWER and (piece := await response.content.read(MAX_ANSWER - len(body))):
+        body += piece
+    return bytes(body)
+
+
 def _body_params(answer: _Answer) -> Params:
     params = Params()
     try:
-        text = answer.body.decode()
-        if answer.content_type == "application/json":
-            body = json.loads(text)
+        kind = answer.content_type.partition(";")[0].strip().lower()
+        if kind == "application/json":
+            body = json.loads(answer.body.decode())
             if isinstance(body, dict):
                 params.add_json(body)
-        elif answer.content_type == "application/x-www-form-urlencoded":
-            params.values.update(parse_qsl(text))
+        elif kind == "application/x-www-form-urlencoded":
+            params.values.update(parse_qsl(answer.body.decode()))
+        elif kind == "multipart/form-data":
+            read_parts(answer.content_type, answer.body, params)
     except (ValueError, RecursionError):
         return Params()
     return params

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import HTTP
+
 from aiohttp import web
 from aiohttp.http_exceptions import BadHttpMessage
 from aiohttp.web_request import FileField
@@ -37,3 +41,20 @@ async def read_form(request: web.Request, params: Params) -> None:
             params.values[name] = value
         else:
             params.values[name] = bytes(value).decode(errors="replace")
+
+
+def read_parts(content_type: str, body: bytes, params: Params) -> None:
+    """Add the fields and files of a multipart body that is there as a whole. Raises FormError."""
+    header = content_type.encode("latin-1", "replace")
+    form = message_from_bytes(b"Content-Type: " + header + b"\r\n\r\n" + body, EmailMessage, policy=HTTP)
+    if not form.is_multipart():
+        raise FormError("the body cannot be read as a form")
+    for part in form.iter_parts():
+        name, data = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
+        if not isinstance(name, str) or not isinstance(data, bytes):
+            continue
+        file_name = part.get_filename()
+        if file_name is None:
+            params.values[name] = data.decode()
+        else:
+            params.files[name] = Upload(data, file_name, part.get_content_type())
