@@ -27,6 +27,22 @@ async def test_a_command_with_arguments(stage: Stage) -> None:
     assert (await anna.wait_for()).text == "7"
 
 
+async def test_an_answer_to_the_webhook(stage: Stage) -> None:
+    """What aiogram and grammY put into the answer to Telegram's request is a call like any other."""
+    anna = await stage.known()
+    await anna.send("/direct")
+    await anna.wait_for("Straight away")
+    expected = {"aiogram-webhook": "sendMessage", "grammy-webhook": "sendChatAction"}
+    method = expected.get(f"{stage.framework}-{stage.mode}")
+    calls = stage.tg.world.calls
+    await stage.until(
+        lambda: (
+            method is None or any(one.ok and (one.method, one.via) == (method, "webhook_answer") for one in calls)
+        ),
+        f"{method} in an answer",
+    )
+
+
 async def test_a_pressed_button(stage: Stage) -> None:
     """Each press edits the same message and shows a toast."""
     anna = await stage.known()

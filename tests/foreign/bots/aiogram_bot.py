@@ -22,6 +22,7 @@ from aiogram.exceptions import (
 from aiogram.filters import Command, CommandObject, CommandStart
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
+from aiogram.methods import TelegramMethod
 from aiogram.types import (
     BufferedInputFile,
     CallbackQuery,
@@ -94,6 +95,11 @@ async def start(message: Message, command: CommandObject) -> None:
 @router.message(Command("add"))
 async def add(message: Message, command: CommandObject) -> None:
     await message.answer(str(sum(int(word) for word in command.args.split())))
+
+
+@router.message(Command("direct"))
+async def direct(message: Message) -> TelegramMethod[Message]:
+    return message.answer("Straight away")  # by webhook, aiogram answers Telegram's request with the call itself
 
 
 @router.message(Command("count"))
@@ -364,7 +370,9 @@ def serve(dispatcher: Dispatcher, bot: Bot) -> None:
 
     dispatcher.startup.register(on_startup)
     app = web.Application()
-    SimpleRequestHandler(dispatcher, bot, secret_token=SECRET).register(app, path="/webhook")
+    SimpleRequestHandler(dispatcher, bot, handle_in_background=False, secret_token=SECRET).register(
+        app, path="/webhook"
+    )
     setup_application(app, dispatcher, bot=bot)
     web.run_app(app, host="127.0.0.1", port=PORT)
 

@@ -13,7 +13,9 @@ const SECRET = "grammy-secret";
 const DRINKS = ["Tea", "Coffee"];
 const allowed_updates = API_CONSTANTS.ALL_UPDATE_TYPES;
 
-const bot = new Bot(FOREIGN_TOKEN, { client: { apiRoot: FOREIGN_API } });
+const bot = new Bot(FOREIGN_TOKEN, {
+  client: { apiRoot: FOREIGN_API, canUseWebhookReply: (method) => method === "sendChatAction" },
+});
 const polls = new Map();
 const charges = new Map();
 bot.use(session({ initial: () => ({ step: "", name: "" }) }));
@@ -36,6 +38,10 @@ bot.command("start", (ctx) => {
   return ctx.reply(`Hello, <b>${ctx.from.first_name}</b>!${came}`, { parse_mode: "HTML" });
 });
 bot.command("add", (ctx) => ctx.reply(String(ctx.match.split(" ").map(Number).reduce((one, two) => one + two))));
+bot.command("direct", async (ctx) => {
+  await ctx.replyWithChatAction("typing"); // by webhook, grammY answers Telegram's request with this call
+  await ctx.reply("Straight away");
+});
 bot.command("count", (ctx) => ctx.reply("Pressed 0 times", button("Press me", "count:0")));
 bot.callbackQuery(/^count:(\d+)$/, async (ctx) => {
   if (ctx.callbackQuery.message.date === 0) {

@@ -23,7 +23,7 @@ from telegram import (
     ReplyKeyboardRemove,
     Update,
 )
-from telegram.constants import ParseMode
+from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, ChatMigrated, Forbidden, RetryAfter
 from telegram.ext import (
     Application,
@@ -64,6 +64,11 @@ async def start(update: Update, context: Context) -> None:
 
 async def add(update: Update, context: Context) -> None:
     await update.message.reply_text(str(sum(map(int, context.args))))
+
+
+async def direct(update: Update, _: Context) -> None:
+    await update.message.reply_chat_action(ChatAction.TYPING)
+    await update.message.reply_text("Straight away")
 
 
 async def count(update: Update, _: Context) -> None:
@@ -305,9 +310,9 @@ async def tell_somebody(update: Update, context: Context) -> None:
 
 
 COMMANDS = {
-    "start": start, "add": add, "count": count, "photo": photo, "document": document, "album": album,
-    "contact": ask_contact, "where": where, "admin": admin, "topic": topic, "copy": copy, "invite": invite,
-    "poll": poll, "endpoll": end_poll, "buy": buy, "refund": refund, "tell": tell_somebody,
+    "start": start, "add": add, "direct": direct, "count": count, "photo": photo, "document": document,
+    "album": album, "contact": ask_contact, "where": where, "admin": admin, "topic": topic, "copy": copy,
+    "invite": invite, "poll": poll, "endpoll": end_poll, "buy": buy, "refund": refund, "tell": tell_somebody,
 }  # fmt: skip
 
 

@@ -50,6 +50,12 @@ def add(message: types.Message) -> None:
     bot.reply_to(message, str(sum(int(word) for word in util.extract_arguments(message.text).split())))
 
 
+@bot.message_handler(commands=["direct"])
+def direct(message: types.Message) -> None:
+    bot.send_chat_action(message.chat.id, "typing")
+    say(message, "Straight away")
+
+
 @bot.message_handler(commands=["count"])
 def count(message: types.Message) -> None:
     say(message, "Pressed 0 times", reply_markup=keyboard("Press me", "count:0"))
