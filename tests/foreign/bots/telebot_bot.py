@@ -77,16 +77,16 @@ def pressed(call: types.CallbackQuery) -> None:
 
 @bot.message_handler(commands=["form"])
 def form(message: types.Message) -> None:
-    asked = say(message, "What is your name?")
-    bot.register_next_step_handler(asked, form_name)
+    bot.register_next_step_handler(message, form_name)  # before the question: the answer may come at once
+    say(message, "What is your name?")
 
 
 def form_name(message: types.Message) -> None:
     if message.text == "/cancel":
         say(message, "Cancelled.")
         return
-    asked = say(message, f"How old is {message.text}?")
-    bot.register_next_step_handler(asked, form_age, message.text)
+    bot.register_next_step_handler(message, form_age, message.text)
+    say(message, f"How old is {message.text}?")
 
 
 def form_age(message: types.Message, name: str) -> None:
@@ -95,8 +95,8 @@ def form_age(message: types.Message, name: str) -> None:
     elif message.text.isdecimal():
         say(message, f"{name}, {message.text}. Saved.")
     else:
-        asked = say(message, "A number, please.")
-        bot.register_next_step_handler(asked, form_age, name)
+        bot.register_next_step_handler(message, form_age, name)
+        say(message, "A number, please.")
 
 
 @bot.message_handler(commands=["photo"])
