@@ -188,6 +188,7 @@ async def test_sending_an_album_and_a_voice(club: Club, picture: Callable[[int, 
     await page.locator("#attach").click()
     await page.locator("#attachments .item", has_text="Голосовое").click()
     await page.locator("dialog button[type=submit]").click()
+    await expect(page.locator("article.out .sound.voice")).to_have_count(2)  # the gallery has one
     voice = page.locator("article.out .sound.voice").last
     await voice.get_by_role("button").click()
     await expect(voice.get_by_role("button", name="Пауза")).to_be_visible()
