@@ -113,6 +113,14 @@ async def test_an_anonymous_administrator_speaks_as_the_group(bot: BotKit) -> No
     assert "Quiz: hello" in group.transcript()
 
 
+async def test_a_group_has_the_id_that_the_settings_name(bot: BotKit) -> None:
+    """Plugins are often told of their group by its id, and settings stand before the group is made."""
+    group = bot.group("Quiz", id=-1001234567890)
+    assert group.id == -1001234567890
+    with pytest.raises(PageError, match="id -1001234567890 cannot be this chat's id"):
+        bot.group("Another", id=-1001234567890)
+
+
 async def test_the_bot_comes_and_goes(bot: BotKit) -> None:
     """A group without the bot tells it nothing; thrown out it is told, and hears nothing more."""
     ben = bot.chat("Ben")

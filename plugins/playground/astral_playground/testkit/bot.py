@@ -194,16 +194,17 @@ class BotKit:
     def group(
         self, title: str, *, admins: Iterable[Person] = (), members: Iterable[Person] = (),
         topics: Iterable[str] = (), kind: Kind = "supergroup", privacy: bool | None = None,
-        bot: Role | None = "member", username: str = "",
+        bot: Role | None = "member", username: str = "", id: int | None = None,  # noqa: A002  # as of `chat`
     ) -> Group:  # fmt: skip
         """A new group, supergroup or channel; the first of `admins` created it.
 
         With `topics` it is a forum. `privacy` is the bot's privacy mode, in all groups, as @BotFather sets it; on
         unless told. The bot comes in last; `bot=None` leaves it out, and in a channel it is always an administrator.
+        `id` is for a group that the settings name.
         """
         return new_group(
             self, title, admins=admins, members=members, topics=topics, kind=kind, privacy=privacy, bot=bot,
-            username=username,
+            username=username, group_id=id,
         )  # fmt: skip
 
 

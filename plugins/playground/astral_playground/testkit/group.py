@@ -209,14 +209,16 @@ def add_bot(world: World, room: groups.Group, role: Role, actor_id: int) -> None
 
 def new_group(
     kit: Kit, title: str, *, admins: Iterable[Person], members: Iterable[Person], topics: Iterable[str],
-    kind: Kind, privacy: bool | None, bot: Role | None, username: str,
+    kind: Kind, privacy: bool | None, bot: Role | None, username: str, group_id: int | None,
 ) -> Group:  # fmt: skip
     """A new chat of people who were there before the bot; the first of `admins` created it, else an invented one."""
     world = kit.telegram.world
     administrators = [_user(who) for who in admins]
     creator = administrators[0].user if administrators else world.add_user("Owner")
     names = list(topics)
-    room = membership.add_group(world, title, creator, kind=kind, forum=bool(names), username=username)
+    room = membership.add_group(
+        world, title, creator, kind=kind, forum=bool(names), username=username, group_id=group_id
+    )  # fmt: skip
     for one in administrators[1:]:
         room.put(Member(one.id, "administrator", rights_of_administrators(kind)))
     for who in members:
