@@ -1,0 +1,1 @@
+"""Astral plugin: a quiz for groups, also through inline mode."""

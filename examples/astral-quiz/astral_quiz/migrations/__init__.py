@@ -1,0 +1,3 @@
+"""Alembic versions of the quiz tables."""
+
+from __future__ import annotations
