@@ -65,6 +65,26 @@ async def test_a_topic_has_the_same_acts_and_views_for_itself(bot: BotKit) -> No
     assert repr(rules) == f"Group('Quiz', id={group.id}, topic='Rules')"
 
 
+async def test_people_open_close_and_delete_topics(bot: BotKit) -> None:
+    """Only administrators close and delete; a name that no topic has is an error."""
+    anna, ben = bot.chat("Anna"), bot.chat("Ben")
+    group = bot.group("Quiz", admins=[anna], members=[ben], topics=["Rules"])
+    talk = await group.open_topic(anna, "Talk")
+    await talk.send(ben, "/quiz")
+    assert talk.last.text == "2 + 2 = ?"
+    await group.close_topic(anna, "Talk")
+    with pytest.raises(PageError):
+        await talk.send(ben, "hello")
+    await group.close_topic(anna, "Talk", closed=False)
+    await talk.send(ben, "hello")
+    with pytest.raises(PageError):
+        await group.delete_topic(ben, "Talk")
+    await group.delete_topic(anna, "Talk")
+    assert group.topics == ["General", "Rules"]
+    with pytest.raises(LookupError, match="no topic 'Talk'"):
+        await group.close_topic(anna, "Talk")
+
+
 async def test_what_the_bot_hears_follows_its_privacy_mode_and_its_role(bot: BotKit) -> None:
     """A member with privacy mode hears commands and replies, an administrator everything."""
     ben = bot.chat("Ben")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Literal
 
-from astral_playground.telegram import groups, invitations, membership, migration
+from astral_playground.telegram import groups, invitations, membership, migration, topics
 from astral_playground.telegram.acts_media import Piece
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.groups import GENERAL, Kind, Member, Topic, rights_of_administrators
@@ -68,10 +68,7 @@ class Group(Place):
 
     def topic(self, name: str) -> Group:
         """The topic with this name: the same acts and views, in it alone."""
-        for topic in self.room.topics.values():
-            if topic.name == name:
-                return Group(self._kit, self.room, topic)
-        raise LookupError(f"{self.room.title!r} has no topic {name!r}. Topics that are there: {self._names()}")
+        return Group(self._kit, self.room, self.room.topics[self._number(name)])
 
     def seat(self, who: Person, topic: str | None = None) -> Seat:
         """The chat as one person uses it, in a topic or where this object stands: `send_photo` and all other acts."""
@@ -117,6 +114,24 @@ class Group(Place):
     async def react(self, who: Person, message: Message, *emoji: str) -> None:
         """Somebody leaves reactions; none takes them off."""
         await self.seat(who).react(message, *emoji)
+
+    # Topics
+
+    async def open_topic(self, who: Person, name: str) -> Group:
+        """Somebody opens a topic: as an administrator, or where all members may."""
+        topic = topics.create_by(self._world, self.room, _user(who).user, name)
+        await self._kit.settled()
+        return Group(self._kit, self.room, topic)
+
+    async def close_topic(self, who: Person, name: str, *, closed: bool = True) -> None:
+        """Somebody closes a topic, or with `closed=False` opens it again."""
+        topics.close_by(self._world, self.room, _user(who).user, self._number(name), closed=closed)
+        await self._kit.settled()
+
+    async def delete_topic(self, who: Person, name: str) -> None:
+        """Somebody deletes a topic and all that stands in it; Telegram tells bots nothing of it."""
+        topics.delete_by(self._world, self.room, _user(who).user, self._number(name))
+        await self._kit.settled()
 
     # Who is here
 
@@ -180,6 +195,13 @@ class Group(Place):
 
     def _names(self) -> str:
         return ", ".join(map(repr, self.topics)) or "none"
+
+    def _number(self, name: str) -> int:
+        """The number of a topic; the oldest, where several have this name."""
+        for topic in self.room.topics.values():
+            if topic.name == name:
+                return topic.id
+        raise LookupError(f"{self.room.title!r} has no topic {name!r}. Topics that are there: {self._names()}")
 
     def _check_here(self, who: Person) -> None:
         user = _user(who)
