@@ -103,6 +103,14 @@ async def remove_topic(ctx: Context, thread: int) -> None:
     ctx.call("deleteForumTopic", chat_id=ctx.chat_id, message_thread_id=thread)
 
 
+async def closed_by_hand(update: Update, ctx: Context) -> None:
+    """Note that somebody closed a topic, or opened it again, without /close."""
+    topic = await topic_here(update, ctx)
+    if topic is not None:
+        closed = message_of(update).forum_topic_closed is not None
+        await store.set_closed(ctx.session, topic.thread_id, closed=closed)
+
+
 async def topic_here(update: Update, ctx: Context) -> Row[Any] | None:
     """The person's topic in which this was written; None elsewhere."""
     if ctx.chat_id != ctx.settings(HelpdeskSettings).group:
@@ -123,9 +131,11 @@ def message_of(update: Update) -> Message:
     return update.effective_message
 
 
-# Routes that the core has not: all that is said in a topic, and the command of an anonymous administrator. What is
-# edited is not said again, and what begins like a command is not for the person.
+# Routes that the core has not: all that is said in a topic, what happens to it, and the command of an anonymous
+# administrator. What is edited is not said again, and what begins like a command is not for the person.
 _topic = filters.ChatType.SUPERGROUP & filters.IS_TOPIC_MESSAGE & filters.UpdateType.MESSAGE
 _said = ~filters.StatusUpdate.ALL & ~filters.COMMAND & ~filters.CaptionRegex("^/")
+_closed = filters.StatusUpdate.FORUM_TOPIC_CLOSED | filters.StatusUpdate.FORUM_TOPIC_REOPENED
 routes.raw(CommandHandler("close", close, _topic))
 routes.raw(MessageHandler(_topic & _said, to_person))
+routes.raw(MessageHandler(_topic & _closed, closed_by_hand))

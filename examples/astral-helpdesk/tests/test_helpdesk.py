@@ -141,6 +141,20 @@ async def test_an_anonymous_administrator_may_close(bot: BotKit, helpers: Group,
     assert len(chat.texts) == 1
 
 
+async def test_a_topic_that_is_closed_by_hand_opens_again_too(
+    bot: BotKit, helpers: Group, olga: Chat, chat: Chat
+) -> None:
+    """And one that is opened by hand is not opened twice, which Telegram would refuse."""
+    await chat.send("Hello")
+    await helpers.close_topic(olga, "Anna")
+    await chat.send("One more thing")
+    await helpers.send(olga, "/close", topic="Anna")
+    await helpers.close_topic(olga, "Anna", closed=False)
+    await chat.send("And another one")
+    assert [call.error_code for call in bot.calls("reopenForumTopic")] == [0]
+    assert helpers.topic("Anna").last.text == "And another one"
+
+
 async def test_who_is_promoted_may_close_at_once(bot: BotKit, helpers: Group, ben: Chat, chat: Chat) -> None:
     """The bot does not go by what it knew before."""
     await chat.send("Hello")
