@@ -153,7 +153,12 @@ class Router(BaseHandler[Update, Context, object]):
             answer = self._answer(question, message, run)
             if answer is not None:
                 return answer
-        return self._raw(update) or (None if self._is_for_nobody(message) else self._rest(is_command, run))
+        found = self._raw(update) or self._rest(is_command, run)
+        return (
+            None
+            if found is not None and found.bound is self._own.fallback and self._is_for_nobody(message)
+            else found
+        )
 
     async def _question(self, message: PeekMessage, run: Run) -> Question | None:
         """What the person was asked here."""
