@@ -156,7 +156,7 @@ class Router(BaseHandler[Update, Context, object]):
         found = self._raw(update) or self._rest(is_command, run)
         return (
             None
-            if found is not None and found.bound is self._own.fallback and self._is_for_nobody(message)
+            if found is not None and found.bound is self._own.fallback and self._is_for_nobody(message, run)
             else found
         )
 
@@ -166,8 +166,14 @@ class Router(BaseHandler[Update, Context, object]):
             return await run.people.question(run.question_key)
         return None
 
-    def _is_for_nobody(self, message: PeekMessage) -> bool:
-        """Whether a message begins like a command that is none here: of another bot, without a name, of a picture."""
+    def _is_for_nobody(self, message: PeekMessage, run: Run) -> bool:
+        """Whether a message asks nothing of us.
+
+        It was sent through this bot, or begins like a command that is none here: of another bot, without a name, of a
+        picture.
+        """
+        if message.via_bot is not None and message.via_bot.id == run.services.settings.bot_id:
+            return True
         word, _, _ = (message.text or "").partition(" ")
         _, _, addressee = word.partition("@")
         other = word.startswith("/") and addressee and addressee.lower() != self._username().lower()

@@ -65,6 +65,7 @@ class PeekMessage(msgspec.Struct, rename={"sender": "from"}):
     message_thread_id: int | None = None
     is_topic_message: bool = False
     is_automatic_forward: bool = False
+    via_bot: Sender | None = None
     caption: str | None = None
     migrate_to_chat_id: Int64 | None = None
     migrate_from_chat_id: Int64 | None = None

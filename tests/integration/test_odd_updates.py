@@ -169,6 +169,8 @@ async def test_commands_as_people_type_them(sqlite_url: str, start: Start, plugi
         update = groups.update("", 5001, private, **photo)
         del update["message"]["text"]
         await groups.send(update)
+        bot = {"id": groups.kit.running.settings.bot_id, "is_bot": True, "first_name": "Bot"}
+        await groups.say("what our own inline mode offered", private, user=5001, via_bot=bot)
         assert said(groups, before) == []
         assert RUN == [5001] * 3
 

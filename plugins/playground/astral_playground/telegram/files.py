@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import struct
+import zlib
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from .errors import bad_request
 from .images import image_size, image_type
@@ -44,6 +46,21 @@ KINDS = {
     "thumbnail": FileKind("AAMC", "thumbnails", "Thumbnail", "image/jpeg"),
 }
 _PICTURES = frozenset({"photo", "thumbnail"})
+_GREY_SIDES = (640, 480)
+
+
+def _grey(width: int, height: int) -> bytes:
+    """A PNG file of one grey, http://www.libpng.org/pub/png/spec/1.2/PNG-Structure.html ."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits, greyscale
+    rows = zlib.compress(height * (b"\0" + width * b"\xb8"))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+_GREY = _grey(*_GREY_SIDES)
 
 
 @dataclass(slots=True)
@@ -117,6 +134,15 @@ class FileStore:
         sides = facts.pop("width", 640), facts.pop("height", 480)
         return self._keep(kind, upload, KINDS[kind].mime_type, sides, facts)
 
+    def _at_address(self, address: str, kind: str, facts: dict[str, Any]) -> StoredFile:
+        parts = urlsplit(address)
+        if not parts.hostname or any(char.isspace() for char in address):
+            raise bad_request("Wrong HTTP URL specified")
+        name = parts.path.rpartition("/")[2] or kind
+        if kind == "photo":
+            return self._keep(kind, Upload(_GREY, name, "image/png"), "image/png", _GREY_SIDES, facts)
+        return self.stand_in(kind, Upload(address.encode(), name, KINDS[kind].mime_type), **facts)
+
     def _keep(
         self, kind: str, upload: Upload, mime_type: str, sides: tuple[int, int], facts: dict[str, Any]
     ) -> StoredFile:
@@ -162,9 +188,10 @@ class FileStore:
         return self.resolve(params, params.text(name), kind, **facts)
 
     def resolve(self, params: Params, value: str, kind: str, **facts: Any) -> StoredFile:
-        """The file that `value` names; the emulator fetches nothing from the internet.
+        """The file that `value` names: a part of the request, an address, or a file_id.
 
-        One that was sent before keeps the facts that it had.
+        The emulator fetches nothing from the internet: an address gets a stand-in, of which each picture is grey. A
+        file that was sent before keeps the facts that it had.
         """
         nothing = bad_request(f"There is no {kind.replace('_', ' ')} in the request")
         if not value:
@@ -175,7 +202,7 @@ class FileStore:
                 raise nothing
             return self.add(kind, upload, **facts)
         if value.startswith(("http://", "https://")):
-            raise bad_request("Failed to get HTTP URL content")
+            return self._at_address(value, kind, facts)
         return self.sent_before(value, kind)
 
     def sent_before(self, file_id: str, kind: str) -> StoredFile:
