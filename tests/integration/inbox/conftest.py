@@ -23,6 +23,7 @@ from astral_core.db.tables import core_inbox, core_outbox, plugin_metadata
 from astral_core.errors import DatabaseError
 from astral_core.handled import Handled
 from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox import replica as replica_module
 from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects as suspects_module
 from astral_core.inbox import worker as worker_module
@@ -330,6 +331,21 @@ async def bench(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
     yield made
     await made.stop(grace=0.0)
     await made.database.dispose()
+
+
+@pytest.fixture
+async def pair(
+    make_bench: Callable[..., Bench], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Bench, Bench]]:
+    """Two replicas on one database, both at work; looks after each other are frequent."""
+    monkeypatch.setattr(replica_module, "BEAT", 0.05)
+    first, second = make_bench(postgres_url), make_bench(postgres_url)
+    for one in (first, second):
+        await one.start()
+    yield first, second
+    for one in (first, second):
+        await one.stop(grace=0.0)
+        await one.database.dispose()
 
 
 @pytest.fixture

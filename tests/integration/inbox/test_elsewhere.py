@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from astral_core.db.tables import DONE, core_blobs, core_inbox, core_lanes
 from astral_core.errors import DatabaseError, TelegramThrottled
-from astral_core.inbox import replica as replica_module
 from astral_core.inbox.effect import Effect, Ref, Sent
 from astral_core.inbox.elsewhere import read, split
 from astral_core.inbox.outbox import recorded
@@ -198,19 +197,6 @@ async def test_references_and_files_go_along(bench) -> None:
 
 
 # --- PostgreSQL: two replicas
-
-
-@pytest.fixture
-async def pair(make_bench: Any, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Any, Any]]:
-    """Two replicas on one database; looks after each other are frequent."""
-    monkeypatch.setattr(replica_module, "BEAT", 0.05)
-    first, second = make_bench(postgres_url), make_bench(postgres_url)
-    for one in (first, second):
-        await one.start()
-    yield first, second
-    for one in (first, second):
-        await one.stop(grace=0.0)
-        await one.database.dispose()
 
 
 async def owner_of(bench: Any, lane: int) -> int | None:

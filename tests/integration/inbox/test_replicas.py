@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from sqlalchemy import select, text, update
 from astral_core.db.tables import DONE, core_lanes, core_outbox, core_replicas
 from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.inbox import lanes as lanes_module
-from astral_core.inbox import replica as replica_module
 from astral_core.inbox.filelock import FileLock
 
 HOLD = """
@@ -58,19 +56,6 @@ async def test_a_process_says_that_it_is_there_and_that_it_left(bench) -> None:
 
 
 # --- PostgreSQL: two replicas
-
-
-@pytest.fixture
-async def pair(make_bench: Any, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Any, Any]]:
-    """Two replicas on one database, both at work; looks after each other are frequent."""
-    monkeypatch.setattr(replica_module, "BEAT", 0.05)
-    first, second = make_bench(postgres_url), make_bench(postgres_url)
-    for one in (first, second):
-        await one.start()
-    yield first, second
-    for one in (first, second):
-        await one.stop(grace=0.0)
-        await one.database.dispose()
 
 
 def writes(bench: Any, hold: asyncio.Event | None = None) -> None:
