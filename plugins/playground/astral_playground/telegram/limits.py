@@ -33,13 +33,14 @@ class Window:
 
     def wait(self, messages: int, now: float) -> float:
         """Seconds until so many messages are allowed; more than `most` at once count as `most`."""
-        while self._times and self._times[0] <= now - self.seconds:
-            self._times.popleft()
-        over = len(self._times) + min(messages, self.most) - self.most
-        return self._times[over - 1] + self.seconds - now if over > 0 else 0.0
+        counted = [at for at in self._times if at > now - self.seconds]
+        over = len(counted) + min(messages, self.most) - self.most
+        return counted[over - 1] + self.seconds - now if over > 0 else 0.0
 
     def count(self, messages: int, now: float) -> None:
-        """Note messages that were sent."""
+        """Note messages that were sent, and forget those that count no more."""
+        while self._times and self._times[0] <= now - self.seconds:
+            self._times.popleft()
         self._times.extend([now] * messages)
 
 
