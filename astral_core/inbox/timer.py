@@ -78,8 +78,9 @@ class Timer:
         total = 0
         async with self._firing:
             while True:
+                asked = self._wakeup.expected
                 left, retrying = await due.outlook(self._store.database, self._store.clock.ahead())
-                self._wakeup.found(retrying=retrying)
+                self._wakeup.found(retrying=retrying, asked=asked)
                 room = min(self._store.backlog.room, BATCH)
                 if left is None or left > 0 or room <= 0:
                     return total, left

@@ -13,6 +13,7 @@ class Wakeup:
     def __init__(self) -> None:
         self._event = asyncio.Event()
         self._retrying = False
+        self._expected = 0  # how often another try was announced
         self._planned = float("-inf")  # until when the waiting one sleeps, by the monotonic clock
 
     @property
@@ -25,14 +26,20 @@ class Wakeup:
         """Whether something that failed waits for another try, as far as is known here."""
         return self._retrying
 
+    @property
+    def expected(self) -> int:
+        """A count that grows with each announcement of another try."""
+        return self._expected
+
     def expect_retry(self, seconds: float) -> None:
         """Something that failed waits for another try in `seconds`."""
         self._retrying = True
+        self._expected += 1
         self.within(seconds)
 
-    def found(self, *, retrying: bool) -> None:
-        """The database says whether something waits for another try."""
-        self._retrying = retrying
+    def found(self, *, retrying: bool, asked: int) -> None:
+        """The database says whether something waits for another try; `asked` was the count when it was asked."""
+        self._retrying = retrying or self._expected != asked
 
     def call(self) -> None:
         """Wake up now."""

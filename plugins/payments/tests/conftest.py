@@ -80,7 +80,8 @@ class Seller:
             while True:
                 pending = select(core_inbox.c.seq).where(core_inbox.c.state == 0)
                 again = select(core_due.c.id).where((core_due.c.state == DueState.FIRED) | (core_due.c.tries > 0))
-                if not await self.rows(again) and not await self.rows(pending):
+                # In this order: what fails leaves the pending rows for those that are tried again.
+                if not await self.rows(pending) and not await self.rows(again):
                     return
                 await asyncio.sleep(0.02)  # the bot's other end: no event tells a stranger that it is idle
 
