@@ -216,6 +216,7 @@ def test_data_is_kept_between_runs_until_somebody_starts_afresh(folder: Path) ->
         assert first_seen(folder, "kept") != seen
 
 
+@pytest.mark.rest
 def test_what_is_kept_survives_kill_9_and_damage_is_said(folder: Path) -> None:
     """What happened a moment before is there; a damaged file is one sentence, and nothing is thrown away for it."""
     running = Playground(folder, "--data", "kept", *WITH, **ALONE)
@@ -236,6 +237,7 @@ def test_what_is_kept_survives_kill_9_and_damage_is_said(folder: Path) -> None:
     assert (folder / "kept/bot.db").exists()
 
 
+@pytest.mark.rest
 def test_the_owner_s_choice_of_plugins_holds_and_the_bot_has_its_own_name(folder: Path) -> None:
     """`[host] disabled` of astral.toml and of the environment; without payments nothing is set for payments."""
     (folder / "astral.toml").write_text('[host]\ndisabled = ["natal", "payments"]\n')
