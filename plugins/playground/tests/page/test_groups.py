@@ -277,7 +277,8 @@ async def test_members(club: Club) -> None:
     await kirill.get_by_role("button", name="Действия").click()
     await kirill.get_by_role("menuitem", name="Добавить").click()
     await expect(kirill.locator("small")).to_have_text("участник")
-    await panel.get_by_role("switch", name="Режим приватности").uncheck()
+    async with page.expect_response("**/api/bot"):
+        await panel.get_by_role("switch", name="Режим приватности").uncheck()
     await expect(panel.get_by_role("switch", name="Режим приватности")).not_to_be_checked()
     assert one.world.bot.privacy is False
     one.world.bot.privacy = True
