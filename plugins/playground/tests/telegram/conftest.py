@@ -15,7 +15,60 @@ import telegram
 from aiohttp import web
 from telegram.request import HTTPXRequest
 
+from astral_core.botapi.table import Field, alternatives, table
 from astral_playground.telegram import EmulatedUser, ManualClock, TelegramEmulator
+
+_LEGACY = {"new_chat_member"}  # what the real server sends, too, for old bots
+_SIMPLE: dict[str, Callable[[Any], bool]] = {
+    "Integer": lambda v: isinstance(v, int) and not isinstance(v, bool),
+    "Float": lambda v: isinstance(v, int | float) and not isinstance(v, bool),
+    "String": lambda v: isinstance(v, str),
+    "Boolean": lambda v: isinstance(v, bool),
+    "True": lambda v: v is True,
+}
+
+
+def _amiss(type_: str, value: Any, place: str = "result") -> str:
+    """Where a value is not of a type of the table, with all required members and no unknown ones; "" for nowhere."""
+    kinds = alternatives(type_)
+    if len(kinds) > 1:
+        found = [_amiss(kind, value, place) for kind in kinds]
+        return "" if "" in found else found[0]
+    if type_.startswith("["):
+        if not isinstance(value, list):
+            return f"{place}: {value!r} is no {type_}"
+        return next((bad for n, one in enumerate(value) if (bad := _amiss(type_[1:-1], one, f"{place}[{n}]"))), "")
+    if type_ in _SIMPLE:
+        return "" if _SIMPLE[type_](value) else f"{place}: {value!r} is no {type_}"
+    known = table()
+    if type_ in known.unions:
+        if type_ == "RichText" and isinstance(value, str):
+            return ""
+        found = [_amiss(kind, value, place) for kind in known.unions[type_]]
+        return "" if "" in found else min(found, key=len)
+    if not isinstance(value, dict):
+        return f"{place}: {value!r} is no {type_}"
+    return _members_amiss(known.types[type_], value, place)
+
+
+def _members_amiss(declared: dict[str, Field], value: dict[str, Any], place: str) -> str:
+    for name, field in declared.items():
+        if name not in value:
+            if field.required:
+                return f"{place}.{name} is missing"
+            continue
+        if field.constant and value[name] != field.constant:
+            return f"{place}.{name} is not {field.constant}"
+        if bad := _amiss(field.type, value[name], f"{place}.{name}"):
+            return bad
+    unknown = value.keys() - declared.keys() - _LEGACY
+    return f"{place} has {sorted(unknown)}" if unknown else ""
+
+
+@pytest.fixture(scope="session")
+def amiss() -> Callable[..., str]:
+    """What is wrong with a value of a type of the Bot API: `amiss("Message", value)`, "" for nothing."""
+    return _amiss
 
 
 def make_png(width: int, height: int) -> bytes:
