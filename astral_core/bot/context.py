@@ -193,14 +193,14 @@ class Context(_Base):
     def edit(self, text: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
         """Change the pressed message, or the one `ref` names. If Telegram shows it no more, a new one is sent."""
         run = self.run
-        if ref is None and self.run.is_unreachable:
+        if ref is None and run.is_unreachable:
             return run.effects.text(run.plugin, run.address, str(text), buttons)
         return run.effects.edit_text(run.plugin, run.address, self._target(ref), str(text), buttons)
 
     def edit_caption(self, caption: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
         """Change the caption of the pressed photo, or of the one `ref` names; an old one as in `edit`."""
         run = self.run
-        if ref is None and self.run.is_unreachable:
+        if ref is None and run.is_unreachable:
             return run.effects.text(run.plugin, run.address, str(caption), buttons)
         return run.effects.edit_caption(run.plugin, run.address, self._target(ref), str(caption), buttons)
 
@@ -269,12 +269,11 @@ class Context(_Base):
         """
         run = self.run
         _check_name("a slot", slot, SLOT_WIDTH)
-        pressed = self.run.pressed if run.callback_id else None
-        new = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
-        new = new or self.run.is_unreachable
+        pressed = run.pressed if run.callback_id else None
+        anew = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
         where = Slot(
-            name=slot, place=run.address.place, user_id=run.slot_owner, pressed=pressed, fresh=new,
-            below=fresh is False,
+            name=slot, place=run.address.place, user_id=run.slot_owner, pressed=pressed,
+            fresh=anew or run.is_unreachable, below=fresh is False,
         )  # fmt: skip
         return run.effects.show(run.plugin, run.address, str(text), photo, buttons, where)
 
