@@ -192,7 +192,8 @@ def run_project(
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)
+    for name in ("PYTEST_ADDOPTS", "CI", "BUILD_NUMBER"):  # with the last two pytest says more in its summary
+        monkeypatch.delenv(name, raising=False)
 
     def run(*arguments: str) -> Ran:
         counted, said, path, modules = _Outcomes(), io.StringIO(), list(sys.path), dict(sys.modules)
