@@ -1,4 +1,4 @@
-"""All that a plugin author imports. What stands here is Astral's public API; nothing else is."""
+"""All that a plugin author imports. These names are Astral's public API; nothing else is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from astral_core._version import __version__
 
 if TYPE_CHECKING:
-    from telegram import Update
+    from markupsafe import Markup
 
     from astral_core.bot.buttons import Button, Buttons, rows
     from astral_core.bot.context import Context
     from astral_core.bot.people import User
+    from astral_core.bot.scope import ChatInfo
+    from astral_core.botapi.views import View
     from astral_core.clock import now
     from astral_core.db.session import Session
     from astral_core.db.tables import Serial, UtcDateTime, core_users, plugin_metadata
@@ -21,153 +23,117 @@ if TYPE_CHECKING:
         CHANNEL,
         GROUP,
         PRIVATE,
-        CallbackRoute,
+        Call,
         ChatKind,
-        Command,
-        Declared,
-        DeepLink,
         Event,
-        Job,
-        MenuItem,
-        Middleware,
-        Payment,
-        PreCheckout,
-        QuestionRoute,
-        Raw,
-        RefundedPayment,
-        Routes,
-        Schema,
-        StepRoute,
-        Subscriber,
-        TelemetrySubscriber,
-        Text,
-        Webhook,
-        WebRoute,
+        Flood,
+        Route,
+        Tables,
     )
-    from astral_core.errors import AstralError, Refuse
+    from astral_core.errors import AstralError, Refuse, Skip
     from astral_core.handled import Handled
-    from astral_core.hookspecs import hookimpl, hookspec
-    from astral_core.host.context import PluginContext
+    from astral_core.host.context import PluginContext, Work
     from astral_core.host.export import in_batches, json_array
     from astral_core.host.failed import EventFailed
-    from astral_core.i18n import fill
+    from astral_core.i18n import N_, Message, html
     from astral_core.inbox.effect import Ref
-    from astral_core.inbox.work import Work
-    from astral_core.observe.logs import Seldom
+    from astral_core.kinds.callback import named_route
+    from astral_core.observe.logs import LogThrottle
     from astral_core.offline import offline_context
+    from astral_core.plugin import Plugin, Routes
     from astral_core.vitals import Health, HealthFinding
 
 __all__ = [
     "ANY",
     "CHANNEL",
     "GROUP",
+    "N_",
     "PRIVATE",
     "AstralError",
     "Button",
     "Buttons",
-    "CallbackRoute",
+    "Call",
+    "ChatInfo",
     "ChatKind",
-    "Command",
     "Context",
-    "Declared",
-    "DeepLink",
     "Event",
     "EventFailed",
+    "Flood",
     "Handled",
     "Health",
     "HealthFinding",
-    "Job",
-    "MenuItem",
-    "Middleware",
-    "Payment",
+    "LogThrottle",
+    "Markup",
+    "Message",
+    "Plugin",
     "PluginContext",
-    "PreCheckout",
-    "QuestionRoute",
-    "Raw",
     "Ref",
-    "RefundedPayment",
     "Refuse",
+    "Route",
     "Routes",
-    "Schema",
-    "Seldom",
     "Serial",
     "Session",
-    "StepRoute",
-    "Subscriber",
-    "TelemetrySubscriber",
-    "Text",
-    "Update",
+    "Skip",
+    "Tables",
     "User",
     "UtcDateTime",
-    "WebRoute",
-    "Webhook",
+    "View",
     "Work",
     "__version__",
     "core_users",
-    "fill",
-    "hookimpl",
-    "hookspec",
+    "html",
     "in_batches",
     "json_array",
+    "named_route",
     "now",
     "offline_context",
     "plugin_metadata",
     "rows",
 ]
 
-# Where each name stands. They are imported when they are asked for: workers of the process pool and the command
+# The module of each name. They are imported when they are asked for: workers of the process pool and the command
 # line import this package too, and need neither python-telegram-bot nor SQLAlchemy.
 _HOMES = {
     "ANY": "astral_core.declare",
-    "CHANNEL": "astral_core.declare",
-    "GROUP": "astral_core.declare",
-    "PRIVATE": "astral_core.declare",
     "AstralError": "astral_core.errors",
     "Button": "astral_core.bot.buttons",
     "Buttons": "astral_core.bot.buttons",
-    "CallbackRoute": "astral_core.declare",
+    "CHANNEL": "astral_core.declare",
+    "Call": "astral_core.declare",
+    "ChatInfo": "astral_core.bot.scope",
     "ChatKind": "astral_core.declare",
-    "Command": "astral_core.declare",
     "Context": "astral_core.bot.context",
-    "Declared": "astral_core.declare",
-    "DeepLink": "astral_core.declare",
     "Event": "astral_core.declare",
     "EventFailed": "astral_core.host.failed",
+    "Flood": "astral_core.declare",
+    "GROUP": "astral_core.declare",
     "Handled": "astral_core.handled",
     "Health": "astral_core.vitals",
     "HealthFinding": "astral_core.vitals",
-    "Job": "astral_core.declare",
-    "MenuItem": "astral_core.declare",
-    "Middleware": "astral_core.declare",
-    "Payment": "astral_core.declare",
+    "LogThrottle": "astral_core.observe.logs",
+    "Markup": "markupsafe",
+    "Message": "astral_core.i18n",
+    "N_": "astral_core.i18n",
+    "PRIVATE": "astral_core.declare",
+    "Plugin": "astral_core.plugin",
     "PluginContext": "astral_core.host.context",
-    "PreCheckout": "astral_core.declare",
-    "QuestionRoute": "astral_core.declare",
-    "Raw": "astral_core.declare",
     "Ref": "astral_core.inbox.effect",
-    "RefundedPayment": "astral_core.declare",
     "Refuse": "astral_core.errors",
-    "Routes": "astral_core.declare",
-    "Schema": "astral_core.declare",
-    "Seldom": "astral_core.observe.logs",
+    "Route": "astral_core.declare",
+    "Routes": "astral_core.plugin",
     "Serial": "astral_core.db.tables",
     "Session": "astral_core.db.session",
-    "StepRoute": "astral_core.declare",
-    "Subscriber": "astral_core.declare",
-    "TelemetrySubscriber": "astral_core.declare",
-    "Text": "astral_core.declare",
-    "Update": "telegram",
+    "Skip": "astral_core.errors",
+    "Tables": "astral_core.declare",
     "User": "astral_core.bot.people",
     "UtcDateTime": "astral_core.db.tables",
-    "WebRoute": "astral_core.declare",
-    "Webhook": "astral_core.declare",
-    "Work": "astral_core.inbox.work",
+    "View": "astral_core.botapi.views",
+    "Work": "astral_core.host.context",
     "core_users": "astral_core.db.tables",
-    "fill": "astral_core.i18n",
-    "hookimpl": "astral_core.hookspecs",
-    "hookspec": "astral_core.hookspecs",
+    "html": "astral_core.i18n",
     "in_batches": "astral_core.host.export",
     "json_array": "astral_core.host.export",
+    "named_route": "astral_core.kinds.callback",
     "now": "astral_core.clock",
     "offline_context": "astral_core.offline",
     "plugin_metadata": "astral_core.db.tables",

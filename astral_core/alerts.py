@@ -10,12 +10,14 @@ from markupsafe import Markup, escape
 from sqlalchemy import delete, insert, select
 
 from astral_core.bot.context import Context
-from astral_core.bot.home import N_
+from astral_core.bot.speaking import scope_of
 from astral_core.db.tables import core_facts
-from astral_core.declare import Routes
 from astral_core.errors import EffectError
 from astral_core.host.alerts import SENDER
+from astral_core.host.context import services_of
+from astral_core.i18n import N_
 from astral_core.markup import TEXT_LIMIT, check_html, sendable
+from astral_core.plugin import Routes
 
 log = logging.getLogger("astral.alerts")
 routes = Routes()
@@ -35,12 +37,13 @@ async def alert(ctx: Context, plugin: str, key: str, texts: list[str], values: d
         text = _text(ctx, plugin, by or plugin, texts, values)
     else:
         text = _text(ctx, plugin, "core", [MORE], {})
-    ctx.run.effects.text(SENDER, ctx.run.address, text, None)
+    scope = scope_of(ctx)
+    scope.effects.text(SENDER, scope.address, text, None)
 
 
 def _text(ctx: Context, plugin: str, by: str, texts: Sequence[str], values: dict[str, str]) -> str:
     """The alert in the admin's language; the source texts where `by` is away, or its translation is wrong."""
-    catalogs = ctx.run.services.catalogs.get(by)
+    catalogs = services_of(ctx).catalogs.get(by)
     if catalogs is not None:
         gettext = catalogs.for_language(ctx.language).gettext
         try:
@@ -64,8 +67,8 @@ async def _count(ctx: Context, plugin: str, key: str) -> int | None:
 
     Nobody else looks at these rows: they are those of this lane, which has one owner.
     """
-    mark = f"alert:{ctx.chat_id}:{plugin}:"
-    moment, session = ctx.run.services.time(), ctx.session
+    mark = f"alert:{ctx.chat.id}:{plugin}:"
+    moment, session = services_of(ctx).time(), ctx.session
     own = core_facts.c.name.startswith(mark, autoescape=True)
     await session.execute(delete(core_facts).where(own, core_facts.c.value <= _stamp(moment - HOUR)))
     said = set((await session.execute(select(core_facts.c.name).where(own))).scalars())

@@ -16,7 +16,7 @@ from astral_core.host.alerts import Alert, raise_alert
 from astral_core.host.health import HealthHooks
 from astral_core.host.services import Services
 from astral_core.inbox.election import Election
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 from astral_core.vitals import Health, HealthFinding
 
 log = logging.getLogger("astral.health")
@@ -90,7 +90,7 @@ class Checkup:
     async def _alert(self, found: dict[str, Health]) -> None:
         moment = self.services.time()
         errors = [(p, one) for p, health in found.items() for one in health.findings if one.level == "error"]
-        async with Work(self.services.database, self.services.store, "core") as work:
+        async with UnitOfWork(self.services.database, self.services.store, "core") as work:
             for plugin, one in errors:
                 told = self._told.get((plugin, one.code))
                 if told is None or moment - told > HOUR + PERIOD:  # by then it may be said once more
@@ -98,7 +98,7 @@ class Checkup:
             noted = {key: at for key, at in self._told.items() if moment - at <= HOUR + PERIOD}
         self._told = noted | {(plugin, one.code): noted.get((plugin, one.code), moment) for plugin, one in errors}
 
-    def _tell(self, work: Work, plugin: str, one: HealthFinding) -> None:
+    def _tell(self, work: UnitOfWork, plugin: str, one: HealthFinding) -> None:
         """Alert of one finding; where that cannot be done, it costs no other finding."""
         try:
             raise_alert(work, self.services, Alert(plugin, one.code, [one.text, one.fix], one.values))

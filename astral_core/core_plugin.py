@@ -9,7 +9,6 @@ from sqlalchemy import ColumnElement, func, literal_column, select
 
 from astral_core import alerts, privacy
 from astral_core.bot import home
-from astral_core.bot.home import N_
 from astral_core.db.tables import (
     DEAD,
     DEAD_EFFECT,
@@ -20,38 +19,27 @@ from astral_core.db.tables import (
     core_replicas,
     metadata,
 )
-from astral_core.declare import Declared, Event, Schema
-from astral_core.hookspecs import hookimpl
-from astral_core.host.context import PluginContext
+from astral_core.declare import Tables
+from astral_core.host.context import PluginContext, services_of
 from astral_core.host.failed import EventFailed
 from astral_core.host.state import State
+from astral_core.i18n import N_
 from astral_core.inbox.notes import SUSPECT
+from astral_core.plugin import Plugin
 from astral_core.roster import states_of
 from astral_core.vitals import Health, HealthFinding
 
 FULL = 0.8  # of the rows that may be pending
 
 
-@hookimpl
-def astral_schema() -> Schema:
-    """The core's tables."""
-    return Schema(metadata, "astral_core.db.migrations")
+plugin = Plugin(
+    tables=Tables(metadata, "astral_core.db.migrations"),
+    routes=[home.routes, privacy.routes, alerts.routes],
+    events=[EventFailed],
+)
 
 
-@hookimpl
-def astral_routes(ctx: PluginContext) -> Iterable[Declared]:
-    """Menu, help, about, language, privacy; alerts to the admins."""
-    del ctx
-    return [*home.routes, *privacy.routes, *alerts.routes]
-
-
-@hookimpl
-def astral_events() -> list[type[Event]]:
-    """Subscribers that failed for good."""
-    return [EventFailed]
-
-
-@hookimpl
+@plugin.hook
 async def astral_health(ctx: PluginContext) -> Health:
     """What waits for a person. What only moves numbers has its metrics already."""
     of_messages = select(func.count()).where(core_outbox.c.state == DEAD_EFFECT)
@@ -62,7 +50,7 @@ async def astral_health(ctx: PluginContext) -> Health:
     async with ctx.work() as work:
         pending, dead, parked, suspects, refused = (await work.session.execute(counts)).one()
         told = (await work.session.execute(select(core_replicas.c.plugins))).scalars().all()
-    full = pending >= FULL * ctx.services.settings.inbox.max_pending
+    full = pending >= FULL * services_of(ctx).settings.inbox.max_pending
     findings = [*_left(dead, parked - suspects, suspects, refused), *_aside(told)]
     if full:
         findings.append(_nearly_full(pending))

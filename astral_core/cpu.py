@@ -15,24 +15,12 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from multiprocessing.process import BaseProcess, parent_process
 from typing import Any, TypeVar
 
-from astral_core.errors import AstralError
+from astral_core.errors import CpuBusy, CpuCrashed, CpuTimeout
 
 T = TypeVar("T")
 log = logging.getLogger("astral.cpu")
 WORKERS = 2
 QUEUE = 64
-
-
-class CpuBusy(AstralError):
-    """So many jobs wait for the process pool that one more would wait too long."""
-
-
-class CpuTimeout(AstralError, TimeoutError):
-    """A job did not come to its end in time: the pool is overloaded, or the job takes too long."""
-
-
-class CpuCrashed(AstralError):
-    """A job killed its worker also when it ran alone: no repetition will help."""
 
 
 class Cpu:

@@ -1,33 +1,25 @@
-"""What plugins declare: frozen records without behaviour, and the collector that makes them.
+"""What plugins declare: frozen records without behaviour. `astral_core/plugin.py` has the decorators that make them.
 
-A declaration does nothing. Hooks return declarations, the host checks all of them together, and only then does
-the core build routes, tables and handlers from them.
+A declaration does nothing. The host checks all declarations of all plugins together, and only then does the core build
+routes, tables and handlers from them.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Awaitable, Callable, Iterator
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Concatenate, Generic, Literal, ParamSpec, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, Literal, ParamSpec
 
 import msgspec
 from sqlalchemy import MetaData
 
-from astral_core.handled import Handled
-
-if TYPE_CHECKING:
-    from aiohttp import web
-    from telegram import Update
-    from telegram.ext import BaseHandler
-
-    from astral_core.bot.context import Context
-    from astral_core.host.context import PluginContext
+from astral_core.errors import HandlerError
 
 P = ParamSpec("P")
-F = TypeVar("F")
-Handler = Callable[..., Awaitable[None]]
+Handler = Callable[..., Awaitable[Any]]
 Answer = Literal["auto", "manual"]
 
 
@@ -47,256 +39,55 @@ class ChatKind(enum.Flag):
 PRIVATE, GROUP, CHANNEL, ANY = ChatKind.PRIVATE, ChatKind.GROUP, ChatKind.CHANNEL, ChatKind.ANY
 
 
+# --- routes, and calls of them
+
+
 @dataclass(frozen=True, eq=False)
 class Route(Generic[P]):
-    """A handler with a name within its plugin; calling it calls the handler."""
+    """A handler with a name within its plugin. Calling it makes a `Call`; `handler` is the function itself."""
 
-    handler: Callable[..., Awaitable[None]]
+    handler: Handler
     name: str
 
-    async def __call__(self, *args: Any, **kwargs: Any) -> None:
-        """Call the handler, so that one handler can hand over to another."""
-        await self.handler(*args, **kwargs)
-
-
-@dataclass(frozen=True, eq=False)
-class CallbackRoute(Route[P]):
-    """A button's route. `pattern` is `name/{arg:int}/{arg:slug}/{arg:uuid}`, at most 64 bytes when built.
-
-    With `park` a press is kept while the plugin is away, and handled when it is back.
-    """
-
-    pattern: str = ""
-    answer: Answer = "auto"
-    park: bool = False
-    chat: ChatKind = PRIVATE
-
-
-@dataclass(frozen=True, eq=False)
-class QuestionRoute(Route[P]):
-    """Takes the next message of a user who was asked (`ctx.ask`); kept, with `park`, while the plugin is away."""
-
-    park: bool = False
-    chat: ChatKind = PRIVATE
-
-
-@dataclass(frozen=True, eq=False)
-class StepRoute(Route[P]):
-    """Durable work beyond an update (`ctx.defer`): handler `(ctx, **args)`, arguments are JSON values."""
-
-
-@dataclass(frozen=True)
-class Command:
-    """A slash command. `description` is shown in Telegram's menu; `admin` ones answer admins only.
-
-    With `park` it is kept while the plugin is away, and handled when it is back.
-    """
-
-    name: str
-    handler: Handler
-    description: str = ""
-    admin: bool = False
-    hidden: bool = False
-    park: bool = False
-    chat: ChatKind = PRIVATE
-
-
-@dataclass(frozen=True)
-class Text:
-    """The bot's one catch-all for messages that nothing else took."""
-
-    handler: Handler
-    chat: ChatKind = PRIVATE
-
-
-@dataclass(frozen=True)
-class DeepLink:
-    """`/start <plugin>-<rest>`: handler `(update, ctx, rest)`."""
-
-    handler: Handler
-    chat: ChatKind = PRIVATE
-
-
-@dataclass(frozen=True)
-class PreCheckout:
-    """Pre-checkout queries whose invoice payload begins with `<plugin>:`."""
-
-    handler: Handler
-
-
-@dataclass(frozen=True)
-class Payment:
-    """Successful payments whose invoice payload begins with `<plugin>:`. A fact: parked, never dropped."""
-
-    handler: Handler
-
-
-@dataclass(frozen=True)
-class RefundedPayment:
-    """Refund messages whose invoice payload begins with `<plugin>:`. A fact: parked, never dropped."""
-
-    handler: Handler
-
-
-@dataclass(frozen=True)
-class Raw:
-    """An existing python-telegram-bot handler, asked in order after the exact routes."""
-
-    handler: BaseHandler[Update, Context, object]
-
-
-Declared = (
-    Command
-    | CallbackRoute[Any]
-    | QuestionRoute[Any]
-    | StepRoute[Any]
-    | Text
-    | DeepLink
-    | PreCheckout
-    | Payment
-    | RefundedPayment
-    | Raw
-)
-
-
-@dataclass(frozen=True)
-class Routes:
-    """Collects a plugin's routes by decorators; `astral_routes` returns it. Decorators stack.
-
-    `chat` says where a route may answer: in the private chat unless you say more, such as `chat=GROUP`. Elsewhere it
-    does not run; in a group the bot then shows the way to the private chat.
-    """
-
-    declared: list[Declared] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[Declared]:
-        return iter(self.declared)
-
-    def __len__(self) -> int:
-        return len(self.declared)
-
-    def command(
-        self,
-        name: str,
-        *,
-        description: str = "",
-        admin: bool = False,
-        hidden: bool = False,
-        park: bool = False,
-        chat: ChatKind = PRIVATE,
-    ) -> Callable[[F], F]:
-        """Route `/name` to the handler `(update, ctx)`. `description` is a source text (English)."""
-
-        def add(handler: F) -> F:
-            call: Handler = handler  # type: ignore[assignment]  # any callable of (update, ctx); checked at load
-            self.declared.append(Command(name, call, description, admin, hidden, park, chat))
-            return handler
-
-        return add
-
-    def callback(
-        self, pattern: str, *, answer: Answer = "auto", park: bool = False, chat: ChatKind = PRIVATE
-    ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], CallbackRoute[P]]:
-        """Route a button to the handler `(update, ctx, *args)`; the arguments are those of `pattern`."""
-
-        def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> CallbackRoute[P]:
-            route: CallbackRoute[P] = CallbackRoute(handler, pattern.partition("/")[0], pattern, answer, park, chat)
-            self.declared.append(route)
-            return route
-
-        return add
-
-    def question(
-        self, name: str, *, park: bool = False, chat: ChatKind = PRIVATE
-    ) -> Callable[[Callable[Concatenate[Update, Context, P], Awaitable[None]]], QuestionRoute[P]]:
-        """Route the next message of a user who was asked by `ctx.ask(route, **args)`."""
-
-        def add(handler: Callable[Concatenate[Update, Context, P], Awaitable[None]]) -> QuestionRoute[P]:
-            route: QuestionRoute[P] = QuestionRoute(handler, name, park, chat)
-            self.declared.append(route)
-            return route
-
-        return add
-
-    def step(self, name: str) -> Callable[[Callable[Concatenate[Context, P], Awaitable[None]]], StepRoute[P]]:
-        """Name durable work for `ctx.defer(step, key=..., **args)`: handler `(ctx, **args)`."""
-
-        def add(handler: Callable[Concatenate[Context, P], Awaitable[None]]) -> StepRoute[P]:
-            route: StepRoute[P] = StepRoute(handler, name)
-            self.declared.append(route)
-            return route
-
-        return add
-
-    def text(self, *, chat: ChatKind = PRIVATE) -> Callable[[F], F]:
-        """Take every message that nothing else took. Only one plugin may."""
-        return self._simple(partial(Text, chat=chat))
-
-    def deep_link(self, *, chat: ChatKind = PRIVATE) -> Callable[[F], F]:
-        """Take `/start <plugin>-<rest>` with the handler `(update, ctx, rest)`.
-
-        In a group it comes from a link that adds the bot to one: `t.me/<bot>?startgroup=<plugin>-<rest>`.
-        """
-        return self._simple(partial(DeepLink, chat=chat))
-
-    def pre_checkout(self) -> Callable[[F], F]:
-        """Take pre-checkout queries of this plugin's invoices; must answer within 8 s."""
-        return self._simple(PreCheckout)
-
-    def payment(self) -> Callable[[F], F]:
-        """Take successful payments of this plugin's invoices."""
-        return self._simple(Payment)
-
-    def refund(self) -> Callable[[F], F]:
-        """Take refunds of this plugin's invoices."""
-        return self._simple(RefundedPayment)
-
-    def raw(self, handler: BaseHandler[Update, Context, object]) -> None:
-        """Add an existing python-telegram-bot handler."""
-        self.declared.append(Raw(handler))
-
-    def _simple(self, kind: Callable[[Handler], Declared]) -> Callable[[F], F]:
-        def add(handler: F) -> F:
-            call: Handler = handler  # type: ignore[assignment]  # checked at load
-            self.declared.append(kind(call))
-            return handler
-
-        return add
-
-
-@dataclass(frozen=True)
-class MenuItem:
-    """A button of /start's menu, which is a private one. `text` is a source text; lower `order` comes first."""
-
-    text: str
-    route: CallbackRoute[[]]
-    order: int = 100
-    admin: bool = False
-
-
-@dataclass(frozen=True)
-class WebRoute:
-    """An HTTP route below `/plugins/<plugin>/`: handler `(request, ctx)`."""
-
-    method: str
-    path: str
-    handler: Callable[[web.Request, PluginContext], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """A POST route at an absolute path of `web.webhooks`; `request.remote` sees through `web.trusted_proxies`."""
-
-    path: str
-    handler: Callable[[web.Request, PluginContext], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True)
-class Middleware:
-    """Wraps every handler: `call(update, ctx, call_next)`. Lower `order` is further out."""
-
-    call: Callable[[Update | None, Context, Callable[[], Awaitable[None]]], Awaitable[None]]
-    order: int = 100
+    @cached_property
+    def _signature(self) -> inspect.Signature:
+        signature = inspect.signature(self.handler)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])  # without the context
+
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by name. HandlerError where the handler does not take them."""
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise HandlerError(f"route {self.name!r} takes {self._signature}: {error}.") from None
+        named: dict[str, Any] = {}
+        for name, value in bound.arguments.items():
+            if self._signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                named |= value
+            else:
+                named[name] = value
+        return named
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A route with its arguments, to be made later: on a button, as durable work, for an answer, behind a link."""
+
+    route: Route[Any]
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flood:
+    """At most `most` uses of a route in `per` seconds, for each user, or for each chat with `of="chat"`."""
+
+    most: int = field(kw_only=False)
+    per: float
+    of: Literal["user", "chat"] = "user"
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.most, int) and self.most > 0 and self.per > 0 and self.of in ("user", "chat")):
+            raise HandlerError(f'{self!r} limits nothing. Fix: Flood(3, per=60), or Flood(3, per=60, of="chat").')
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -305,36 +96,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     name: ClassVar[str] = ""
 
 
-E = TypeVar("E", bound=Event)
+# --- what a plugin is made of besides
 
 
 @dataclass(frozen=True)
-class Subscriber(Generic[E]):
-    """Runs `handler(event, ctx)` durably, once for each emitted `event`, in the lane of its chat."""
-
-    event: type[E]
-    handler: Callable[[E, Context], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class TelemetrySubscriber:
-    """Gets batches of `Handled` about once a second: `handler(ctx, batch)`."""
-
-    handler: Callable[[PluginContext, list[Handled]], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Job:
-    """Runs `handler(ctx)` every `every` seconds, once among all replicas, as a durable row."""
-
-    name: str
-    every: float
-    handler: Callable[[Context], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Schema:
-    """A plugin's tables and the package of its Alembic version files."""
+class Tables:
+    """A plugin's tables, and the package of its Alembic version files: `migrations` beside the plugin unless told."""
 
     metadata: MetaData
-    migrations: str
+    migrations: str = ""
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A function for the hook that it is named after; with `optional`, the plugin that brings the hook may be missing."""
+
+    function: Callable[..., Any]
+    optional: bool = False
+
+    @property
+    def name(self) -> str:
+        """The hook's name."""
+        return self.function.__name__

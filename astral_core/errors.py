@@ -12,12 +12,20 @@ AstralError
 │   ├── DatabaseBusy            another process holds the database
 │   ├── MigrationError          the schema in the database is not the one the code knows
 │   └── SessionClosed           a session was used after its unit of work ended
+├── CpuError                    the process pool
+│   ├── CpuBusy                 too much work waits already: try again later
+│   ├── CpuTimeout              a job took longer than a job may
+│   └── CpuCrashed              a job kills its worker
 ├── InboxError
-│   ├── IngestRefused           the inbox cannot take an update now; the sender shall repeat it
+│   ├── IngestRefused           the inbox cannot take an update now; the sender repeats it
+│   ├── UnreadableUpdate        a body that is not an update
 │   ├── Fenced                  a row was finished by somebody else; the unit of work must roll back
 │   └── DueCancelled            due work was cancelled or replaced while it ran; the unit of work must roll back
 ├── HandlerError
 │   ├── Refuse                  a handler says no: roll back, tell the user, do not retry
+│   │   └── NoPerson            a handler needs a person, and nobody is known
+│   ├── Skip                    a route leaves the update to the next one
+│   ├── MissingService          nobody provides what `ctx.get` asks for
 │   ├── Parked                  a plugin that is away has to handle this: it waits until that is back
 │   ├── EffectError             a message that Telegram would refuse
 │   ├── CallbackDataError       callback data that cannot be built or parsed
@@ -103,6 +111,22 @@ class SessionClosed(DatabaseError):
     """A session was used after its unit of work ended."""
 
 
+class CpuError(AstralError):
+    """The process pool could not do a job."""
+
+
+class CpuBusy(CpuError):
+    """So many jobs wait for the process pool that one more would wait too long."""
+
+
+class CpuTimeout(CpuError, TimeoutError):
+    """A job did not end in time: the pool is overloaded, or the job takes too long."""
+
+
+class CpuCrashed(CpuError):
+    """A job killed its worker also when it ran alone: no repetition will help."""
+
+
 class InboxError(AstralError):
     """The durable inbox."""
 
@@ -114,6 +138,15 @@ class IngestRefused(InboxError):
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+
+
+class UnreadableUpdate(InboxError):
+    """A body that is not an update. `ext_id` makes a repeated delivery one row, `payload` is what can be kept of it."""
+
+    def __init__(self, reason: str, ext_id: str, payload: str) -> None:
+        super().__init__(reason)
+        self.ext_id = ext_id
+        self.payload = payload
 
 
 class Fenced(InboxError):
@@ -134,6 +167,18 @@ class Refuse(HandlerError):
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.text = text
+
+
+class NoPerson(Refuse):
+    """A handler needs a person (`ctx.user`), and the update comes from a chat, or from nobody."""
+
+
+class Skip(HandlerError):
+    """A route leaves the update to the next one that fits; before its first write, message or call."""
+
+
+class MissingService(HandlerError):
+    """Nobody provides what `ctx.get` asks for."""
 
 
 class Parked(HandlerError):

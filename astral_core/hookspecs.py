@@ -1,33 +1,17 @@
 # A specification has no body:
 # mypy: disable-error-code="empty-body"
-"""Every hook of Astral. Registration hooks are sync and pure; run-time hooks are async.
+"""Every hook of the core. A plugin implements one with `@plugin.hook`, and brings its own with `@plugin.hookspec`.
 
-A plugin is a module of `@hookimpl` functions, named by an entry point of the group `astral.plugins`. Plugins may
-bring hooks of their own: a function marked `@hookspec` that stands in the plugin's module. The first argument is
-`ctx: PluginContext` except in config, schema and cli, which run before there is one.
+The first argument is `ctx: PluginContext`. An implementation may leave out arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from typing import TYPE_CHECKING
 
-import click
 import pluggy
-from pydantic import BaseModel
 
-from astral_core.declare import (
-    Declared,
-    Event,
-    Job,
-    MenuItem,
-    Middleware,
-    Schema,
-    Subscriber,
-    TelemetrySubscriber,
-    Webhook,
-    WebRoute,
-)
 from astral_core.vitals import Health
 
 if TYPE_CHECKING:
@@ -36,86 +20,6 @@ if TYPE_CHECKING:
 PROJECT = "astral"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
-
-
-@hookspec
-def astral_config() -> type[BaseModel] | None:
-    """Declare the plugin's settings.
-
-    When: after import, before anything else. Returns: a pydantic model of `[plugins.<id>]`; unknown keys are
-    refused. Example: `return WeatherSettings`.
-    """
-
-
-@hookspec
-def astral_schema() -> Schema | None:
-    """Declare the plugin's tables.
-
-    When: before the database is opened. Returns: `Schema(metadata, migrations)`. Example:
-    `return Schema(tables.metadata, "astral_weather.migrations")`.
-    """
-
-
-@hookspec
-def astral_routes(ctx: PluginContext) -> Iterable[Declared]:
-    """Declare commands, buttons, questions, steps and payment routes.
-
-    When: once, in dependency order. Returns: a `Routes` collector or any iterable of declarations. Example:
-    `return routes`.
-    """
-
-
-@hookspec
-def astral_web(ctx: PluginContext) -> Iterable[WebRoute | Webhook]:
-    """Declare HTTP routes.
-
-    When: once, before the server is built. Returns: `WebRoute`s below `/plugins/<id>/`, `Webhook`s at absolute
-    paths that the owner allows. Example: `return [WebRoute("GET", "/now", now)]`.
-    """
-
-
-@hookspec
-def astral_middleware(ctx: PluginContext) -> Iterable[Middleware]:
-    """Wrap every handler of the bot.
-
-    When: once; the chain is compiled by `order`. Returns: `Middleware`s. Example:
-    `return [Middleware(maintenance, order=10)]`.
-    """
-
-
-@hookspec
-def astral_menu(ctx: PluginContext) -> Iterable[MenuItem]:
-    """Add buttons to /start's menu.
-
-    When: once. Returns: `MenuItem`s. Example: `return [MenuItem("My profile", my_profile, order=10)]`.
-    """
-
-
-@hookspec
-def astral_events(ctx: PluginContext) -> Iterable[type[Event] | Subscriber[Event] | TelemetrySubscriber]:
-    """Declare events that the plugin emits, and subscribe to events and telemetry.
-
-    When: once. Returns: event classes, `Subscriber`s, `TelemetrySubscriber`s. Example:
-    `return [ChartReady, Subscriber(OrderPaid, deliver)]`.
-    """
-
-
-@hookspec
-def astral_jobs(ctx: PluginContext) -> Iterable[Job]:
-    """Declare periodic work.
-
-    When: once. Returns: `Job`s; each run is a durable row that one replica executes. Example:
-    `return [Job("daily", 86_400, send_daily)]`.
-    """
-
-
-@hookspec
-def astral_cli() -> click.Command | None:
-    """Add a command below `astral <id>`.
-
-    When: at the start of the command line, before settings and database; a command that needs them enters
-    `offline_context`. Returns: a click command or group. Example: `return chart_group`.
-    """
 
 
 @hookspec

@@ -14,9 +14,56 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
-from markupsafe import escape
+from markupsafe import Markup, escape
 
 SOURCE_LANGUAGE = "en"
+
+
+class Message(str):
+    """A source text that is translated where it is shown, and is HTML. Made by `N_`."""
+
+    __slots__ = ()
+
+
+def N_(text: str) -> Message:  # noqa: N802  # gettext's own name for it
+    """Mark a source text (English), so that whoever shows it translates it: `ctx.reply(N_("Done."))`."""
+    return Message(text)
+
+
+def html(template: str, /, **values: Any) -> Markup:
+    """HTML with `values` put into its `{placeholders}`, escaped unless they are Markup themselves."""
+    return Markup(fill(template, values))  # noqa: S704  # the template is code, the values are escaped
+
+
+class Texts:
+    """The texts of one package in one language."""
+
+    __slots__ = ("_catalog", "language")
+
+    def __init__(self, catalog: gettext.NullTranslations, language: str) -> None:
+        self._catalog = catalog
+        self.language = language
+
+    def t(self, text: str, /, **values: Any) -> Markup:
+        """`text` in this language; `values` fill its `{placeholders}` and are escaped for HTML."""
+        return Markup(fill(self._catalog.gettext(text), values))  # noqa: S704  # catalogues are ours
+
+    def nt(self, singular: str, plural: str, n: int, /, **values: Any) -> Markup:
+        """The form that `n` demands in this language; `{n}` is filled in."""
+        text = self._catalog.ngettext(singular, plural, n)
+        return Markup(fill(text, {"n": n, **values}))  # noqa: S704  # the same
+
+    def shown(self, text: str) -> str:
+        """`text` as HTML: Markup as it is, a Message translated, any other text escaped."""
+        if isinstance(text, Markup):
+            return str(text)
+        return self._catalog.gettext(text) if isinstance(text, Message) else str(escape(text))
+
+    def plain(self, text: str) -> str:
+        """`text` where Telegram takes no HTML: on buttons, in answers to presses."""
+        if isinstance(text, Message):
+            text = Markup(self._catalog.gettext(text))  # noqa: S704  # the same
+        return text.unescape() if isinstance(text, Markup) else str(text)
 
 
 class Catalogs:

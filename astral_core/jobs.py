@@ -12,6 +12,7 @@ from astral_core.inbox.due import Due
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.schedule import Schedule
 from astral_core.inbox.store import Store
+from astral_core.kinds.job import Jobs
 
 
 def lane_of(job: str) -> int:
@@ -26,7 +27,7 @@ def job_due(name: str, every: float) -> Due:
 
 async def arm_jobs(host: Host, store: Store) -> None:
     """Arm the jobs of the plugins that run; forget those that they declare no more."""
-    jobs = [job_due(name, every) for name, (_, every) in host.registry.jobs.items()]
+    jobs = [job_due(name, job.declared.every) for name, job in host.registry.of(Jobs).routes.items()]
     plugins = {plugin.id for plugin in host.alive}
 
     async def arm(connection: AsyncConnection) -> None:

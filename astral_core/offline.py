@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core import core_plugin
+from astral_core.bot.transport import Transport
 from astral_core.config import Settings, load_settings
 from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
@@ -22,15 +23,20 @@ from astral_core.inbox.build import detached_store
 @contextlib.asynccontextmanager
 async def at_rest(settings: Settings, host: Host, database: Database) -> AsyncIterator[None]:
     """Give the plugins of `host` their services on `database`, which is closed at the end. No lifespan is opened."""
+    token = settings.telegram.token
+    transport = Transport(settings.telegram.api_url, token.get_secret_value()) if token is not None else None
     services = Services(
         settings, database, detached_store(database), host.registry, Cpu(1, warm=False), host.catalogs(),
         host.plugin_settings, telemetry=lambda _: None, implementations=host.implementations,
+        call=transport.call if transport is not None else None,
     )  # fmt: skip
     host.serve(services)
     try:
         yield
     finally:
         host.serve(None)
+        if transport is not None:
+            await transport.close()
         await services.close()
         await services.cpu.close()
         await database.dispose()
@@ -44,7 +50,7 @@ async def offline_context(plugin: str) -> AsyncIterator[PluginContext]:
     defers or emits is stored; a running bot takes it within half a minute, else the next one.
     """
     settings = load_settings()
-    host = load(settings, core_plugin, judge=False)
+    host = load(settings, core_plugin.plugin, judge=False)
     found = next((item for item in host.plugins if item.id == plugin), None)
     if found is None or not found.alive:
         reason = f"{found.phase}: {found.reason}" if found is not None else "it is not installed"

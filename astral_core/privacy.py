@@ -6,23 +6,24 @@ import json
 from collections.abc import AsyncIterable, Callable
 from typing import Any
 
+from markupsafe import Markup
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
-from telegram import Update
 
 from astral_core.bot.archive import Archive, ArchiveTooLarge
 from astral_core.bot.context import Context
-from astral_core.bot.home import N_, menu_button
+from astral_core.bot.home import menu
+from astral_core.bot.speaking import scope_of
 from astral_core.db.tables import core_dialogs, core_facts, core_files, core_slots, core_users, now
 from astral_core.db.wipe import truncate_log
-from astral_core.declare import Routes
 from astral_core.errors import Parked
-from astral_core.host.context import PluginContext
+from astral_core.host.context import PluginContext, services_of
 from astral_core.host.host import Host
+from astral_core.i18n import N_, html
 from astral_core.inbox import personal
 from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
-from astral_core.jobs import lane_of
+from astral_core.plugin import Routes
 
 routes = Routes()
 
@@ -61,7 +62,7 @@ class Privacy:
     @property
     def away(self) -> list[str]:
         """Plugins that are not here and hold something of users: it is deleted when they are back."""
-        return sorted(name for name, one in self._host.registry.away.items() if one.forgets)
+        return sorted(name for name, one in self._host.registry.away.items() if one.holds_user_data)
 
     def _here(self) -> dict[str, PluginContext]:
         return {plugin.id: self._host.contexts[plugin.id] for plugin in self._host.alive}
@@ -69,7 +70,7 @@ class Privacy:
 
 @routes.callback("privacy")
 @routes.command("privacy", description=N_("Your data and how to delete it"))
-async def privacy(update: Update, ctx: Context) -> None:
+async def privacy(ctx: Context) -> None:
     """What is kept, and the two buttons."""
     text = ctx.t(
         "<b>Your data</b>\n\nI keep your Telegram name and language, what you tell me, what I make of it for you, "
@@ -79,24 +80,24 @@ async def privacy(update: Update, ctx: Context) -> None:
         "and dates that the law asks for."
     )
     buttons = [
-        [ctx.button(ctx.t("Send me my data"), mydata)],
-        [ctx.button(ctx.t("Delete everything"), forget)],
-        [menu_button(ctx)],
+        [ctx.button(N_("Send me my data"), mydata())],
+        [ctx.button(N_("Delete everything"), forget())],
+        [ctx.menu_button()],
     ]
     ctx.show(text, buttons)
 
 
 @routes.callback("mydata")
 @routes.command("mydata", description=N_("A copy of your data"))
-async def mydata(update: Update, ctx: Context) -> None:
+async def mydata(ctx: Context) -> None:
     """One zip with the core's and every plugin's files."""
-    parts = ctx.api(Privacy)
+    parts = ctx.find(Privacy)
     files: dict[str, bytes | AsyncIterable[bytes]] = {
         f"core/{name}.json": json.dumps(known, ensure_ascii=False, indent=2).encode()
         for name, known in (await _known(ctx)).items()
         if known
     }
-    await ctx.run.work.release_reads()  # the plugins' files may take a while
+    await scope_of(ctx).unit.release_reads()  # the plugins' files may take a while
     if parts is not None:
         files |= await parts.export(ctx.user.id)
     try:
@@ -105,7 +106,7 @@ async def mydata(update: Update, ctx: Context) -> None:
                 await archive.add(name, content)
             packed = await archive.read()
     except ArchiveTooLarge:
-        ctx.reply(ctx.t("Your data is more than one file in Telegram can hold. Please ask my owner for it."))
+        ctx.reply(N_("Your data is more than one file in Telegram can hold. Please ask my owner for it."))
         return
     caption = ctx.t("Everything I know about you. Keep it safe.")
     if parts is not None and parts.away:
@@ -131,7 +132,7 @@ async def _known(ctx: Context) -> dict[str, Any]:
             {"chat": row.chat_id, "route": row.route, "arguments": json.loads(row.args),
              "asked_at": row.created_at.isoformat()} for row in questions
         ],
-        "inbox": await personal.waiting(session, person, but=ctx.run.row.seq),
+        "inbox": await personal.waiting(session, person, but=ctx.row_id),
         "due": await personal.due(session, person),
         "outbox": await personal.unsent(session, person),
     }  # fmt: skip
@@ -139,7 +140,7 @@ async def _known(ctx: Context) -> dict[str, Any]:
 
 @routes.callback("forget")
 @routes.command("forget", description=N_("Delete your data"))
-async def forget(update: Update, ctx: Context) -> None:
+async def forget(ctx: Context) -> None:
     """Ask once more."""
     text = ctx.t(
         "Delete your birth data, your charts and everything else I know about you?\n\n"
@@ -147,17 +148,17 @@ async def forget(update: Update, ctx: Context) -> None:
         "first; of payments only what the law asks for is kept."
     )
     buttons = [
-        [ctx.button(ctx.t("Yes, delete everything"), forget_now)],
-        [ctx.button(ctx.t("No, keep it"), "core:menu")],
+        [ctx.button(N_("Yes, delete everything"), forget_now())],
+        [ctx.button(N_("No, keep it"), menu())],
     ]
     ctx.show(text, buttons)
 
 
 @routes.callback("forget.now")
-async def forget_now(update: Update, ctx: Context) -> None:
+async def forget_now(ctx: Context) -> None:
     """Delete in every plugin and in the core; what this very answer leaves goes after it."""
     user = ctx.user
-    parts = ctx.api(Privacy)
+    parts = ctx.find(Privacy)
     away = parts.away if parts is not None else []
     if parts is not None:
         parts.hush(user.id)
@@ -166,12 +167,12 @@ async def forget_now(update: Update, ctx: Context) -> None:
     await _forget_person(ctx, Person(user.id, user.username, names))
     await ctx.session.execute(_empty(user.id))
     for plugin in away:
-        await ctx.defer(forget_in, plugin=plugin, user_id=user.id)
-    await ctx.defer(forget_rest, user_id=user.id)
+        ctx.defer(forget_in(plugin=plugin, user_id=user.id))
+    ctx.defer(forget_rest(user_id=user.id))
     ctx.show(_done(ctx, complete=not away))
 
 
-def _done(ctx: Context, *, complete: bool) -> str:
+def _done(ctx: Context, *, complete: bool) -> Markup:
     kept = ctx.t("Of payments I keep what the law asks for. What stands in this chat is yours to delete.")
     back = ctx.t("If you ever want to come back, just send /start.")
     if complete:
@@ -180,13 +181,13 @@ def _done(ctx: Context, *, complete: bool) -> str:
         done = ctx.t(
             "Done, but for one part of me that is being mended now: what it holds goes as soon as it is back."
         )
-    return f"{done}\n\n{kept}\n\n{back}"
+    return html("{done}\n\n{kept}\n\n{back}", done=done, kept=kept, back=back)
 
 
 @routes.step("forget_rest")
 async def forget_rest(ctx: Context, user_id: int) -> None:
     """Delete once more, when the answer is out: its message's place, and what other chats wrote meanwhile."""
-    parts = ctx.api(Privacy)
+    parts = ctx.find(Privacy)
     if parts is not None:
         parts.hush(user_id)
         await parts.delete(user_id)
@@ -198,22 +199,22 @@ async def forget_rest(ctx: Context, user_id: int) -> None:
 
 async def _wipe_after(ctx: Context) -> None:
     """On SQLite what was deleted shall leave the files as well: the log at once, unused parts of pages in an hour."""
-    if ctx.run.services.database.is_sqlite:
+    if services_of(ctx).database.is_sqlite:
         await ctx.session.execute(delete(core_facts).where(core_facts.c.name == FORGOTTEN))
         await ctx.session.execute(insert(core_facts).values(name=FORGOTTEN, value=now().isoformat()))
-        await ctx.defer_to(lane_of("core.wipe"), wipe)
+        ctx.defer(wipe(), lane=("wipe",))
 
 
 @routes.step("wipe")
 async def wipe(ctx: Context) -> None:
     """Take what was deleted out of SQLite's write-ahead log, too."""
-    await truncate_log(ctx.run.services.database)
+    await truncate_log(services_of(ctx).database)
 
 
 @routes.step("forget_in")
 async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
     """Delete what a plugin holds that was away when everything else was deleted."""
-    parts = ctx.api(Privacy)
+    parts = ctx.find(Privacy)
     if parts is not None:
         await parts.delete_in(plugin, user_id)
         await _wipe_after(ctx)
@@ -221,11 +222,11 @@ async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
 
 async def _forget_person(ctx: Context, person: Person) -> None:
     """The core's own tables, and the core's memory after the commit."""
-    people, session = ctx.run.people, ctx.session
-    await personal.forget(session, person, ctx.run.services.registry.payments)
+    people, session = scope_of(ctx).people, ctx.session
+    await personal.forget(session, person, services_of(ctx).registry.payments)
     await session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == person.id))
     await session.execute(delete(core_files).where(core_files.c.user_id == person.id))
-    ctx.run.work.after_commit.append(lambda: people.forget_person(person.id))
+    ctx.after_commit(lambda: people.forget_person(person.id))
 
 
 def _empty(user_id: int) -> Any:

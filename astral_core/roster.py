@@ -40,11 +40,11 @@ class Roster:
     async def remember(self) -> None:
         """Write down what the plugins declare, before any of them can fail in its lifespan."""
         registry, runner = self.host.registry, self.host.runner
-        await memory.remember(self.database, [(p, memory.declared_by(p, registry, runner)) for p in self.host.alive])
+        await memory.remember(self.database, [(p, memory.snapshot_of(p, registry, runner)) for p in self.host.alive])
 
     async def call(self) -> None:
         """When it is settled who runs: recall the others, and tell the other replicas."""
-        self.host.registry.miss(await memory.recall(self.database, self.host.plugins))
+        self.host.registry.set_away(await memory.recall(self.database, self.host.plugins))
         states = {plugin.id: plugin.state.value for plugin in self.host.plugins if plugin.id != "core"}
         for name, state in states.items():
             self.metrics.plugin_state.labels(name, state).set(1)

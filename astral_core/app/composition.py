@@ -6,6 +6,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 from astral_core import core_plugin
@@ -26,10 +27,11 @@ from astral_core.handled import Handled
 from astral_core.host.health import HealthHooks
 from astral_core.host.host import Host, load
 from astral_core.host.services import Services
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox.build import build_inbox
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.store import Store
+from astral_core.kinds.telemetry import TelemetrySubscribers
 from astral_core.observe.metrics import Metrics
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
@@ -41,14 +43,18 @@ log = logging.getLogger("astral")
 
 
 def build(
-    settings: Settings, *, polling: bool = False, plugins: list[Plugin] | None = None, clock: Clock | None = None
+    settings: Settings,
+    *,
+    polling: bool = False,
+    plugins: list[LoadedPlugin] | None = None,
+    clock: Clock | None = None,
 ) -> App:
     """Build a bot from settings. Raises ConfigError, PluginLoadError or ConflictError; starts nothing.
 
     `clock` says what time it is, as for jobs; the machine's unless told.
     """
     _check(settings, polling)
-    host = load(settings, core_plugin, plugins)
+    host = load(settings, core_plugin.plugin, plugins)
     name = f"astral-{secrets.token_hex(4)}"
     clock, database, supervisor, metrics = clock or SystemClock(), _open(settings, name), Supervisor(), Metrics()
     people = People(database)
@@ -60,8 +66,12 @@ def build(
 
     def make_bot(store: Store) -> Bot:
         guard = Guard(strict=settings.inbox.waiting == "raise")
-        services = _services(settings, host, store, metrics, telemetry, clock, guard)
-        return build_bot(services, people, guard, metrics.called)
+        services = _services(
+            settings, host, store, metrics, telemetry, clock, guard, lambda: made.application.bot.username,
+            lambda method, params: made.transport.call(method, params),
+        )  # fmt: skip
+        made = build_bot(services, people, guard, metrics.called)
+        return made
 
     direct = settings.database.direct_url
     inbox, bot = build_inbox(
@@ -81,12 +91,14 @@ def build(
 
 
 def _services(
-    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock, guard: Guard
-) -> Services:
+    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock, guard: Guard,
+    username: Callable[[], str], call: Callable[[str, dict[str, Any]], Awaitable[Any]],
+) -> Services:  # fmt: skip
     return Services(
         settings, store.database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
         host.catalogs(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
-        time=clock.time, waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
+        call=call, username=username, time=clock.time, waits=guard.waits, traces=[guard.trace()],
+        registry_of_metrics=metrics.registry,
     )  # fmt: skip
 
 
@@ -102,7 +114,8 @@ def _observer(metrics: Metrics, telemetry: Telemetry) -> Observer:
 
 
 def _telemetry_subscribers(host: Host) -> list[tuple[str, Callable[[list[Handled]], Awaitable[None]]]]:
-    return [(plugin, partial(item.handler, host.contexts[plugin])) for plugin, item in host.registry.telemetry]
+    routes = host.registry.of(TelemetrySubscribers).routes.values()
+    return [(route.plugin, partial(route.handler, host.contexts[route.plugin])) for route in routes]
 
 
 def _open(settings: Settings, name: str) -> Database:

@@ -7,19 +7,20 @@ from collections.abc import Iterator, Sequence
 from astral_core.audit import package
 from astral_core.audit.alone import find, load_alone
 from astral_core.audit.codes import CODES
-from astral_core.audit.settings import check_settings, model_of, unset
+from astral_core.audit.settings import check_settings, unset
 from astral_core.audit.texts import check_texts
 from astral_core.config import Settings, load_settings
-from astral_core.declare import Webhook
 from astral_core.errors import PluginLoadError
 from astral_core.finding import Finding
 from astral_core.host.host import Host
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
+from astral_core.kinds.web import Webhook
 
 __all__ = ["CODES", "audit_plugin"]
 
 # What a phase of loading found: the code of its finding.
 _CODES = {
+    "import": "import-failed",
     "specify": "hooks-wrong",
     "register": "hooks-wrong",
     "configure": "settings-wrong",
@@ -59,7 +60,7 @@ def _audit(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
 def _loaded(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
     settings = load_settings()
     host, plugin = _load(plugin_id, settings)
-    model = model_of(plugin.module)
+    model = plugin.declared.settings
     if model is not None:
         yield from check_settings(plugin_id, model)
     missing = unset(model, settings.plugins.get(plugin_id, {})) if model is not None else []
@@ -78,9 +79,9 @@ def _loaded(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
         yield from check_migrations(host, plugin, databases)
 
 
-def _load(plugin_id: str, settings: Settings) -> tuple[Host, Plugin]:
+def _load(plugin_id: str, settings: Settings) -> tuple[Host, LoadedPlugin]:
     """Load it; once more with the absolute paths that it wants: to allow them is the owner's business."""
     host, plugin = load_alone(plugin_id, settings)
-    wanted = {route.path for route in plugin.declared.web if isinstance(route, Webhook)}
+    wanted = {route.path for route in plugin.declared.routes if isinstance(route, Webhook)}
     strange = wanted - set(settings.web.webhooks)
     return load_alone(plugin_id, settings, tuple(strange)) if strange else (host, plugin)

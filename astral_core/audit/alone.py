@@ -9,10 +9,10 @@ from astral_core.config import Settings
 from astral_core.errors import PluginLoadError
 from astral_core.host.discover import discover, with_dependencies
 from astral_core.host.host import Host, load
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
 
-def find(plugin_id: str) -> list[Plugin]:
+def find(plugin_id: str) -> list[LoadedPlugin]:
     """The plugin and all that it depends on, dependencies first; PluginLoadError where it is not installed.
 
     What the owner's settings switch off counts as installed.
@@ -31,7 +31,7 @@ def find(plugin_id: str) -> list[Plugin]:
     return [plugin for plugin in found if plugin.id in wanted]
 
 
-def load_alone(plugin_id: str, settings: Settings, webhooks: Sequence[str] = ()) -> tuple[Host, Plugin]:
+def load_alone(plugin_id: str, settings: Settings, webhooks: Sequence[str] = ()) -> tuple[Host, LoadedPlugin]:
     """A host with the plugin and its dependencies; a broken one is set aside with its reason, never raised.
 
     Of the owner's settings the plugins' own sections are used. `webhooks` are further paths that
@@ -48,7 +48,7 @@ def load_alone(plugin_id: str, settings: Settings, webhooks: Sequence[str] = ())
                 "plugins": own,
             }
         ),
-        core_plugin,
+        core_plugin.plugin,
         plugins,
         judge=False,
     )

@@ -19,14 +19,14 @@ from astral_core.db.migrate import Chain, downgrade, upgrade
 from astral_core.errors import DatabaseError
 from astral_core.finding import Finding
 from astral_core.host.host import Host
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
 FIX_DRIFT = "astral db revision {} -m <what changed>, and read what it writes."
 
 
-def check_migrations(host: Host, plugin: Plugin, databases: Sequence[str]) -> list[Finding]:
+def check_migrations(host: Host, plugin: LoadedPlugin, databases: Sequence[str]) -> list[Finding]:
     """Run the plugin's migrations in a scratch SQLite file and in each of `databases`, which must be empty of it."""
-    schema = plugin.declared.schema
+    schema = plugin.declared.tables
     if schema is None:
         return []
     needed = [chain for chain in host.chains() if chain.plugin != plugin.id]
@@ -37,7 +37,7 @@ def check_migrations(host: Host, plugin: Plugin, databases: Sequence[str]) -> li
         cause = f"its version files cannot be read: {type(error).__name__}: {error}."
         fix = f"mend them; astral db revision {plugin.id} -m <what it does> writes the first one."
         return [Finding("migrations-unreadable", own.package, cause, fix)]
-    models = merged(other.declared.schema.metadata for other in host.alive if other.declared.schema)
+    models = merged(other.declared.tables.metadata for other in host.alive if other.declared.tables)
     with tempfile.TemporaryDirectory(prefix="astral-") as scratch, ThreadPoolExecutor(1) as thread:
         urls = (f"sqlite+aiosqlite:///{scratch}/scratch.db", *databases)
         work = (_on_database(url, needed, own, models) for url in urls)

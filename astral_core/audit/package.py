@@ -16,13 +16,13 @@ from packaging.utils import canonicalize_name
 from astral_core.audit import bare
 from astral_core.finding import Finding
 from astral_core.host.discover import CORE_DISTRIBUTION
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
 PATIENCE = 120  # seconds that an import may take; a cold machine reads large libraries slowly
 _FROM, _UP_TO = {">=", ">", "~=", "==", "==="}, {"<", "<=", "~=", "==", "==="}
 
 
-def check_metadata(plugin: Plugin) -> Iterator[Finding]:
+def check_metadata(plugin: LoadedPlugin) -> Iterator[Finding]:
     """The range of core versions that the plugin was made for."""
     operators: set[str] | None = None
     for line in plugin.requires:
@@ -46,7 +46,7 @@ def check_metadata(plugin: Plugin) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def check_typed(plugin: Plugin) -> Iterator[Finding]:
+def check_typed(plugin: LoadedPlugin) -> Iterator[Finding]:
     """The mark without which type checkers do not look into the package."""
     folder = package_folder(plugin)
     if folder is not None and not (folder / "py.typed").is_file():
@@ -56,7 +56,7 @@ def check_typed(plugin: Plugin) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-def check_import(plugin: Plugin) -> Iterator[Finding]:
+def check_import(plugin: LoadedPlugin) -> Iterator[Finding]:
     """Import the plugin in a process with no environment, no settings, an empty folder and no way out."""
     where = plugin.module_name
     with tempfile.TemporaryDirectory(prefix="astral-") as folder:
@@ -92,7 +92,7 @@ def _bytecode() -> Iterator[str]:
         yield from ("-X", f"pycache_prefix={sys.pycache_prefix}")
 
 
-def package_folder(plugin: Plugin) -> Path | None:
+def package_folder(plugin: LoadedPlugin) -> Path | None:
     """The folder of the plugin's package; None for a plugin that is a single module."""
     spec = importlib.util.find_spec(plugin.package)
     places = spec.submodule_search_locations if spec else None

@@ -1,7 +1,6 @@
 """What is wrong with a plugin's catalogues: what they lack, what they keep, what they fill in.
 
-The source texts are read out of the syntax tree. Babel's extractor goes by the place of an argument alone; `t` of a
-handler's context takes the text first, `t` of a plugin's context the language.
+The source texts are read out of the syntax tree: the first argument of `t` and `N_`, the first two of `nt`.
 """
 
 from __future__ import annotations
@@ -13,18 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from astral_core.audit.package import package_folder
-from astral_core.declare import Command
 from astral_core.finding import Finding
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
+from astral_core.i18n import Message
+from astral_core.kinds.command import Command
+from astral_core.kinds.menu import MenuItem
 
 if TYPE_CHECKING:
-    from babel.messages.catalog import Message
+    from babel.messages.catalog import Message as Entry
 
 PLACEHOLDER = re.compile(r"\{\w+\}")
 Key = tuple[str, ...]  # a text, or its singular and plural
 
 
-def check_texts(plugin: Plugin) -> Iterator[Finding]:
+def check_texts(plugin: LoadedPlugin) -> Iterator[Finding]:
     """Compare every catalogue with the texts in the code, and with the descriptions that Telegram shows."""
     folder = package_folder(plugin)
     if folder is None:
@@ -56,7 +57,7 @@ def _check_catalogue(file: Path, where: str, sources: dict[Key, str]) -> Iterato
         yield from _check_entry(where, key, message, known=key in sources)
 
 
-def _check_entry(where: str, key: Key, message: Message, known: bool) -> Iterator[Finding]:
+def _check_entry(where: str, key: Key, message: Entry, known: bool) -> Iterator[Finding]:
     forms = message.string if isinstance(message.string, (tuple, list)) else (message.string,)
     if not known:
         yield Finding(
@@ -78,17 +79,17 @@ def _check_entry(where: str, key: Key, message: Message, known: bool) -> Iterato
                 )  # fmt: skip
 
 
-def _key(message: Message) -> Key:
+def _key(message: Entry) -> Key:
     return tuple(message.id) if isinstance(message.id, (tuple, list)) else (message.id,)
 
 
-def _declared(plugin: Plugin) -> Iterator[tuple[str, str]]:
+def _declared(plugin: LoadedPlugin) -> Iterator[tuple[str, str]]:
     """What Telegram's command menu and /start show."""
     for item in plugin.declared.routes:
-        if isinstance(item, Command) and item.description:
+        if isinstance(item, Command) and isinstance(item.description, Message):
             yield item.description, f"description of /{item.name}"
-    for entry in plugin.declared.menu:
-        yield entry.text, "menu item"
+        elif isinstance(item, MenuItem) and isinstance(item.text, Message):
+            yield item.text, "menu item"
 
 
 def _sources(folder: Path) -> Iterator[tuple[Key, str]]:
@@ -104,9 +105,9 @@ def _texts_of(call: ast.Call) -> Iterable[Key]:
     """The texts of one call of t, nt or N_, with both arms of a condition; other arguments are no constants."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name in ("t", "N_") and call.args:
-        return [(text,) for text in _constants(call.args[-1])]
-    if name == "nt" and len(call.args) >= 3:  # (language,) singular, plural, number
-        return zip(_constants(call.args[-3]), _constants(call.args[-2]), strict=False)
+        return [(text,) for text in _constants(call.args[0])]
+    if name == "nt" and len(call.args) >= 3:  # singular, plural, number
+        return zip(_constants(call.args[0]), _constants(call.args[1]), strict=False)
     return ()
 
 

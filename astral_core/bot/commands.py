@@ -5,6 +5,8 @@ from __future__ import annotations
 from astral_core.bot.transport import Transport
 from astral_core.declare import GROUP, PRIVATE, ChatKind
 from astral_core.host.services import Services
+from astral_core.i18n import Texts
+from astral_core.kinds import RegisteredHandler
 
 # The Bot API's scopes: https://core.telegram.org/bots/api#botcommandscope
 SCOPES = {PRIVATE: "all_private_chats", GROUP: "all_group_chats"}
@@ -30,8 +32,12 @@ def _commands(services: Services, chat: ChatKind, language: str) -> list[dict[st
     return [
         {
             "command": name,
-            "description": services.catalogs[bound.plugin].for_language(language).gettext(bound.description),
+            "description": _description(services, route, language),
         }
-        for name, bound in services.registry.commands.items()
-        if bound.listed and chat in bound.chat
+        for name, route in services.registry.commands.items()
+        if route.declared.is_listed and chat in route.chat
     ]
+
+
+def _description(services: Services, route: RegisteredHandler, language: str) -> str:
+    return Texts(services.catalogs[route.plugin].for_language(language), language).plain(route.declared.description)

@@ -1,400 +1,270 @@
-"""What every handler gets as `ctx`: python-telegram-bot's CallbackContext, and Astral's unit of work.
+"""What every handler gets as `ctx`: one unit of work, who wrote what and where, and the ways to answer.
 
 Messages sent through `ctx` are effects: recorded and checked now, sent after the handler's commit, in order.
 """
 
 from __future__ import annotations
 
-import logging
-import uuid
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, ParamSpec, Self, TypeVar, overload
+from datetime import timedelta
+from typing import Any, NoReturn
 
 import msgspec
-from markupsafe import Markup
-from pydantic import BaseModel
-from telegram.ext import Application, CallbackContext, ExtBot
+from telegram import Update
+from telegram.ext import ExtBot
 
-from astral_core.bot.buttons import Button, Buttons, plain
-from astral_core.bot.check import ANSWER_LIMIT
 from astral_core.bot.people import Question, User, save_question
-from astral_core.bot.run import Run, current_run
-from astral_core.db.session import Session
-from astral_core.db.tables import CACHE_WIDTH, SLOT_WIDTH, storable
-from astral_core.declare import CallbackRoute, Event, QuestionRoute, StepRoute
-from astral_core.errors import CallbackDataError, EffectError, HandlerError
-from astral_core.host.context import PluginContext, emit
-from astral_core.i18n import fill
-from astral_core.inbox.effect import Effect, Noted, OnDoubt, Ref, Slot
+from astral_core.bot.scope import ChatInfo, HandlerScope
+from astral_core.bot.speaking import Speaking
+from astral_core.bot.update import LazyUpdate
+from astral_core.botapi.views import View
+from astral_core.errors import HandlerError, NoPerson
+from astral_core.host.context import Lane, PluginContext
+from astral_core.i18n import N_
+from astral_core.inbox.address import Address
+from astral_core.inbox.due import Cancel, Due
+from astral_core.inbox.effect import RECORDED
 from astral_core.inbox.envelope import as_json
-from astral_core.markup import utf16
+from astral_core.kinds.question import QuestionCall, QuestionRoute
+from astral_core.kinds.step import StepCall
 
-P = ParamSpec("P")
-T = TypeVar("T")
-M = TypeVar("M", bound=BaseModel)
-
-_Base = CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], dict[Any, Any]]
+NOBODY = N_("I can only do this for a person. Please write as yourself.")
+CLOSE = "core.close_question"  # the step that ends a question whose time is over
 
 
-class Context(_Base):
-    """The handler's side of one unit of work. Valid until the handler returns."""
+class Context(Speaking):
+    """The handler's side of one unit of work. Valid until the handler returns.
 
-    _run: Run | None = None
+    What is recorded (`reply`, `defer`, ...) returns at once and is not awaited; what reads or waits is.
+    """
 
-    @classmethod
-    def from_update(cls, update: object, application: Application[Any, Any, Any, Any, Any, Any]) -> Self:
-        """Make the context of the run that is under way, without a look into the update's objects."""
-        del update
-        run = current_run.get()
-        if run is None:
-            raise HandlerError("an update reached a handler outside of the inbox's worker.")
-        context = cls(application, chat_id=run.chat_id, user_id=run.user.id if run.user else None)
-        context.bind(run)
-        return context
-
-    def bind(self, run: Run) -> None:
-        """Attach the run; done by the core before the handler."""
-        self._run = run
-
-    @property
-    def run(self) -> Run:
-        """The run of this row; HandlerError outside of a handler."""
-        if self._run is None:
-            raise HandlerError("this Context belongs to no unit of work; it is valid in Astral's handlers only.")
-        return self._run
+    def __init__(self, scope: HandlerScope, bot: ExtBot[None]) -> None:
+        super().__init__(scope)
+        self._bot = bot
 
     # --- who and where
 
     @property
     def user(self) -> User:
-        """The person who wrote; for steps and events the one for whom they are done, or who has the chat."""
-        if self.run.user is None:
-            raise HandlerError(f"route {self.run.route!r}: nobody is known in chat {self.run.chat_id}.")
-        return self.run.user
+        """The person who wrote; for steps and events the one for whom they are done, or who has the chat.
+
+        NoPerson, which tells the chat so, if an update comes from a chat (an anonymous admin, a channel) or nobody.
+        """
+        if self._scope.person is None:
+            raise NoPerson(NOBODY)
+        return self._scope.person
 
     @property
-    def chat_id(self) -> int:
-        """The chat that this row belongs to."""
-        return self.run.chat_id
+    def has_user(self) -> bool:
+        """Whether there is a `user`."""
+        return self._scope.person is not None
 
     @property
-    def language(self) -> str:
-        """The language to speak, such as "ru"."""
-        return self.run.language
+    def sender(self) -> User | View | None:
+        """Who wrote: a person, or the chat (a view) for which somebody wrote; None if it is nobody."""
+        written = self._scope.peek.written if self._scope.peek is not None else None
+        if written is not None and written.sender_chat is not None and self.message is not None:
+            found: View | None = self.message.sender_chat
+            return found
+        return self._scope.person
 
     @property
-    def is_admin(self) -> bool:
-        """Whether the user is one of the owner's admins."""
-        return self.run.user is not None and self.run.user.id in self.run.services.settings.admins
+    def is_owner(self) -> bool:
+        """Whether the user is one of the bot's admins."""
+        return self._scope.person is not None and self._scope.person.id in self.admins
 
     @property
-    def log(self) -> logging.Logger:
-        """The plugin's logger."""
-        return logging.getLogger(f"astral.plugins.{self.run.plugin}")
-
-    # --- texts
-
-    def t(self, text: str, /, **values: Any) -> Markup:
-        """`text` in the user's language, with `values` escaped for HTML."""
-        catalog = self.run.services.catalogs[self.run.plugin].for_language(self.language)
-        return _markup(fill(catalog.gettext(text), values))
-
-    def nt(self, singular: str, plural: str, n: int, /, **values: Any) -> Markup:
-        """The form that `n` demands; `{n}` is filled in."""
-        catalog = self.run.services.catalogs[self.run.plugin].for_language(self.language)
-        return _markup(fill(catalog.ngettext(singular, plural, n), {"n": n, **values}))
-
-    # --- database and durable work
+    def chat(self) -> ChatInfo:
+        """The chat that this is about: id, type and title."""
+        return self._scope.chat
 
     @property
-    def session(self) -> Session:
-        """The session of this unit of work; opened at first use, committed after the handler."""
-        return self.run.work.session
+    def topic(self) -> int | None:
+        """The forum topic that this is about; answers go there."""
+        return self._scope.address.topic
 
-    def defer(self, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
-        """Do `step` durably after this handler's commit, in the same lane. Arguments go by keyword."""
-        return self.defer_once(uuid.uuid4().hex, step, *args, **kwargs)
+    @property
+    def message(self) -> View | None:
+        """The message, as a view of the Bot API's Message: that which was written, or whose button was pressed."""
+        found = self._scope.view
+        if found is None or self._scope.peek is None:
+            return None
+        if self._scope.peek.callback_query is not None:
+            under: View | None = found.message
+            return under
+        return found if self._scope.peek.written is not None or "message_id" in found else None
 
-    def defer_once(self, key: str, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
-        """As `defer`, but once for each `key`, however often it is asked for.
+    @property
+    def text(self) -> str:
+        """What was written: the message's text, or its caption; empty if there is none, and for a press."""
+        written = self._scope.peek.written if self._scope.peek is not None else None
+        return (written.text or written.caption or "") if written is not None else ""
 
-        A key is remembered for as long as done rows are kept (`inbox.keep_done_hours`, three days).
-        """
-        if args:
-            raise HandlerError(f"arguments of the step {step.name!r} go by keyword.")
-        route = self.run.services.registry.key_of(step)
-        to = self.run.later
-        self.run.work.add_row("step", f"{route}:{key}", to.lane, {"route": route, "args": kwargs}, to)
-        return Noted()
+    @property
+    def args(self) -> str:
+        """What follows the command: "tomorrow 9:00 tea" of "/remind tomorrow 9:00 tea"."""
+        return self._scope.args
 
-    def defer_to(self, chat_id: int, step: StepRoute[P], *args: P.args, **kwargs: P.kwargs) -> Noted:
-        """As `defer`, but in the lane of another chat: what it says goes there, in that chat's order."""
-        self.plugin_context().defer(self.run.work, step, chat_id, None, *args, **kwargs)
-        return Noted()
+    @property
+    def query(self) -> View | None:
+        """The query as a view: a press of a button, an inline, a shipping or a pre-checkout query."""
+        return self._scope.view if self._scope.row.kind.endswith("_query") else None
 
-    def emit(self, event: Event) -> Noted:
-        """Tell every subscriber durably, in this lane, after this handler's commit."""
-        run, to = self.run, self.run.later
-        emit(run.services, run.plugin, run.work, event, to.lane, to)
-        return Noted()
+    @property
+    def payment(self) -> View | None:
+        """The SuccessfulPayment, as a view."""
+        return self._member("successful_payment")
 
-    def alert(self, key: str, text: str, /, **values: Any) -> Noted:
-        """Tell each of the bot's admins in private, after this handler's commit: at most once a `key` and hour.
+    @property
+    def refund(self) -> View | None:
+        """The RefundedPayment, as a view."""
+        return self._member("refunded_payment")
 
-        `text` is a source text of the plugin, translated for each admin when it is delivered: mark it with N_. It is
-        HTML, and `values` are escaped; they stand in the log, too, so give ids and numbers, no names.
-        """
-        self.plugin_context().alert(self.run.work, key, text, **values)
-        return Noted()
+    @property
+    def reaction(self) -> View | None:
+        """The MessageReactionUpdated, as a view."""
+        return self._scope.view if self._scope.row.kind == "message_reaction" else None
 
-    def ask(self, route: QuestionRoute[P], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Give this user's next message to `route`; `kwargs` are kept in the database."""
-        if args:
-            raise HandlerError(f"arguments of the question {route.name!r} go by keyword.")
-        if self.run.chat_kind not in route.chat:
-            what = (
-                f"the question {route.name!r} takes no answers in this kind of chat ({self.run.chat_kind.name}). "
-                "Fix: declare it with chat=GROUP, or ask in the private chat."
-            )
-            if not self.run.is_fact:
-                raise HandlerError(what)
-            self.log.warning("%s", what)  # a payment must not fail for it
-            return
-        # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
-        stored = msgspec.json.decode(as_json(kwargs))
-        key = self.run.services.registry.key_of(route)
-        self.run.asked = Question(key, stored, self.run.edits_from(key, stored))
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The whole update as builtins, for what is newer than the libraries; empty for durable work."""
+        if self._scope.peek is None:
+            return {}
+        found: dict[str, Any] = msgspec.json.decode(self._scope.row.payload)
+        return found
 
-    def end_question(self) -> None:
-        """Ask nothing any more: the user went elsewhere."""
-        self.run.asked = None
-        self.run.question_ended = True
+    @property
+    def update(self) -> Update:
+        """The update as python-telegram-bot's object, built at the first look. HandlerError in durable work."""
+        if self._scope.peek is None:
+            raise HandlerError(f"route {self._scope.route!r} handles no update, so there is no ctx.update.")
+        if self._scope.update is None:
+            self._scope.update = LazyUpdate(self._scope.row.payload, self._bot, self._scope.peek.update_id)
+        return self._scope.update
 
-    async def save_question(self) -> None:
-        """Write what `ask` wants; done by the core after the handler. An answered question ends by itself."""
-        run, key, asked = self.run, self.run.question_key, self.run.asked
-        if run.user is not None:
-            await save_question(run.work.session, key, asked)
-            run.work.after_commit.append(lambda: run.people.keep_question(key, asked))
-
-    # --- messages
-
-    def reply(
-        self, text: str, buttons: Buttons | None = None, *, silent: bool = False, on_doubt: OnDoubt = "resend"
-    ) -> Ref:
-        """Send a new text message (HTML).
-
-        `on_doubt`: what becomes of it where the process died and nobody knows whether Telegram has it. "drop" costs a
-        commit before the call.
-        """
-        run = self.run
-        return run.effects.text(run.plugin, run.address, str(text), buttons, silent=silent, on_doubt=on_doubt)
-
-    def edit(self, text: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
-        """Change the pressed message, or the one `ref` names. If Telegram shows it no more, a new one is sent."""
-        run = self.run
-        if ref is None and run.is_unreachable:
-            return run.effects.text(run.plugin, run.address, str(text), buttons)
-        return run.effects.edit_text(run.plugin, run.address, self._target(ref), str(text), buttons)
-
-    def edit_caption(self, caption: str, buttons: Buttons | None = None, *, ref: Ref | int | None = None) -> Ref:
-        """Change the caption of the pressed photo, or of the one `ref` names; an old one as in `edit`."""
-        run = self.run
-        if ref is None and run.is_unreachable:
-            return run.effects.text(run.plugin, run.address, str(caption), buttons)
-        return run.effects.edit_caption(run.plugin, run.address, self._target(ref), str(caption), buttons)
-
-    def delete(self, ref: Ref | int | None = None) -> None:
-        """Delete the pressed message, or the one `ref` names."""
-        target = self._target(ref)
-        if target is None:
-            raise EffectError("ctx.delete: Telegram lets nobody delete a message that was sent through the bot.")
-        self.run.effects.delete(self.run.plugin, self.run.address, target)
-
-    def send_photo(
-        self,
-        photo: bytes | str,
-        caption: str = "",
-        buttons: Buttons | None = None,
-        *,
-        cache: str | None = None,
-        on_doubt: OnDoubt = "resend",
-    ) -> Ref:
-        """Send a picture: PNG or JPEG bytes, a file_id or an address. `cache` keeps Telegram's file_id.
-
-        The file_id is kept for as long as nobody asks the bot to forget the person for whom it was sent last.
-        """
-        run = self.run
-        return run.effects.file(
-            run.plugin, run.address, "sendPhoto", "photo", photo, str(caption), buttons,
-            cache=self._cache(cache), owner=run.user.id if cache and run.user else None, filename="picture.png",
-            on_doubt=on_doubt,
-        )  # fmt: skip
-
-    def send_album(
-        self, photos: Sequence[bytes | str], caption: str = "", *, silent: bool = False, on_doubt: OnDoubt = "resend"
-    ) -> Ref:
-        """Send 2 to 10 pictures as one album: bytes, file_ids or addresses. The reference is to the first one."""
-        run = self.run
-        return run.effects.album(run.plugin, run.address, photos, str(caption), silent=silent, on_doubt=on_doubt)
-
-    def send_document(
-        self, document: bytes | str, filename: str, caption: str = "", buttons: Buttons | None = None
-    ) -> Ref:
-        """Send a file."""
-        run = self.run
-        return run.effects.file(
-            run.plugin, run.address, "sendDocument", "document", document, str(caption), buttons, filename=filename
-        )
-
-    def send_invoice(self, *, buttons: Buttons | None = None, **params: Any) -> Ref:
-        """Send an invoice; `params` are those of the Bot API's sendInvoice."""
-        run = self.run
-        return run.effects.invoice(run.plugin, run.address, params, buttons)
-
-    def show(
-        self,
-        text: str,
-        buttons: Buttons | None = None,
-        *,
-        photo: bytes | None = None,
-        slot: str = "main",
-        fresh: bool | None = None,
-    ) -> Ref:
-        """Show the one message of `slot`: edited in place, or sent anew where it cannot be edited.
-
-        After a command it is sent anew (`fresh`), since the old one may be far up; so it is where another message
-        than the slot's was pressed. With `fresh=False` only a message above the pressed one is left alone: a
-        photo's buttons then change the text below it.
-        """
-        run = self.run
-        _check_name("a slot", slot, SLOT_WIDTH)
-        pressed = run.pressed if run.callback_id else None
-        anew = run.kind in ("command", "text", "deep_link", "event") if fresh is None else fresh
-        where = Slot(
-            name=slot, place=run.address.place, user_id=run.slot_owner, pressed=pressed,
-            fresh=anew or run.is_unreachable, below=fresh is False,
-        )  # fmt: skip
-        return run.effects.show(run.plugin, run.address, str(text), photo, buttons, where)
-
-    def answer(self, text: str = "", *, alert: bool = False) -> None:
-        """Answer the button press, on routes with `answer="manual"`."""
-        run = self.run
-        if run.callback_id is None:
-            raise EffectError("ctx.answer: there is no button press to answer.")
-        if run.answer != "manual":
-            raise EffectError(
-                f"route {run.route!r} is answered at once. Fix: declare it with "
-                '@routes.callback(..., answer="manual") to answer it yourself.'
-            )
-        if utf16(str(text)) > ANSWER_LIMIT:
-            raise EffectError(f"a callback answer has at most {ANSWER_LIMIT} UTF-16 units.")
-        run.answered = True
-        params = {"callback_query_id": run.callback_id, "text": plain(text), "show_alert": alert}
-        run.effects.add(Effect(method="answerCallbackQuery", params=params, plugin=run.plugin))
-
-    def answer_pre_checkout(self, error: str | None = None) -> None:
-        """Let the payment go on, or decline it with a reason that the buyer reads."""
-        params: dict[str, Any] = {"pre_checkout_query_id": self.run.arguments["query_id"], "ok": error is None}
-        if error is not None:
-            params["error_message"] = plain(error)
-        self.run.effects.add(Effect(method="answerPreCheckoutQuery", params=params, plugin=self.run.plugin))
-
-    def call(self, method: str, *, check: bool = True, **params: Any) -> Ref:
-        """Record any other Bot API call. One that cannot be meant raises EffectError, unless `check` is False."""
-        return self.run.effects.call(self.run.plugin, method, params, check=check)
-
-    async def progress(self, action: str = "typing") -> None:
-        """Show at once, best effort, that something is being done ("typing", "upload_photo")."""
-        self.run.services.waits("ctx.progress")
-        await self.run.work.release_reads()
-        if self.run.address.inline is not None:
-            return  # nobody would see it
-        to = self.run.effects.to(self.run.plugin, self.run.address, "sendChatAction")
-        await self.run.transport.best_effort("sendChatAction", {**to, "action": action})
+    @property
+    def row_id(self) -> int:
+        """The number of the inbox row that is handled: the same one when it is tried again."""
+        return self._scope.row.seq
 
     async def administrators(self) -> frozenset[int]:
         """The ids of who administers this group; kept until Telegram tells of a change, or for a minute.
 
         Only before the first write. Raises TelegramRefused where the bot may not ask, as in a private chat.
         """
-        self.run.services.waits("ctx.administrators")
-        await self.run.work.release_reads()
-        return await self.run.chats.administrators(self.chat_id)
+        self._services.waits("ctx.administrators")
+        await self._unit.release_reads()
+        return await self._scope.chats.administrators(self.chat.id)
 
-    # --- buttons
+    def _member(self, name: str) -> View | None:
+        found: View | None = getattr(self.message, name) if self.message is not None else None
+        return found
 
-    @overload
-    def button(self, text: str, route: CallbackRoute[P], *args: P.args, **kwargs: P.kwargs) -> Button: ...
-    @overload
-    def button(self, text: str, route: str, *args: Any, **kwargs: Any) -> Button: ...
-    def button(self, text: str, route: CallbackRoute[Any] | str, *args: Any, **kwargs: Any) -> Button:
-        """A button that leads to `route` with these arguments; a string `plugin:name` names a route elsewhere."""
-        registry = self.run.services.registry
-        key = route if isinstance(route, str) else registry.key_of(route)
-        bound = registry.callbacks.get(key)
-        if bound is None or bound.codec is None:
-            raise CallbackDataError(f"there is no callback route {key!r}; `astral routes` lists them")
-        return Button(plain(text), data=bound.codec.build(args, kwargs))
+    # --- questions
 
-    def has_route(self, key: str) -> bool:
-        """Whether some plugin declares the callback route `key` (`plugin:name`)."""
-        return key in self.run.services.registry.callbacks
+    def ask(
+        self, call: QuestionCall, /, *, within: timedelta | None = None, otherwise: StepCall | None = None
+    ) -> None:
+        """Give this user's next message to `call`: a question called with what it shall keep.
 
-    def link(self, text: str, url: str) -> Button:
-        """A button that opens an address."""
-        return Button(plain(text), url=url)
-
-    def pay_button(self, text: str) -> Button:
-        """The first button of an invoice."""
-        return Button(plain(text), pay=True)
-
-    # --- services
-
-    async def run_cpu(self, function: Callable[..., T], *args: Any, key: Hashable = None) -> T:
-        """Run a picklable top-level `function` in the process pool; only before the first write.
-
-        What is asked for twice at once under one `key` is computed once.
+        After `within` the question is closed, and the step `otherwise` runs, if there is one.
         """
-        self.run.services.waits("ctx.run_cpu")
-        await self.run.work.release_reads()
-        return await self.run.services.cpu.run(function, *args, key=key)
-
-    def settings(self, model: type[M]) -> M:
-        """The plugin's settings."""
-        return self.plugin_context().settings(model)
-
-    def api(self, api: type[T]) -> T | None:
-        """What another plugin provides under `api`; None where nobody does."""
-        return self.plugin_context().api(api)
-
-    def plugin_context(self) -> PluginContext:
-        """The plugin's own context, for helpers that take one."""
-        return PluginContext(self.run.plugin, "", lambda: self.run.services)
-
-    def _cache(self, key: str | None) -> str | None:
-        if not key:
-            return None
-        name = f"{self.run.plugin}:{key}"
-        _check_name("a cache key with its plugin", name, CACHE_WIDTH)
-        return name
-
-    def _target(self, ref: Ref | int | None) -> int | Ref | None:
-        """The message that is meant; None is the pressed one where the bot does not know its chat."""
-        target = self.run.pressed if ref is None else ref
-        if target is None and self.run.address.inline is None:
-            raise EffectError(
-                f"plugin {self.run.plugin!r}, route {self.run.route!r}: no button was pressed, so there is no "
-                "message to change. Fix: name one with ref=, or send a new one with ctx.reply or ctx.show."
+        if not isinstance(call, QuestionCall):
+            raise HandlerError(f"ctx.ask takes a question that is called with its arguments, not {call!r}.")
+        scope, route = self._scope, call.route
+        if isinstance(route, QuestionRoute) and scope.chat_kind not in route.chat:
+            what = (
+                f"the question {route.name!r} takes no answers in this kind of chat ({scope.chat_kind.name}). "
+                "Fix: declare it with chat=GROUP, or ask in the private chat."
             )
-        return target
+            if not scope.is_fact:
+                raise HandlerError(what)
+            self.log.warning("%s", what)  # a payment must not fail for it
+            return RECORDED
+        if otherwise is not None and within is None:
+            raise HandlerError("ctx.ask: otherwise= needs within=.")
+        # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
+        stored = msgspec.json.decode(as_json(call.arguments))
+        key = self._services.registry.key_of(route)
+        timer = self._timer(within, otherwise) if within is not None else None
+        scope.asked = Question(key, stored, scope.edits_from(key, stored), timer)
+        return RECORDED
+
+    def end_question(self) -> None:
+        """Ask nothing any more: the user went elsewhere."""
+        self._scope.asked = None
+        self._scope.question_ended = True
+        return RECORDED
+
+    def _timer(self, within: timedelta, otherwise: StepCall | None) -> str:
+        """Arm what follows when nobody has answered; return the route under which it waits."""
+        _, place, person = self._scope.question_key
+        route = self._services.registry.key_of(otherwise.route) if otherwise is not None else CLOSE
+        body = {"route": route, "args": otherwise.arguments if otherwise is not None else {}, "closes": True}
+        later = self._scope.later
+        self._unit.add_due(
+            Due("step", route, later.lane, _timer_key(place, person), as_json(body), after=within.total_seconds(),
+                to=later)
+        )  # fmt: skip
+        return route
+
+    async def save_question(self) -> None:
+        """Write what `ask` wants; done by the core after the handler. An answered question ends by itself."""
+        scope, key, asked = self._scope, self._scope.question_key, self._scope.asked
+        if scope.user is None:
+            return
+        before = scope.open_question or await scope.people.question(key)
+        if before is not None and before.timer is not None and (asked is None or asked.timer != before.timer):
+            self._unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(key[1], key[2])))
+        await save_question(scope.unit.session, key, asked)
+        self.after_commit(lambda: scope.people.keep_question(key, asked))
+
+    # --- others
+
+    @property
+    def bot(self) -> ExtBot[None]:
+        """python-telegram-bot's bot. Its calls are made at once, and again if the handler is tried again."""
+        return self._bot
+
+    @property
+    def plugin(self) -> PluginContext:
+        """The plugin's own context."""
+        return PluginContext(self.id, self.version, self._get_services)
+
+    @property
+    def user_data(self) -> NoReturn:
+        """Refused: it would be lost with the process."""
+        no_store("user_data")
+
+    @property
+    def chat_data(self) -> NoReturn:
+        """Refused: it would be lost with the process."""
+        no_store("chat_data")
+
+    @property
+    def bot_data(self) -> NoReturn:
+        """Refused: it would be lost with the process."""
+        no_store("bot_data")
+
+    @property
+    def job_queue(self) -> NoReturn:
+        """Refused: its jobs would be lost with the process."""
+        raise HandlerError("ctx.job_queue is not there. Fix: ctx.defer(step(...), after=...), or @routes.job.")
+
+    def _place(self, to: int | None, lane: Lane | None) -> tuple[int, Address | None]:
+        """Here, unless another chat or lane is meant; in a group durable work is for the same person."""
+        if to is None and lane is None:
+            later = self._scope.later
+            return later.lane, later
+        return super()._place(to, lane)
 
 
-def _check_name(what: str, name: str, width: int) -> None:
-    """A name that its column cannot hold would fail after the message is out, and again and again."""
-    if not 0 < len(name) <= width or storable(name, width) != name:
-        raise EffectError(f"{what} has 1 to {width} characters, none of them NUL; this is {name[:80]!r}.")
+def no_store(name: str) -> NoReturn:
+    raise HandlerError(
+        f"{name} would be lost with the process. Fix: keep it in a table of the plugin (ctx.session), or for one "
+        "answer in a question: ctx.ask(question(name=...))."
+    )
 
 
-def _markup(text: str) -> Markup:
-    return Markup(text)  # noqa: S704  # catalogue texts are ours; fill escaped the values
+def _timer_key(place: str, person: int) -> str:
+    """Under which key the end of a question waits: one for each person in a place."""
+    return f"question:{place}:{person}"

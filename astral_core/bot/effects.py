@@ -146,13 +146,36 @@ class Effects:
         return self.add(Effect(method="sendInvoice", params={**params, **markup}, plugin=plugin))
 
     @staticmethod
+    def article(
+        id: str,
+        title: str,
+        text: str,
+        buttons: Buttons | None,
+        description: str,  # the Bot API's name
+    ) -> dict[str, Any]:
+        """The Bot API's InlineQueryResultArticle."""
+        content = {"message_text": check_html(text, TEXT_LIMIT), "parse_mode": "HTML"}
+        found: dict[str, Any] = {"type": "article", "id": id, "title": title, "input_message_content": content}
+        if description:
+            found["description"] = description
+        if buttons is not None:
+            check_buttons(buttons)
+            found["reply_markup"] = keyboard(buttons)
+        return found
+
+    @staticmethod
     def to(plugin: str, address: Address, method: str) -> dict[str, Any]:
         """The parameters with which `method` sends to `address`, as far as it takes them; or EffectError."""
         if address.inline is not None:
             raise EffectError(
                 f"plugin {plugin!r}: {method}: the pressed button is in a message that was sent through the bot, in "
-                "a chat that it does not know. Fix: change that message with ctx.edit, or write to the person with "
-                "ctx.defer_to(ctx.user.id, ...)."
+                "a chat that it does not know. Fix: change that message with ctx.edit, or write to the person in a step "
+                "with ctx.defer(..., to=ctx.user.id)."
+            )
+        if address.is_nowhere:
+            raise EffectError(
+                f"plugin {plugin!r}: {method}: this work runs in a lane of its own, where no chat is. Fix: say it in a "
+                "step that is deferred with ctx.defer(..., to=<chat id>)."
             )
         params = address.params
         if len(params) == 1:
@@ -162,7 +185,7 @@ class Effects:
         if address.business is not None and "business_connection_id" not in found:
             raise EffectError(
                 f"plugin {plugin!r}: {method} cannot be sent in the chat of a business account. Fix: send it to the "
-                "person's own chat with ctx.defer_to(ctx.user.id, ...)."
+                "person's own chat in a step with ctx.defer(..., to=ctx.user.id)."
             )
         return found
 

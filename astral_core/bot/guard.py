@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import sqlalchemy
 
-from astral_core.bot.run import Run, current_run
+from astral_core.bot.scope import HandlerScope, current_scope
 from astral_core.errors import WaitingInTransaction
 
 log = logging.getLogger("astral.bot")
@@ -31,10 +31,10 @@ class Guard:
 
     def waits(self, what: str) -> None:
         """The running handler, if there is one, is about to wait for `what`."""
-        run = current_run.get()
-        if run is None or not run.work.wrote:
+        scope = current_scope.get()
+        if scope is None or not scope.unit.wrote:
             return
-        error = _error(run, what)
+        error = _error(scope, what)
         if self.strict:
             raise error
         log.warning("%s", error)
@@ -54,10 +54,10 @@ class Guard:
         config.on_request_start.append(begins)
         return config
 
-    async def drive(self, coroutine: Coroutine[Any, Any, None], run: Run) -> None:
+    async def drive(self, coroutine: Coroutine[Any, Any, None], scope: HandlerScope) -> None:
         """Run a handler's coroutine; where this is strict, every await after its first write is looked at."""
         if self.strict:
-            await _Driven(coroutine, run)
+            await _Driven(coroutine, scope)
         else:
             await coroutine
 
@@ -65,9 +65,9 @@ class Guard:
 class _Driven:
     """Steps a coroutine and passes on what it waits for, unless it may not wait for that."""
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], run: Run) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], scope: HandlerScope) -> None:
         self._coroutine = coroutine
-        self._run = run
+        self._scope = scope
 
     def __await__(self) -> Generator[Any, Any, None]:
         error: BaseException | None = None
@@ -77,8 +77,8 @@ class _Driven:
             except StopIteration:
                 return
             error = None
-            if self._run.work.wrote and not _is_database(self._coroutine):
-                error = _error(self._run, _innermost(self._coroutine))
+            if self._scope.unit.wrote and not _is_database(self._coroutine):
+                error = _error(self._scope, _innermost(self._coroutine))
                 continue
             try:
                 yield waits_for
@@ -86,9 +86,9 @@ class _Driven:
                 error = caught
 
 
-def _error(run: Run, what: str) -> WaitingInTransaction:
+def _error(scope: HandlerScope, what: str) -> WaitingInTransaction:
     return WaitingInTransaction(
-        f"plugin {run.plugin!r}, route {run.route!r}: {what} after the first write holds the database. Fix: do it "
+        f"plugin {scope.plugin!r}, route {scope.route!r}: {what} after the first write holds the database. Fix: do it "
         "before the first write, or write and go on in a step with ctx.defer."
     )
 

@@ -11,9 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from astral_core.bot.kinds import kinds_of
 from astral_core.bot.transport import Transport
-from astral_core.botapi.table import update_kinds
 from astral_core.config import Telegram
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_facts
@@ -27,11 +25,8 @@ ALWAYS = ("message", "callback_query", "pre_checkout_query", "my_chat_member")
 
 
 def wanted(registry: Registry) -> list[str]:
-    """The kinds of update that Telegram is asked for: what the core needs, and what raw handlers can take."""
-    kinds = {*ALWAYS, *(kind for _, raw in registry.raws for kind in kinds_of(raw.handler))}
-    if registry.questions:
-        kinds.add("edited_message")  # who edits the last message may have answered so
-    return [kind for kind in update_kinds() if kind in kinds] if registry.raws else sorted(kinds)
+    """The kinds of update that Telegram is asked for: what the core needs, and what routes take."""
+    return sorted({*ALWAYS, *registry.updates()})
 
 
 @dataclass(frozen=True)

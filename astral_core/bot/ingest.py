@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from astral_core.bot.chats import Chats
 from astral_core.bot.people import People
 from astral_core.db.tables import DEAD
+from astral_core.errors import UnreadableUpdate
 from astral_core.host.registry import Registry
-from astral_core.inbox.envelope import UNREADABLE, ChatFacts, Sender, UnreadableUpdate, open_envelope
+from astral_core.inbox.envelope import UNREADABLE, ChatFacts, Sender, open_envelope
 from astral_core.inbox.rows import NewRow
 from astral_core.inbox.store import Store
 from astral_core.observe.metrics import Metrics, known_kind
@@ -59,7 +60,7 @@ class Ingest:
             self.people.seen.put(envelope.sender.id, envelope.sender)
         if chat is not None:
             self.chats.seen.put(chat.id, chat)
-        if envelope.callback_id and self.registry.is_auto_answered(envelope.callback_data or ""):
+        if envelope.callback_id and self.registry.is_answered_at_once(envelope.callback_data or ""):
             return envelope.callback_id
         return None
 

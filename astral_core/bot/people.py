@@ -41,6 +41,7 @@ class Question:
     route: str
     args: dict[str, Any]
     edits_from: int | None = None  # the first message whose edit answers it; None if that is not known
+    timer: str | None = None  # the step that runs if nobody answers in time
 
 
 QuestionKey = tuple[int, str, int]  # the chat, the place in it, the person
@@ -116,11 +117,11 @@ class People:
     async def question(self, key: QuestionKey) -> Question | None:
         """What somebody was asked in a place."""
         if key not in self.questions:
-            names = ("route", "args", "message_id")
+            names = ("route", "args", "message_id", "timer")
             query = select(*(core_dialogs.c[name] for name in names)).where(*_asked(key))
             async with self._database.engine.connect() as connection:
                 row = (await connection.execute(query)).first()
-            found = Question(row.route, msgspec.json.decode(row.args), row.message_id) if row else None
+            found = Question(row.route, msgspec.json.decode(row.args), row.message_id, row.timer) if row else None
             self.keep_question(key, found)
             return found
         return self.questions.get(key)
@@ -191,7 +192,7 @@ async def save_question(session: AsyncSession | AsyncConnection, key: QuestionKe
     make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         "route": question.route, "args": as_json(question.args), "created_at": now(),
-        "message_id": question.edits_from,
+        "message_id": question.edits_from, "timer": question.timer,
     }  # fmt: skip
     statement = make(core_dialogs).values(chat_id=chat, place=place, user_id=person, **values)
     await session.execute(

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from telegram import Update
-
-from astral_core.bot.buttons import keyboard, plain
+from astral_core.bot.buttons import keyboard
 from astral_core.bot.context import Context
 from astral_core.bot.people import Lru
+from astral_core.bot.scope import HandlerScope
+from astral_core.bot.speaking import scope_of
+from astral_core.i18n import N_
 from astral_core.inbox.effect import Effect
+from astral_core.kinds.base import MENU
 
-MENU = "core-start"  # the start parameter of the menu; that of a command is `core-<command>`
 PAUSE = 60.0  # seconds between two lines to one person
 _PARAMETER = re.compile(r"[A-Za-z0-9_-]{1,64}")  # https://core.telegram.org/bots/features#deep-linking
 
@@ -29,30 +30,30 @@ class Pointer:
         self._username = username
         self._told: Lru[int, float] = Lru()
 
-    async def __call__(self, update: Update, ctx: Context, start: str) -> None:
+    async def __call__(self, ctx: Context, start: str) -> None:
         """Send the line; its button opens the private chat at `start`."""
-        del update
-        if ctx.run.address.inline is not None:
-            self._open(ctx, start)
+        scope = scope_of(ctx)
+        if scope.address.inline is not None:
+            self._open(scope, start)
             return
-        person, message = ctx.run.person, ctx.run.peek.place if ctx.run.peek is not None else None
-        if message is None or not self._may_tell(person.id if person is not None else ctx.chat_id):
+        person, message = scope.person, scope.peek.place if scope.peek is not None else None
+        if message is None or not self._may_tell(person.id if person is not None else scope.chat_id):
             return
-        button = ctx.link(ctx.t("Open our chat"), self._address(start))
+        button = ctx.url_button(N_("Open our chat"), self._address(start))
         params = {
-            **ctx.run.effects.to("core", ctx.run.address, "sendMessage"),
-            "text": plain(ctx.t("I answer this in our private chat.")),
+            **scope.effects.to("core", scope.address, "sendMessage"),
+            "text": ctx.t("I answer this in our private chat.").unescape(),
             "reply_markup": keyboard([[button]]),
             "reply_parameters": {"message_id": message.message_id, "allow_sending_without_reply": True},
         }  # fmt: skip
         # Anybody may ask in a group where the bot must not write: that is nobody's failure.
-        ctx.run.effects.add(Effect(method="sendMessage", params=params, optional=True))
+        scope.effects.add(Effect(method="sendMessage", params=params, optional=True))
 
-    def _open(self, ctx: Context, start: str) -> None:
+    def _open(self, scope: HandlerScope, start: str) -> None:
         """Answer a press in a message that was sent through the bot: Telegram opens the private chat by itself."""
-        ctx.run.answered = True
-        params = {"callback_query_id": ctx.run.callback_id, "url": self._address(start)}
-        ctx.run.effects.add(Effect(method="answerCallbackQuery", params=params, optional=True))
+        scope.answered = True
+        params = {"callback_query_id": scope.callback_id, "url": self._address(start)}
+        scope.effects.add(Effect(method="answerCallbackQuery", params=params, optional=True))
 
     def _address(self, start: str) -> str:
         return f"https://t.me/{self._username()}?start={start if _PARAMETER.fullmatch(start) else MENU}"

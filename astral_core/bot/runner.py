@@ -8,35 +8,39 @@ import logging
 from typing import Any
 
 import msgspec
+from markupsafe import Markup
 
 from astral_core.bot.application import BotApplication
 from astral_core.bot.buttons import plain
 from astral_core.bot.chats import Chats
 from astral_core.bot.context import Context
 from astral_core.bot.guard import Guard
-from astral_core.bot.home import N_
 from astral_core.bot.membership import KINDS as MEMBERSHIP
 from astral_core.bot.membership import Membership
 from astral_core.bot.people import People, User
 from astral_core.bot.router import enter, run_chain
-from astral_core.bot.run import Run, current_run
+from astral_core.bot.scope import HandlerScope, current_scope
 from astral_core.bot.transport import Transport
 from astral_core.bot.update import LazyUpdate, Peek, PeekCallback, peek, sender_of
 from astral_core.declare import PRIVATE
-from astral_core.errors import HandlerError, HandlerFailed, Parked
-from astral_core.host import failed
+from astral_core.errors import HandlerError, HandlerFailed, NoPerson, Parked, Refuse
+from astral_core.host import failed as failed_events
 from astral_core.host.alerts import KEY_LENGTH, SENDER, Alert, is_alert
-from astral_core.host.registry import Bound
 from astral_core.host.services import Services
-from astral_core.i18n import pick
+from astral_core.i18n import N_, Texts, pick
 from astral_core.inbox import money
+from astral_core.inbox.address import Address
 from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.envelope import Sender
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome
-from astral_core.inbox.work import Work
-from astral_core.observe.logs import scope
+from astral_core.inbox.work import UnitOfWork
+from astral_core.kinds import RegisteredHandler
+from astral_core.kinds.job import Jobs
+from astral_core.kinds.middleware import Middlewares
+from astral_core.kinds.step import StepRoute
+from astral_core.observe.logs import scope as log_scope
 from astral_core.observe.words import Said, said
 
 log = logging.getLogger("astral.bot")
@@ -60,6 +64,10 @@ REFUSED = (
     N_("Telegram refused a message for good ({method}). The reason is in the log: error <code>{error_id}</code>."),
     N_("<code>astral outbox list</code> shows it, <code>astral outbox retry</code> sends it once more."),
 )
+GIVEN_UP = N_(
+    "I could not finish something that I was doing for you, and I have stopped trying. "
+    "If you miss anything, tell us this code: <code>{error_id}</code>"
+)
 NOT_CHARGED = N_("Something went wrong on our side. You were not charged. Please try again.")
 
 
@@ -79,103 +87,119 @@ class BotRunner:
         self._transport = transport
         self._late: set[asyncio.Task[None]] = set()
 
-    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+    async def run(self, row: InboxRow, unit: UnitOfWork, outcome: Outcome) -> None:
         """Run the handler of `row`; HandlerFailed is unwrapped, so that the worker sees the handler's own error."""
         heard = Said(row.payload)  # stays when this is over: the row's end is still told, and its messages' fate
         said.set(heard)
-        run = await self._new_run(row, work)
-        if run.user is not None:
-            heard.add(run.user.first_name, run.user.last_name, run.user.username)
-        token = current_run.set(run)
+        scope = await self._new_scope(row, unit)
+        scope.limit = outcome.limit
+        if scope.user is not None:
+            heard.add(scope.user.first_name, scope.user.last_name, scope.user.username)
+        token = current_scope.set(scope)
         try:
-            if run.peek is not None:
-                outcome.moved = await self._note_membership(run, run.peek)
-                await self._update(run, run.peek)
+            if scope.peek is not None:
+                outcome.moved = await self._note_membership(scope, scope.peek)
+                await self._update(scope, scope.peek)
             else:
-                await self._internal(run)
+                await self._internal(scope, outcome)
         except HandlerFailed as failed:
+            if isinstance(failed.__cause__, Refuse):
+                raise self._shown(scope, failed.__cause__) from None
             raise failed.__cause__ or failed from None
+        except Refuse as refusal:
+            raise self._shown(scope, refusal) from None
         finally:
-            outcome.plugin, outcome.route, outcome.kind = run.plugin, run.route, run.kind
-            outcome.user_id = run.user.id if run.user else None
-            current_run.reset(token)
-        outcome.contents = run.effects.contents
+            outcome.plugin, outcome.route, outcome.kind = scope.plugin, scope.route, scope.kind
+            outcome.user_id = scope.user.id if scope.user else None
+            current_scope.reset(token)
+        outcome.contents = scope.effects.contents
 
-    async def _note_membership(self, run: Run, found: Peek) -> bool:
+    def _shown(self, scope: HandlerScope, refusal: Refuse) -> Refuse:
+        """The refusal as HTML in the person's language: its text is a plugin's, or the core's own."""
+        plugin = "core" if isinstance(refusal, NoPerson) else scope.plugin
+        catalog = self._services.catalogs[plugin].for_language(scope.language)
+        return Refuse(Markup(Texts(catalog, scope.language).shown(refusal.text)))  # noqa: S704  # escaped there
+
+    async def _note_membership(self, scope: HandlerScope, found: Peek) -> bool:
         """Note what the update tells of our place in chats; True if the rows behind it have moved elsewhere."""
-        if run.row.kind in MEMBERSHIP:
-            await self._membership.of_update(run.row)
+        if scope.row.kind in MEMBERSHIP:
+            await self._membership.of_update(scope.row)
             return False
-        if run.address.is_private:
-            if run.user is not None and run.user.id == run.chat_id and self._people.is_blocked(run.user.id):
-                await self._people.unblock(run.user.id)
+        if scope.address.is_private:
+            if scope.user is not None and scope.user.id == scope.chat_id and self._people.is_blocked(scope.user.id):
+                await self._people.unblock(scope.user.id)
             return False
-        if run.chat_id > 0:
+        if scope.chat_id > 0:
             return False
-        await self._membership.seen(run.row, found.message)
-        return found.message is not None and await self._membership.of_message(run.row, found.message)
+        await self._membership.seen(scope.row, found.message)
+        return found.message is not None and await self._membership.of_message(scope.row, found.message)
 
-    async def _update(self, run: Run, found: Peek) -> None:
+    async def _update(self, scope: HandlerScope, found: Peek) -> None:
         query, late = found.callback_query, None
-        if query is not None and not self._is_answered(run, query):
-            late = asyncio.get_running_loop().call_later(ANSWER_AFTER, self._answer_late, run, query.id)
-        update = LazyUpdate(run.row.payload, self._application.bot, found.update_id)
+        if query is not None and not self._is_answered(scope, query):
+            late = asyncio.get_running_loop().call_later(ANSWER_AFTER, self._answer_late, scope, query.id)
+        update = scope.update = LazyUpdate(scope.row.payload, self._application.bot, found.update_id)
         try:
-            await self._guard.drive(self._application.process_update(update), run)
-            if run.route == "?":  # python-telegram-bot logs a context that it cannot build, and goes on
+            await self._guard.drive(self._application.process_update(update), scope)
+            if scope.route == "?":  # python-telegram-bot logs a context that it cannot build, and goes on
                 raise HandlerError("the update did not reach the router.")
         finally:
             if late is not None:
                 late.cancel()
-        if run.callback_id and not run.answered and (run.answer == "manual" or run.address.inline is not None):
-            run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": run.callback_id}))
+        if (
+            scope.callback_id
+            and not scope.answered
+            and (scope.answer == "manual" or scope.address.inline is not None)
+        ):
+            scope.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": scope.callback_id}))
 
-    def _is_answered(self, run: Run, query: PeekCallback) -> bool:
+    def _is_answered(self, scope: HandlerScope, query: PeekCallback) -> bool:
         """Whether a press was answered when it came in."""
-        return run.address.inline is None and self._services.registry.is_auto_answered(query.data or "")
+        return scope.address.inline is None and self._services.registry.is_answered_at_once(query.data or "")
 
-    def _answer_late(self, run: Run, callback_id: str) -> None:
+    def _answer_late(self, scope: HandlerScope, callback_id: str) -> None:
         """Stop the button's spinner where the handler takes long: Telegram drops answers after some 15 s."""
-        run.answered = True
+        scope.answered = True
         call = self._transport.best_effort("answerCallbackQuery", {"callback_query_id": callback_id})
         task = asyncio.create_task(call, context=contextvars.Context())  # not the handler's own call
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def _internal(self, run: Run) -> None:
-        body = msgspec.json.decode(run.row.payload)
-        bound, args, kwargs = self._find(run.row.kind, body)
-        enter(run, bound)
-        context = Context(self._application, chat_id=run.chat_id, user_id=run.user.id if run.user else None)
-        context.bind(run)
+    async def _internal(self, scope: HandlerScope, outcome: Outcome) -> None:
+        body = msgspec.json.decode(scope.row.payload)
+        route, args, kwargs = self._find(scope.row.kind, body)
+        if isinstance(route.declared, StepRoute):
+            outcome.tries, outcome.backoff = route.declared.tries, route.declared.backoff
+        enter(scope, route)
+        if body.get("closes"):  # the question whose time is over
+            scope.question_ended = True
+        context = Context(scope, self._application.bot)
 
         async def call() -> None:
-            if bound.event is not None:
-                await bound.handler(msgspec.convert(body["data"], bound.event), context)
-            else:
-                await bound.handler(*args, context, **kwargs)
+            await route.handler(context, *args, **kwargs)
 
-        await self._guard.drive(run_chain(self._services.registry.middleware, None, context, call), run)
-        if run.asked is not None or run.question_ended:
+        middleware = list(self._services.registry.of(Middlewares).routes.values())
+        await self._guard.drive(run_chain(middleware, context, call), scope)
+        if scope.asked is not None or scope.question_ended:
             await context.save_question()
 
-    def _find(self, kind: str, body: dict[str, Any]) -> tuple[Bound, tuple[Any, ...], dict[str, Any]]:
+    def _find(self, kind: str, body: dict[str, Any]) -> tuple[RegisteredHandler, tuple[Any, ...], dict[str, Any]]:
         registry = self._services.registry
         if kind == "step" and body["route"] in registry.steps:
             return registry.steps[body["route"]], (), body["args"]
-        if kind == "job" and body["job"] in registry.jobs:
-            return registry.jobs[body["job"]][0], (), {}
+        if kind == "job" and body["job"] in registry.of(Jobs).routes:
+            return registry.of(Jobs).routes[body["job"]], (), {}
         if kind == "event":
-            for bound in registry.subscribers.get(body["event"], ()):
-                if (bound.plugin, bound.name) == (body["plugin"], body["name"]):
-                    return bound, (), {}
+            for route in registry.subscribers.get(body["event"], ()):
+                if (route.plugin, route.name) == (body["plugin"], body["name"]) and route.event is not None:
+                    return route, (msgspec.convert(body["data"], route.event),), {}
         name = body.get("route") or body.get("job") or body.get("name")
         owner = body.get("plugin") or str(name).partition(".")[0]
         if owner in registry.away:
             raise Parked(owner)
         raise HandlerError(f"no {kind} {name!r} is declared. Fix: enable the plugin, then astral inbox retry.")
 
-    async def _new_run(self, row: InboxRow, work: Work) -> Run:
+    async def _new_scope(self, row: InboxRow, unit: UnitOfWork) -> HandlerScope:
         found, user = None, None
         if row.source.startswith("tg:"):
             found = peek(row.payload)
@@ -184,11 +208,8 @@ class BotRunner:
                 user = await self._person(sender, row.lane)
         else:
             user = await self._person_of(row)
-        return self._made(row, work, user, found)
-
-    def _made(self, row: InboxRow, work: Work, user: User | None, found: Peek | None) -> Run:
-        return Run(
-            row=row, work=work, services=self._services, people=self._people, chats=self._chats,
+        return HandlerScope(
+            row=row, unit=unit, services=self._services, people=self._people, chats=self._chats,
             transport=self._transport, address=row.address, user=user, language=self._language(user), peek=found,
         )  # fmt: skip
 
@@ -215,35 +236,45 @@ class BotRunner:
 
     async def refusal(self, row: InboxRow, text: str) -> list[Content]:
         """The refusal's text, and the end of the spinner or the declined payment."""
-        run = await self._speaking_run(row)
+        scope = await self._speaking(row)
         if row.kind == "pre_checkout_query":
             return self._decline(row, text)
         if row.kind == "job":
             return []
-        self._end_spinner(run)
-        if run.chat_kind is not PRIVATE and run.is_fact:
-            return run.effects.contents  # a payment is handled wherever it is, and is nobody else's business
-        if run.address.inline is None:
-            run.effects.text("core", run.address, str(text), None)  # ctx.t gives Markup
-        return run.effects.contents
+        self._end_spinner(scope)
+        if scope.chat_kind is not PRIVATE and scope.is_fact:
+            return scope.effects.contents  # a payment is handled wherever it is, and is nobody else's business
+        if scope.address.inline is None:
+            scope.effects.text("core", scope.address, str(text), None)  # ctx.t gives Markup
+        return scope.effects.contents
 
     async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
         """One apology in the user's language, with the id that the owner finds the traceback by."""
-        run = await self._speaking_run(row)
-        gettext = self._services.catalogs["core"].for_language(run.language).gettext
+        scope = await self._speaking(row)
+        gettext = self._services.catalogs["core"].for_language(scope.language).gettext
         if row.kind == "pre_checkout_query":
             return self._decline(row, gettext(NOT_CHARGED))
+        if row.kind == "step":
+            return self._given_up(scope, error_id)
         if row.kind not in SPOKEN or row.chat <= 0:
             return []
-        self._end_spinner(run)
-        if run.chat_kind is not PRIVATE:
-            return run.effects.contents
+        self._end_spinner(scope)
+        if scope.chat_kind is not PRIVATE:
+            return scope.effects.contents
         apology = gettext(
             "Something went wrong on our side, and I could not finish that. Nothing you sent is lost.\n\n"
             "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
         )
-        run.effects.text("core", run.address, apology.format(error_id=error_id), None)
-        return run.effects.contents
+        scope.effects.text("core", scope.address, apology.format(error_id=error_id), None)
+        return scope.effects.contents
+
+    def _given_up(self, scope: HandlerScope, error_id: str) -> list[Content]:
+        """Tell the person for whom durable work was done, in their own chat, that it is given up."""
+        if scope.user is None or is_alert(scope.row):
+            return []
+        text = self._services.catalogs["core"].for_language(scope.language).gettext(GIVEN_UP)
+        scope.effects.text("core", Address(chat=scope.user.id), text.format(error_id=error_id), None, optional=True)
+        return scope.effects.contents
 
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
         """Tell the admins of a dead letter, once a route and hour, and whoever's event it was.
@@ -259,7 +290,7 @@ class BotRunner:
         else:
             values = {"route": outcome.route, "kind": row.kind, "error_id": error_id}
             alert = Alert(outcome.plugin, f"dead:{outcome.route}"[:KEY_LENGTH], DEAD, values, "core")
-        return [*alert.rows(self._services), *failed.told(self._services.registry, row, error_id)]
+        return [*alert.rows(self._services), *failed_events.told(self._services.registry, row, error_id)]
 
     def refused(self, effect: Effect, error_id: str) -> list[NewRow]:
         """Tell the admins of a message that Telegram takes in no case, once a method and hour."""
@@ -290,10 +321,10 @@ class BotRunner:
         """What a user is told of a payment or a press that is kept until its plugin is back, or is tried `again`."""
         if row.kind not in SPOKEN or not row.address.is_private:
             return []
-        run = await self._speaking_run(row)
-        self._end_spinner(run)
-        gettext = self._services.catalogs["core"].for_language(run.language).gettext
-        message = run.peek.message if run.peek is not None else None
+        scope = await self._speaking(row)
+        self._end_spinner(scope)
+        gettext = self._services.catalogs["core"].for_language(scope.language).gettext
+        message = scope.peek.message if scope.peek is not None else None
         if message is not None and message.successful_payment is not None:
             text = gettext(
                 "Your payment has arrived and is safe. The part of me that handles it is being mended right now; "
@@ -309,21 +340,21 @@ class BotRunner:
                 "I have kept this. The part of me that handles it is being mended right now; I go on by myself as "
                 "soon as it is back."
             )
-        run.effects.text("core", run.address, text, None)
-        return run.effects.contents
+        scope.effects.text("core", scope.address, text, None)
+        return scope.effects.contents
 
     def is_about_money(self, row: InboxRow) -> bool:
         """Whether the row is a payment, a refund, or durable work of a plugin that takes payments, or for it."""
         return money.is_about_money(row, self._services.registry.payments)
 
-    async def _speaking_run(self, row: InboxRow) -> Run:
-        scope.set({"row": row.seq})
-        return await self._new_run(row, Work(self._services.database, self._services.store, "core"))
+    async def _speaking(self, row: InboxRow) -> HandlerScope:
+        log_scope.set({"row": row.seq})
+        return await self._new_scope(row, UnitOfWork(self._services.database, self._services.store, "core"))
 
-    def _end_spinner(self, run: Run) -> None:
-        query = run.peek.callback_query if run.peek is not None else None
-        if query is not None and not self._is_answered(run, query):
-            run.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query.id}))
+    def _end_spinner(self, scope: HandlerScope) -> None:
+        query = scope.peek.callback_query if scope.peek is not None else None
+        if query is not None and not self._is_answered(scope, query):
+            scope.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query.id}))
 
     @staticmethod
     def _decline(row: InboxRow, text: str) -> list[Content]:

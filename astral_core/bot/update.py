@@ -25,18 +25,12 @@ SAID = frozenset((
 SHARED = frozenset(("users_shared", "chat_shared", "web_app_data"))  # service messages of buttons below the chat
 
 
-class _MessageOf(msgspec.Struct):
-    message: dict[str, msgspec.Raw] = {}
-
-
-_message_of = msgspec.json.Decoder(_MessageOf)
-
-
 class PeekChat(msgspec.Struct):
-    """A chat: its id, and whether it is private."""
+    """A chat: its id, its type, and its title if it has one."""
 
     id: int
     type: str = "private"
+    title: str | None = None
 
 
 class PeekReply(msgspec.Struct, rename={"sender": "from"}):
@@ -72,12 +66,6 @@ class PeekMessage(msgspec.Struct, rename={"sender": "from"}):
     left_chat_member: Sender | None = None
     successful_payment: PeekPayment | None = None
     refunded_payment: PeekPayment | None = None
-
-    def says(self, payload: str, kinds: frozenset[str] = SAID) -> bool:
-        """Whether it has content of these kinds, in the update `payload`: a service message says nothing."""
-        if self.text is not None:
-            return "text" in kinds
-        return not _message_of.decode(payload).message.keys().isdisjoint(kinds)
 
     @property
     def topic(self) -> int | None:
@@ -123,17 +111,28 @@ class Peek(msgspec.Struct):
     edited_message: PeekMessage | None = None
     callback_query: PeekCallback | None = None
     pre_checkout_query: PeekCheckout | None = None
+    channel_post: PeekMessage | None = None
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of the update, if it is one of these."""
+        return next((name for name in self.__struct_fields__[1:] if getattr(self, name) is not None), None)
+
+    @property
+    def written(self) -> PeekMessage | None:
+        """The message that somebody wrote, changed or posted."""
+        return self.message or self.edited_message or self.channel_post
 
     @property
     def sender(self) -> Sender | None:
         """Who caused the update, where it is one of these kinds."""
-        part = self.callback_query or self.message or self.edited_message or self.pre_checkout_query
+        part = self.callback_query or self.written or self.pre_checkout_query
         return part.sender if part is not None else None
 
     @property
     def place(self) -> PeekMessage | None:
         """The message, or the one whose button was pressed."""
-        return self.callback_query.message if self.callback_query is not None else self.message or self.edited_message
+        return self.callback_query.message if self.callback_query is not None else self.written
 
 
 _peek = msgspec.json.Decoder(Peek)

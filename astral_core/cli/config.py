@@ -11,17 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any, get_origin
 
 import click
-import pluggy
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from astral_core.config import PREFIX, Host, Settings, config_file, is_secret, load_settings, plugin_settings
-from astral_core.errors import AstralError, HookError
+from astral_core.errors import AstralError, DeclarationError
 from astral_core.host.discover import discover, import_plugin
-from astral_core.host.runner import HookRunner, new_manager
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
 HIDDEN = "not shown"
 _HEADER = re.compile(r"\s*\[[^\[].*\]\s*(#.*)?$")
@@ -79,7 +77,7 @@ def schema() -> None:
     click.echo(json.dumps({**document, "title": "astral.toml"}, ensure_ascii=False, indent=2))
 
 
-def _installed() -> tuple[list[Plugin], dict[str, type[BaseModel]]]:
+def _installed() -> tuple[list[LoadedPlugin], dict[str, type[BaseModel]]]:
     """All plugins, those that are switched off too, and the settings' model of each that declares one."""
     plugins, models = discover(Host(disabled=())), {}
     for plugin in plugins:
@@ -93,19 +91,12 @@ def _installed() -> tuple[list[Plugin], dict[str, type[BaseModel]]]:
     return plugins, models
 
 
-def _model_of(plugin: Plugin) -> type[BaseModel] | None:
+def _model_of(plugin: LoadedPlugin) -> type[BaseModel] | None:
     if plugin.alive:
         import_plugin(plugin)
-    if not plugin.alive or plugin.module is None:
-        return None
-    manager = new_manager()
-    try:
-        manager.register(plugin.module, name=plugin.id)
-    except pluggy.PluginValidationError as error:
-        raise HookError(plugin.id, str(error)) from error
-    model = HookRunner(manager, [plugin.id]).call("astral_config", plugin.id)
+    model = plugin.declared.settings
     if model is not None and not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise HookError(plugin.id, f"astral_config returned {model!r}, not a pydantic model.")
+        raise DeclarationError(plugin.id, f"Plugin(settings={model!r}) is no pydantic model.")
     return model
 
 
@@ -232,7 +223,7 @@ def _only_path(values: Any) -> Path:
     return path
 
 
-def _example(plugins: Sequence[Plugin], models: Models) -> Iterator[str]:
+def _example(plugins: Sequence[LoadedPlugin], models: Models) -> Iterator[str]:
     yield "# astral.toml: settings of the bot. What is commented out is the default."
     yield "# The environment is stronger than this file; secrets belong there and not here."
     yield from _table(Settings, ())
@@ -240,7 +231,10 @@ def _example(plugins: Sequence[Plugin], models: Models) -> Iterator[str]:
         if plugin.id in models:
             yield from _table(models[plugin.id], ("plugins", plugin.id))
         elif not plugin.alive:
-            yield from ("", f"# Plugin {plugin.id!r} cannot be loaded (phase {plugin.phase}): no settings known.")
+            yield from (
+                "",
+                f"# Plugin {plugin.id!r} cannot be loaded (phase {plugin.phase}): no settings known.",
+            )
 
 
 def _table(model: type[BaseModel], path: Path) -> Iterator[str]:

@@ -83,14 +83,14 @@ def revision(plugin: str, message: str, empty: bool) -> None:  # click passes fl
     from astral_core.db.autogenerate import merged, write_revision
 
     host, own = load_alone(plugin, load_settings())
-    if own.declared.schema is None:
+    if own.declared.tables is None:
         if own.alive:
-            raise PluginLoadError(plugin, "declares no tables.", "return a Schema from astral_schema.")
+            raise PluginLoadError(plugin, "declares no tables.", "Plugin(tables=Tables(metadata)).")
         raise PluginLoadError(plugin, f"{own.phase}: {own.reason}.")
-    needed = [other.declared.schema for other in host.alive if other is not own and other.declared.schema]
+    needed = [other.declared.tables for other in host.alive if other is not own and other.declared.tables]
     chains = [chain for chain in host.chains() if chain.plugin != plugin]
-    chains.append(Chain(plugin, own.declared.schema.migrations))
-    models = merged([schema.metadata for schema in (*needed, own.declared.schema)])
+    chains.append(Chain(plugin, own.declared.tables.migrations))
+    models = merged([tables.metadata for tables in (*needed, own.declared.tables)])
     file = asyncio.run(write_revision(chains, models, message, empty=empty))
     click.echo(f"wrote {file}" if file else f"{plugin}: nothing changed, no file was written")
 
@@ -133,7 +133,7 @@ async def _ask_and_drop(database: Database, plugin: str, yes: bool) -> None:
 
 def _host() -> Host:
     """All plugins, whatever is broken: that a plugin cannot be loaded keeps nobody from the database."""
-    return load(load_settings(), core_plugin, judge=False)
+    return load(load_settings(), core_plugin.plugin, judge=False)
 
 
 def _needed(host: Host, plugin: str) -> list[Chain]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import click
-import pluggy
 
 from astral_core import core_plugin, hookspecs
 from astral_core.cli.check import check
 from astral_core.config import Host as HostSettings
 from astral_core.config import load_settings, nearest
 from astral_core.db.migrate import owns
-from astral_core.declare import PRIVATE, Webhook
-from astral_core.errors import HookError, PluginLoadError
+from astral_core.declare import ANY, PRIVATE, ChatKind
+from astral_core.errors import PluginLoadError
 from astral_core.host.discover import discover, import_plugin
 from astral_core.host.host import Host, load
-from astral_core.host.registry import Bound
-from astral_core.host.runner import HookRunner, colour, is_hookspec, new_manager
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
+from astral_core.kinds.base import Line
+from astral_core.kinds.signatures import colour
 
 
 @click.group()
@@ -89,35 +88,33 @@ def hooks(as_json: bool) -> None:  # click passes flags so
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def routes(as_json: bool) -> None:  # click passes flags so
-    """Every command, button, question, link, step, job and web route.
+    """Every declaration of every plugin, in the order in which the router asks the kinds.
 
     Each with its plugin, and where it answers, if that is not the private chat alone."""
     host = looked_at()
-    registry = host.registry
     for found in host.plugins:
         if not found.alive and found.state is not State.DISABLED:
             click.echo(f"plugin {found.provider} is {found.state} in phase {found.phase}: {found.reason}", err=True)
-    lines: list[tuple[str, str, str, list[str]]] = []
-    for table in (registry.commands, registry.callbacks, registry.questions, registry.deep_links, registry.steps):
-        lines += [(bound.kind, key, bound.plugin, chats(bound)) for key, bound in table.items()]
-    if registry.text is not None:
-        lines.append((registry.text.kind, "*", registry.text.plugin, chats(registry.text)))
-    lines += [("job", name, bound.plugin, []) for name, (bound, _) in registry.jobs.items()]
-    lines += [("web", route.path, plugin, []) for plugin, route in registry.web]
+    lines = [(kind.name, line) for kind in host.registry.kinds.values() for line in kind.lines()]
     if as_json:
         records = [
-            {"kind": kind, "key": key, "plugin": plugin, **({"chat": where} if where else {})}
-            for kind, key, plugin, where in lines
+            {"kind": kind, "key": line.key, "plugin": line.plugin, **_more(chats(line.chat), line.note)}
+            for kind, line in lines
         ]
-        click.echo(json.dumps(records, indent=2))
+        click.echo(json.dumps(records, ensure_ascii=False, indent=2))
     else:
-        for kind, key, plugin, where in lines:
-            click.echo(f"{kind:<10} {key:<32} {plugin:<16} {', '.join(where)}".rstrip())
+        for kind, line in lines:
+            rest = ", ".join([*chats(line.chat), *([line.note] if line.note else [])])
+            click.echo(f"{kind:<12} {line.key:<32} {line.plugin:<16} {rest}".rstrip())
 
 
-def chats(bound: Bound) -> list[str]:
-    """The kinds of chats that a route answers in; none where that is the private chat alone."""
-    return [] if bound.chat == PRIVATE else [str(kind.name).lower() for kind in bound.chat]
+def _more(where: list[str], note: str) -> dict[str, object]:
+    return {**({"chat": where} if where else {}), **({"note": note} if note else {})}
+
+
+def chats(chat: ChatKind) -> list[str]:
+    """The kinds of chats that a route answers in; none if that is the private chat alone, or all of them."""
+    return [] if chat in (PRIVATE, ANY) else [str(kind.name).lower() for kind in chat]
 
 
 def plugin_command(name: str) -> click.Command | None:
@@ -130,21 +127,15 @@ def plugin_command(name: str) -> click.Command | None:
             continue
         if plugin.alive:
             import_plugin(plugin)
-        if plugin.module is None:
+        if not plugin.is_imported:
             raise PluginLoadError(name, f"{plugin.phase}: {plugin.reason}.")
-        manager = new_manager()
-        try:
-            manager.register(plugin.module, name=name)
-        except pluggy.PluginValidationError as error:
-            raise HookError(name, str(error)) from error
-        command = HookRunner(manager, [name]).call("astral_cli", name)
-        return command if isinstance(command, click.Command) else None
+        return plugin.declared.cli
     return None
 
 
 def looked_at() -> Host:
     """All plugins, loaded as for a start, but nothing stops at a broken one."""
-    return load(load_settings(), core_plugin, judge=False)
+    return load(load_settings(), core_plugin.plugin, judge=False)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -154,41 +145,37 @@ def near(name: str, known: Iterable[str]) -> str:
 
 
 def specifications(host: Host) -> Iterator[tuple[str, Callable[..., Any], str]]:
-    """(hook, its specification, who brings it), the core's in the order in which they stand."""
-    for owner, module in [("core", hookspecs), *((p.id, p.module) for p in host.alive if p.id != "core")]:
-        for name, function in vars(module).items():
-            if is_hookspec(function) and function.__module__ == getattr(module, "__name__", ""):
-                yield name, function, owner
+    """(hook, its specification, who brings it), the core's in the order of its source."""
+    for name, function in vars(hookspecs).items():
+        if name.startswith("astral_"):
+            yield name, function, "core"
+    for plugin in host.alive:
+        for function in plugin.declared.hookspecs:
+            yield function.__name__, function, plugin.id
 
 
-def brought(host: Host, plugin: Plugin) -> dict[str, list[str]]:
+def brought(host: Host, plugin: LoadedPlugin) -> dict[str, list[str]]:
     """What `plugin` declared, by kind, as its users and its owner call it."""
     registry, declared = host.registry, plugin.declared
     model = host.plugin_settings.get(plugin.id)
-
-    def own(table: Mapping[str, Bound]) -> list[str]:
-        mine = [(key, chats(bound)) for key, bound in table.items() if bound.plugin == plugin.id]
-        return [f"{key} ({', '.join(where)})" if where else key for key, where in mine]
-
     return {
         "hooks": [name for name, _, _ in specifications(host) if host.runner.implements(name, plugin.id)],
-        "commands": [f"/{name}" for name in own(registry.commands)],
-        "buttons": own(registry.callbacks),
-        "questions": own(registry.questions),
-        "steps": own(registry.steps),
-        "jobs": [f"{job.name} every {job.every:g} s" for job in declared.jobs],
+        **{
+            kind.plural: [_said(line) for line in kind.lines() if line.plugin == plugin.id]
+            for kind in registry.kinds.values()
+        },
         "events": [name for name, owner in registry.events.items() if owner == plugin.id],
-        "listens_to": [
-            event for event, bounds in registry.subscribers.items() if any(b.plugin == plugin.id for b in bounds)
-        ],
-        "web": [route.path if isinstance(route, Webhook) else f"{route.method} /plugins/{plugin.id}{route.path}"
-                for route in declared.web],
-        "tables": sorted(t for t in declared.schema.metadata.tables if owns(plugin.id, t)) if declared.schema else [],
+        "tables": sorted(t for t in declared.tables.metadata.tables if owns(plugin.id, t)) if declared.tables else [],
         "settings": list(type(model).model_fields) if model is not None else [],
-    }  # fmt: skip
+    }
 
 
-def _record(plugin: Plugin) -> dict[str, str]:
+def _said(line: Line) -> str:
+    rest = ", ".join([*chats(line.chat), *([line.note] if line.note else [])])
+    return f"{line.key} ({rest})" if rest else line.key
+
+
+def _record(plugin: LoadedPlugin) -> dict[str, str]:
     return {
         "id": plugin.id,
         "version": plugin.version,

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from astral_core.config import config_file
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
 log = logging.getLogger("astral")
 PERIOD = 0.3  # seconds between two looks at the files
@@ -25,7 +25,7 @@ PATIENCE = 25.0  # seconds that the bot may take to drain
 KINDS = frozenset({".py", ".po", ".toml", ".html", ".css", ".js", ".sql"})
 
 
-def run_reloading(arguments: Sequence[str], plugins: Iterable[Plugin]) -> int:
+def run_reloading(arguments: Sequence[str], plugins: Iterable[LoadedPlugin]) -> int:
     """Run `astral` with `arguments` again and again, until a signal; return the exit code."""
     places = [*places_of(plugins), config_file()]
     stopping = False
@@ -48,7 +48,7 @@ def run_reloading(arguments: Sequence[str], plugins: Iterable[Plugin]) -> int:
     return 0
 
 
-def places_of(plugins: Iterable[Plugin]) -> Iterator[Path]:
+def places_of(plugins: Iterable[LoadedPlugin]) -> Iterator[Path]:
     """The folders and files of plugins that somebody may be writing: what is installed from wheels stays as it is."""
     installed = {Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib")}
     for plugin in plugins:

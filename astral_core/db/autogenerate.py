@@ -189,7 +189,7 @@ def _make_package(chain: Chain, error: ModuleNotFoundError) -> ModuleType:
 def _no_package(chain: Chain) -> MigrationError:
     return MigrationError(
         f"plugin {chain.plugin!r}: its migrations {chain.package!r} lie in no package. Fix: make the plugin a "
-        'package, a folder with __init__.py, and name its "<package>.migrations" in astral_schema.'
+        'package, a folder with __init__.py, or name it: Tables(metadata, "<package>.migrations").'
     )
 
 

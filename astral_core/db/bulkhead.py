@@ -9,7 +9,7 @@ from collections import deque
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.util import await_only
 
-from astral_core.observe.logs import Seldom
+from astral_core.observe.logs import LogThrottle
 
 log = logging.getLogger("astral.db")
 PATIENCE = 10.0  # seconds that a unit of work waits for a connection: less than a handler may take
@@ -23,7 +23,7 @@ class Bulkhead:
         self.limit = limit
         self.held = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._complain = Seldom()
+        self._complain = LogThrottle()
 
     def take(self) -> None:
         """Take one, inside SQLAlchemy's greenlet; waits where all are taken. Raises PoolTimeout after 30 s."""

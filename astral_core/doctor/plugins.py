@@ -13,7 +13,7 @@ from astral_core.errors import ConflictError, PluginError
 from astral_core.finding import Finding
 from astral_core.host.discover import discover
 from astral_core.host.host import Host, load
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 
 _OFF = "or switch it off: [host] disabled."
 
@@ -23,23 +23,23 @@ class Plugins:
     """What is installed. `found`, `host` and `chains` are complete once `check` has run."""
 
     settings: Settings
-    found: list[Plugin] = field(default_factory=list)
+    found: list[LoadedPlugin] = field(default_factory=list)
     host: Host | None = None
 
     @property
     def chains(self) -> list[Chain]:
         """The migrations of the core and of every plugin that works."""
-        working = [plugin for plugin in self.found if plugin.alive and plugin.declared.schema]
-        return [CORE, *(Chain(p.id, p.declared.schema.migrations) for p in working if p.declared.schema)]
+        working = [plugin for plugin in self.found if plugin.alive and plugin.declared.tables]
+        return [CORE, *(Chain(p.id, p.declared.tables.migrations) for p in working if p.declared.tables)]
 
     def check(self) -> Iterator[Finding]:
         """Each plugin in a bad state, each conflict, and what is required and not there."""
         self.found = discover(self.settings.host)
-        self.host = load(self.settings, core_plugin, self.found, judge=False)
+        self.host = load(self.settings, core_plugin.plugin, self.found, judge=False)
         yield from (finding for plugin in self.found for finding in self._state(plugin))
         yield from self._required()
 
-    def _state(self, plugin: Plugin) -> Iterator[Finding]:
+    def _state(self, plugin: LoadedPlugin) -> Iterator[Finding]:
         where, error = f"plugin {plugin.id}", plugin.error
         stops = plugin.id in self.settings.host.required or self.settings.host.on_error == "stop"
         sentence = partial(self._sentence, plugin, " The bot does not start." if stops else "")
@@ -58,12 +58,12 @@ class Plugins:
             yield Finding("plugin-quarantined", where, sentence(plugin.reason), fix)
 
     @staticmethod
-    def _sentence(plugin: Plugin, ending: str, reason: str) -> str:
+    def _sentence(plugin: LoadedPlugin, ending: str, reason: str) -> str:
         about = f"{plugin.provider} is {plugin.state} in phase {plugin.phase}"
         return _stop(f"{about}: {' '.join(reason.split())}") + ending
 
     @staticmethod
-    def _fix(plugin: Plugin) -> str:
+    def _fix(plugin: LoadedPlugin) -> str:
         if plugin.phase == "configure":
             return f"mend [plugins.{plugin.id}] in astral.toml or ASTRAL_PLUGINS__{plugin.id.upper()}__..., {_OFF}"
         if plugin.phase == "import":

@@ -19,7 +19,7 @@ from astral_core.errors import EffectError
 from astral_core.host.services import Services
 from astral_core.inbox.money import named_by
 from astral_core.inbox.rows import InboxRow, NewRow
-from astral_core.inbox.work import Work, internal_row
+from astral_core.inbox.work import UnitOfWork, internal_row
 from astral_core.markup import sendable
 from astral_core.observe.logs import redact
 
@@ -84,7 +84,7 @@ class Alert:
         log.log(level, "alert %s of plugin %r: %s", self.key, self.plugin, Markup(self.source).striptags())  # noqa: S704
 
 
-def raise_alert(work: Work, services: Services, alert: Alert) -> None:
+def raise_alert(work: UnitOfWork, services: Services, alert: Alert) -> None:
     """Add `alert` to `work`: it is said, and stands in the log, once that is committed."""
     rows = alert.rows(services)
     if not rows:  # a unit of work that wrote nothing is not committed, and so nothing comes after it

@@ -6,16 +6,17 @@ import logging
 from collections.abc import Sequence
 
 from astral_core.config import Settings, nearest
-from astral_core.declare import Command, Schema
+from astral_core.declare import Tables
 from astral_core.errors import DeclarationError
 from astral_core.host.discover import dependencies
 from astral_core.host.runner import HookRunner
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
+from astral_core.kinds.command import Command
 
 log = logging.getLogger("astral.host")
 
 
-def warn_of_strangers(settings: Settings, plugins: Sequence[Plugin]) -> None:
+def warn_of_strangers(settings: Settings, plugins: Sequence[LoadedPlugin]) -> None:
     """Settings of plugins that are not there are most often a misspelt name."""
     known = [plugin.id for plugin in plugins]
     for name in sorted(set(settings.plugins) - set(known)):
@@ -30,7 +31,7 @@ def warn_of_strangers(settings: Settings, plugins: Sequence[Plugin]) -> None:
             log.warning("[host] required names %r, which [host] switches off. Fix: decide for one of them.", name)
 
 
-def warn_of_renames(settings: Settings, plugins: Sequence[Plugin]) -> None:
+def warn_of_renames(settings: Settings, plugins: Sequence[LoadedPlugin]) -> None:
     """A rename that matches nothing leaves a command under a name that its owner does not want."""
     known = [f"{plugin.id}.{item.name}" for plugin in plugins if plugin.alive for item in plugin.declared.routes
              if isinstance(item, Command)]  # fmt: skip
@@ -43,12 +44,14 @@ def warn_of_renames(settings: Settings, plugins: Sequence[Plugin]) -> None:
         log.warning("[commands] %r renames no command. %s", name, hint)
 
 
-def check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> None:
+def check_tables(plugin: LoadedPlugin, tables: Tables, plugins: Sequence[LoadedPlugin]) -> None:
     """Tables begin with their plugin's id, and refer to its own, the core's and its dependencies' alone."""
     if plugin.id == "core":
         return
+    if not tables.migrations:
+        raise DeclarationError(plugin.id, "has tables in a single file.", "make a package: tables have migrations.")
     allowed = {plugin.id, "core", *dependencies(plugin, plugins)}
-    for table in schema.metadata.tables.values():
+    for table in tables.metadata.tables.values():
         if table.name != plugin.id and not table.name.startswith(f"{plugin.id}_"):
             if table.name.startswith("core_"):
                 continue  # the target of a foreign key, brought in by reference
@@ -63,19 +66,21 @@ def check_tables(plugin: Plugin, schema: Schema, plugins: Sequence[Plugin]) -> N
                 )
 
 
-def check_user_data(plugin: Plugin, schema: Schema, runner: HookRunner) -> None:
+def check_user_data(plugin: LoadedPlugin, tables: Tables, runner: HookRunner) -> None:
     """Whoever keeps something of users has to give it out and to delete it."""
-    if plugin.id == "core" or not _refers_to_users(schema):
+    if plugin.id == "core" or not _refers_to_users(tables):
         return
     for hook in ("astral_export_user", "astral_delete_user"):
         if not runner.implements(hook, plugin.id):
             raise DeclarationError(
-                plugin.id, "its tables refer to users.", f"implement {hook}: people may ask for it."
+                plugin.id,
+                "its tables refer to users.",
+                f"implement it: @plugin.hook async def {hook}(...); people may ask for it.",
             )
 
 
-def _refers_to_users(schema: Schema) -> bool:
+def _refers_to_users(tables: Tables) -> bool:
     return any(
         "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
-        for table in schema.metadata.tables.values()
+        for table in tables.metadata.tables.values()
     )

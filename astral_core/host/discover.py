@@ -21,7 +21,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from astral_core._version import __version__
 from astral_core.config import Host
-from astral_core.host.state import Plugin, State
+from astral_core.declare import Tables
+from astral_core.errors import PluginLoadError
+from astral_core.host.state import Declarations, LoadedPlugin, State
+from astral_core.plugin import Plugin
 
 GROUP = "astral.plugins"
 CORE_DISTRIBUTION = "astral-core"
@@ -29,7 +32,7 @@ _ID = re.compile(r"^[a-z][a-z0-9]{1,15}$")
 RESERVED = frozenset({"core", "astral", "admin", "sys", "plugins"})
 
 
-def discover(settings: Host, found: Iterable[EntryPoint] | None = None) -> list[Plugin]:
+def discover(settings: Host, found: Iterable[EntryPoint] | None = None) -> list[LoadedPlugin]:
     """All installed plugins, sorted so that dependencies come first; the unusable ones say why."""
     entries = sorted(entry_points(group=GROUP) if found is None else found, key=lambda entry: entry.name)
     plugins = [_describe(entry) for entry in entries]
@@ -39,17 +42,48 @@ def discover(settings: Host, found: Iterable[EntryPoint] | None = None) -> list[
     return _sorted(plugins)
 
 
-def import_plugin(plugin: Plugin) -> None:
-    """Import the plugin's module; a failure is noted on the plugin, never raised."""
+def import_plugin(plugin: LoadedPlugin) -> None:
+    """Import the plugin's object; a failure is noted on the plugin, never raised."""
     try:
-        plugin.module = _load_file(plugin) if plugin.path else importlib.import_module(plugin.module_name)
+        module = _load_file(plugin) if plugin.path else importlib.import_module(plugin.module_name)
+        take(plugin, _plugin_of(plugin, module), module.__package__ or "")
     except (Exception, SystemExit) as error:  # noqa: BLE001  # a plugin may do anything while it is imported
         plugin.fail("import", error)
 
 
-def from_file(path: Path) -> Plugin:
+def take(plugin: LoadedPlugin, made: Plugin, package: str) -> None:
+    """Read a plugin's object, whose module is in `package`."""
+    tables = made.tables
+    if tables is not None and not tables.migrations and package:
+        tables = Tables(tables.metadata, f"{package}.migrations")
+    plugin.declared = Declarations(
+        routes=list(made), events=list(made.events), hooks=list(made.hooks),
+        hookspecs=list(made.hookspecs), settings=made.settings, tables=tables, cli=made.cli,
+    )  # fmt: skip
+    plugin.is_imported = True
+
+
+def _plugin_of(plugin: LoadedPlugin, module: ModuleType) -> Plugin:
+    made = getattr(module, plugin.attribute, None)
+    if not isinstance(made, Plugin):
+        raise PluginLoadError(plugin.id, *_no_plugin(plugin, made))
+    return made
+
+
+def _no_plugin(plugin: LoadedPlugin, made: object) -> tuple[str, str]:
+    """What is wrong, and how to put it right."""
+    where = f"{plugin.path or plugin.module_name}"
+    if made is None:
+        return (
+            f"{where} has no {plugin.attribute!r}.",
+            f"make `plugin = Plugin(...)` there, and let the entry point name it ({plugin.module_name}:plugin).",
+        )
+    return f"{plugin.attribute!r} of {where} is {made!r}, which is no Plugin.", "make `plugin = Plugin(...)` there."
+
+
+def from_file(path: Path) -> LoadedPlugin:
     """A plugin in one file: its id is the file's name."""
-    plugin = Plugin(path.stem, str(path), "", f"astral_file_{path.stem}", path=path)
+    plugin = LoadedPlugin(path.stem, str(path), "", f"astral_file_{path.stem}", path=path)
     if not _ID.match(plugin.id) or plugin.id in RESERVED:
         plugin.set_aside(State.FAILED, "discovery", f"the file name {path.name!r} must be 2-16 of a-z 0-9, then .py")
     elif not path.is_file():
@@ -57,7 +91,7 @@ def from_file(path: Path) -> Plugin:
     return plugin
 
 
-def _load_file(plugin: Plugin) -> ModuleType:
+def _load_file(plugin: LoadedPlugin) -> ModuleType:
     spec = importlib.util.spec_from_file_location(plugin.module_name, str(plugin.path))
     if spec is None or spec.loader is None:
         raise ImportError(f"{plugin.path} is no Python file")
@@ -67,7 +101,7 @@ def _load_file(plugin: Plugin) -> ModuleType:
     return module
 
 
-def quarantine_dependents(plugins: Sequence[Plugin]) -> None:
+def quarantine_dependents(plugins: Sequence[LoadedPlugin]) -> None:
     """Set aside every plugin that requires one that does not take part. `plugins` are in dependency order."""
     by_distribution = {_canonical(plugin.distribution): plugin for plugin in plugins}
     for plugin in plugins:
@@ -83,12 +117,12 @@ def quarantine_dependents(plugins: Sequence[Plugin]) -> None:
                 break
 
 
-def dependencies(plugin: Plugin, plugins: Sequence[Plugin]) -> set[str]:
+def dependencies(plugin: LoadedPlugin, plugins: Sequence[LoadedPlugin]) -> set[str]:
     """The ids of the plugins that `plugin` declares to require."""
     return _ids(_required_names(plugin), {_canonical(other.distribution): other.id for other in plugins})
 
 
-def with_dependencies(ids: Iterable[str], plugins: Sequence[Plugin]) -> set[str]:
+def with_dependencies(ids: Iterable[str], plugins: Sequence[LoadedPlugin]) -> set[str]:
     """`ids` and all that they stand on. `plugins` are in dependency order."""
     found = set(ids)
     for plugin in reversed(plugins):  # dependents come after what they need
@@ -113,18 +147,19 @@ def _ids(names: Iterable[str], by_distribution: Mapping[str, str]) -> set[str]:
     return {by_distribution[name] for name in names if name in by_distribution}
 
 
-def _describe(entry: EntryPoint) -> Plugin:
+def _describe(entry: EntryPoint) -> LoadedPlugin:
     dist = entry.dist
-    return Plugin(
+    return LoadedPlugin(
         id=entry.name,
         distribution=dist.name if dist else "?",
         version=dist.version if dist else "?",
         module_name=entry.value.partition(":")[0].strip(),
+        attribute=entry.value.partition(":")[2].partition("[")[0].strip() or "plugin",
         requires=tuple(dist.requires or ()) if dist else (),
     )
 
 
-def _refuse_duplicates(plugins: Sequence[Plugin]) -> None:
+def _refuse_duplicates(plugins: Sequence[LoadedPlugin]) -> None:
     for plugin in plugins:
         others = [other for other in plugins if other.id == plugin.id and other is not plugin]
         if others:
@@ -134,7 +169,7 @@ def _refuse_duplicates(plugins: Sequence[Plugin]) -> None:
             )
 
 
-def _check(plugin: Plugin, settings: Host) -> None:
+def _check(plugin: LoadedPlugin, settings: Host) -> None:
     if not plugin.alive:
         return
     if not _ID.match(plugin.id) or plugin.id in RESERVED:
@@ -149,7 +184,7 @@ def _check(plugin: Plugin, settings: Host) -> None:
         _check_core_version(plugin)
 
 
-def _check_core_version(plugin: Plugin) -> None:
+def _check_core_version(plugin: LoadedPlugin) -> None:
     for requirement in _requirements(plugin):
         if _canonical(requirement.name) == CORE_DISTRIBUTION and not requirement.specifier.contains(
             __version__, prereleases=True
@@ -159,7 +194,7 @@ def _check_core_version(plugin: Plugin) -> None:
             )
 
 
-def _requirements(plugin: Plugin) -> list[Requirement]:
+def _requirements(plugin: LoadedPlugin) -> list[Requirement]:
     parsed = []
     for text in plugin.requires:
         try:
@@ -169,7 +204,7 @@ def _requirements(plugin: Plugin) -> list[Requirement]:
     return parsed
 
 
-def _required_names(plugin: Plugin, *, optional: bool = False) -> list[str]:
+def _required_names(plugin: LoadedPlugin, *, optional: bool = False) -> list[str]:
     """Distributions that `plugin` needs; with `optional` those that it names in an extra instead."""
     return [
         _canonical(item.name)
@@ -182,7 +217,7 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _sorted(plugins: Sequence[Plugin]) -> list[Plugin]:
+def _sorted(plugins: Sequence[LoadedPlugin]) -> list[LoadedPlugin]:
     """Dependencies first; where it is possible also what a plugin merely can use (an extra of its distribution)."""
     by_id = {plugin.id: plugin for plugin in plugins}
     by_distribution = {_canonical(plugin.distribution): plugin.id for plugin in plugins}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -13,15 +12,16 @@ from pydantic import BaseModel
 
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
-from astral_core.errors import ConflictError, DeclarationError, HookError, PluginError, PluginLoadError
+from astral_core.errors import ConflictError, DeclarationError, PluginError, PluginLoadError
 from astral_core.host.checks import check_tables, check_user_data, warn_of_renames, warn_of_strangers
 from astral_core.host.context import PluginContext
-from astral_core.host.discover import discover, import_plugin, quarantine_dependents, with_dependencies
+from astral_core.host.discover import discover, import_plugin, quarantine_dependents, take, with_dependencies
 from astral_core.host.registry import Registry, build_registry
-from astral_core.host.runner import HookRunner, check_plugin, has_hookspecs, new_manager
+from astral_core.host.runner import HookRunner, add_hookspecs, new_manager, register
 from astral_core.host.services import Services
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 from astral_core.i18n import Catalogs
+from astral_core.plugin import Plugin
 
 log = logging.getLogger("astral.host")
 
@@ -31,7 +31,7 @@ class Host:
     """All plugins, loaded and checked. `contexts` holds one context a living plugin."""
 
     settings: Settings
-    plugins: list[Plugin]
+    plugins: list[LoadedPlugin]
     manager: pluggy.PluginManager
     runner: HookRunner
     contexts: dict[str, PluginContext] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Host:
     _services: Services | None = None
 
     @property
-    def alive(self) -> list[Plugin]:
+    def alive(self) -> list[LoadedPlugin]:
         """The plugins that take part, dependencies first."""
         return [plugin for plugin in self.plugins if plugin.alive]
 
@@ -62,7 +62,7 @@ class Host:
 
     def chains(self) -> list[Chain]:
         """The migrations of the core and of every living plugin with tables."""
-        return [Chain(p.id, p.declared.schema.migrations) for p in self.alive if p.declared.schema]
+        return [Chain(p.id, p.declared.tables.migrations) for p in self.alive if p.declared.tables]
 
     def catalogs(self) -> dict[str, Catalogs]:
         """The texts of the core and of every living plugin, with the owner's own `locales/` on top."""
@@ -79,9 +79,9 @@ class Host:
 
 
 def load(
-    settings: Settings, core: ModuleType, plugins: Sequence[Plugin] | None = None, *, judge: bool = True
+    settings: Settings, core: Plugin, plugins: Sequence[LoadedPlugin] | None = None, *, judge: bool = True
 ) -> Host:
-    """Load the `core`'s own plugin module and all others; broken ones are set aside or stop the start.
+    """Load the `core`'s own plugin and all others; broken ones are set aside or stop the start.
 
     Without `judge` nothing stops it and nothing is logged: for whoever only wants to see what there is.
 
@@ -89,7 +89,8 @@ def load(
     "stop"; then also ConflictError, with all that clashes.
     """
     found = discover(settings.host) if plugins is None else list(plugins)
-    own = Plugin("core", "astral-core", "", core.__name__, module=core)
+    own = LoadedPlugin("core", "astral-core", "", "astral_core.core_plugin")
+    take(own, core, "astral_core")
     everything = [own, *found]
     _refuse_taken_ids(everything)
     manager = new_manager()
@@ -107,9 +108,9 @@ def load(
     return host
 
 
-def _refuse_taken_ids(plugins: Sequence[Plugin]) -> None:
+def _refuse_taken_ids(plugins: Sequence[LoadedPlugin]) -> None:
     """A file beside an installed plugin of the same name: the later one goes."""
-    known: dict[str, Plugin] = {}
+    known: dict[str, LoadedPlugin] = {}
     for plugin in plugins:
         if plugin.alive and known.setdefault(plugin.id, plugin) is not plugin:
             reason = f"{known[plugin.id].provider} has this id already. Fix: give the file another name"
@@ -157,73 +158,47 @@ def enforce_policy(host: Host) -> None:
             raise PluginLoadError(plugin.id, what, "mend it, or disable it in [host].") from plugin.error
 
 
-def _guard(plugin: Plugin, phase: Callable[[Plugin, Host], None], host: Host) -> None:
+def _guard(plugin: LoadedPlugin, phase: Callable[[LoadedPlugin, Host], None], host: Host) -> None:
     try:
         phase(plugin, host)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # one plugin's failure does not stop the others
         _set_aside(plugin, phase.__name__.strip("_"), error, host)
 
 
-def _set_aside(plugin: Plugin, phase: str, error: BaseException, host: Host) -> None:
+def _set_aside(plugin: LoadedPlugin, phase: str, error: BaseException, host: Host) -> None:
     plugin.fail(phase, error)
-    if plugin.module is not None and host.manager.get_plugin(plugin.id) is plugin.module:
+    if host.manager.get_plugin(plugin.id) is not None:
         host.manager.unregister(name=plugin.id)
         host.runner.renew()
 
 
-def _import(plugin: Plugin, host: Host) -> None:
+def _import(plugin: LoadedPlugin, host: Host) -> None:
     del host
-    if plugin.module is None:
+    if not plugin.is_imported:
         import_plugin(plugin)
 
 
-def _specify(plugin: Plugin, host: Host) -> None:
+def _specify(plugin: LoadedPlugin, host: Host) -> None:
     """All hooks are known before the first implementation is checked, whoever brings them."""
-    if plugin.module is not None and has_hookspecs(plugin.module):
-        host.manager.add_hookspecs(plugin.module)
+    add_hookspecs(host.manager, plugin)
 
 
-def _register(plugin: Plugin, host: Host) -> None:
-    module = plugin.module
-    if module is None:
-        raise PluginLoadError(plugin.id, "has no module.")
-    check_plugin(host.manager, plugin.id, module)
-    try:
-        host.manager.register(module, name=plugin.id)
-    except pluggy.PluginValidationError as error:
-        raise HookError(plugin.id, str(error)) from error
+def _register(plugin: LoadedPlugin, host: Host) -> None:
+    register(host.manager, plugin)
     host.contexts[plugin.id] = PluginContext(plugin.id, plugin.version, host.running_services)
 
 
-def _configure(plugin: Plugin, host: Host) -> None:
-    model = host.runner.call("astral_config", plugin.id)
+def _configure(plugin: LoadedPlugin, host: Host) -> None:
+    model = plugin.declared.settings
     if model is None:
         return
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
-        raise HookError(plugin.id, f"astral_config returned {model!r}, not a pydantic model.")
+        raise DeclarationError(plugin.id, f"Plugin(settings={model!r}) is no pydantic model.")
     host.plugin_settings[plugin.id] = plugin_settings(host.settings, plugin.id, model)
 
 
-def _declare(plugin: Plugin, host: Host) -> None:
-    ctx = host.contexts[plugin.id]
-    declared = plugin.declared
-    declared.schema = host.runner.call("astral_schema", plugin.id)
-    declared.routes = _collect(host, plugin, "astral_routes", ctx)
-    declared.web = _collect(host, plugin, "astral_web", ctx)
-    declared.middleware = _collect(host, plugin, "astral_middleware", ctx)
-    declared.menu = _collect(host, plugin, "astral_menu", ctx)
-    declared.events = _collect(host, plugin, "astral_events", ctx)
-    declared.jobs = _collect(host, plugin, "astral_jobs", ctx)
-    if declared.schema is not None:
-        check_tables(plugin, declared.schema, host.plugins)
-        check_user_data(plugin, declared.schema, host.runner)
+def _declare(plugin: LoadedPlugin, host: Host) -> None:
+    if plugin.declared.tables is not None:
+        check_tables(plugin, plugin.declared.tables, host.plugins)
+        check_user_data(plugin, plugin.declared.tables, host.runner)
     build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own
-
-
-def _collect(host: Host, plugin: Plugin, hook: str, ctx: PluginContext) -> list[Any]:
-    result = host.runner.call(hook, plugin.id, ctx=ctx)
-    if result is None:
-        return []
-    if not isinstance(result, Iterable):
-        raise HookError(plugin.id, f"{hook} returned {result!r}, not an iterable of declarations.")
-    return list(result)

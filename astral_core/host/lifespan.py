@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from astral_core.errors import HookError, PluginLoadError
 from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 
 log = logging.getLogger("astral.host")
 WARNING = 5.0  # seconds after which the log says who is waited for
@@ -29,7 +29,7 @@ async def start_plugins(host: Host, stack: contextlib.AsyncExitStack) -> None:
             quarantine_dependents(host.plugins)
 
 
-async def _open(plugin: Plugin, host: Host, stack: contextlib.AsyncExitStack) -> None:
+async def _open(plugin: LoadedPlugin, host: Host, stack: contextlib.AsyncExitStack) -> None:
     generator = host.runner.call("astral_lifespan", plugin.id, ctx=host.contexts[plugin.id])
     if generator is not None:
         late = asyncio.get_running_loop().call_later(WARNING, _waits, plugin)
@@ -50,11 +50,11 @@ async def _open(plugin: Plugin, host: Host, stack: contextlib.AsyncExitStack) ->
     plugin.state = State.ACTIVE
 
 
-def _waits(plugin: Plugin) -> None:
+def _waits(plugin: LoadedPlugin) -> None:
     log.warning("plugin %r has been in astral_lifespan for %g s; it may take %g s", plugin.id, WARNING, TIMEOUT)
 
 
-async def _close(plugin: Plugin, generator: AsyncIterator[None]) -> None:
+async def _close(plugin: LoadedPlugin, generator: AsyncIterator[None]) -> None:
     plugin.state = State.LOADED  # its web routes answer 503 from here on
     try:
         async with asyncio.timeout(TIMEOUT):

@@ -13,15 +13,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from astral_core.db.engine import Database
 from astral_core.db.migrate import owns
 from astral_core.db.tables import core_plugins, now
-from astral_core.declare import PRIVATE, CallbackRoute, ChatKind, Command, QuestionRoute
+from astral_core.declare import PRIVATE, ChatKind
 from astral_core.host.registry import Away, Registry
 from astral_core.host.runner import HookRunner
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 
 log = logging.getLogger("astral.host")
 
 
-class Declared(msgspec.Struct, frozen=True):
+class PluginSnapshot(msgspec.Struct, frozen=True):
     """What has to be known of a plugin that is away.
 
     `commands` are the names that users type, `parks` the keys of routes with `park=True`, `subscribers` pairs of an
@@ -36,37 +36,31 @@ class Declared(msgspec.Struct, frozen=True):
     chats: tuple[tuple[str, int], ...] = ()
 
 
-def declared_by(plugin: Plugin, registry: Registry, runner: HookRunner) -> Declared:
+def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner) -> PluginSnapshot:
     """What `plugin` declared, under the names that the registry gave it."""
-    parks: list[str] = []
-    for route in plugin.declared.routes:
-        if isinstance(route, Command) and route.park:
-            parks += [f"/{name}" for name, bound in registry.commands.items() if bound.handler is route.handler]
-        elif isinstance(route, (CallbackRoute, QuestionRoute)) and route.park:
-            parks.append(registry.key_of(route))
-    return Declared(
-        tuple(name for name, bound in registry.commands.items() if bound.plugin == plugin.id),
-        tuple(parks),
+    return PluginSnapshot(
+        tuple(name for name, route in registry.commands.items() if route.plugin == plugin.id),
+        tuple(key for kind in registry.kinds.values() for key in kind.parked(plugin.id)),
         tuple(
-            (event, bound.name)
-            for event, bounds in registry.subscribers.items()
-            for bound in bounds
-            if bound.plugin == plugin.id
+            (event, route.name)
+            for event, routes in registry.subscribers.items()
+            for route in routes
+            if route.plugin == plugin.id
         ),
         runner.implements("astral_delete_user", plugin.id),
         tuple((key, chat.value) for key, chat in _chats(plugin, registry)),
     )
 
 
-def _chats(plugin: Plugin, registry: Registry) -> Iterator[tuple[str, ChatKind]]:
+def _chats(plugin: LoadedPlugin, registry: Registry) -> Iterator[tuple[str, ChatKind]]:
     """The keys of `parks`, of every route that answers elsewhere than in the private chat."""
-    commands = ((f"/{name}", bound) for name, bound in registry.commands.items())
-    for key, bound in (*commands, *registry.callbacks.items(), *registry.questions.items()):
-        if bound.plugin == plugin.id and bound.chat is not PRIVATE:
-            yield key, bound.chat
+    commands = ((f"/{name}", route) for name, route in registry.commands.items())
+    for key, route in (*commands, *registry.callbacks.items(), *registry.questions.items()):
+        if route.plugin == plugin.id and route.chat is not PRIVATE:
+            yield key, route.chat
 
 
-async def remember(database: Database, plugins: Iterable[tuple[Plugin, Declared]]) -> None:
+async def remember(database: Database, plugins: Iterable[tuple[LoadedPlugin, PluginSnapshot]]) -> None:
     """Write down what changed since the last time; a start at which nothing changed writes nothing."""
     wanted = {
         plugin.id: (plugin.distribution[:128], plugin.version[:64], _text(declared)) for plugin, declared in plugins
@@ -89,7 +83,7 @@ def _upsert(database: Database, name: str, values: tuple[str, str, str]) -> Any:
     return insert.on_conflict_do_update(index_elements=[core_plugins.c.id], set_=new)
 
 
-async def recall(database: Database, plugins: Iterable[Plugin]) -> dict[str, Away]:
+async def recall(database: Database, plugins: Iterable[LoadedPlugin]) -> dict[str, Away]:
     """Every plugin that is known and does not take part: set aside, switched off, or not installed any more."""
     states = {plugin.id: plugin for plugin in plugins}
     async with database.engine.connect() as connection:
@@ -105,20 +99,20 @@ async def recall(database: Database, plugins: Iterable[Plugin]) -> dict[str, Awa
         rests = plugin is not None and plugin.state is not State.DISABLED
         # Of one of which nothing can be told, its tables tell whether it may hold something of users.
         forgets = found.forgets if found is not None else any(owns(name, table) for table in tables)
-        known = found or Declared()
+        known = found or PluginSnapshot()
         commands, parks = frozenset(known.commands), frozenset(known.parks)
         chats = {key: ChatKind(value & ChatKind.ANY.value) for key, value in known.chats}
         away[name] = Away(name, rests, commands, parks, known.subscribers if rests else (), forgets, chats)
     return away
 
 
-def _text(declared: Declared) -> str:
+def _text(declared: PluginSnapshot) -> str:
     return msgspec.json.encode(declared).decode()
 
 
-def _declared(plugin: str, text: str) -> Declared | None:
+def _declared(plugin: str, text: str) -> PluginSnapshot | None:
     try:
-        return msgspec.json.decode(text, type=Declared)
+        return msgspec.json.decode(text, type=PluginSnapshot)
     except msgspec.MsgspecError:  # a newer version of the core wrote it
         log.warning("what plugin %r declared cannot be read; while away it is not recognised", plugin)
         return None

@@ -2,7 +2,7 @@
 
 The core never calls `pm.hook.x()`: pluggy would hand the same arguments to all implementations, stop at the first
 exception, and knows nothing of coroutines. Walking `get_hookimpls()` gives each plugin its own `ctx`, and a failure
-gets a name. Sync or async is part of a hook's specification; pluggy does not check it, so `check_plugin` does.
+gets a name. Sync or async is part of a hook's specification; pluggy does not check it, so `register` does.
 """
 
 from __future__ import annotations
@@ -12,20 +12,21 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pluggy
 
 from astral_core import hookspecs
+from astral_core.declare import Hook
 from astral_core.errors import HookError
 from astral_core.hookspecs import PROJECT
+from astral_core.host.state import LoadedPlugin
+from astral_core.kinds.signatures import colour
 from astral_core.observe.logs import told
 
 Implementation = Callable[[Mapping[str, Any]], Any]
 trace = logging.getLogger("astral.hooks")  # DEBUG shows every call: `astral run --trace-hooks`
-IMPL_MARK = f"{PROJECT}_impl"
-SPEC_MARK = f"{PROJECT}_spec"
 
 
 def new_manager() -> pluggy.PluginManager:
@@ -35,53 +36,50 @@ def new_manager() -> pluggy.PluginManager:
     return manager
 
 
-def colour(function: Callable[..., Any]) -> str:
-    """How a hook is to be called: "sync", "async" or "async generator"."""
-    target = inspect.unwrap(function)
-    if inspect.isasyncgenfunction(target):
-        return "async generator"
-    return "async" if inspect.iscoroutinefunction(target) else "sync"
+def add_hookspecs(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
+    """Let the manager know the hooks that `plugin` brings."""
+    if plugin.declared.hookspecs:
+        specs = {spec.__name__: hookspecs.hookspec(spec) for spec in plugin.declared.hookspecs}
+        manager.add_hookspecs(type(plugin.id, (), specs))
 
 
-def is_hookspec(value: object) -> bool:
-    """Whether this is the specification of a hook."""
-    return _mark(value, SPEC_MARK) is not None
+def register(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
+    """Register what `plugin` implements. HookError for the first that no hook fits: unknown name, wrong colour."""
+    found: dict[str, Any] = {}
+    for hook in plugin.declared.hooks:
+        if hook.name in found:
+            raise HookError(plugin.id, f"{_place(hook.function)}: implements {hook.name} twice.")
+        _check(manager, plugin.id, hook)
+        found[hook.name] = _implementation(hook)
+    try:
+        manager.register(SimpleNamespace(**found), name=plugin.id)
+    except pluggy.PluginValidationError as error:
+        raise HookError(plugin.id, str(error)) from error
 
 
-def has_hookspecs(module: ModuleType) -> bool:
-    """Whether the module brings hooks of its own for other plugins."""
-    return any(is_hookspec(value) for value in vars(module).values())
+def _check(manager: pluggy.PluginManager, plugin: str, hook: Hook) -> None:
+    spec = _spec_of(manager, hook.name)
+    if spec is None:
+        if hook.optional:
+            return
+        raise HookError(
+            plugin,
+            f"{_place(hook.function)}: there is no hook {hook.name!r}.",
+            "see `astral hooks`; say @plugin.hook(optional=True) if another plugin brings the hook.",
+        )
+    if colour(hook.function) != colour(spec):
+        raise HookError(
+            plugin, f"{_place(hook.function)}: {hook.name} is {colour(hook.function)}, the hook is {colour(spec)}."
+        )
 
 
-def check_plugin(manager: pluggy.PluginManager, name: str, module: ModuleType) -> None:
-    """Raise HookError for the first implementation that no hook fits: unknown name, wrong colour, a wrapper."""
-    for attribute, function in inspect.getmembers(module, callable):
-        options = _mark(function, IMPL_MARK)
-        if options is None:
-            continue
-        if options.get("wrapper") or options.get("hookwrapper"):
-            raise HookError(
-                name, f"{_place(function)}: hook wrappers are not allowed; they would run for other plugins."
-            )
-        spec = _spec_of(manager, options.get("specname") or attribute)
-        if spec is None:
-            if options.get("optionalhook"):
-                continue
-            raise HookError(
-                name,
-                f"{_place(function)}: there is no hook {attribute!r}.",
-                "see `astral hooks`; mark it @hookimpl(optionalhook=True) if another plugin brings the hook.",
-            )
-        if colour(function) != colour(spec):
-            raise HookError(
-                name, f"{_place(function)}: {attribute} is {colour(function)}, the hook is {colour(spec)}."
-            )
-
-
-def _mark(value: object, name: str) -> dict[str, Any] | None:
-    """What pluggy's marker left; objects such as `sqlalchemy.func` answer to any attribute, and are none."""
-    found = getattr(value, name, None) if inspect.isroutine(value) else None
-    return found if isinstance(found, dict) else None
+def _implementation(hook: Hook) -> Callable[..., Any]:
+    """The function with pluggy's mark, which is kept apart from the function: two plugins may share one."""
+    function = hook.function
+    if inspect.isroutine(function) and not hasattr(function, f"{PROJECT}_impl"):
+        marked: Callable[..., Any] = hookspecs.hookimpl(optionalhook=hook.optional)(function)
+        return marked
+    return function
 
 
 def _spec_of(manager: pluggy.PluginManager, hook: str) -> Callable[..., Any] | None:

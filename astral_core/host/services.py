@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,8 +40,10 @@ class Services:
     catalogs: Mapping[str, Catalogs]
     plugin_settings: Mapping[str, Any]
     telemetry: Callable[[Handled], None]
-    providers: dict[type[Any], tuple[str, Any]] = field(default_factory=dict)
+    providers: dict[Any, tuple[str, Any]] = field(default_factory=dict)
     implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()
+    call: Callable[[str, dict[str, Any]], Awaitable[Any]] | None = None  # makes a call of the Bot API at once
+    username: Callable[[], str] = lambda: ""  # the bot's own, once Telegram has told it
     time: Callable[[], float] = time.time  # seconds since the Unix epoch, by the clock of the jobs
     waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
     traces: list[aiohttp.TraceConfig] = field(default_factory=list)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from astral_core.declare import Job, MenuItem, Middleware, Schema, Webhook, WebRoute
+from astral_core.declare import Event, Hook, Tables
 from astral_core.errors import AstralError
+
+if TYPE_CHECKING:
+    import click
+    from pydantic import BaseModel
 
 
 class State(StrEnum):
@@ -25,32 +29,36 @@ class State(StrEnum):
 
 @dataclass
 class Declarations:
-    """What a plugin declared, by hook."""
+    """What a plugin's object holds. `tables` knows where its migrations are."""
 
     routes: list[Any] = field(default_factory=list)
-    web: list[WebRoute | Webhook] = field(default_factory=list)
-    middleware: list[Middleware] = field(default_factory=list)
-    menu: list[MenuItem] = field(default_factory=list)
-    events: list[Any] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
-    schema: Schema | None = None
+    events: list[type[Event]] = field(default_factory=list)
+    hooks: list[Hook] = field(default_factory=list)
+    hookspecs: list[Callable[..., Any]] = field(default_factory=list)
+    settings: type[BaseModel] | None = None
+    tables: Tables | None = None
+    cli: click.Command | None = None
 
 
 @dataclass
-class Plugin:
-    """One plugin. `phase` and `reason` tell where and why it failed."""
+class LoadedPlugin:
+    """One plugin as the host sees it. `phase` and `reason` tell where and why it failed.
+
+    `attribute` is the name of its Plugin object in the module `module_name`.
+    """
 
     id: str
     distribution: str
     version: str
     module_name: str
+    attribute: str = "plugin"
     requires: tuple[str, ...] = ()
     state: State = State.LOADED
     phase: str = ""
     reason: str = ""
     error: BaseException | None = None
-    module: ModuleType | None = None
     path: Path | None = None  # a plugin in one file, without a package
+    is_imported: bool = False
     declared: Declarations = field(default_factory=Declarations)
     told: bool = False  # the log says why it is set aside
 

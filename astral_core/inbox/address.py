@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 # Below the lanes of chats, and apart from those of updates that come from nobody (`envelope.NOBODY`).
-_BUSINESS, _NAMED = -(2**62), -(2**61) - 2**60
+_BUSINESS, _NAMED, _OWN = -(2**62), -(2**61) - 2**60, -(2**61)
 _HASH_MASK = 2**58 - 1
 _TOPICS = ("message_thread_id", "direct_messages_topic_id", "business_connection_id")
 
@@ -53,6 +53,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.chat > 0 and self.business is None and self.inline is None
 
     @property
+    def is_nowhere(self) -> bool:
+        """Whether no chat is here: it is a plugin's own lane, a job's, or that of an update that comes from nobody."""
+        return self.chat <= -(2**60) and self.business is None
+
+    @property
     def params(self) -> dict[str, Any]:
         """The parameters of a call of the Bot API that sends something here."""
         values = (self.topic, self.direct, self.business)
@@ -82,6 +87,11 @@ def lane_of(chat: int, business: str | None = None) -> int:
 def lane_named(name: str) -> int:
     """The lane of a public chat that is known by its `@name` only."""
     return _NAMED + _hashed(name.lower())
+
+
+def lane_own(plugin: str, name: tuple[str | int, ...]) -> int:
+    """A plugin's own lane, where no chat is: work that belongs together runs there in its order."""
+    return _OWN + _hashed(repr((plugin, *name)))
 
 
 def encode(address: Address | None, chat: int) -> str | None:

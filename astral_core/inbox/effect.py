@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, cast
 
 import msgspec
+
+from astral_core.errors import HandlerError
 
 OnDoubt = Literal["resend", "drop"]
 
 
-class Noted:
-    """What `ctx` has taken note of. It may be awaited, as calls of python-telegram-bot are, and need not be."""
-
-    def __await__(self) -> Generator[Any, None, None]:
-        yield from ()
-
-
 class Ref(msgspec.Struct, frozen=True):
-    """A message that an effect of the same handler will send; `n` is that effect's number.
-
-    It may be awaited, as calls of python-telegram-bot are, and need not be: nothing is sent before the handler ends.
-    """
+    """A message that an effect of the same handler will send; `n` is that effect's number."""
 
     n: int
 
-    def __await__(self) -> Generator[Any, None, Ref]:
-        yield from ()
-        return self
+    if not TYPE_CHECKING:  # a type checker says at once that this is no awaitable
+
+        def __await__(self) -> Any:
+            """Refused: nothing is sent before the handler ends."""
+            return _refuse_await()
+
+
+class _Recorded:
+    """What a verb returns that has nothing to tell."""
+
+    def __await__(self) -> Any:
+        return _refuse_await()
+
+    def __bool__(self) -> bool:
+        return False
+
+
+RECORDED: None = cast("None", _Recorded())
+"""Returned in place of None by what is recorded, so that `await` says what is wrong with it."""
+
+
+def _refuse_await() -> NoReturn:
+    raise HandlerError("this is only recorded, and done after the handler. Fix: write it without await.")
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from astral_core.db.engine import Database
 from astral_core.db.tables import now
 from astral_core.errors import HandlerFailed, Parked
 from astral_core.handled import Handled
-from astral_core.inbox import due, notes, suspects
+from astral_core.inbox import due, elsewhere, notes, suspects
 from astral_core.inbox.effect import Content
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
@@ -119,7 +119,9 @@ class Ending:
         dead = notes.dead(row.seq, error_id, f"{where}: {told(error)}")
         if row.due is not None:
             also = [*also, due.ended(row.due, self._ahead)]
-        if await self.take_out(lane, row, [dead, *also], contents, self.runner.alarm(row, outcome, error_id)):
+        mine, others = elsewhere.split(contents, row)
+        alarms = [*self.runner.alarm(row, outcome, error_id), *others]
+        if await self.take_out(lane, row, [dead, *also], mine, alarms):
             self.tell(row, outcome, "dead", started, error_id)
 
     async def park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:

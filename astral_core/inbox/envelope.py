@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import msgspec
 
 from astral_core.db.tables import storable
-from astral_core.errors import InboxError
+from astral_core.errors import UnreadableUpdate
 from astral_core.inbox import lenient
 from astral_core.inbox.address import Address
 from astral_core.inbox.rows import EXPRESS_LANES, express_lane
@@ -134,13 +134,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
     callback_data: str | None = None
 
 
-class UnreadableUpdate(InboxError):
-    """A body that is not an update. `ext_id` makes a repeated delivery one row."""
-
-    def __init__(self, reason: str, body: bytes) -> None:
-        super().__init__(reason)
-        self.ext_id = "sha256:" + hashlib.sha256(body).hexdigest()
-        self.payload = storable(body[:65536].decode("utf-8", "replace"), 65536)
+def _unreadable(reason: str, body: bytes) -> UnreadableUpdate:
+    kept = storable(body[:65536].decode("utf-8", "replace"), 65536)
+    return UnreadableUpdate(reason, "sha256:" + hashlib.sha256(body).hexdigest(), kept)
 
 
 def open_envelope(body: bytes) -> Envelope:
@@ -162,11 +158,11 @@ def _read(body: bytes) -> tuple[int, str, _Part]:
         update_id = _number.decode(body).update_id
         fields = _fields.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
+        raise _unreadable(f"not an update: {type(error).__name__}", body) from None
     kind = next((key for key in fields if key != "update_id"), "empty")
     part = (lenient.read(_Part, fields[kind]) if kind in fields else None) or _Part()
     if kind in CHATTED and part.chat is None:
-        raise UnreadableUpdate(f"update {update_id}: {kind!r} has no chat", body)
+        raise _unreadable(f"update {update_id}: {kind!r} has no chat", body)
     return update_id, kind, part
 
 
@@ -174,7 +170,7 @@ def _envelope(body: bytes, update_id: int, kind: str, part: _Part) -> Envelope:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UnreadableUpdate(f"not an update: {type(error).__name__}", body) from None
+        raise _unreadable(f"not an update: {type(error).__name__}", body) from None
     sender, chat = part.sender or part.user, part.place.chat
     is_person = part.sender_chat is None and not part.is_automatic_forward
     to, pressed = _address(part, sender), kind == "callback_query"

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import sys
+
 from astral_core.db.engine import may_pass
-from astral_core.errors import DatabaseError, TelegramThrottled, TelegramUnavailable
+from astral_core.errors import CpuBusy, CpuTimeout, DatabaseError, TelegramThrottled, TelegramUnavailable
 
 
 def is_infrastructure(error: BaseException) -> bool:
     """Whether `error` is our database, our connection to Telegram or our process pool, not a bug."""
     from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need
 
-    from astral_core.cpu import CpuBusy, CpuTimeout  # the same
-
     if isinstance(error, DatabaseError):  # raised out of another error where that was not the database's condition
         return error.__cause__ is None or may_pass(error.__cause__)
     kinds = (TelegramUnavailable, TelegramThrottled, BrokenProcessPool, CpuBusy, CpuTimeout, ConnectionError)
-    return isinstance(error, kinds) or may_pass(error)
+    return isinstance(error, kinds) or _is_native(error) or may_pass(error)
+
+
+def retry_after(error: BaseException) -> float | None:
+    """The seconds that Telegram demands; None if it demands none."""
+    wait = getattr(error, "retry_after", None) if isinstance(error, TelegramThrottled) or _is_native(error) else None
+    if wait is None:
+        return None
+    seconds = wait.total_seconds() if hasattr(wait, "total_seconds") else float(wait)
+    return float(min(max(seconds, 0.0), 86_400.0))
+
+
+def _is_native(error: BaseException) -> bool:
+    """Whether a call by `ctx.bot` met a Telegram that is away or wants us to wait: python-telegram-bot's errors.
+
+    Its NetworkError is the base of BadRequest, too, which no repetition mends.
+    """
+    library = sys.modules.get("telegram.error")  # the inbox does not need it: who raised it has imported it
+    if library is None or isinstance(error, library.BadRequest):
+        return False
+    return isinstance(error, (library.RetryAfter, library.NetworkError))

@@ -39,7 +39,7 @@ from astral_core.inbox.rows import Census
 from astral_core.inbox.statements import CHANNEL
 from astral_core.inbox.store import Store
 from astral_core.inbox.worker import Worker
-from astral_core.observe.logs import Seldom
+from astral_core.observe.logs import LogThrottle
 from astral_core.supervisor import Supervisor
 
 log = logging.getLogger("astral.inbox")
@@ -104,7 +104,7 @@ class Replica:
     _leaving: bool = False
     _inherits: bool = False  # SQLite: the process before this one died
     _returned: float = float("-inf")  # when this replica registered anew, by the monotonic clock
-    _complain: Seldom = field(default_factory=lambda: Seldom(5.0))
+    _complain: LogThrottle = field(default_factory=lambda: LogThrottle(5.0))
 
     @property
     def census(self) -> Census | None:

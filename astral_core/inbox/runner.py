@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from astral_core.inbox.effect import Content, Effect
 from astral_core.inbox.rows import InboxRow, NewRow
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 
 
 @dataclass
 class Outcome:
     """What a handler did: its messages, and for the log who it was.
 
-    `moved`: the rows behind this one may be in another lane now.
+    `moved`: the rows behind this one may be in another lane now. `tries` and `backoff` (seconds) are those of a step
+    that says how it is tried again. `limit` is the handler's time, which its route may change.
     """
 
     plugin: str = "core"
@@ -23,12 +25,15 @@ class Outcome:
     contents: list[Content] = field(default_factory=list)
     user_id: int | None = None
     moved: bool = False
+    tries: int | None = None
+    backoff: float | None = None
+    limit: asyncio.Timeout | None = None
 
 
 class Runner(Protocol):
     """Runs a row's handler; written by the bot."""
 
-    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+    async def run(self, row: InboxRow, work: UnitOfWork, outcome: Outcome) -> None:
         """Run the handler in `work`; fill `outcome` as it becomes known. Raises what the handler raised."""
         ...
 

@@ -32,7 +32,12 @@ def internal_row(kind: str, key: str, lane: int, body: dict[str, Any], to: Addre
     return NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body), to=to)
 
 
-class Work:
+def _check_lane(plugin: str, lane: int) -> None:
+    if isinstance(lane, bool) or not isinstance(lane, int) or abs(lane) >= 2**63:
+        raise HandlerError(f"plugin {plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
+
+
+class UnitOfWork:
     """The database side of one handler: writes, deferred steps and events commit together or not at all.
 
     The session takes no connection before its first statement. `after_commit` callbacks are for memory only
@@ -65,9 +70,13 @@ class Work:
 
         `to` is its address where that is more than the chat of its lane.
         """
-        if isinstance(lane, bool) or not isinstance(lane, int) or abs(lane) >= 2**63:
-            raise HandlerError(f"plugin {self.plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
+        _check_lane(self.plugin, lane)
         self.rows.append(internal_row(kind, key, lane, body, to))
+
+    def add_due(self, change: Due | Cancel) -> None:
+        """Arm or cancel work that waits for its time. HandlerError where its lane is no chat's number."""
+        _check_lane(self.plugin, change.lane)
+        self.due.append(change)
 
     async def release_reads(self) -> None:
         """Give the connection back where nothing was written: what follows takes long and needs none."""

@@ -28,13 +28,12 @@ from astral_core.errors import (
     HandlerFailed,
     Parked,
     Refuse,
-    TelegramThrottled,
 )
 from astral_core.inbox import due, elsewhere, migrate, notes, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.due import Finder
 from astral_core.inbox.ending import Ending
-from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.failure import is_infrastructure, retry_after
 from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.observer import Observer
@@ -44,7 +43,7 @@ from astral_core.inbox.runner import Outcome, Runner
 from astral_core.inbox.stage import ALONE_DELAY, Stage
 from astral_core.inbox.store import Store
 from astral_core.inbox.suspects import Verdict
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 from astral_core.observe.logs import scope
 
 log = logging.getLogger("astral.inbox")
@@ -52,7 +51,7 @@ log = logging.getLogger("astral.inbox")
 ATTEMPTS = 2
 _RUNS = (Verdict.RUN, Verdict.APART, Verdict.LAST)
 STUMBLES = 3  # tries to note the end of a row before a note without any content ends it
-BUG_DELAY = 0.5
+BUG_DELAY, MOST_DELAY = 0.5, 86_400.0
 SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
 
 
@@ -173,11 +172,13 @@ class Worker:
     async def _run(self, lane: Lane, row: InboxRow) -> float:
         outcome = Outcome()
         started = time.perf_counter()
-        work = Work(self.database, self.store, "core")
+        work = UnitOfWork(self.database, self.store, "core")
         if failpoint.armed:
             failpoint.hit("worker.before_run")
         try:
-            async with asyncio.timeout(self.inflight.deadlines.left(row) if row.express else self.handler_timeout):
+            limit = self.inflight.deadlines.left(row) if row.express else self.handler_timeout
+            async with asyncio.timeout(limit) as timeout:
+                outcome.limit = timeout if not row.express else None
                 await self._handle(row, work, outcome)
             delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
@@ -238,7 +239,7 @@ class Worker:
         if delivery.contents or not delivery.recorded:  # else all is said and done
             lane.deliveries.append(delivery)
 
-    async def _handle(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+    async def _handle(self, row: InboxRow, work: UnitOfWork, outcome: Outcome) -> None:
         """Run the handler of `row`; one that holds messages for its chat has none."""
         if not elsewhere.is_one(row):
             await self.runner.run(row, work, outcome)
@@ -250,7 +251,7 @@ class Worker:
         if moved is not None:  # then `split` finds another lane for them
             outcome.contents = elsewhere.redirected(outcome.contents, moved)
 
-    async def _commit(self, lane: Lane, row: InboxRow, work: Work, outcome: Outcome) -> Delivery:
+    async def _commit(self, lane: Lane, row: InboxRow, work: UnitOfWork, outcome: Outcome) -> Delivery:
         if failpoint.armed:
             failpoint.hit("worker.before_commit")
         contents, others = elsewhere.split(outcome.contents, row)
@@ -280,19 +281,20 @@ class Worker:
         """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
         lane.failures += 1
         failures = due.tries(row) + 1 if row.internal else lane.failures
-        delay = error.retry_after if isinstance(error, TelegramThrottled) else backoff(failures)
+        delay = retry_after(error) or backoff(failures)
         if is_infrastructure(error) and self._is_young(row, failures, delay):
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self.ending.tell(row, outcome, "retry", started)
             if row.internal:
                 return await self.ending.try_again(lane, row, row.attempts, delay)
             return delay
-        attempts = row.attempts + 1
-        if not is_infrastructure(error) and attempts < ATTEMPTS and not row.express:
+        attempts, most = row.attempts + 1, outcome.tries or ATTEMPTS
+        if not is_infrastructure(error) and attempts < most and not row.express:
             log.warning("row %d failed in plugin %r, route %r; one more try", row.seq, outcome.plugin, outcome.route)
             self.ending.tell(row, outcome, "retry", started)
             if row.internal:
-                return await self.ending.try_again(lane, row, attempts, BUG_DELAY)
+                pause = BUG_DELAY if outcome.backoff is None else outcome.backoff
+                return await self.ending.try_again(lane, row, attempts, min(pause * 2 ** (attempts - 1), MOST_DELAY))
             await self.store.write(lambda connection: connection.execute(notes.attempt(row.seq, attempts)))
             if row in lane.rows:
                 lane.rows[lane.rows.index(row)] = msgspec.structs.replace(row, attempts=attempts)

@@ -55,7 +55,7 @@ def _spellings(secret: str) -> tuple[str, ...]:
     return secret, *in_urls, repr(secret)[1:-1], json.dumps(secret)[1:-1]
 
 
-class Seldom:
+class LogThrottle:
     """Lets one log line a minute through where anybody can be the cause, so that a flood cannot fill the disk."""
 
     def __init__(self, seconds: float = 60.0) -> None:

@@ -20,10 +20,9 @@ from packaging.version import Version
 from astral_core import core_plugin
 from astral_core._version import __version__
 from astral_core.config import Host
-from astral_core.declare import Command
 from astral_core.errors import AstralError, PluginError, PluginLoadError
-from astral_core.host.context import PluginContext
 from astral_core.host.discover import GROUP, discover
+from astral_core.kinds.command import Command
 from astral_core.scaffold.settings import settings_as_env, settings_as_toml
 
 _BOT = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -84,8 +83,7 @@ def _check_plugin_name(name: str) -> None:
 
 
 def _core_commands() -> set[str]:
-    context = PluginContext("core", __version__, _not_running)
-    return {item.name for item in core_plugin.astral_routes(context) if isinstance(item, Command)}
+    return {item.name for item in core_plugin.plugin if isinstance(item, Command)}
 
 
 def _not_running() -> NoReturn:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 
-from astral_core.observe.logs import Seldom
+from astral_core.observe.logs import LogThrottle
 
 HEAD_TIMEOUT = 5.0  # seconds from the first byte of a head to its last
 BODY_TIMEOUT = 5.0  # seconds from the end of a head to the end of its body
@@ -29,7 +29,7 @@ class Connections:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.malformed = Seldom()
+        self.malformed = LogThrottle()
         self._strangers: dict[Connection, None] = {}  # in the order in which they came
         self._proven: set[Connection] = set()
 

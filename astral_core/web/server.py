@@ -11,10 +11,11 @@ from typing import Any
 from aiohttp import web
 
 from astral_core.config import Web
-from astral_core.declare import Webhook, WebRoute
 from astral_core.errors import ConfigError
 from astral_core.host.host import Host
 from astral_core.host.state import State
+from astral_core.kinds import RegisteredHandler
+from astral_core.kinds.web import Pages, Webhooks
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
 from astral_core.web.client import networks, seen_through
@@ -35,16 +36,16 @@ def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Appli
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
     app.router.add_get("/metrics", health.prometheus)
-    claimed = {route.path for _, route in host.registry.web if isinstance(route, Webhook)}
+    claimed = host.registry.of(Webhooks).routes
     if any(not item.alive and item.state is not State.DISABLED for item in host.plugins):
         for path in dict.fromkeys(host.settings.web.webhooks):
             if path not in claimed:  # its plugin may be the one that is set aside: the sender shall come again
                 app.router.add_post(path, _away)
-    for plugin, route in host.registry.web:
-        if isinstance(route, Webhook):
-            app.router.add_post(route.path, _for_plugin(host, plugin, route))
-        else:
-            app.router.add_route(route.method, f"/plugins/{plugin}{route.path}", _for_plugin(host, plugin, route))
+    for path, route in claimed.items():
+        app.router.add_post(path, _for_plugin(host, route))
+    for key, route in host.registry.of(Pages).routes.items():
+        method, _, path = key.partition(" ")
+        app.router.add_route(method, path, _for_plugin(host, route))
     for item in host.plugins:
         if not item.alive and item.state is not State.DISABLED:
             app.router.add_route("*", f"/plugins/{item.id}/{{rest:.*}}", _away)
@@ -57,18 +58,17 @@ async def _away(request: web.Request) -> web.StreamResponse:
     return web.Response(status=503, headers={"Retry-After": "5"})
 
 
-def _for_plugin(
-    host: Host, plugin: str, route: WebRoute | Webhook
-) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    ctx = host.contexts[plugin]
+def _for_plugin(host: Host, route: RegisteredHandler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    plugin, ctx = route.plugin, host.contexts[route.plugin]
     states = {item.id: item for item in host.plugins}
     proxies = networks(host.settings.web.trusted_proxies)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if states[plugin].state is not State.ACTIVE:  # not started yet, or its lifespan failed
             return await _away(request)
-        scope.set({"plugin": plugin, "route": route.path})
-        return await route.handler(seen_through(request, proxies) if proxies else request, ctx)
+        scope.set({"plugin": plugin, "route": route.name})
+        answer: web.StreamResponse = await route.handler(ctx, seen_through(request, proxies) if proxies else request)
+        return answer
 
     return handle
 

@@ -13,7 +13,7 @@ from astral_core import failpoint
 from astral_core.bot.ingest import Ingest
 from astral_core.config import Telegram
 from astral_core.errors import DatabaseError, IngestRefused
-from astral_core.observe.logs import Seldom
+from astral_core.observe.logs import LogThrottle
 from astral_core.observe.metrics import Metrics
 from astral_core.web.connection import BodyTimeout, Connection
 
@@ -31,7 +31,7 @@ class TelegramWebhook:
     ingest: Ingest
     metrics: Metrics
     _open: bool = False
-    _strangers: Seldom = field(default_factory=Seldom)
+    _strangers: LogThrottle = field(default_factory=LogThrottle)
 
     def open(self) -> None:
         """Take updates from now on."""

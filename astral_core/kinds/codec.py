@@ -81,12 +81,11 @@ class Codec:
     key: str
     arguments: tuple[tuple[str, str], ...]
 
-    def build(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> str:
+    def build(self, given: Mapping[str, Any]) -> str:
         """The callback data of these arguments; CallbackDataError where they do not fit the pattern."""
         names = [name for name, _ in self.arguments]
-        given = dict(zip(names, args, strict=False)) | dict(kwargs)
-        if len(args) + len(kwargs) != len(names) or set(given) != set(names):
-            raise CallbackDataError(f"callback {self.key!r} takes ({', '.join(names)}), got {args!r} {kwargs!r}")
+        if given.keys() != set(names):
+            raise CallbackDataError(f"callback {self.key!r} takes ({', '.join(names)}), got {dict(given)!r}")
         values = [TYPES[kind].encode(given[name]) for name, kind in self.arguments]
         return "/".join((self.key, *values))
 
@@ -97,23 +96,30 @@ class Codec:
         return {name: TYPES[kind].decode(text) for (name, kind), text in zip(self.arguments, values, strict=True)}
 
 
-def compile_pattern(plugin: str, pattern: str) -> Codec:
-    """Check a declared pattern and prove its size; CallbackDataError says what is wrong."""
+def is_name(text: object) -> bool:
+    """Whether this may be the name of a route."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
+def arguments_of(what: str, pattern: str) -> tuple[str, list[tuple[str, str]]]:
+    """The name in a pattern, and its arguments with their types; CallbackDataError says what is wrong."""
     name, *rest = pattern.split("/")
     if not _NAME.fullmatch(name):
-        raise CallbackDataError(
-            f"callback pattern {pattern!r}: the name must be 1-32 of a-z 0-9 _ . and begin with a-z"
-        )
+        raise CallbackDataError(f"{what}: the name must be 1-32 of a-z 0-9 _ . and begin with a-z")
     arguments = []
     for part in rest:
         match = _ARGUMENT.fullmatch(part)
         if not match:
-            raise CallbackDataError(
-                f"callback pattern {pattern!r}: {part!r} is not {{name:type}} with a type of {', '.join(TYPES)}"
-            )
+            raise CallbackDataError(f"{what}: {part!r} is not {{name:type}} with a type of {', '.join(TYPES)}")
         arguments.append((match[1], match[2]))
     if len({argument for argument, _ in arguments}) != len(arguments):
-        raise CallbackDataError(f"callback pattern {pattern!r} names an argument twice")
+        raise CallbackDataError(f"{what} names an argument twice")
+    return name, arguments
+
+
+def compile_pattern(plugin: str, pattern: str) -> Codec:
+    """Check a declared pattern and prove its size; CallbackDataError says what is wrong."""
+    name, arguments = arguments_of(f"callback pattern {pattern!r}", pattern)
     width = len(f"{plugin}:{name}") + sum(1 + TYPES[kind].width for _, kind in arguments)
     if width > LIMIT:
         raise CallbackDataError(f"callback pattern {pattern!r} may need {width} bytes, Telegram allows {LIMIT}")

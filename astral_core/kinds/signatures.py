@@ -8,7 +8,14 @@ from typing import Any
 
 from astral_core.declare import Route
 from astral_core.errors import DeclarationError
-from astral_core.host.runner import colour
+
+
+def colour(function: Callable[..., Any]) -> str:
+    """How a function is to be called: "sync", "async" or "async generator"."""
+    target = inspect.unwrap(function)
+    if inspect.isasyncgenfunction(target):
+        return "async generator"
+    return "async" if inspect.iscoroutinefunction(target) else "sync"
 
 
 def check_handler(
@@ -19,6 +26,7 @@ def check_handler(
     `named` None: further arguments are known only when the route is asked for (questions, steps).
     """
     target = _target(handler)
+    _check_old_style(plugin, what, target, positional, named)
     if not callable(target):
         raise DeclarationError(plugin, f"{what}: {target!r} is no function.")
     if colour(target) != "async" and colour(target.__call__) != "async":
@@ -34,6 +42,22 @@ def check_handler(
         raise DeclarationError(
             plugin, f"{what}: the handler {_name(target)} is called with ({wanted}), but takes {signature}: {error}."
         ) from None
+
+
+def _check_old_style(
+    plugin: str, what: str, target: Any, positional: tuple[str, ...], named: Iterable[str] | None
+) -> None:
+    """A handler with the update first, as python-telegram-bot calls them, is told how the line reads here."""
+    code = getattr(inspect.unwrap(target), "__code__", None) if callable(target) else None
+    if code is None or code.co_varnames[: code.co_argcount][:1] != ("update",):
+        return
+    name = getattr(target, "__name__", "handler")
+    rest = [*positional[1:], *(named if named is not None else code.co_varnames[2 : code.co_argcount])]
+    line = f"async def {name}({', '.join(('ctx: Context', *rest))}) -> None:"
+    raise DeclarationError(
+        plugin, f"{what}: the handler {_name(target)} takes the update first.",
+        f"write `{line}`; python-telegram-bot's object is ctx.update.",
+    )  # fmt: skip
 
 
 def _target(handler: Any) -> Any:

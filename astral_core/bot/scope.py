@@ -1,9 +1,11 @@
-"""The run of one inbox row, and the unit that the transport looks at."""
+"""The scope of one inbox row: everything that a handler's Context is made of."""
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -12,20 +14,35 @@ from astral_core.bot.chats import Chats
 from astral_core.bot.effects import Effects
 from astral_core.bot.people import People, Question, QuestionKey, User
 from astral_core.bot.transport import Transport
-from astral_core.bot.update import Peek
+from astral_core.bot.update import LazyUpdate, Peek
+from astral_core.botapi.views import View, view_update
 from astral_core.declare import CHANNEL, GROUP, PRIVATE, ChatKind
 from astral_core.host.services import Services
 from astral_core.inbox.address import Address
 from astral_core.inbox.rows import InboxRow
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 
 
-@dataclass(slots=True)
-class Run:
-    """Everything that one handler's `Context` stands on. `plugin` and `route` are set by the router."""
+@dataclass(frozen=True)
+class ChatInfo:
+    """A chat. `type` is the Bot API's ("private", "group", "supergroup", "channel"); None if it is not known here."""
+
+    id: int
+    type: str | None = None
+    title: str | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is a person's own chat with the bot."""
+        return self.type == "private"
+
+
+@dataclass
+class HandlerScope:
+    """Everything that one handler's `Context` is made of. `plugin` and `route` are set by the router."""
 
     row: InboxRow
-    work: Work
+    unit: UnitOfWork
     services: Services
     people: People
     chats: Chats
@@ -39,12 +56,17 @@ class Run:
     kind: str = "?"
     effects: Effects = field(default_factory=Effects)
     asked: Question | None = None
+    open_question: Question | None = None  # what the person was asked before
     answered_to: Question | None = None  # the question that this update answers
     question_ended: bool = False
     callback_id: str | None = None
     answer: str = "auto"
     answered: bool = False
-    arguments: dict[str, Any] = field(default_factory=dict)
+    query_id: str | None = None  # of a query that is to be answered
+    pressed: int | None = None  # the number of the message whose button was pressed
+    args: str = ""  # what follows a command
+    update: LazyUpdate | None = None
+    limit: asyncio.Timeout | None = None  # the time that the handler has; None if nothing may change it
 
     @property
     def chat_id(self) -> int:
@@ -60,8 +82,36 @@ class Run:
         """
         if self.address.is_private:
             return PRIVATE
-        message = self.peek.place if self.peek is not None else None
-        return CHANNEL if message is not None and message.chat and message.chat.type == "channel" else GROUP
+        return CHANNEL if self.chat_type == "channel" else GROUP
+
+    @property
+    def chat(self) -> ChatInfo:
+        """The chat that this row belongs to, as far as the update shows it."""
+        place = self.peek.place if self.peek is not None else None
+        shown = place.chat if place is not None else None
+        if shown is not None and shown.id == self.chat_id:
+            return ChatInfo(shown.id, shown.type, shown.title)
+        return ChatInfo(self.chat_id, "private" if self.address.is_private else self.chat_type)
+
+    @property
+    def chat_type(self) -> str | None:
+        """The type of the chat, as the update shows it."""
+        if self.peek is None:
+            return None
+        place = self.peek.place
+        if place is not None:
+            return place.chat.type if place.chat is not None else None
+        found = self.view
+        chat = found.chat if found is not None and "chat" in found else None
+        return chat.type if isinstance(chat, View) else None
+
+    @cached_property
+    def view(self) -> View | None:
+        """The object of the update as a view; None of durable work."""
+        if self.peek is None:
+            return None
+        found = view_update(self.row.payload)
+        return found[1] if found is not None else None
 
     @property
     def is_fact(self) -> bool:
@@ -72,8 +122,8 @@ class Run:
     @property
     def person(self) -> User | None:
         """Who wrote; None where it is a chat that speaks: for an anonymous admin, or a channel in its group."""
-        place = self.peek.message or self.peek.edited_message if self.peek is not None else None
-        return None if place is not None and place.sender_chat is not None else self.user
+        written = self.peek.written if self.peek is not None else None
+        return None if written is not None and written.sender_chat is not None else self.user
 
     @property
     def later(self) -> Address:
@@ -81,12 +131,6 @@ class Run:
         if self.user is None or self.address.is_private:
             return self.address
         return msgspec.structs.replace(self.address, user=self.user.id)
-
-    @property
-    def pressed(self) -> int | None:
-        """The number of the message whose button was pressed."""
-        message = self.arguments.get("message_id")
-        return message if isinstance(message, int) else None
 
     @property
     def is_unreachable(self) -> bool:
@@ -116,4 +160,4 @@ class Run:
         return 0 if self.address.is_private or self.user is None else self.user.id
 
 
-current_run: contextvars.ContextVar[Run | None] = contextvars.ContextVar("astral_run", default=None)
+current_scope: contextvars.ContextVar[HandlerScope | None] = contextvars.ContextVar("astral_scope", default=None)

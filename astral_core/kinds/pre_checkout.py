@@ -1,0 +1,40 @@
+"""Pre-checkout queries: whether a payment may go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from astral_core.declare import Handler
+from astral_core.errors import DeclarationError
+from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, registered
+
+
+@dataclass(frozen=True)
+class PreCheckout:
+    """Pre-checkout queries whose invoice payload begins with `<plugin>:`."""
+
+    handler: Handler
+
+
+class PreCheckouts(Kind):
+    """Found by whose invoice it is; while that plugin is away the payment is declined, and costs nothing."""
+
+    declares = PreCheckout
+    name, plural = "pre_checkout", "pre_checkouts"
+    updates = frozenset(("pre_checkout_query",))
+    always = True
+
+    def add(self, plugin: Owner, declared: PreCheckout, claims: Claims) -> None:
+        """A plugin has one."""
+        del claims
+        if plugin.id in self.routes:
+            raise DeclarationError(plugin.id, "two pre_checkout routes; a plugin has one.")
+        self.routes[plugin.id] = registered(
+            plugin, declared, PreCheckouts, "pre_checkout", ("ctx", "query"), what="pre_checkout"
+        )
+
+    def find(self, incoming: Incoming) -> Match | None:
+        """The route, or the core's own answer."""
+        payload = incoming.query.invoice_payload
+        route = self.routes.get(payload.partition(":")[0])
+        return Match(route, (incoming.view,)) if route is not None else incoming.declined(payload)

@@ -1,0 +1,73 @@
+"""Any other kind of update."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from astral_core.botapi.check import near_miss
+from astral_core.botapi.table import update_kinds
+from astral_core.declare import ANY, PRIVATE, ChatKind, Flood, Handler
+from astral_core.errors import DeclarationError
+from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, RegisteredHandler, check_chat, registered
+
+INSTEAD = {  # kinds with routes of their own
+    "message": "message, text or command",
+    "callback_query": "callback",
+    "inline_query": "inline",
+    "pre_checkout_query": "pre_checkout",
+    "shipping_query": "shipping",
+    "channel_post": "message(..., chat=CHANNEL) or text(chat=CHANNEL)",
+}
+
+
+@dataclass(frozen=True)
+class OnUpdate:
+    """Updates of the kind `update`, such as "message_reaction": a member of the Bot API's Update."""
+
+    handler: Handler
+    update: str
+    chat: ChatKind = PRIVATE
+    flood: Flood | None = None
+    timeout: float | None = None
+
+
+class Updates(Kind):
+    """Found by the kind of update."""
+
+    declares = OnUpdate
+    name, plural = "update", "updates"
+    updates = frozenset(update_kinds()) - INSTEAD.keys()
+
+    def add(self, plugin: Owner, declared: OnUpdate, claims: Claims) -> None:
+        """The kind is one that the Bot API has; one that is newer than the table is taken as it is."""
+        kind, what = declared.update, f"route on({declared.update!r})"
+        if kind in INSTEAD:
+            raise DeclarationError(plugin.id, f"the {what} is asked for nothing.", f"use {INSTEAD[kind]}.")
+        near = near_miss(kind, dict.fromkeys(update_kinds())) if kind not in update_kinds() else None
+        if near is not None:
+            raise DeclarationError(plugin.id, f"the {what} names no kind of update.", f"did you mean {near!r}?")
+        check_chat(plugin, what, declared.chat, ANY)
+        route = registered(plugin, declared, Updates, f"on {kind}", ("ctx", "update"), what=what)
+        taken = [claims.take(f"route on {kind!r}", str(where.name).lower(), plugin) for where in declared.chat]
+        if all(taken):
+            self.routes[f"{plugin.id}:{kind}:{len(self.routes)}"] = route
+
+    def wanted(self) -> Iterable[str]:
+        """Those that somebody takes."""
+        return {route.declared.update for route in self.routes.values()}
+
+    def find(self, incoming: Incoming) -> Iterator[Match] | None:
+        """The routes of this kind that answer here."""
+        if not self.routes:
+            return None
+        return (
+            Match(route, (incoming.view,))
+            for route in self.routes.values()
+            if route.declared.update == incoming.kind and incoming.chat in route.chat
+        )
+
+    def shown(self, key: str, route: RegisteredHandler) -> str:
+        """The kind of update."""
+        del key
+        return str(route.declared.update)
