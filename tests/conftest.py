@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from astral_core import PluginContext, hookimpl
+from astral_core import Plugin, Routes
 from astral_core.config import Settings, load_settings
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.process import Nursery
 from astral_playground.testkit.process import zygote as forking
 
@@ -67,39 +67,39 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 
 @pytest.fixture
-def make_plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Plugin]:
-    """`make_plugin("weather", routes, hooks=[astral_menu])`: a plugin whose module consists of these functions.
+def make_plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadedPlugin]:
+    """`make_plugin("weather", routes, hooks=[astral_health], menu=[...])`: a plugin as if it were installed.
 
-    `declared` are iterables that astral_routes returns; `hooks` are functions marked with @hookimpl or @hookspec.
+    It is one `Plugin` of these collectors, or the `Plugin` that is given. `commands` are name -> handler, `hooks` are
+    functions named as their hook, other keywords are those of `Plugin`.
     """
 
     def make(
         plugin_id: str,
-        *declared: Iterable[Any],
+        *routes: Routes | Plugin,
+        commands: Mapping[str, Callable[..., Any]] | None = None,
         hooks: Iterable[Callable[..., Any]] = (),
         requires: tuple[str, ...] = (),
-        **attributes: Any,
-    ) -> Plugin:
+        **declared: Any,
+    ) -> LoadedPlugin:
+        given = [one for one in routes if isinstance(one, Plugin)]
+        plugin = given[0] if given else Plugin(routes=list(routes), **declared)
+        for name, handler in (commands or {}).items():
+            plugin.command(name)(handler)
+        for hook in hooks:
+            plugin.hook(hook)
         module = ModuleType(f"astral_{plugin_id}_under_test")
         module.__spec__ = ModuleSpec(module.__name__, None)
-
-        if declared:
-
-            @hookimpl
-            def astral_routes(ctx: PluginContext) -> list[Any]:
-                return [item for routes in declared for item in routes]
-
-            attributes["astral_routes"] = astral_routes
-        vars(module).update({hook.__name__: hook for hook in hooks}, **attributes)
+        vars(module)["plugin"] = plugin
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        return Plugin(plugin_id, f"astral-{plugin_id}", "1.0", module.__name__, requires)
+        return LoadedPlugin(plugin_id, f"astral-{plugin_id}", "1.0", module.__name__, requires)
 
     return make
 
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
-    """`install("weather", source)`: a distribution with a plugin, as pip would leave it."""
+    """`install("weather", source)`: a distribution whose module has a `plugin`, as pip would leave it."""
     site = tmp_path / "site"
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
@@ -110,7 +110,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n", encoding="utf-8"
         )
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(
+            f"[astral.plugins]\n{name} = astral_{name}:plugin\n", encoding="utf-8"
+        )
         (info / "RECORD").touch()
         (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
 

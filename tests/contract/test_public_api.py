@@ -231,9 +231,9 @@ def test_a_change_is_told_as_a_difference_with_the_way_to_accept_it(
     monkeypatch.delenv(ACCEPT, raising=False)
     stored = tmp_path / SNAPSHOT.name
     lines = describe()
-    order = next(n for n, line in enumerate(lines) if line.startswith("    made by (text: str, route: CallbackRoute"))
+    order = next(n for n, line in enumerate(lines) if line.startswith("    made by (text: str, call: CallbackCall"))
     old = [*lines[:order], lines[order].replace("order: int = 100", "order: int = 50"), *lines[order + 1 :]]
-    old.remove("hook astral_menu(ctx: PluginContext) -> Iterable[MenuItem]")
+    old.remove("async hook astral_health(ctx: PluginContext) -> Health")
     old.append("hook astral_gone(ctx: PluginContext) -> None")
     stored.write_text("\n".join(old) + "\n", encoding="utf-8")
     with pytest.raises(pytest.fail.Exception) as failed:
@@ -244,7 +244,7 @@ def test_a_change_is_told_as_a_difference_with_the_way_to_accept_it(
     assert shown[0].startswith("-MenuItem: made by (text: str,")
     assert "order: int = 50" in shown[0]
     assert "order: int = 100" in shown[1]
-    assert "astral_menu" in shown[2]
+    assert "astral_health" in shown[2]
     assert "astral_gone" in shown[3]
     assert f"{ACCEPT}=1 pytest tests/contract" in message
     assert "name it in CHANGELOG.md" in message
@@ -280,5 +280,5 @@ def test_the_description_shows_what_an_author_can_use() -> None:
     table = Table("core_sample", MetaData(), Column("id", BigInteger, primary_key=True))
     assert list(table_lines("sample", table)) == ["table sample", "    id BIGINT primary key not null"]
     text = "\n".join(describe())
-    assert text.count("    button(text: str, route: ") == 2  # the overloads
+    assert text.count("    hook(") == 2  # the overloads
     assert " at 0x" not in text

@@ -105,9 +105,9 @@ def chosen(*languages: str) -> list[Block]:
 
 
 def is_plugin(block: Block) -> bool:
-    """Whether the block is a whole plugin: a file of hooks that belongs to no package."""
+    """Whether the block is a whole plugin: a file that makes one and belongs to no package."""
     folder = str(Path(block.file).parent) if block.file else ""
-    return "@hookimpl" in block.text and folder in (".", "examples")
+    return "\nplugin = Plugin(" in block.text and folder in (".", "examples")
 
 
 def lay_out(page: str, folder: Path) -> list[Path]:

@@ -19,27 +19,20 @@ Install = Callable[..., None]
 CORE = "astral-core>=0.1,<0.2"
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Language: ru\\n"\n'
 PLURALS = HEADER + '"Plural-Forms: nplurals=3; plural=(n%10==1 ? 0 : n%10<5 ? 1 : 2);\\n"\n'
+EMPTY = "from astral_core import Plugin\nplugin = Plugin()\n"
 GOOD = """
 from pydantic import BaseModel, ConfigDict, Field
-from astral_core import Event, Job, Routes, WebRoute, hookimpl
-
-routes = Routes()
+from astral_core import Plugin
 
 class WeatherSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
     days: int = Field(default=3, description="how many days to look ahead")
 
-@routes.command("weather", description="The weather")
-async def weather(update, ctx):
+plugin = Plugin(settings=WeatherSettings)
+
+@plugin.command("weather", description="The weather")
+async def weather(ctx):
     ctx.reply(ctx.t("It is {degrees} in {city}", degrees=7, city="Omsk") + ctx.nt("{n} day", "{n} days", 3))
-
-@hookimpl
-def astral_config():
-    return WeatherSettings
-
-@hookimpl
-def astral_routes(ctx):
-    return routes
 """
 RUSSIAN = (
     PLURALS + '\nmsgid "The weather"\nmsgstr "Погода"\n'
@@ -63,7 +56,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         info.mkdir(parents=True)
         lines = ["Metadata-Version: 2.1", f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requires)]
         (info / "METADATA").write_text("\n".join([*lines, ""]), encoding="utf-8")
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{plugin} = astral_{plugin}.plugin\n", "utf-8")
+        (info / "entry_points.txt").write_text(
+            f"[astral.plugins]\n{plugin} = astral_{plugin}.plugin:plugin\n", "utf-8"
+        )
         package = site / f"astral_{plugin}"
         (package / "locales").mkdir(parents=True)
         (package / "__init__.py").touch()
@@ -141,7 +136,7 @@ def test_two_distributions_with_one_id(install: Install) -> None:
 )
 def test_the_range_of_core_versions_has_two_ends(install: Install, requires: tuple[str, ...], cause: str) -> None:
     """Without it an incompatible core would be found out by a crash."""
-    install("", requires=requires)
+    install(EMPTY, requires=requires)
     found = only(audit_plugin("weather"))
     assert (found.code, found.where) == ("package-core", "astral-weather")
     assert cause in found.cause
@@ -158,7 +153,7 @@ def test_a_plugin_for_another_core_is_not_imported(install: Install) -> None:
 
 def test_a_package_without_py_typed(install: Install) -> None:
     """Its annotations would be invisible; it works nevertheless."""
-    install("", typed=False)
+    install(EMPTY, typed=False)
     found = only(audit_plugin("weather"))
     assert (found.code, found.fatal) == ("package-typed", False)
 
@@ -206,21 +201,21 @@ def test_an_import_that_reaches_out_is_stopped_and_told(install: Install, source
 @pytest.mark.imports
 def test_an_import_that_prints(install: Install) -> None:
     """It would spoil the output of commands with --json."""
-    install("print('weather is here')")
+    install(f"{EMPTY}print('weather is here')")
     found = only(audit_plugin("weather"))
     assert (found.code, found.fatal) == ("import-prints", False)
     assert "weather is here" in found.cause
 
 
-HOOK = "from astral_core import hookimpl\n@hookimpl\n"
+HOOK = f"{EMPTY}@plugin.hook\n"
 
 
 @pytest.mark.parametrize(
     ("source", "cause"),
     [
-        ("def astral_rotes(ctx):\n    return []", "there is no hook 'astral_rotes'"),
-        ("async def astral_routes(ctx):\n    return []", "astral_routes is async, the hook is sync"),
-        ("def astral_routes(context):\n    return []", "context"),
+        ("async def astral_helth(ctx):\n    pass", "there is no hook 'astral_helth'"),
+        ("def astral_health(ctx):\n    pass", "astral_health is sync, the hook is async"),
+        ("async def astral_health(context):\n    pass", "context"),
     ],
 )
 def test_hooks_have_their_names_colours_and_arguments(install: Install, source: str, cause: str) -> None:
@@ -233,18 +228,16 @@ def test_hooks_have_their_names_colours_and_arguments(install: Install, source: 
 
 MODEL = """
 from pydantic import BaseModel, ConfigDict, Field
-from astral_core import hookimpl
+from astral_core import Plugin
 class WeatherSettings(BaseModel):
     model_config = ConfigDict(extra="{extra}")
     {field}
-@hookimpl
-def astral_config():
-    return {returned}
+plugin = Plugin(settings={model})
 """
 
 
 @pytest.mark.parametrize(
-    ("extra", "field", "returned", "code"),
+    ("extra", "field", "model", "code"),
     [
         ("ignore", 'days: int = Field(3, description="days")', "WeatherSettings", "settings-extra"),
         ("forbid", "days: int = 3", "WeatherSettings", "settings-description"),
@@ -252,9 +245,9 @@ def astral_config():
         ("forbid", 'days: int = Field(3, description="days")', "42", "settings-wrong"),
     ],
 )
-def test_settings_refuse_and_explain(install: Install, extra: str, field: str, returned: str, code: str) -> None:
+def test_settings_refuse_and_explain(install: Install, extra: str, field: str, model: str, code: str) -> None:
     """Unknown keys, keys without a word, keys that must be set before anything can be checked, no model at all."""
-    install(MODEL.format(extra=extra, field=field, returned=returned))
+    install(MODEL.format(extra=extra, field=field, model=model))
     found = only(audit_plugin("weather"))
     assert found.code == code
     assert found.fatal == (code == "settings-wrong")
@@ -264,7 +257,7 @@ def test_a_setting_without_a_default_is_no_finding_once_it_is_set(
     install: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it is set to is read as the bot reads it, and the rest is checked."""
-    install(MODEL.format(extra="forbid", field='key: str = Field(description="the key")', returned="WeatherSettings"))
+    install(MODEL.format(extra="forbid", field='key: str = Field(description="the key")', model="WeatherSettings"))
     assert "ASTRAL_PLUGINS__WEATHER__KEY" in only(audit_plugin("weather")).fix
     monkeypatch.setenv("ASTRAL_PLUGINS__WEATHER__KEY", "abc")
     assert audit_plugin("weather") == []
@@ -272,32 +265,29 @@ def test_a_setting_without_a_default_is_no_finding_once_it_is_set(
 
 TABLES = """
 from sqlalchemy import BigInteger, Column, ForeignKey, Table
-from astral_core import Event, Job, Routes, Schema, core_users, hookimpl, plugin_metadata
+from astral_core import Event, Plugin, Tables, core_users, plugin_metadata
 class Sunny(Event):
     name = "sun.out"
-async def run(ctx):
-    pass
 metadata = plugin_metadata("weather")
 def table(name):
     Table(name, metadata, Column("user_id", BigInteger, ForeignKey(core_users.c.id), primary_key=True))
-    return Schema(metadata, "astral_weather.migrations")
-@hookimpl
+    return Tables(metadata)
 """
 
 
 @pytest.mark.parametrize(
-    ("hook", "cause"),
+    ("declared", "cause"),
     [
-        ("def astral_schema():\n    return table('climate')", "table 'climate' must be called weather or weather_"),
-        ("def astral_schema():\n    return table('weather_users')", "its tables refer to users"),
-        ("def astral_events(ctx):\n    return [Sunny]", "event 'sun.out' must be called weather."),
-        ("def astral_jobs(ctx):\n    return [Job('daily', 60, run)]", "job 'daily' must be called weather."),
-        ("def astral_routes(ctx):\n    return [42]", "42, which is no declaration"),
+        ("tables=table('climate')", "table 'climate' must be called weather or weather_"),
+        ("tables=table('weather_users')", "its tables refer to users"),
+        ("events=[Sunny]", "event 'sun.out' must be called weather."),
+        ("events=[42]", "42"),
+        ("routes=[42]", "42"),
     ],
 )
-def test_declarations_keep_the_rules(install: Install, hook: str, cause: str) -> None:
-    """Names of tables, events and jobs; the hooks that people's data demand; things that are no declarations."""
-    install(TABLES + hook)
+def test_declarations_keep_the_rules(install: Install, declared: str, cause: str) -> None:
+    """Names of tables and events; the hooks that people's data demand; things that are no declarations."""
+    install(f"{TABLES}plugin = Plugin({declared})\n")
     found = only(audit_plugin("weather"))
     assert found.code == "declarations-wrong"
     assert cause in found.cause
@@ -313,7 +303,7 @@ def test_a_command_of_the_core_is_a_conflict(install: Install) -> None:
 
 def test_a_broken_dependency_is_named(install: Install) -> None:
     """The plugin cannot be checked without what it needs."""
-    install("", requires=(CORE, "astral-sky"))
+    install(EMPTY, requires=(CORE, "astral-sky"))
     install("raise RuntimeError('no stars')", plugin="sky")
     found = only(audit_plugin("weather"))
     assert found.code == "plugin-dependencies"
@@ -323,8 +313,7 @@ def test_a_broken_dependency_is_named(install: Install) -> None:
 def test_an_absolute_path_is_the_owners_business(install: Install) -> None:
     """A webhook that these settings do not allow is no mistake of the plugin."""
     install(
-        "from astral_core import Webhook, hookimpl\nasync def take(request, ctx):\n    pass\n"
-        "@hookimpl\ndef astral_web(ctx):\n    return [Webhook('/webhook/weather', take)]\n"
+        f"{EMPTY}@plugin.webhook('/webhook/weather')\nasync def take(ctx, request):\n    pass\n"
     )
     assert audit_plugin("weather") == []
 
@@ -353,23 +342,23 @@ def test_catalogues_are_whole(install: Install, was: str, becomes: str, code: st
 
 
 def test_texts_are_found_in_all_forms_of_a_call(install: Install) -> None:
-    """With the language first, in both arms of a condition, and never in another argument."""
+    """In any language, in both arms of a condition, and never in another argument."""
     source = (
-        "def N_(text):\n    return text\n"
-        "def say(ctx, plugin, cold, names):\n"
-        "    ctx.t('Cold' if cold else 'Warm')\n    plugin.t('ru', 'Outside')\n"
-        "    ctx.t(N_('Inside'), why='no text')\n"
-        "    plugin.nt('ru', '{n} cloud', '{n} clouds', 2)\n    ctx.t(names['other'])\n"
+        "from astral_core import N_, Plugin\nplugin = Plugin()\n"
+        "def say(ctx, cold, names):\n"
+        "    ctx.t('Cold' if cold else 'Warm')\n    ctx.texts('ru').t('Outside')\n"
+        "    ctx.reply(N_('Inside'))\n    ctx.t('Beside', why='no text')\n"
+        "    ctx.texts('ru').nt('{n} cloud', '{n} clouds', 2)\n    ctx.t(names['other'])\n"
     )
     install(source, ru=PLURALS)
     missing = sorted(finding.cause.split("'")[1] for finding in audit_plugin("weather"))
-    assert missing == ["Cold", "Inside", "Outside", "Warm", "{n} cloud"]
+    assert missing == ["Beside", "Cold", "Inside", "Outside", "Warm", "{n} cloud"]
 
 
 @pytest.mark.imports
 def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_path: Path) -> None:
     """Its place is told; the audit goes on."""
-    install("", typed=False)
+    install(EMPTY, typed=False)
     (tmp_path / "site-astral-weather" / "astral_weather" / "old.py").write_text("x =\n", encoding="utf-8")
     found = audit_plugin("weather")
     assert [finding.code for finding in found] == ["package-typed", "package-syntax"]
@@ -380,7 +369,7 @@ def test_a_module_that_nothing_imports_must_be_python_too(install: Install, tmp_
 @pytest.mark.imports
 def test_the_command_prints_findings_and_ends_with_1(install: Install) -> None:
     """One line each for people, records for machines, 0 for a plugin without findings."""
-    install("print('hello')", typed=False)
+    install(f"{EMPTY}print('hello')", typed=False)
     text = CliRunner().invoke(check, ["weather"])
     assert text.exit_code == 1
     assert "warning: import-prints (astral_weather.plugin): " in text.output

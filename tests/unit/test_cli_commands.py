@@ -91,7 +91,9 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str,
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n", encoding="utf-8"
         )
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}.plugin\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(
+            f"[astral.plugins]\n{name} = astral_{name}.plugin:plugin\n", encoding="utf-8"
+        )
         (info / "RECORD").touch()
         package = tmp_path / "site" / f"astral_{name}"
         package.mkdir()
@@ -153,10 +155,9 @@ def test_routes_that_answer_in_groups_say_so(installed: Callable[[str, str], Non
     """Where one answers stands behind it, unless it is the private chat alone; in `routes` and in `plugins info`."""
     installed(
         "tally",
-        "from astral_core import ANY, CHANNEL, GROUP, Routes, hookimpl\n\nroutes = Routes()\n\n"
-        "@routes.command('coffee', chat=GROUP)\n@routes.callback('cup', chat=GROUP | CHANNEL)\n"
-        "@routes.command('mine')\n@routes.text(chat=ANY)\nasync def coffee(update, ctx):\n    ...\n\n"
-        "@hookimpl\ndef astral_routes(ctx):\n    return routes\n",
+        "from astral_core import ANY, CHANNEL, GROUP, Plugin\n\nplugin = Plugin()\n\n"
+        "@plugin.command('coffee', chat=GROUP)\n@plugin.callback('cup', chat=GROUP | CHANNEL)\n"
+        "@plugin.command('mine')\n@plugin.text(chat=ANY)\nasync def coffee(ctx):\n    ...\n",
     )
     records = json.loads(astral("routes", "--json").stdout)
     assert {"kind": "command", "key": "coffee", "plugin": "tally", "chat": ["group"]} in records

@@ -19,7 +19,7 @@ from astral_core.errors import ConfigError
 WEATHER = '''
 from pydantic import BaseModel, Field, SecretStr
 
-from astral_core import hookimpl
+from astral_core import Plugin
 
 
 class Station(BaseModel):
@@ -41,9 +41,7 @@ class Weather(BaseModel):
     stations: list[Station] = []
 
 
-@hookimpl
-def astral_config():
-    return Weather
+plugin = Plugin(settings=Weather)
 '''
 
 

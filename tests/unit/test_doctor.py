@@ -63,6 +63,7 @@ async def telegram(bot: pytest.MonkeyPatch) -> AsyncIterator[TelegramEmulator]:
         yield emulator
 
 
+EMPTY = "from astral_core import Plugin\n\nplugin = Plugin()\n"
 CLOCK: dict[str, float] = {"off": 0.0}
 
 
@@ -84,7 +85,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (info / "METADATA").write_text(
             "\n".join(["Metadata-Version: 2.1", f"Name: astral-{name}", "Version: 1.0", *lines, ""]), encoding="utf-8"
         )
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(
+            f"[astral.plugins]\n{name} = astral_{name}:plugin\n", encoding="utf-8"
+        )
         (info / "RECORD").touch()
         (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
 
@@ -93,10 +96,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
 
 def command(name: str) -> str:
     """The source of a plugin with one command."""
-    return (
-        "from astral_core import Command, hookimpl\n\nasync def run(update, ctx):\n    pass\n\n"
-        f"@hookimpl\ndef astral_routes():\n    return [Command({name!r}, run)]\n"
-    )
+    return f"{EMPTY}\n@plugin.command({name!r})\nasync def run(ctx):\n    pass\n"
 
 
 # --- the doctor as a whole ---
@@ -199,7 +199,7 @@ def test_a_variable_that_nothing_reads_is_a_note_with_the_nearest_name(bot: pyte
 
 def test_settings_of_a_plugin_that_is_not_installed_are_a_note(bot: pytest.MonkeyPatch, install: Install) -> None:
     """Most often the plugin's name is misspelt."""
-    install("weather", "")
+    install("weather", EMPTY)
     bot.setenv("ASTRAL_HOST__ENABLED", '["weather"]')
     bot.setenv("ASTRAL_PLUGINS__WETHER__KEY", "hunter2")
     finding = found(diagnose(offline=True))["settings-unknown-plugin"]
@@ -295,8 +295,8 @@ async def test_offline_asks_telegram_nothing(telegram: TelegramEmulator) -> None
 def test_plugins_in_each_bad_state_are_told_with_phase_and_reason(bot: pytest.MonkeyPatch, install: Install) -> None:
     """The one that cannot be imported, the one that needs it, and the one for another core; the rest is looked at."""
     install("broken", "raise RuntimeError('no\\nkey')\n")
-    install("needy", "", requires=("astral-broken",))
-    install("future", "", requires=("astral-core>=99",))
+    install("needy", EMPTY, requires=("astral-broken",))
+    install("future", EMPTY, requires=("astral-core>=99",))
     bot.setenv("ASTRAL_HOST__ENABLED", '["broken", "needy", "future"]')
     bot.setenv("ASTRAL_HOST__REQUIRED", '["broken"]')
     findings = found(diagnose(offline=True))
@@ -323,8 +323,8 @@ def test_a_plugins_own_words_do_not_show_its_settings(bot: pytest.MonkeyPatch, i
 def test_a_wrong_setting_of_a_plugin_leads_to_its_section(bot: pytest.MonkeyPatch, install: Install) -> None:
     """With the nearest key, and without the value."""
     source = (
-        "from pydantic import BaseModel\nfrom astral_core import hookimpl\n\nclass Model(BaseModel):\n"
-        "    api_key: str = ''\n\n@hookimpl\ndef astral_config():\n    return Model\n"
+        "from pydantic import BaseModel\nfrom astral_core import Plugin\n\nclass Model(BaseModel):\n"
+        "    api_key: str = ''\n\nplugin = Plugin(settings=Model)\n"
     )
     install("keyed", source)
     bot.setenv("ASTRAL_HOST__ENABLED", '["keyed"]')
@@ -351,7 +351,7 @@ def test_a_required_plugin_that_is_not_there_is_told(
     bot: pytest.MonkeyPatch, install: Install, enabled: str, what: str
 ) -> None:
     """A start only warns; who requires a plugin wants to know."""
-    install("present", "")
+    install("present", EMPTY)
     name = "absent" if "absent" in enabled else "present"
     bot.setenv("ASTRAL_HOST__ENABLED", enabled)
     bot.setenv("ASTRAL_HOST__REQUIRED", json.dumps([name]))
@@ -361,8 +361,8 @@ def test_a_required_plugin_that_is_not_there_is_told(
 def test_a_plugin_error_out_of_the_whole_is_the_plugins(bot: pytest.MonkeyPatch, install: Install) -> None:
     """What shows only when all are put together is told with its plugin, too."""
     source = (
-        "from astral_core import MenuItem, Routes, hookimpl\n\nroutes = Routes()\n\n@routes.callback('x')\n"
-        "async def x(update, ctx):\n    pass\n\n@hookimpl\ndef astral_menu():\n    return [MenuItem('Text', x)]\n"
+        "from astral_core import MenuItem, Plugin, Routes\n\nroutes = Routes()\n\n@routes.callback('x')\n"
+        "async def x(ctx):\n    pass\n\nplugin = Plugin(menu=[MenuItem('Text', x())])\n"
     )
     install("menu", source)
     bot.setenv("ASTRAL_HOST__ENABLED", '["menu"]')

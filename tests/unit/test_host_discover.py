@@ -12,7 +12,7 @@ import pytest
 from astral_core._version import __version__
 from astral_core.config import Host
 from astral_core.host.discover import discover, import_plugin, quarantine_dependents
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 
 
 class FakeDistribution(Distribution):
@@ -31,15 +31,15 @@ class FakeDistribution(Distribution):
         return Path(path)
 
 
-def entry(plugin_id: str, *requires: str, dist: str | None = None, module: str | None = None) -> EntryPoint:
+def entry(plugin_id: str, *requires: str, dist: str | None = None, value: str | None = None) -> EntryPoint:
     """An entry point of the distribution `dist`, as importlib.metadata gives it."""
     name = dist or f"astral-{plugin_id}"
-    point = EntryPoint(plugin_id, module or f"astral_{plugin_id}.plugin", "astral.plugins")
+    point = EntryPoint(plugin_id, value or f"astral_{plugin_id}.plugin:plugin", "astral.plugins")
     vars(point)["dist"] = FakeDistribution(name, requires=requires)
     return point
 
 
-def by_id(plugins: list[Plugin]) -> dict[str, Plugin]:
+def by_id(plugins: list[LoadedPlugin]) -> dict[str, LoadedPlugin]:
     """The plugins by their ids."""
     return {plugin.id: plugin for plugin in plugins}
 
@@ -81,7 +81,7 @@ def test_the_playground_is_off_unless_an_owner_turns_it_on() -> None:
 
 def test_a_plugin_for_another_core_is_refused_before_its_import() -> None:
     """The wanted version is read from metadata: not a line of an incompatible plugin runs."""
-    plugin = discover(Host(), [entry("moon", "astral-core>=99", module="there_is_no_such_module")])[0]
+    plugin = discover(Host(), [entry("moon", "astral-core>=99", value="there_is_no_such_module:plugin")])[0]
     assert plugin.state is State.INCOMPATIBLE
     assert "astral-core>=99" in plugin.reason
     assert __version__ in plugin.reason
@@ -144,7 +144,7 @@ def test_a_module_that_cannot_be_imported_is_noted_not_raised(
     """Errors, SystemExit and syntax errors of an import stop that plugin alone."""
     (tmp_path / "astral_broken_import.py").write_text(line, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    plugin = Plugin("broken", "astral-broken", "1.0", "astral_broken_import")
+    plugin = LoadedPlugin("broken", "astral-broken", "1.0", "astral_broken_import")
     import_plugin(plugin)
     assert (plugin.state, plugin.phase) == (State.FAILED, "import")
     assert plugin.reason

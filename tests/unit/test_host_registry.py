@@ -16,15 +16,11 @@ from astral_core import (
     GROUP,
     PRIVATE,
     ChatKind,
-    Command,
     Context,
     Event,
     MenuItem,
+    Plugin,
     Routes,
-    Subscriber,
-    Update,
-    Webhook,
-    WebRoute,
     core_plugin,
 )
 from astral_core.config import Settings
@@ -33,18 +29,18 @@ from astral_core.host.discover import from_file
 from astral_core.host.handlers import check_handler
 from astral_core.host.host import load
 from astral_core.host.registry import Registry, build_registry
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 
 STOP = {"host": {"on_error": "stop"}}
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 MakeSettings = Callable[..., Settings]
 
 
-async def handler(update: Update, ctx: Context) -> None:
+async def handler(ctx: Context) -> None:
     """Does nothing."""
 
 
-async def page(request: Any, ctx: Any) -> Any:
+async def page(ctx: Any, request: Any) -> Any:
     """An HTTP route's handler."""
 
 
@@ -54,34 +50,36 @@ class Full(Event):
     name = "moon.full"
 
 
-async def on_full(event: Full, ctx: Context) -> None:
+async def on_full(ctx: Context, event: Full) -> None:
     """A subscriber."""
 
 
-def plugin(plugin_id: str, **declared: list[Any]) -> Plugin:
+def plugin(plugin_id: str, *routes: Routes, **declared: Any) -> LoadedPlugin:
     """A plugin with these declarations."""
-    made = Plugin(plugin_id, f"astral-{plugin_id}", "1.0", f"astral_{plugin_id}.plugin")
-    for name, items in declared.items():
-        setattr(made.declared, name, items)
+    made = LoadedPlugin(plugin_id, f"astral-{plugin_id}", "1.0", f"astral_{plugin_id}.plugin")
+    made.XXX = Plugin(routes=routes, **declared)
     return made
 
 
-def build(*plugins: Plugin, renames: dict[str, str] | None = None) -> Registry:
+def commands(*names: str, **options: Any) -> Routes:
+    """Routes with these commands."""
+    routes = Routes()
+    for name in names:
+        routes.command(name, **options)(handler)
+    return routes
+
+
+def build(*plugins: LoadedPlugin, renames: dict[str, str] | None = None) -> Registry:
     """The registry of these plugins; the webhook path /hook is allowed."""
     return build_registry(plugins, renames or {}, ("/hook",))
 
 
-def catch_all() -> Routes:
-    """Routes with a catch-all text."""
-    routes = Routes()
-    routes.text()(handler)
-    return routes
-
-
 def test_all_conflicts_are_told_together_with_both_providers() -> None:
     """An owner mends everything in one go instead of one clash a restart."""
-    one = plugin("moon", routes=[Command("start", handler), *catch_all()], web=[Webhook("/hook", page)])
-    two = plugin("sun", routes=[Command("start", handler), *catch_all()], web=[Webhook("/hook", page)])
+    routes = commands("start")
+    routes.text()(handler)
+    routes.webhook("/hook")(page)
+    one, two = plugin("moon", routes), plugin("sun", routes)
     with pytest.raises(ConflictError) as caught:
         build(one, two)
     assert len(caught.value.conflicts) == 3
@@ -94,10 +92,10 @@ def test_all_conflicts_are_told_together_with_both_providers() -> None:
 
 def test_the_line_that_the_conflict_names_solves_it(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
     """A renamed command clashes no more, and is found under its new name."""
-    plugins = [make_plugin("moon", [Command("tide", handler)]), make_plugin("sun", [Command("tide", handler)])]
+    plugins = [make_plugin("moon", commands("tide")), make_plugin("sun", commands("tide"))]
     with pytest.raises(ConflictError):
         load(make_settings(**STOP), core_plugin, plugins)
-    fresh = [make_plugin("moon", [Command("tide", handler)]), make_plugin("sun", [Command("tide", handler)])]
+    fresh = [make_plugin("moon", commands("tide")), make_plugin("sun", commands("tide"))]
     registry = load(make_settings(commands={"sun.tide": "sun_tide"}), core_plugin, fresh).registry
     assert registry.commands["tide"].plugin == "moon"
     assert registry.commands["sun_tide"].plugin == "sun"
@@ -106,16 +104,16 @@ def test_the_line_that_the_conflict_names_solves_it(make_plugin: MakePlugin, mak
 def test_a_clash_with_the_core_is_a_clash_too(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
     """Nobody takes /start away from the core in silence."""
     with pytest.raises(ConflictError, match=r"'core' .*'moon'"):
-        load(make_settings(**STOP), core_plugin, [make_plugin("moon", [Command("start", handler)])])
+        load(make_settings(**STOP), core_plugin, [make_plugin("moon", commands("start"))])
 
 
 def test_in_production_the_later_one_of_a_clash_goes_and_the_others_serve(
     make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is named with all its clashes, both providers and the way out; what needs it goes with it."""
-    moon = make_plugin("moon", [Command("tide", handler), Command("eclipse", handler)])
-    sun = make_plugin("sun", [Command("tide", handler), Command("eclipse", handler), Command("sun", handler)])
-    needs = make_plugin("zenith", [Command("zenith", handler)], requires=("astral-sun",))
+    moon = make_plugin("moon", commands("tide", "eclipse"))
+    sun = make_plugin("sun", commands("tide", "eclipse", "sun"))
+    needs = make_plugin("zenith", commands("zenith"), requires=("astral-sun",))
     host = load(make_settings(), core_plugin, [moon, sun, needs])
     assert [(p.id, p.state.value, p.phase) for p in host.plugins if not p.alive] == [
         ("sun", "failed", "conflicts"), ("zenith", "quarantined", "dependencies"),
@@ -130,7 +128,7 @@ def test_in_production_the_later_one_of_a_clash_goes_and_the_others_serve(
 
 def test_who_is_required_wins_a_clash(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
     """A plugin that somebody installs cannot push out the one that the owner cannot do without."""
-    plugins = [make_plugin("moon", [Command("pay", handler)]), make_plugin("payments", [Command("pay", handler)])]
+    plugins = [make_plugin("moon", commands("pay")), make_plugin("payments", commands("pay"))]
     host = load(make_settings(), core_plugin, plugins)
     assert host.registry.commands["pay"].plugin == "payments"
     assert not plugins[0].alive
@@ -141,9 +139,9 @@ def test_who_clashes_only_with_one_that_goes_anyway_stays(
 ) -> None:
     """Of three in a row the middle one goes: with it both clashes are gone."""
     plugins = [
-        make_plugin("aa", [Command("x", handler)]),
-        make_plugin("bb", [Command("x", handler), Command("y", handler)]),
-        make_plugin("cc", [Command("y", handler)]),
+        make_plugin("aa", commands("x")),
+        make_plugin("bb", commands("x", "y")),
+        make_plugin("cc", commands("y")),
     ]
     load(make_settings(), core_plugin, plugins)
     assert [plugin.alive for plugin in plugins] == [True, False, True]
@@ -153,9 +151,9 @@ def test_what_a_required_plugin_stands_on_is_required_too(
     make_plugin: MakePlugin, make_settings: MakeSettings
 ) -> None:
     """The other one of a clash goes, though it comes first: without its base the required one could not run."""
-    other = make_plugin("aa", [Command("x", handler)])
-    base = make_plugin("base", [Command("x", handler)])
-    pay = make_plugin("pay", [Command("pay", handler)], requires=("astral-base",))
+    other = make_plugin("aa", commands("x"))
+    base = make_plugin("base", commands("x"))
+    pay = make_plugin("pay", commands("pay"), requires=("astral-base",))
     load(make_settings(host={"required": ("pay",)}), core_plugin, [other, base, pay])
     assert [plugin.alive for plugin in (other, base, pay)] == [False, True, True]
 
@@ -164,19 +162,24 @@ def test_a_second_plugin_of_one_id_does_not_disarm_the_first(
     make_plugin: MakePlugin, make_settings: MakeSettings, tmp_path: Path
 ) -> None:
     """A file beside an installed plugin of the same name is refused with its name, and the first one serves."""
+
+    async def astral_health(ctx: Any) -> None:
+        """Well."""
+
     (tmp_path / "moon.py").touch()
-    first, second = make_plugin("moon", [Command("tide", handler)]), from_file(tmp_path / "moon.py")
+    first = make_plugin("moon", commands("tide"), hooks=[astral_health])
+    second = from_file(tmp_path / "moon.py")
     host = load(make_settings(), core_plugin, [first, second])
     assert (second.state, second.phase) == (State.FAILED, "discovery")
     assert "'moon' (astral-moon 1.0) has this id already" in second.reason
     assert "tide" in host.registry.commands
-    assert host.runner.implements("astral_routes", "moon")
+    assert host.runner.implements("astral_health", "moon")
     assert [plugin for plugin in host.plugins if plugin.id == "moon"] == [first]
 
 
 def test_a_clash_of_two_required_ones_stops_the_start(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
     """The bot must not serve without either of them."""
-    plugins = [make_plugin("moon", [Command("pay", handler)]), make_plugin("sun", [Command("pay", handler)])]
+    plugins = [make_plugin("moon", commands("pay")), make_plugin("sun", commands("pay"))]
     with pytest.raises(PluginLoadError, match="conflicts"):
         load(make_settings(host={"required": ("moon", "sun")}), core_plugin, plugins)
 
@@ -185,7 +188,7 @@ def test_a_thousand_plugins_are_loaded_in_proportion(make_plugin: MakePlugin, ma
     """No step of the loading looks at all plugins for each plugin: the calls grow as the plugins do."""
 
     def calls(number: int) -> int:
-        plugins = [make_plugin(f"p{n}", [Command(f"c{n}", handler)]) for n in range(number)]
+        plugins = [make_plugin(f"p{n}", commands(f"c{n}")) for n in range(number)]
         settings, counted = make_settings(), 0
 
         def count(frame: object, event: str, argument: object) -> None:
@@ -207,57 +210,61 @@ def test_a_thousand_plugins_are_loaded_in_proportion(make_plugin: MakePlugin, ma
 def test_commands_that_telegram_refuses_are_refused(name: str) -> None:
     """1-32 of a-z 0-9 _, also after a rename."""
     with pytest.raises(DeclarationError, match="must be 1-32"):
-        build(plugin("moon", routes=[Command(name, handler)]))
+        build(plugin("moon", commands(name)))
     with pytest.raises(DeclarationError, match="must be 1-32"):
-        build(plugin("moon", routes=[Command("moon", handler)]), renames={"moon.moon": name})
+        build(plugin("moon", commands("moon")), renames={"moon.moon": name})
 
 
-def two_of(kind: str) -> list[Any]:
-    """Two routes of a kind with one name."""
-    routes = Routes()
-    makers: dict[str, Callable[[], Callable[[Any], Any]]] = {
-        "command": lambda: routes.command("x"),
-        "callback": lambda: routes.callback("x"),
-        "question": lambda: routes.question("x"),
-        "deep_link": routes.deep_link,
-        "payment": routes.payment,
-        "text": routes.text,
-    }
-    for _ in range(2):
-        makers[kind]()(several)
-    return list(routes)
-
-
-async def several(update: Update, ctx: Context, rest: str = "") -> None:
+async def several(ctx: Context, view: Any = None) -> None:
     """Fits every kind."""
 
 
-@pytest.mark.parametrize("kind", ["command", "callback", "question", "deep_link", "payment", "text"])
-def test_one_plugin_declares_nothing_twice(kind: str) -> None:
-    """A second route of the same name would replace the first without a word."""
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [
+        ("command", ("x",)),
+        ("callback", ("x",)),
+        ("question", ("x",)),
+        ("step", ("x",)),
+        ("deep_link", ("x",)),
+        ("payment", ()),
+        ("text", ()),
+        ("job", ("x",)),
+        ("page", ("GET", "/x")),
+        ("event", (Full,)),
+    ],
+)
+def test_one_plugin_declares_nothing_twice(kind: str, arguments: tuple[Any, ...]) -> None:
+    """A second one of the same name would replace the first without a word, or stop the whole server."""
+    routes = Routes()
+    options = {"every": 60} if kind == "job" else {}
+    for _ in range(2):
+        getattr(routes, kind)(*arguments, **options)(several)
     with pytest.raises(DeclarationError, match=r"'moon'.*tw"):
-        build(plugin("moon", routes=two_of(kind)))
+        build(plugin("moon", routes, events=[Full]))
 
 
-def test_web_routes_and_subscribers_are_unique_within_their_plugin() -> None:
-    """aiohttp would stop the whole server for the first; rows of events are found by the second's name."""
+def test_the_method_of_a_page_is_the_same_in_small_letters() -> None:
+    """aiohttp would stop the whole server for the second one."""
+    routes = Routes()
+    for method in ("GET", "get"):
+        routes.page(method, "/now")(page)
     with pytest.raises(DeclarationError, match="declares the web route 'GET /now of moon' twice"):
-        build(plugin("moon", web=[WebRoute("GET", "/now", page), WebRoute("get", "/now", page)]))
-    with pytest.raises(DeclarationError, match="twice"):
-        build(plugin("moon", events=[Full, Subscriber(Full, on_full), Subscriber(Full, on_full)]))
+        build(plugin("moon", routes))
 
 
 def test_an_absolute_webhook_needs_the_owners_leave() -> None:
     """A plugin cannot claim any path of the server, and the error names the setting."""
+    routes = Routes()
+    routes.webhook("/metrics")(page)
     with pytest.raises(DeclarationError, match=r"\[web\] webhooks"):
-        build(plugin("moon", web=[Webhook("/metrics", page)]))
+        build(plugin("moon", routes))
 
 
 def test_things_that_are_no_declarations_are_told() -> None:
-    """A forgotten decorator returns a function instead of a route."""
-    for name in ("routes", "events"):
-        with pytest.raises(DeclarationError, match="returned"):
-            build(plugin("moon", **{name: [handler]}))
+    """A forgotten call gives a function instead of a class of events."""
+    with pytest.raises(DeclarationError, match="handler"):
+        build(plugin("moon", events=[handler]))
 
 
 def test_stacked_decorators_give_one_handler_many_ways_in() -> None:
@@ -267,24 +274,24 @@ def test_stacked_decorators_give_one_handler_many_ways_in() -> None:
     @routes.command("moon", description="The moon")
     @routes.callback("moon.open")
     @routes.callback("moon.again")
-    async def moon(update: Update, ctx: Context) -> None:
+    async def moon(ctx: Context) -> None:
         """Shown by all three."""
 
-    registry = build(plugin("moon", routes=list(routes)))
+    registry = build(plugin("moon", routes))
     assert set(registry.callbacks) == {"moon:moon.open", "moon:moon.again"}
     assert registry.commands["moon"].description == "The moon"
     assert registry.key_of(moon) == "moon:moon.open"
 
 
-def not_async(update: Update, ctx: Context) -> None:
+def not_async(ctx: Context) -> None:
     """A handler whose author forgot `async`."""
 
 
-async def too_few(update: Update) -> None:
+async def too_few() -> None:
     """Takes no ctx."""
 
 
-async def other_name(update: Update, ctx: Context, number: int) -> None:
+async def other_name(ctx: Context, number: int) -> None:
     """Takes an argument of another name."""
 
 
@@ -302,30 +309,48 @@ def test_a_handler_that_could_never_run_is_refused_at_the_start(wrong: Any, comp
     routes = Routes()
     routes.callback("again/{n:int}")(wrong)
     with pytest.raises(DeclarationError, match=complaint):
-        build(plugin("moon", routes=list(routes)))
+        build(plugin("moon", routes))
+
+
+async def old_style(update: Any, ctx: Any) -> None:
+    """A handler of the time when the update came first."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments"),
+    [("command", ("x",)), ("callback", ("x",)), ("question", ("x",)), ("text", ()), ("deep_link", ("x",))],
+)
+def test_a_handler_that_wants_the_update_first_is_refused_with_the_way_out(
+    kind: str, arguments: tuple[Any, ...]
+) -> None:
+    """It would get the context as its update; python-telegram-bot's own handlers have `raw`."""
+    routes = Routes()
+    with pytest.raises(DeclarationError, match=r"old_style\(ctx"):
+        getattr(routes, kind)(*arguments)(old_style)
+        build(plugin("moon", routes))
 
 
 def test_partials_callable_objects_and_defaults_are_handlers() -> None:
     """Whatever can be awaited with the arguments is accepted."""
 
     class Callable_:  # noqa: N801  # a name that is not typing's
-        async def __call__(self, update: Update, ctx: Context) -> None:
+        async def __call__(self, ctx: Context) -> None:
             """Handle."""
 
-    async def with_more(extra: int, update: Update, ctx: Context, n: int = 1) -> None:
+    async def with_more(extra: int, ctx: Context, n: int = 1) -> None:
         """For a partial."""
 
-    check_handler("moon", "command", Callable_(), ("update", "ctx"))
-    check_handler("moon", "command", functools.partial(with_more, 1), ("update", "ctx"), ["n"])
+    check_handler("moon", "command", Callable_(), ("ctx",))
+    check_handler("moon", "command", functools.partial(with_more, 1), ("ctx",), ["n"])
 
 
 def test_a_menu_item_leads_somewhere_without_arguments() -> None:
     """The menu makes its buttons itself and has no values to give."""
     routes = Routes()
     route: Any = routes.callback("again/{number:int}")(other_name)
-    for item in (MenuItem("Again", route), MenuItem(" ", route)):
+    for item in (MenuItem("Again", route(number=1)), MenuItem(" ", route(number=1))):
         with pytest.raises(DeclarationError, match="menu item"):
-            build(plugin("moon", routes=list(routes), menu=[item]))
+            build(plugin("moon", routes, menu=[item]))
 
 
 def test_the_menus_buttons_answer_in_the_private_chat() -> None:
@@ -333,7 +358,7 @@ def test_the_menus_buttons_answer_in_the_private_chat() -> None:
     routes = Routes()
     route: Any = routes.callback("play", chat=GROUP)(handler)
     with pytest.raises(DeclarationError, match=r"does not answer. Fix: declare 'play' with chat=PRIVATE \| GROUP"):
-        build(plugin("moon", routes=list(routes), menu=[MenuItem("Play", route)]))
+        build(plugin("moon", routes, menu=[MenuItem("Play", route())]))
 
 
 def test_everything_answers_in_the_private_chat_unless_it_says_more() -> None:
@@ -342,13 +367,13 @@ def test_everything_answers_in_the_private_chat_unless_it_says_more() -> None:
     for chat in ({}, {"chat": ANY}):
         name = "quiet" if not chat else "loud"
         for declare in (routes.command, routes.callback, routes.question):
-            declare(name, **chat)(several)
+            declare(name, **chat)(handler)
     routes.text(chat=GROUP)(handler)
-    routes.deep_link()(several)
-    registry = build(plugin("moon", routes=list(routes)))
+    routes.deep_link("buy")(handler)
+    registry = build(plugin("moon", routes))
     for table, key in ((registry.commands, ""), (registry.callbacks, "moon:"), (registry.questions, "moon.")):
         assert (table[f"{key}quiet"].chat, table[f"{key}loud"].chat) == (PRIVATE, ANY)
-    assert (registry.text and registry.text.chat, registry.deep_links["moon"].chat) == (GROUP, PRIVATE)
+    assert (registry.text and registry.text.chat, registry.deep_links["moon.buy"].chat) == (GROUP, PRIVATE)
 
 
 @pytest.mark.parametrize("kind", ["command", "question", "deep_link", "text"])
@@ -356,30 +381,29 @@ def test_everything_answers_in_the_private_chat_unless_it_says_more() -> None:
 def test_a_route_that_could_answer_nowhere_is_refused(kind: str, chat: Any) -> None:
     """Nobody writes in a channel as a person; a word is no kind of chat."""
     routes = Routes()
-    name = ["x"] if kind in ("command", "question") else []
-    getattr(routes, kind)(*name, chat=chat)(several)
+    name = [] if kind == "text" else ["x"]
+    getattr(routes, kind)(*name, chat=chat)(handler)
     with pytest.raises(DeclarationError, match=r"'moon': the .* cannot answer in chat=.*PRIVATE \| GROUP"):
-        build(plugin("moon", routes=list(routes)))
+        build(plugin("moon", routes))
 
 
 def test_each_of_telegrams_menus_has_room_of_its_own() -> None:
     """A hundred commands for private chats and a hundred for groups; one more is refused by name."""
-    here = [Command(f"p{n}", handler, description="x") for n in range(100)]
-    there = [Command(f"g{n}", handler, description="x", chat=GROUP) for n in range(100)]
-    build(plugin("moon", routes=[*here, *there]))
+    here = commands(*(f"p{n}" for n in range(100)), description="x")
+    there = commands(*(f"g{n}" for n in range(100)), description="x", chat=GROUP)
+    build(plugin("moon", here, there))
     with pytest.raises(DeclarationError, match="/g100 is one of 101 in Telegram's menu"):
-        build(plugin("moon", routes=[*here, *there, Command("g100", handler, description="x", chat=GROUP)]))
+        build(plugin("moon", here, there, commands("g100", description="x", chat=GROUP)))
 
 
 def test_withdrawing_a_plugin_takes_all_its_ways_in() -> None:
     """A plugin whose lifespan failed answers no command, button, job or event, and wraps nobody's handlers."""
     routes = Routes()
     for declare in (routes.command("tide"), routes.callback("tide"), routes.question("when"), routes.payment()):
-        declare(handler)
-    registry = build(
-        plugin("moon", routes=[*routes, *catch_all()], events=[Full, Subscriber(Full, on_full)]),
-        plugin("sun", routes=[Command("sun", handler)]),
-    )
+        declare(several)
+    routes.text()(handler)
+    routes.event(Full)(on_full)
+    registry = build(plugin("moon", routes, events=[Full]), plugin("sun", commands("sun")))
     registry.withdraw("moon")
     assert set(registry.commands) == {"sun"}
     assert not registry.callbacks
@@ -390,8 +414,8 @@ def test_withdrawing_a_plugin_takes_all_its_ways_in() -> None:
 
 
 def test_a_route_of_nobody_says_what_is_missing() -> None:
-    """A collector that astral_routes does not return is the usual mistake."""
-    with pytest.raises(DeclarationError, match="return its Routes collector from astral_routes"):
+    """A collector that Plugin(routes=...) does not get is the usual mistake."""
+    with pytest.raises(DeclarationError, match=r"Plugin\(routes=\[\.\.\.\]\)"):
         build().key_of(Routes().callback("x")(handler))
 
 
@@ -399,25 +423,25 @@ def test_a_route_of_nobody_says_what_is_missing() -> None:
 def test_descriptions_that_telegram_refuses_are_refused(description: str) -> None:
     """One bad description would make Telegram refuse the whole menu, in silence."""
     with pytest.raises(DeclarationError, match="'moon': the description of command 'rise' must be 1-256"):
-        build(plugin("moon", routes=[Command("rise", handler, description=description)]))
-    build(plugin("moon", routes=[Command("rise", handler, description="x" * 256), Command("set", handler)]))
+        build(plugin("moon", commands("rise", description=description)))
+    build(plugin("moon", commands("rise", description="x" * 256), commands("set")))
 
 
 def test_a_menu_of_more_than_100_commands_is_refused() -> None:
     """Telegram takes 100; hidden ones, admins' ones and those without a description are not in the menu."""
-    listed = [Command(f"c{number}", handler, description="x") for number in range(100)]
-    others = [Command("a", handler, description="x", hidden=True), Command("b", handler, description="x", admin=True)]
-    sun = plugin("sun", routes=[*listed, *others, Command("c", handler)])
+    listed = commands(*(f"c{number}" for number in range(100)), description="x")
+    hidden, admins = (commands(name, description="x", **{name: True}) for name in ("hidden", "admin"))
+    sun = plugin("sun", listed, hidden, admins, commands("c"))
     build(sun)
     with pytest.raises(DeclarationError, match="'moon': its command /rise is one of 101 in Telegram's menu"):
-        build(sun, plugin("moon", routes=[Command("rise", handler, description="x")]))
+        build(sun, plugin("moon", commands("rise", description="x")))
 
 
 def test_wishes_that_nothing_answers_are_warned_of(
     make_plugin: MakePlugin, make_settings: MakeSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A rename of no command, a required plugin that is switched off or not installed: each is told."""
-    moon, sun = make_plugin("moon", [Command("rise", handler)]), make_plugin("sun", [Command("shine", handler)])
+    moon, sun = make_plugin("moon", commands("rise")), make_plugin("sun", commands("shine"))
     sun.set_aside(State.DISABLED, "settings", "switched off in [host]")
     settings = make_settings(
         commands={"moon.rize": "up", "moon.rise": "mup", "mars.land": "land", "sun.shine": "glow"},
@@ -430,5 +454,5 @@ def test_wishes_that_nothing_answers_are_warned_of(
     assert "required names 'mars', which is not installed" in caplog.text
     assert len(caplog.records) == 4
     caplog.clear()
-    load(make_settings(), core_plugin, [make_plugin("moon", [Command("rise", handler)])])
+    load(make_settings(), core_plugin, [make_plugin("moon", commands("rise"))])
     assert caplog.records == []

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
-from astral_core.i18n import Catalogs, fill, pick
+from astral_core import N_, html
+from astral_core.i18n import Catalogs, Texts, fill, pick
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n'
 PLURAL = (
@@ -84,6 +85,20 @@ def test_values_are_escaped_and_markup_is_not() -> None:
 def test_any_value_is_escaped(value: str) -> None:
     """Whatever a user is called."""
     assert fill("{x}", {"x": value}) == str(escape(value))
+
+
+def test_a_text_is_shown_by_what_it_is(package: str) -> None:
+    """A marked text is translated, Markup passes, any other text is escaped, whatever it says."""
+    texts = Texts(Catalogs(package).for_language("ru"), "ru")
+    said = (N_("Hello"), texts.t("Hello"), html("<b>{x}</b>", x="<"), "Hello", "<b>", str(N_("Bye")))
+    assert [texts.shown(text) for text in said] == ["Привет", "Привет", "<b>&lt;</b>", "Hello", "&lt;b&gt;", "Bye"]
+
+
+def test_a_text_without_markup_is_not_escaped(package: str) -> None:
+    """Buttons and answers to presses take no HTML: a bracket stays one, and so does one out of Markup."""
+    texts = Texts(Catalogs(package).for_language("ru"), "ru")
+    said = (N_("Hello"), html("{x} & y", x="<"), "a < b", texts.nt("{n} star", "{n} stars", 5))
+    assert [texts.plain(text) for text in said] == ["Привет", "< & y", "a < b", "5 звёзд"]
 
 
 @pytest.mark.parametrize(

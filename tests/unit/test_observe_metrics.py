@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from astral_core import Handled
 from astral_core.botapi.table import update_kinds
 from astral_core.observe import logs
-from astral_core.observe.logs import JsonFormatter, Redactor, Seldom, TextFormatter, redact
+from astral_core.observe.logs import JsonFormatter, LogThrottle, Redactor, TextFormatter, redact
 from astral_core.observe.metrics import Metrics, known_kind
 
 NAMES = (
@@ -71,12 +71,12 @@ def test_a_line_that_anybody_can_cause_comes_once_a_minute(monkeypatch: pytest.M
     """The first one at once; the next says how many were left out, and counts anew."""
     now = 100.0
     monkeypatch.setattr(logs.time, "monotonic", lambda: now)
-    seldom = Seldom(60.0)
-    assert [seldom() for _ in range(4)] == [0, None, None, None]
+    throttle = LogThrottle(60.0)
+    assert [throttle() for _ in range(4)] == [0, None, None, None]
     now = 160.0
-    assert [seldom() for _ in range(2)] == [3, None]
+    assert [throttle() for _ in range(2)] == [3, None]
     now = 220.0
-    assert seldom() == 1
+    assert throttle() == 1
 
 
 def formatted(as_json: bool, secret: str, message: str, *args: Any) -> str:

@@ -94,12 +94,13 @@ def test_plugin_folder_is_complete(folder: Path) -> None:
 
 @plugins
 def test_entry_point_is_the_plugins_id(folder: Path) -> None:
-    """The entry point is named by the plugin's id, lies in its own package, and the module is there."""
+    """The entry point is named by the plugin's id and names `plugin` in a module of its own package."""
     points = project(folder)["entry-points"]["astral.plugins"]
     assert list(points) == [folder.name]
     assert re.fullmatch("[a-z][a-z0-9]{1,15}", folder.name)
-    module = folder.joinpath(*points[folder.name].split("."))
-    assert points[folder.name].split(".")[0] == f"astral_{folder.name}"
+    name, _, attribute = points[folder.name].partition(":")
+    module = folder.joinpath(*name.split("."))
+    assert (name.partition(".")[0], attribute) == (f"astral_{folder.name}", "plugin")
     assert module.with_suffix(".py").is_file() or (module / "__init__.py").is_file()
 
 
