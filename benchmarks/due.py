@@ -8,9 +8,6 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any
 
-from astral_core.inbox.due import Due
-from astral_core.inbox.envelope import as_json
-from astral_core.inbox.rows import NewRow
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 from benchmarks.plugins import late
 from benchmarks.setting import Setting
@@ -52,14 +49,11 @@ async def measure(setting: Setting) -> None:
 
 
 async def _at_once(kit: BotKit) -> None:
-    work = kit.running.host.contexts["late"].work()
     moment = time.time() + 3.0
-    for number in range(AT_ONCE):
-        body = as_json({"route": "late.fire", "args": {"at": moment}})
-        due_at = datetime.fromtimestamp(moment, UTC)
-        work.due.append(Due("step", "late.fire", 1 + number % CHATS, str(number), body, at=due_at))
-    await work.commit()
-    await work.close()
+    async with kit.context("late").work() as work:
+        for number in range(AT_ONCE):
+            due_at = datetime.fromtimestamp(moment, UTC)
+            work.defer(late.fire(at=moment), at=due_at, key=str(number), to=1 + number % CHATS)
     while len(late.seconds) < AT_ONCE:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.05)
     await kit.settled()
@@ -68,11 +62,11 @@ async def _at_once(kit: BotKit) -> None:
 async def _presses(kit: BotKit) -> float:
     """Seconds of CPU that a step takes from its arrival to its end; the median of some rounds."""
     rounds = []
-    for turn in range(5):
+    for _ in range(5):
         began = time.process_time()
-        for number in range(PRESSES):
-            row = NewRow("internal:step", f"{turn}-{number}-{began}", 7, "step", '{"route":"late.press","args":{}}')
-            await kit.running.inbox.store.ingest(row)
+        for _ in range(PRESSES):
+            async with kit.context("late").work() as work:
+                work.defer(late.press(), to=7)
         await kit.settled()
         rounds.append(time.process_time() - began)
     return median(rounds)

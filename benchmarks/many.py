@@ -14,33 +14,24 @@ from benchmarks.setting import Setting
 
 FEW, MANY = 10, 1_000
 PLUGIN = """
-from astral_core import Routes, WebRoute, hookimpl
+from astral_core import Plugin
 
-routes = Routes()
+plugin = Plugin()
 
 
-@routes.command("c{number}")
-async def command(update, ctx):
+@plugin.command("c{number}")
+async def command(ctx):
     pass
 
 
-@routes.callback("again/{{n:int}}")
-async def again(update, ctx, n):
+@plugin.callback("again/{{n:int}}")
+async def again(ctx, n):
     pass
 
 
-async def page(request, ctx):
+@plugin.page("GET", "/page")
+async def page(ctx, request):
     pass
-
-
-@hookimpl
-def astral_routes(ctx):
-    return routes
-
-
-@hookimpl
-def astral_web(ctx):
-    return [WebRoute("GET", "/page", page)]
 """
 
 
@@ -92,7 +83,7 @@ def _install(site: Path, number: int) -> None:
     info.mkdir(parents=True)
     needed = "Requires-Dist: astral-core>=0.1,<0.2\n"
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n{needed}", "utf-8")
-    (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}\n")
+    (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}:plugin\n")
     (site / f"astral_{name}.py").write_text(PLUGIN.format(number=number))
 
 

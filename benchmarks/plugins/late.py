@@ -6,25 +6,19 @@ import time
 
 from sqlalchemy import text
 
-from astral_core import Context, PluginContext, Routes, hookimpl
+from astral_core import Context, Plugin
 
 seconds: list[float] = []  # of each run
-routes = Routes()
+plugin = Plugin()
 
 
-@routes.step("fire")
+@plugin.step("fire")
 async def fire(ctx: Context, at: float) -> None:
     """Note how many seconds after `at` this is."""
     seconds.append(time.time() - at)
 
 
-@routes.step("press")
+@plugin.step("press")
 async def press(ctx: Context) -> None:
     """A small write."""
     await ctx.session.execute(text("UPDATE core_facts SET value = value WHERE name = 'none'"))
-
-
-@hookimpl
-def astral_routes(ctx: PluginContext) -> Routes:
-    """Both."""
-    return routes

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 import astral_core
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
 _QUOTED = re.compile(r"'([^']+)'|\"([^\"]+)\"")
 _HERE = Path(__file__).parent
@@ -44,7 +44,7 @@ def blame(error: BaseException) -> Line | None:
     return next((line for one in _chain(error) for line in _lines(one)), None)
 
 
-def mentioned(plugin: Plugin, sentence: str) -> Line | None:
+def mentioned(plugin: LoadedPlugin, sentence: str) -> Line | None:
     """The line of a plugin's source with what a sentence about it quotes; None where there is none, or many."""
     quoted = [first or second for first, second in _QUOTED.findall(sentence)]
     for wanted in sorted({one for one in quoted if one != plugin.id}, key=len, reverse=True):
@@ -56,7 +56,7 @@ def mentioned(plugin: Plugin, sentence: str) -> Line | None:
     return None
 
 
-def sources(plugin: Plugin) -> Iterable[Path]:
+def sources(plugin: LoadedPlugin) -> Iterable[Path]:
     """The Python files of a plugin."""
     if plugin.path is not None:
         return [plugin.path]

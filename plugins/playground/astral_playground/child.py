@@ -15,7 +15,7 @@ from astral_core.cli.run import secrets_of, serve
 from astral_core.config import Settings, load_settings, secret_values
 from astral_core.errors import AstralError
 from astral_core.host.discover import discover, from_file
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.observe.logs import configure_logging
 from astral_playground.blame import blame
 from astral_playground.telling import Teller, described
@@ -45,7 +45,7 @@ def main(files: tuple[Path, ...]) -> None:
     raise SystemExit(code)
 
 
-def _built(settings: Settings, plugins: list[Plugin], teller: Teller) -> App:
+def _built(settings: Settings, plugins: list[LoadedPlugin], teller: Teller) -> App:
     app = build(settings, plugins=plugins)
     teller.tell_of_plugins()
     secrets = [secret for model in app.host.plugin_settings.values() for secret in secret_values(model)]

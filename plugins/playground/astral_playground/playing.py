@@ -16,7 +16,7 @@ import click
 from astral_core.cli.reload import places_of
 from astral_core.config import Host, config_file, try_settings
 from astral_core.host.discover import discover, from_file
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.supervisor import Supervisor
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.keeping import keep, restore
@@ -68,7 +68,7 @@ class Game:
 
     # Which bot
 
-    def plugins(self) -> list[Plugin]:
+    def plugins(self) -> list[LoadedPlugin]:
         """The plugins that take part, as the owner chose them."""
         installed = discover(self._host())
         return [plugin for plugin in (*installed, *(from_file(path) for path in self._files)) if plugin.alive]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import aiohttp
 from pydantic import BaseModel, ConfigDict, Field
 
-from astral_core import Handled, PluginContext, TelemetrySubscriber, hookimpl
+from astral_core import Handled, Plugin, PluginContext
 
 OUTCOMES = {"ok": "done", "refused": "refused", "retry": "retry", "dead": "failed"}
 
@@ -21,19 +20,10 @@ class PlaygroundSettings(BaseModel):
     trace_url: str | None = Field(default=None, description="where the chat page takes telemetry")
 
 
-@hookimpl
-def astral_config() -> type[PlaygroundSettings]:
-    """Declare the settings."""
-    return PlaygroundSettings
+plugin = Plugin(settings=PlaygroundSettings)
 
 
-@hookimpl
-def astral_events(ctx: PluginContext) -> Iterable[TelemetrySubscriber]:
-    """Subscribe to telemetry."""
-    del ctx
-    return [TelemetrySubscriber(forward)]
-
-
+@plugin.telemetry()
 async def forward(ctx: PluginContext, batch: list[Handled]) -> None:
     """Tell the chat page who handled which update, and how long it took."""
     url = ctx.settings(PlaygroundSettings).trace_url

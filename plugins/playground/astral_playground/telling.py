@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 from astral_playground.blame import Line, blame, mentioned
 
 MARK = "\x1e"  # https://www.rfc-editor.org/rfc/rfc7464: it begins a JSON text in a stream
@@ -20,7 +20,7 @@ _ERROR_ID = re.compile(r"error ([A-Z0-9]{4}-[A-Z0-9]{4})")
 class Teller(logging.Handler):
     """Hears the bot's errors, and tells of failures and of plugins that were set aside."""
 
-    def __init__(self, plugins: Sequence[Plugin], stream: TextIO) -> None:
+    def __init__(self, plugins: Sequence[LoadedPlugin], stream: TextIO) -> None:
         super().__init__(logging.ERROR)
         self._plugins = plugins
         self._stream = stream
@@ -48,7 +48,7 @@ class Teller(logging.Handler):
         self._stream.flush()
 
 
-def of_plugin(plugin: Plugin) -> dict[str, Any]:
+def of_plugin(plugin: LoadedPlugin) -> dict[str, Any]:
     """What is wrong with a plugin that does not take part."""
     text = f"The plugin {plugin.id!r} is {plugin.state}: {plugin.reason}"
     if plugin.error is None:

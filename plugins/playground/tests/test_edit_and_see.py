@@ -21,24 +21,19 @@ from astral_playground.testkit.ports import free_port
 
 PATIENCE = 60.0  # seconds, for loaded machines
 PLUGIN = """
-from astral_core import Routes, hookimpl
+from astral_core import Plugin
 
-routes = Routes()
+plugin = Plugin()
 
 
-@routes.command("weather")
-async def weather(update, ctx):
+@plugin.command("weather")
+async def weather(ctx):
     ctx.reply("{answer}")
 
 
-@routes.command("storm")
-async def storm(update, ctx):
+@plugin.command("storm")
+async def storm(ctx):
     raise RuntimeError("a storm")
-
-
-@hookimpl
-def astral_routes():
-    return routes
 """
 
 

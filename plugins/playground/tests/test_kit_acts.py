@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from telegram import InlineQueryResultArticle, InputTextMessageContent
-from telegram.ext import InlineQueryHandler, MessageHandler, filters
+from telegram import InlineQueryResultArticle, InputTextMessageContent, Update
+from telegram.ext import ContextTypes, InlineQueryHandler, MessageHandler, filters
 
-from astral_core import Context, Routes, Update, hookimpl
+from astral_core import Plugin
 from astral_playground.telegram import PageError
 from astral_playground.telegram.acts_media import Piece
 from astral_playground.testkit.bot import BotKit
@@ -20,10 +20,10 @@ PIXEL = (
     b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
 )
 KINDS = ("voice", "video", "video_note", "animation", "audio", "sticker", "dice", "venue", "poll", "photo")
-routes = Routes()
+plugin = Plugin()
 
 
-async def received(update: Update, ctx: Context) -> None:
+async def received(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Names what came."""
     message = update.effective_message
     if message is not None:
@@ -31,7 +31,7 @@ async def received(update: Update, ctx: Context) -> None:
         await message.reply_text(f"got {kind}{' of an album' if message.media_group_id else ''}")
 
 
-async def offered(update: Update, ctx: Context) -> None:
+async def offered(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Offers two results."""
     query = update.inline_query
     if query is not None and query.query != "nothing":
@@ -39,13 +39,8 @@ async def offered(update: Update, ctx: Context) -> None:
         await query.answer([InlineQueryResultArticle(t, t.title(), InputTextMessageContent(t)) for t in texts])
 
 
-@hookimpl
-def astral_routes() -> Routes:
-    """What this file declares."""
-    found = Routes()
-    found.raw(InlineQueryHandler(offered))
-    found.raw(MessageHandler(~filters.TEXT & ~filters.StatusUpdate.ALL, received))
-    return found
+plugin.raw(InlineQueryHandler(offered))
+plugin.raw(MessageHandler(~filters.TEXT & ~filters.StatusUpdate.ALL, received))
 
 
 async def test_every_kind_of_message_reaches_the_bot(chat: Chat) -> None:

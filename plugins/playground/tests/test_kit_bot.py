@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import select
 
-from astral_core import (
-    Context,
-    Handled,
-    Job,
-    PluginContext,
-    Routes,
-    TelemetrySubscriber,
-    Update,
-    core_users,
-    hookimpl,
-)
+from astral_core import Context, Handled, Plugin, PluginContext, core_users
 from astral_core.errors import ConfigError
 from astral_playground.testkit import settle
 from astral_playground.testkit.bot import BotKit
@@ -27,7 +17,7 @@ from astral_playground.testkit.chat import Chat
 from astral_playground.testkit.clock import MovableClock
 
 pytestmark = pytest.mark.astral(plugins=[sys.modules[__name__]])
-routes = Routes()
+plugin = Plugin()
 
 
 class Story:
@@ -51,15 +41,15 @@ async def story() -> AsyncIterator[Story]:
 STORIES: list[Story] = []
 
 
-@routes.command("say")
-async def say(update: Update, ctx: Context) -> None:
+@plugin.command("say")
+async def say(ctx: Context) -> None:
     """Answers."""
     STORIES[-1].runs.append("say")
     ctx.reply("said")
 
 
-@routes.command("slow")
-async def slow(update: Update, ctx: Context) -> None:
+@plugin.command("slow")
+async def slow(ctx: Context) -> None:
     """Waits, the first time."""
     told = STORIES[-1]
     told.runs.append("slow")
@@ -69,46 +59,49 @@ async def slow(update: Update, ctx: Context) -> None:
     ctx.reply("slow said")
 
 
-@routes.step("later")
+@plugin.step("later")
 async def later(ctx: Context, text: str) -> None:
     """The second half of /write."""
     STORIES[-1].runs.append("later")
 
 
-@routes.command("write")
-async def write(update: Update, ctx: Context) -> None:
+@plugin.command("write")
+async def write(ctx: Context) -> None:
     """Writes a row and answers."""
     STORIES[-1].runs.append("write")
-    await ctx.defer(later, text="from before")
+    ctx.defer(later(text="from before"))
     ctx.reply("written")
 
 
+@plugin.job("count", every=72 * 3_600)
 async def count(ctx: Context) -> None:
     """A job."""
     STORIES[-1].runs.append("count")
 
 
+@plugin.telemetry()
 async def heard(ctx: PluginContext, batch: list[Handled]) -> None:
     """Telemetry."""
     STORIES[-1].handled += [item.route for item in batch]
 
 
-@hookimpl
-def astral_routes() -> Routes:
-    """What this file declares."""
-    return routes
+@plugin.hook
+async def astral_export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes | AsyncIterator[bytes]]:
+    """One file as a whole, one in pieces."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b"1", b"2"):
+            yield piece
+
+    return {"id.txt": str(user_id).encode(), "much.txt": pieces()}
 
 
-@hookimpl
-def astral_jobs() -> Iterable[Job]:
-    """One job, that is due once a year."""
-    return [Job("kitbot.count", 72 * 3_600, count)]
-
-
-@hookimpl
-def astral_events() -> Iterable[TelemetrySubscriber]:
-    """One subscriber."""
-    return [TelemetrySubscriber(heard)]
+@plugin.hook
+async def astral_delete_user(ctx: PluginContext, user_id: int, reason: str) -> int:
+    """Counts a row, and leaves the rest to a step."""
+    async with ctx.work() as work:
+        work.defer(later(text=f"{reason} {user_id}"), to=user_id)
+    return 1
 
 
 async def test_what_the_handler_deferred_is_done_too(chat: Chat, story: Story) -> None:
@@ -253,3 +246,17 @@ async def test_the_kit_shows_what_plugins_keep(bot: BotKit, chat: Chat) -> None:
     assert bot.context("kitbot").id == "kitbot"
     with pytest.raises(LookupError, match="no plugin 'kitbto' runs in this bot; these do: core, kitbot"):
         bot.context("kitbto")
+
+
+async def test_the_kit_shows_what_plugins_give_out_and_lets_them_forget(
+    bot: BotKit, chat: Chat, story: Story
+) -> None:
+    """Of all plugins or of one; files are whole, and what a plugin left behind is done when `forget` returns."""
+    files = {"kitbot/id.txt": str(chat.id).encode(), "kitbot/much.txt": b"12"}
+    assert await bot.export(chat) == await bot.export(chat.user, plugin="kitbot") == files
+    assert await bot.export(chat, plugin="core") == {}
+    assert await bot.forget(chat) == 1
+    assert story.runs.count("later") == 1
+    assert await bot.forget(chat, plugin="core") == 0
+    with pytest.raises(LookupError, match="no plugin 'kitbto' runs in this bot"):
+        await bot.export(chat, plugin="kitbto")

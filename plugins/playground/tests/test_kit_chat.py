@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 
 import pytest
-from telegram import KeyboardButton, ReplyKeyboardMarkup
-from telegram.ext import MessageHandler, filters
+from telegram import KeyboardButton, ReplyKeyboardMarkup, Update
+from telegram.ext import ContextTypes, MessageHandler, filters
 
-from astral_core import Context, Routes, Update, hookimpl
-from astral_core.declare import Declared
+from astral_core import Context, Plugin, View
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 
@@ -19,63 +17,63 @@ PIXEL = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
     b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
 )
-routes = Routes()
+plugin = Plugin()
 
 
-@routes.callback("more/{n:int}")
-async def more(update: Update, ctx: Context, n: int) -> None:
+@plugin.callback("more/{n:int}")
+async def more(ctx: Context, n: int) -> None:
     """Counts."""
-    ctx.edit(f"Страница {n}", [[ctx.button("Ещё", more, n=n + 1)]])
+    ctx.edit(f"Страница {n}", [[ctx.button("Ещё", more(n=n + 1))]])
 
 
-@routes.callback("save", answer="manual")
-async def save(update: Update, ctx: Context) -> None:
+@plugin.callback("save", answer="manual")
+async def save(ctx: Context) -> None:
     """Answers itself."""
     ctx.answer("Сохранено")
 
 
-@routes.command("menu")
-async def menu(update: Update, ctx: Context) -> None:
+@plugin.command("menu")
+async def menu(ctx: Context) -> None:
     """All kinds of buttons."""
-    ctx.reply("Меню", [[ctx.button("Ещё", more, n=2), ctx.button("Сохранить", save)],
-                       [ctx.button("Страница\u00a03", more, n=3)],
-                       [ctx.link("Сайт", "https://example.org/")]])  # fmt: skip
+    ctx.reply("Меню", [[ctx.button("Ещё", more(n=2)), ctx.button("Сохранить", save())],
+                       [ctx.button("Страница\u00a03", more(n=3))],
+                       [ctx.url_button("Сайт", "https://example.org/")]])  # fmt: skip
 
 
-@routes.command("who")
-async def who(update: Update, ctx: Context) -> None:
+@plugin.command("who")
+async def who(ctx: Context) -> None:
     """Says who asked, twice."""
     ctx.reply(f"{ctx.user.first_name} speaks {ctx.language}")
-    ctx.reply(f"chat {ctx.chat_id}")
+    ctx.reply(f"chat {ctx.chat.id}")
 
 
-@routes.command("below")
-async def below(update: Update, ctx: Context) -> None:
+@plugin.command("below")
+async def below(ctx: Context) -> None:
     """A keyboard below the chat, by a native call."""
     keyboard = ReplyKeyboardMarkup([[KeyboardButton("/who"), KeyboardButton("Нет")]])
-    await ctx.bot.send_message(ctx.chat_id, "Выберите", reply_markup=keyboard)
+    await ctx.bot.send_message(ctx.chat.id, "Выберите", reply_markup=keyboard)
 
 
-@routes.command("buy")
-async def buy(update: Update, ctx: Context) -> None:
+@plugin.command("buy")
+async def buy(ctx: Context) -> None:
     """An invoice for Stars."""
     price = [{"label": "Звезда", "amount": 5}]
     ctx.send_invoice(title="Звезда", description="Одна", payload="kitchat:star", currency="XTR", prices=price)
 
 
-@routes.pre_checkout()
-async def pre_checkout(update: Update, ctx: Context) -> None:
+@plugin.pre_checkout()
+async def pre_checkout(ctx: Context, query: View) -> None:
     """Agrees."""
     ctx.answer_pre_checkout()
 
 
-@routes.payment()
-async def payment(update: Update, ctx: Context) -> None:
+@plugin.payment()
+async def payment(ctx: Context, payment: View) -> None:
     """Thanks."""
     ctx.reply("Спасибо!")
 
 
-async def received(update: Update, ctx: Context) -> None:
+async def received(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     """Names what came."""
     message = update.effective_message
     if message is not None:
@@ -83,13 +81,8 @@ async def received(update: Update, ctx: Context) -> None:
         await message.reply_text(f"got {next(kind for kind in kinds if getattr(message, kind))}")
 
 
-@hookimpl
-def astral_routes() -> Iterable[Declared]:
-    """What this file declares."""
-    routes_of_media = Routes()
-    media = filters.PHOTO | filters.Document.ALL | filters.LOCATION | filters.CONTACT
-    routes_of_media.raw(MessageHandler(media, received))
-    return [*routes, *routes_of_media]
+media = filters.PHOTO | filters.Document.ALL | filters.LOCATION | filters.CONTACT
+plugin.raw(MessageHandler(media, received))
 
 
 async def test_an_act_returns_when_all_its_messages_are_there(chat: Chat) -> None:

@@ -3,45 +3,33 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astral_core import Context, Job, Routes, Update, hookimpl, now
+from astral_core import Context, Plugin, now
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 from astral_playground.testkit.clock import MovableClock, moment_of
 
 pytestmark = pytest.mark.astral(plugins=[sys.modules[__name__]])
-routes = Routes()
+plugin = Plugin()
 AT_NINE = pytest.mark.astral(now="2026-03-01 09:00+00:00")
 RUNS: list[datetime] = []
 
 
-@routes.command("time")
-async def time_of_day(update: Update, ctx: Context) -> None:
+@plugin.command("time")
+async def time_of_day(ctx: Context) -> None:
     """Says what time it is."""
     ctx.reply(now().strftime("%Y-%m-%d %H:%M:%S"))
 
 
+@plugin.job("tick", every=3600)
 async def tick(ctx: Context) -> None:
     """A job that notes when it ran."""
     RUNS.append(now())
-
-
-@hookimpl
-def astral_routes() -> Routes:
-    """What this file declares."""
-    return routes
-
-
-@hookimpl
-def astral_jobs() -> Iterable[Job]:
-    """One job, once an hour."""
-    return [Job("kitclock.tick", 3600, tick)]
 
 
 async def test_advance_moves_the_time_that_plugins_see(bot: BotKit, chat: Chat) -> None:

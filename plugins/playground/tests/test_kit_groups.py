@@ -6,31 +6,25 @@ import sys
 
 import pytest
 
-from astral_core import ANY, Context, Routes, Update, hookimpl
+from astral_core import ANY, Context, Plugin
 from astral_playground.telegram import PageError
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 
 pytestmark = pytest.mark.astral(plugins=[sys.modules[__name__]])
-routes = Routes()
+plugin = Plugin()
 
 
-@routes.callback("pick/{n:int}", chat=ANY)
-async def pick(update: Update, ctx: Context, n: int) -> None:
+@plugin.callback("pick/{n:int}", chat=ANY)
+async def pick(ctx: Context, n: int) -> None:
     """Says who chose what."""
     ctx.edit(f"{ctx.user.first_name} says {n}")
 
 
-@routes.command("quiz", chat=ANY)
-async def quiz(update: Update, ctx: Context) -> None:
+@plugin.command("quiz", chat=ANY)
+async def quiz(ctx: Context) -> None:
     """Asks."""
-    ctx.reply("2 + 2 = ?", [[ctx.button(str(n), pick, n=n) for n in (3, 4)]])
-
-
-@hookimpl
-def astral_routes() -> Routes:
-    """What this file declares."""
-    return routes
+    ctx.reply("2 + 2 = ?", [[ctx.button(str(n), pick(n=n)) for n in (3, 4)]])
 
 
 async def test_members_of_a_group_talk_to_the_bot_and_tap_its_buttons(bot: BotKit) -> None:

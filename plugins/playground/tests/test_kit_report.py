@@ -80,9 +80,8 @@ def test_an_error_that_shows_the_chat_itself_shows_it_once(project: Path, run_pr
 
 WRONG = {
     "declaration": (
-        '@routes.callback("days/{n:int")\nasync def days(update, ctx, n):\n    pass\n\n'
-        + "@hookimpl\ndef astral_routes():\n    return routes\n",
-        '    @routes.callback("days/{n:int")',
+        '@plugin.callback("days/{n:int")\nasync def days(ctx, n):\n    pass\n',
+        '    @plugin.callback("days/{n:int")',
     ),
     "import": ("1 / 0\n", "    1 / 0"),
     "syntax": ("def broken(:\n", "    def broken(:"),
@@ -95,7 +94,7 @@ def test_a_wrong_plugin_is_one_short_error_for_the_whole_run(
 ) -> None:
     """The first test says plugin, file, line and what stands there; the others refer to it in one line."""
     wrong, shown = WRONG[kind]
-    (project / "weather.py").write_text(f"from astral_core import Routes, hookimpl\n\nroutes = Routes()\n\n{wrong}")
+    (project / "weather.py").write_text(f"from astral_core import Plugin\n\nplugin = Plugin()\n\n{wrong}")
     (project / "pytest.ini").write_text(INI.format(plugin="weather.py"))
     write(
         project / "test_it.py",

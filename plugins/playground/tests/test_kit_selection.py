@@ -79,7 +79,10 @@ def test_the_setting_names_the_plugin_of_a_whole_project(project: Path, run_proj
 
 def test_a_project_with_an_entry_point_tests_its_own_plugin(project: Path, run_project: RunProject) -> None:
     """The nearest pyproject.toml says whose tests these are."""
-    write(project / "pyproject.toml", '[project.entry-points."astral.plugins"]\nprofile = "astral_profile.plugin"\n')
+    write(
+        project / "pyproject.toml",
+        '[project.entry-points."astral.plugins"]\nprofile = "astral_profile.plugin:plugin"\n',
+    )
     test = "async def test_it(bot):\n    assert [one.id for one in bot.running.host.alive] == ['core', 'profile']\n"
     write(project / "tests/test_it.py", test)
     assert run_project().outcomes == {"passed": 1}
@@ -117,24 +120,16 @@ def test_settings_reach_the_plugin_from_the_marker_and_from_a_fixture(
         project / "weather.py",
         """
         from pydantic import BaseModel
-        from astral_core import Routes, hookimpl
+        from astral_core import Plugin
 
         class Weather(BaseModel):
             city: str = "Nowhere"
 
-        routes = Routes()
+        plugin = Plugin(settings=Weather)
 
-        @routes.command("city")
-        async def city(update, ctx):
+        @plugin.command("city")
+        async def city(ctx):
             ctx.reply(ctx.settings(Weather).city)
-
-        @hookimpl
-        def astral_config():
-            return Weather
-
-        @hookimpl
-        def astral_routes():
-            return routes
         """,
     )
     write(

@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from astral_core import Context, Event, Routes, Subscriber, Update, hookimpl
+from astral_core import Context, Plugin, named_route
 from astral_payments.api import OrderPaid, Price, Product
 
 sys.path.append(str(Path(__file__).parent.parent))  # `astral run --plugin` loads this file alone
@@ -19,23 +19,25 @@ sys.path.append(str(Path(__file__).parent.parent))  # `astral run --plugin` load
 from books_kit import mutants
 from books_kit.goods import GOODS, WARES
 
-routes = Routes()
+plugin = Plugin()
+buy = named_route("payments:buy")
 EDITION = os.environ.get("BOOKS_EDITION", "")
 mutants.apply(os.environ.get("BOOKS_MUTANT", ""))
 
 
-@routes.command("shop")
-async def shop(update: Update, ctx: Context) -> None:
+@plugin.command("shop")
+async def shop(ctx: Context) -> None:
     """The way to the products."""
-    ctx.reply("Shop", [[ctx.button(ware.title, "payments:buy", code=ware.code)] for ware in WARES])
+    ctx.reply("Shop", [[ctx.button(ware.title, buy(code=ware.code))] for ware in WARES])
 
 
-async def delivered(event: OrderPaid, ctx: Context) -> None:
+@plugin.event(OrderPaid)
+async def delivered(ctx: Context, event: OrderPaid) -> None:
     """What was bought."""
     ctx.reply(f"{GOODS}{next(ware.title for ware in WARES if ware.code == event.product)}")
 
 
-@hookimpl(optionalhook=True)
+@plugin.hook(optional=True)
 def astral_products() -> list[Product]:
     """The products, which may be paid both ways."""
     return [
@@ -45,15 +47,3 @@ def astral_products() -> list[Product]:
         )
         for ware in WARES
     ]  # fmt: skip
-
-
-@hookimpl
-def astral_routes() -> Routes:
-    """The command."""
-    return routes
-
-
-@hookimpl
-def astral_events() -> list[type[Event] | Subscriber[OrderPaid]]:
-    """Told when something is paid."""
-    return [Subscriber(OrderPaid, delivered)]

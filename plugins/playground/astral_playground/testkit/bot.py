@@ -17,7 +17,7 @@ from astral_core.clock import showing
 from astral_core.config import Settings, load_settings
 from astral_core.errors import ConfigError
 from astral_core.host.context import PluginContext
-from astral_core.host.state import Declarations, Plugin, State
+from astral_core.host.state import Declarations, LoadedPlugin, State
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.jobs import lane_of
@@ -34,12 +34,12 @@ from astral_playground.testkit.schema import fill
 from astral_playground.testkit.settle import settled
 
 
-def module_plugin(name: str, module: str) -> Plugin:
+def module_plugin(name: str, module: str) -> LoadedPlugin:
     """A plugin out of an importable module, as if its package were installed."""
-    return Plugin(id=name, distribution=f"astral-{name}", version="0", module_name=module)
+    return LoadedPlugin(id=name, distribution=f"astral-{name}", version="0", module_name=module)
 
 
-def _fresh(plugin: Plugin) -> Plugin:
+def _fresh(plugin: LoadedPlugin) -> LoadedPlugin:
     """The plugin as it was before it was loaded: a host of an earlier start has left its marks on it."""
     return replace(plugin, state=State.LOADED, phase="", reason="", error=None, module=None, declared=Declarations())
 
@@ -50,7 +50,7 @@ class BotKit:
 
     telegram: TelegramEmulator
     database_url: str
-    plugins: Sequence[Plugin] | None = None
+    plugins: Sequence[LoadedPlugin] | None = None
     overrides: dict[str, Any] = field(default_factory=dict, repr=False)
     port: int = field(default_factory=free_port)
     secret: str = field(default_factory=lambda: secrets.token_urlsafe(24), repr=False)
@@ -87,7 +87,7 @@ class BotKit:
             base[key] = {**base[key], **value} if isinstance(value, dict) and key in base else value
         return load_settings(**base)
 
-    def fresh_plugins(self) -> list[Plugin] | None:
+    def fresh_plugins(self) -> list[LoadedPlugin] | None:
         """The plugins as they are before a start; None means all installed ones."""
         return None if self.plugins is None else [_fresh(plugin) for plugin in self.plugins]
 
@@ -163,6 +163,28 @@ class BotKit:
         async with self.running.database.engine.connect() as connection:
             return list(await connection.execute(query))
 
+    async def export(self, person: Person, *, plugin: str | None = None) -> dict[str, bytes]:
+        """What the plugins, or one of them, give out of a person; names of files are those in /mydata's archive."""
+        files: dict[str, bytes] = {}
+        for name, exported in self._each("astral_export_user", person, plugin):
+            for file, content in (await exported).items():
+                whole = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
+                files[f"{name}/{file}"] = whole
+        return files
+
+    async def forget(self, person: Person, *, plugin: str | None = None) -> int:
+        """Let the plugins, or one of them, delete what they know of a person; how many rows that were, they say."""
+        calls = self._each("astral_delete_user", person, plugin, reason="user")
+        rows = sum([await deleted for _, deleted in reversed(calls)])  # dependents before what they depend on
+        await self.settled()
+        return rows
+
+    def _each(self, hook: str, person: Person, plugin: str | None, **arguments: Any) -> list[tuple[str, Any]]:
+        """(plugin, what a hook of it returns) of all plugins that have the hook, or of one, dependencies first."""
+        host = self.running.host
+        contexts = host.contexts if plugin is None else {plugin: self.context(plugin)}
+        return list(host.runner.each(hook, contexts, user_id=person.id, **arguments))
+
     async def run_job(self, name: str) -> None:
         """Run the job `name` ("weather.daily") now, as when its time has come."""
         jobs = self.running.host.registry.jobs
@@ -210,7 +232,7 @@ class BotKit:
 
 @contextlib.asynccontextmanager
 async def bot_kit(
-    database_url: str, plugins: Sequence[Plugin] | None = None, **overrides: Any
+    database_url: str, plugins: Sequence[LoadedPlugin] | None = None, **overrides: Any
 ) -> AsyncIterator[BotKit]:
     """A running bot; all installed plugins (but the playground) unless `plugins` names them."""
     async with started(database_url, plugins, overrides) as kit:
@@ -219,7 +241,11 @@ async def bot_kit(
 
 @contextlib.asynccontextmanager
 async def started(
-    database_url: str, plugins: Sequence[Plugin] | None, overrides: dict[str, Any], *, now: datetime | None = None
+    database_url: str,
+    plugins: Sequence[LoadedPlugin] | None,
+    overrides: dict[str, Any],
+    *,
+    now: datetime | None = None,
 ) -> AsyncIterator[BotKit]:
     """A running bot; at the moment `now`, where its clock then stands, or at the machine's."""
     clock = MovableClock()

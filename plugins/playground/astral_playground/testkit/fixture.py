@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from astral_core.errors import AstralError, ConfigError
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import BotKit, started
 from astral_playground.testkit.clock import moment_of
 from astral_playground.testkit.report import fingerprint, give_up, skip_if_told
@@ -46,7 +46,7 @@ def wishes(node: pytest.Item) -> dict[str, Any]:
     return found
 
 
-def select(request: pytest.FixtureRequest, selection: Selection) -> list[Plugin]:
+def select(request: pytest.FixtureRequest, selection: Selection) -> list[LoadedPlugin]:
     """The plugins of a test: those of its marker, of pytest's settings, or of its project."""
     folder, root = request.path.parent, request.config.rootpath
     choices = wishes(request.node).get("plugins") or request.config.getini("astral_plugins")

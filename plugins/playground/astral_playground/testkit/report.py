@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from astral_core.errors import AstralError, PluginError
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.blame import Line, blame, mentioned
 from astral_playground.telegram.transcript import title, transcript
 from astral_playground.testkit.bot import BotKit
@@ -32,7 +32,9 @@ def chats(item: pytest.Item, error: str) -> Iterator[tuple[str, str]]:
                 yield title(world, room), text
 
 
-def give_up(request: pytest.FixtureRequest, error: AstralError, what: str, plugins: Sequence[Plugin]) -> NoReturn:
+def give_up(
+    request: pytest.FixtureRequest, error: AstralError, what: str, plugins: Sequence[LoadedPlugin]
+) -> NoReturn:
     """End a test because of a wrong plugin or wish: the first one in words, the others of the run with one line.
 
     `what` stands for the plugins and settings, so that others with the same ones need no start to know.
@@ -65,18 +67,18 @@ def _skip(known: str) -> NoReturn:
     pytest.skip(f"the bot does not start: see the error of {known}")
 
 
-def fingerprint(plugins: Sequence[Plugin], settings: dict[str, object]) -> str:
+def fingerprint(plugins: Sequence[LoadedPlugin], settings: dict[str, object]) -> str:
     """What two bots have in common that start in the same way."""
     return repr(([(plugin.id, plugin.module_name, str(plugin.path)) for plugin in plugins], settings))
 
 
-def _sentence(error: AstralError, plugins: Sequence[Plugin]) -> str:
+def _sentence(error: AstralError, plugins: Sequence[LoadedPlugin]) -> str:
     """What is wrong, where, and what to do about it."""
     line = blame(error) or _mentioned(error, plugins)
     sentence = str(error).removesuffix(" Fix: mend it, or disable it in [host].")  # nobody disables what is tested
     return f"The bot does not start: {sentence}" + (f"\n  {line}" if line is not None else "")
 
 
-def _mentioned(error: AstralError, plugins: Sequence[Plugin]) -> Line | None:
+def _mentioned(error: AstralError, plugins: Sequence[LoadedPlugin]) -> Line | None:
     wrong = [plugin for plugin in plugins if isinstance(error, PluginError) and plugin.id == error.plugin]
     return mentioned(wrong[0], str(error)) if wrong else None

@@ -12,24 +12,24 @@ from types import ModuleType
 from astral_core.config import Host
 from astral_core.errors import ConfigError, PluginLoadError
 from astral_core.host.discover import GROUP, dependencies, discover, from_file
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
-Choice = str | Path | ModuleType | Plugin
+Choice = str | Path | ModuleType | LoadedPlugin
 
 
 class Selection:
     """Turns what a test names into plugins. Looks for installed ones once."""
 
     @cached_property
-    def installed(self) -> list[Plugin]:
+    def installed(self) -> list[LoadedPlugin]:
         """All installed plugins, also those that are off by default; dependencies first."""
         return discover(Host(disabled=()))
 
-    def plugins(self, choices: Iterable[Choice], folders: Sequence[Path]) -> list[Plugin]:
+    def plugins(self, choices: Iterable[Choice], folders: Sequence[Path]) -> list[LoadedPlugin]:
         """The plugins that `choices` name, and before them those that they require.
 
-        A choice is an installed plugin's id, a module of hooks, or the path of a one-file plugin; paths that are
-        not absolute start in one of `folders`, the first in which there is such a file.
+        A choice is an installed plugin's id, a module that has a `plugin`, or the path of a one-file plugin; paths
+        that are not absolute start in one of `folders`, the first in which there is such a file.
         """
         found = [self._plugin(choice, folders) for choice in choices]
         needed = _with_requirements({plugin.id for plugin in found if plugin in self.installed}, self.installed)
@@ -40,8 +40,8 @@ class Selection:
                 raise PluginLoadError(plugin.id, plugin.reason)
         return taken
 
-    def _plugin(self, choice: Choice, folders: Sequence[Path]) -> Plugin:
-        if isinstance(choice, Plugin):
+    def _plugin(self, choice: Choice, folders: Sequence[Path]) -> LoadedPlugin:
+        if isinstance(choice, LoadedPlugin):
             return choice
         if isinstance(choice, ModuleType):
             return self._of_module(choice)
@@ -56,13 +56,13 @@ class Selection:
             "its file (weather.py)."
         )
 
-    def _of_module(self, module: ModuleType) -> Plugin:
+    def _of_module(self, module: ModuleType) -> LoadedPlugin:
         for plugin in self.installed:
             if plugin.module_name == module.__name__:
                 return plugin
         if sys.modules.get(module.__name__) is not module:
             raise ConfigError(f"the module {module.__name__!r} is not imported under its name. Fix: import it.")
-        return Plugin(_id_of(module.__name__), module.__name__, "0", module.__name__)
+        return LoadedPlugin(_id_of(module.__name__), module.__name__, "0", module.__name__)
 
 
 def project_plugins(folder: Path) -> list[str]:
@@ -86,7 +86,7 @@ def _id_of(module: str) -> str:
     return parts[-1].removeprefix("astral_").removeprefix("test_").replace("_", "")
 
 
-def _of_file(path: Path, folders: Sequence[Path]) -> Plugin:
+def _of_file(path: Path, folders: Sequence[Path]) -> LoadedPlugin:
     places = [folder / path for folder in folders]
     for place in places:
         if place.is_file():
@@ -94,7 +94,7 @@ def _of_file(path: Path, folders: Sequence[Path]) -> Plugin:
     raise ConfigError(f"there is no one-file plugin {' or '.join(map(str, places))}. Fix: mend the path.")
 
 
-def _with_requirements(ids: set[str], installed: Sequence[Plugin]) -> set[str]:
+def _with_requirements(ids: set[str], installed: Sequence[LoadedPlugin]) -> set[str]:
     """`ids` and those of all that they require; `installed` are in dependency order."""
     for plugin in reversed(installed):
         if plugin.id in ids:
