@@ -41,7 +41,7 @@ def module_plugin(name: str, module: str) -> LoadedPlugin:
 
 def _fresh(plugin: LoadedPlugin) -> LoadedPlugin:
     """The plugin as it was before it was loaded: a host of an earlier start has left its marks on it."""
-    return replace(plugin, state=State.LOADED, phase="", reason="", error=None, module=None, declared=Declarations())
+    return replace(plugin, state=State.LOADED, phase="", reason="", error=None, is_imported=False, declared=Declarations())
 
 
 @dataclass
