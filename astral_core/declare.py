@@ -1,7 +1,7 @@
 """What plugins declare: frozen records without behaviour. `astral_core/plugin.py` has the decorators that make them.
 
-A declaration does nothing. The host checks all declarations of all plugins together, and only then does the core build
-routes, tables and handlers from them.
+A declaration does nothing. The host checks all declarations of all plugins together, and only then does the core
+build routes, tables and handlers from them.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Tables:
 
 @dataclass(frozen=True)
 class Hook:
-    """A function for the hook that it is named after; with `optional`, the plugin that brings the hook may be missing."""
+    """A function for the hook that it is named after; if it is `optional`, whoever brings the hook may be missing."""
 
     function: Callable[..., Any]
     optional: bool = False

@@ -141,7 +141,7 @@ class IngestRefused(InboxError):
 
 
 class UnreadableUpdate(InboxError):
-    """A body that is not an update. `ext_id` makes a repeated delivery one row, `payload` is what can be kept of it."""
+    """A body that is not an update. `ext_id` makes a repeated delivery one row, `payload` is what can be kept."""
 
     def __init__(self, reason: str, ext_id: str, payload: str) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""The authors' side of a plugin: `Routes` collects handlers by decorators, and `Plugin` is the one object of a plugin.
+"""The authors' side of a plugin: `Routes` collects handlers by decorators, `Plugin` is the one object of a plugin.
 
 Every handler takes its context first, then what this kind of route promises.
 """
@@ -280,7 +280,7 @@ class Routes:
     def event(
         self, event: type[E]
     ) -> Callable[[Callable[[Context, E], Awaitable[None]]], Callable[[Context, E], Awaitable[None]]]:
-        """Subscribe to an event: `(ctx, event)` runs durably, once for each one that is emitted, in its chat's lane."""
+        """Subscribe to an event: `(ctx, event)` runs durably, once for each that is emitted, in its chat's lane."""
         return self._add(lambda handler: Subscriber(event, handler))
 
     def telemetry(
@@ -343,7 +343,8 @@ class Plugin(Routes):
     """A plugin: what an entry point of the group `astral.plugins` names, and `plugin` in a plugin of one file.
 
     `settings` is the pydantic model of `[plugins.<id>]`. `tables` are the plugin's, with migrations in `migrations`
-    beside the module of this object. `routes` are the collectors of other files, `events` the classes of events that this plugin emits, and `cli` is the click command `astral <id>`.
+    beside the module of this object. `routes` are the collectors of other files, `events` the classes of events that
+    this plugin emits, and `cli` is the click command `astral <id>`.
     """
 
     def __init__(
@@ -376,8 +377,8 @@ class Plugin(Routes):
     def hook(self, function: Any = None, /, *, optional: bool = False) -> Any:
         """Implement the hook that the function is named after: `@plugin.hook async def astral_health(ctx): ...`.
 
-        Sync or async is a part of each hook; `astral hooks` lists them. Of a hook that another plugin brings, which may
-        be missing, say `@plugin.hook(optional=True)`.
+        Sync or async is a part of each hook; `astral hooks` lists them. Of a hook that another plugin brings, which
+        may be missing, say `@plugin.hook(optional=True)`.
         """
 
         def add(function: H) -> H:

@@ -147,7 +147,7 @@ class Effects:
 
     @staticmethod
     def article(
-        id: str,
+        name: str,
         title: str,
         text: str,
         buttons: Buttons | None,
@@ -155,7 +155,7 @@ class Effects:
     ) -> dict[str, Any]:
         """The Bot API's InlineQueryResultArticle."""
         content = {"message_text": check_html(text, TEXT_LIMIT), "parse_mode": "HTML"}
-        found: dict[str, Any] = {"type": "article", "id": id, "title": title, "input_message_content": content}
+        found: dict[str, Any] = {"type": "article", "id": name, "title": title, "input_message_content": content}
         if description:
             found["description"] = description
         if buttons is not None:
@@ -169,13 +169,13 @@ class Effects:
         if address.inline is not None:
             raise EffectError(
                 f"plugin {plugin!r}: {method}: the pressed button is in a message that was sent through the bot, in "
-                "a chat that it does not know. Fix: change that message with ctx.edit, or write to the person in a step "
-                "with ctx.defer(..., to=ctx.user.id)."
+                "a chat that it does not know. Fix: change that message with ctx.edit, or write to the person in a "
+                "step with ctx.defer(..., to=ctx.user.id)."
             )
         if address.is_nowhere:
             raise EffectError(
-                f"plugin {plugin!r}: {method}: this work runs in a lane of its own, where no chat is. Fix: say it in a "
-                "step that is deferred with ctx.defer(..., to=<chat id>)."
+                f"plugin {plugin!r}: {method}: this work runs in a lane of its own, where no chat is. Fix: say it in "
+                "a step that is deferred with ctx.defer(..., to=<chat id>)."
             )
         params = address.params
         if len(params) == 1:

@@ -88,8 +88,8 @@ class _Driven:
 
 def _error(scope: HandlerScope, what: str) -> WaitingInTransaction:
     return WaitingInTransaction(
-        f"plugin {scope.plugin!r}, route {scope.route!r}: {what} after the first write holds the database. Fix: do it "
-        "before the first write, or write and go on in a step with ctx.defer."
+        f"plugin {scope.plugin!r}, route {scope.route!r}: {what} after the first write holds the database. Fix: do "
+        "it before the first write, or write and go on in a step with ctx.defer."
     )
 
 

@@ -1,8 +1,8 @@
 """The router: one python-telegram-bot handler that hands each update to exactly one route.
 
-It asks the kinds of routes that take this kind of update, in the order of `KINDS`; each finds its route by look-ups in
-dicts. Nothing runs twice: python-telegram-bot sees this one handler only. A route that raises Skip before it has done
-anything leaves the update to the next one.
+It asks the kinds of routes that take this kind of update, in the order of `KINDS`; each finds its route by look-ups
+in dicts. Nothing runs twice: python-telegram-bot sees this one handler only. A route that raises Skip before it has
+done anything leaves the update to the next one.
 
 A route runs where it says that it may (`chat=`). In a group, the answer of a private one is the pointer: a line that
 leads to the private chat, for who spoke to the bot.
@@ -96,7 +96,7 @@ class Router(BaseHandler[Update, RawContext, object]):
             await ctx.save_question()
 
     async def _run(self, match: Match, update: Update, application: Any, context: RawContext) -> None:
-        """Run the handler inside the middleware, which is a private route's too: it must not speak for the pointer."""
+        """Run the handler inside the middleware; the pointer without, or middleware would speak in its place."""
         ctx, handler = context.astral, match.handler
         middleware = self._middleware.routes
         if match.check is None and (not middleware or handler is self._pointer):
@@ -112,7 +112,7 @@ class Router(BaseHandler[Update, RawContext, object]):
         await run_chain(list(middleware.values()), ctx, call)
 
     async def matches(self, update: LazyUpdate, scope: HandlerScope) -> AsyncIterator[Match]:
-        """The routes of an update, the first one first; further ones are for who skips. None for what nobody wants."""
+        """The routes of an update; those after the first are for who skips. None for what nobody wants."""
         self._note_query(scope)
         question = await self._question(scope) if scope.row.kind in Questions.updates else None
         if question is not None and scope.row.crashes:  # it was put off: the question may have been asked since

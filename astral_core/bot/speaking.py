@@ -127,7 +127,7 @@ class Speaking(Work):
         )  # fmt: skip
 
     def send_invoice(self, *, buttons: Buttons | None = None, **params: Any) -> Ref:
-        """Send an invoice; `params` are those of the Bot API's sendInvoice. The payload begins with the plugin's id."""
+        """Send an invoice; `params` are those of the Bot API's sendInvoice. Its payload begins `<plugin>:`."""
         scope = self._scope
         return scope.effects.invoice(scope.plugin, scope.address, self._translated(params), buttons)
 
@@ -197,16 +197,16 @@ class Speaking(Work):
 
     def inline_article(
         self,
-        id: str,
+        name: str,
         title: str,
         text: str,
         buttons: Buttons | None = None,
         *,
         description: str = "",
     ) -> dict[str, Any]:
-        """A result for `answer_inline`: what is listed, and the text that is sent if it is chosen."""
+        """A result for `answer_inline`: what is listed, and the text to send if it is chosen. `name` is its id."""
         return self._scope.effects.article(
-            id, self._texts.plain(title), self._html(text), buttons, self._texts.plain(description)
+            name, self._texts.plain(title), self._html(text), buttons, self._texts.plain(description)
         )
 
     def _answer_query(self, kind: str, method: str, error: str | None, **more: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a plugin gets outside of handlers: its own settings, logger, texts, units of work, and the others' services."""
+"""What a plugin gets outside of handlers: its settings, logger, texts, units of work, and the services of others."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Shared:
         found = self._services.plugin_settings.get(self.id)
         if not isinstance(found, model):
             raise ConfigError(
-                f"plugin {self.id!r} asks for {model.__name__}. Fix: declare it with Plugin(settings={model.__name__})."
+                f"plugin {self.id!r} asks for {model.__name__}. Fix: Plugin(settings={model.__name__})."
             )
         return found
 
@@ -270,8 +270,8 @@ class Work(Shared):
         instead; with `keep="once"` (for work without a time) the work is done once for the key, also if it has been
         done already: keys are remembered for three days (`inbox.keep_done_hours`).
 
-        The work runs in the lane of this handler's chat, or in that of the chat `to`, or in a lane of the plugin's own:
-        `lane=("payment", 7)`. What runs in one lane runs in its order.
+        The work runs in the lane of this handler's chat, or in that of the chat `to`, or in a lane of the plugin's
+        own: `lane=("payment", 7)`. What runs in one lane runs in its order.
         """
         if not isinstance(call, StepCall):
             raise HandlerError(f"ctx.defer takes a step that is called with its arguments, not {call!r}.")

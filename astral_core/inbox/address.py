@@ -54,7 +54,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def is_nowhere(self) -> bool:
-        """Whether no chat is here: it is a plugin's own lane, a job's, or that of an update that comes from nobody."""
+        """Whether no chat is here: it is a plugin's own lane, a job's, or that of an update that nobody sent."""
         return self.chat <= -(2**60) and self.business is None
 
     @property

@@ -1,8 +1,8 @@
-"""The kinds of things that plugins declare, a module each: how one is declared, checked, claimed, found and described.
+"""The kinds of things that plugins declare, a module each: how one is declared, checked, found and described.
 
-A kind is a class of declarations and a `Kind` that holds all of them: `kinds/base.py` says what a kind answers. Registry,
-router, `astral routes`, `astral plugins info`, the memory of plugins that are away, conflicts and the reference go over
-`KINDS`. A new kind is a new module here, its name in `KINDS`, and a decorator in `plugin.py`.
+A kind is a class of declarations and a `Kind` that holds all of them: `kinds/base.py` says what a kind answers.
+Registry, router, `astral routes`, `astral plugins info`, the memory of plugins that are away, conflicts and the
+reference go over `KINDS`. A new kind is a new module here, its name in `KINDS`, and a decorator in `plugin.py`.
 """
 
 from __future__ import annotations

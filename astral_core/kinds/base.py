@@ -167,8 +167,8 @@ class Kind:
     """All declarations of one kind. Subclasses say what `declares` them, and override what differs.
 
     `routes` are by the key under which one is found. `name` is the kind's in logs, `plural` in `astral plugins info`.
-    `updates` are the kinds of update that the router asks it about, and Telegram is asked for, if a route is declared;
-    with `always` the router asks even if none is.
+    `updates` are the kinds of update that the router asks it about and that Telegram is asked for, if a route is
+    declared; with `always` the router asks even if none is.
     """
 
     declares: ClassVar[type]

@@ -79,7 +79,7 @@ class Commands(Kind):
             if len(listed) > LISTED:
                 raise DeclarationError(
                     listed[-1].plugin,
-                    f"its command {listed[-1].name} is one of {len(listed)} in Telegram's menu, which takes {LISTED}.",
+                    f"its {listed[-1].name} is one of {len(listed)} commands in Telegram's menu; it takes {LISTED}.",
                     "declare some with hidden=True, or disable a plugin in [host].",
                 )
 

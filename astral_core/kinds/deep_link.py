@@ -1,7 +1,8 @@
 """Links that open the bot: `t.me/<bot>?start=<parameter>`.
 
-The parameter is `<plugin>-<name>-<value>-...`, of a pattern without a name `<plugin>-<value>-...`, of A-Z a-z 0-9 _ and -, 64 characters at most
-(https://core.telegram.org/bots/features#deep-linking). In a value `_` escapes what cannot stand there as it is; the last value keeps its `-`.
+The parameter is `<plugin>-<name>-<value>-...`, of a pattern without a name `<plugin>-<value>-...`: A-Z a-z 0-9 _ and
+-, 64 characters at most (https://core.telegram.org/bots/features#deep-linking). In a value `_` escapes what may not
+be there as it is; the last value keeps its `-`.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ class Payment:
 
 
 class Payments(Kind):
-    """Found by whose invoice it is. Money is never dropped in silence: without its plugin the row waits, or is dead."""
+    """Found by whose invoice it is. Money is never dropped in silence: without its plugin the row waits."""
 
     declares = Payment
     name, plural = "payment", "payments"

@@ -17,7 +17,7 @@ class RefundedPayment:
 
 
 class Refunds(Kind):
-    """Found by whose invoice it is. Money is never dropped in silence: without its plugin the row waits, or is dead."""
+    """Found by whose invoice it is. Money is never dropped in silence: without its plugin the row waits."""
 
     declares = RefundedPayment
     name, plural = "refund", "refunds"
