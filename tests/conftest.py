@@ -68,7 +68,7 @@ def make_settings(tmp_path: Path) -> Callable[..., Settings]:
 
 @pytest.fixture
 def make_plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadedPlugin]:
-    """`make_plugin("weather", routes, hooks=[astral_health], menu=[...])`: a plugin as if it were installed.
+    """`make_plugin("weather", routes, hooks=[astral_health], events=[...])`: a plugin as if it were installed.
 
     It is one `Plugin` of these collectors, or the `Plugin` that is given. `commands` are name -> handler, `hooks` are
     functions named as their hook, other keywords are those of `Plugin`.
@@ -92,7 +92,7 @@ def make_plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadedPlugin]:
         module.__spec__ = ModuleSpec(module.__name__, None)
         vars(module)["plugin"] = plugin
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        return LoadedPlugin(plugin_id, f"astral-{plugin_id}", "1.0", module.__name__, requires)
+        return LoadedPlugin(plugin_id, f"astral-{plugin_id}", "1.0", module.__name__, requires=requires)
 
     return make
 
