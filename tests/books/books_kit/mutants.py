@@ -84,7 +84,7 @@ def _cabinet_ignored() -> None:
 
         return listed
 
-    _wrap("settle", "Remote.of_yookassa", blind)
+    _wrap("settle", "ProviderPayment.of_yookassa", blind)
     _wrap("yookassa_client", "YooKassaClient.list_refunds", empty)
 
 

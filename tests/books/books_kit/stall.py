@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from astral_core import Context, Plugin, named_route
-from astral_payments.api import OrderPaid, Price, Product
+from astral_payments.api import BUY_ROUTE, OrderPaid, Price, Product
 
 sys.path.append(str(Path(__file__).parent.parent))  # `astral run --plugin` loads this file alone
 
@@ -20,7 +20,7 @@ from books_kit import mutants
 from books_kit.goods import GOODS, WARES
 
 plugin = Plugin()
-buy = named_route("payments:buy")
+buy = named_route(BUY_ROUTE)
 EDITION = os.environ.get("BOOKS_EDITION", "")
 mutants.apply(os.environ.get("BOOKS_MUTANT", ""))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from astral_core import Context, Plugin, named_route
-from astral_payments.api import OrderPaid, Price, Product
+from astral_payments.api import BUY_ROUTE, OrderPaid, Price, Product
 
 plugin = Plugin()
-buy = named_route("payments:buy")
+buy = named_route(BUY_ROUTE)
 
 
 @plugin.command("shop")

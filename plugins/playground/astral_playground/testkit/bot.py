@@ -21,6 +21,7 @@ from astral_core.host.state import Declarations, LoadedPlugin, State
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.jobs import lane_of
+from astral_core.kinds.job import Jobs
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.groups import Kind
@@ -41,7 +42,9 @@ def module_plugin(name: str, module: str) -> LoadedPlugin:
 
 def _fresh(plugin: LoadedPlugin) -> LoadedPlugin:
     """The plugin as it was before it was loaded: a host of an earlier start has left its marks on it."""
-    return replace(plugin, state=State.LOADED, phase="", reason="", error=None, is_imported=False, declared=Declarations())
+    return replace(
+        plugin, state=State.LOADED, phase="", reason="", error=None, is_imported=False, declared=Declarations()
+    )
 
 
 @dataclass
@@ -187,7 +190,7 @@ class BotKit:
 
     async def run_job(self, name: str) -> None:
         """Run the job `name` ("weather.daily") now, as when its time has come."""
-        jobs = self.running.host.registry.jobs
+        jobs = self.running.host.registry.of(Jobs).routes
         if name not in jobs:
             raise ConfigError(f"BotKit.run_job: no plugin has a job {name!r}; there are: {', '.join(jobs) or 'none'}")
         key = f"{name}:{uuid.uuid4().hex}"  # beside the time slots, which are the clock's
