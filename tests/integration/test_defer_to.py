@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from astral_core import Context, Routes, Update
-from astral_core.host.state import Plugin
+from astral_core import Context, Routes
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
 routes = Routes()
 
 
 @routes.command("wave")
-async def wave(update: Update, ctx: Context) -> None:
+async def wave(ctx: Context) -> None:
     """Wave to somebody, by their number."""
-    chat = int((ctx.args or ["0"])[0])
-    await ctx.defer_to(chat, greet, sender=ctx.user.first_name)
+    ctx.defer(greet(sender=ctx.user.first_name), to=int(ctx.args))
     ctx.reply("waved")
 
 
@@ -25,7 +24,9 @@ async def greet(ctx: Context, sender: str) -> None:
     ctx.reply(f"{sender} waves, {ctx.user.first_name} ({ctx.language})")
 
 
-async def test_a_step_runs_in_the_other_chats_lane(database_url: str, make_plugin: Callable[..., Plugin]) -> None:
+async def test_a_step_runs_in_the_other_chats_lane(
+    database_url: str, make_plugin: Callable[..., LoadedPlugin]
+) -> None:
     """What it says goes to the other person, who is the one that its `ctx.user` and language are of."""
     async with bot_kit(database_url, [make_plugin("party", routes)]) as kit:
         anna, boris = kit.user("Anna"), kit.user("Boris", language_code="ru")

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from astral_core import Context, Event, Routes, Update
+from astral_core import Context, Event, Routes
 from astral_core.bot.buttons import Button
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import worker as worker_module
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 routes = Routes()
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Call = tuple[str, dict[str, Any]]
 waiting: list[Call] = []  # what the handlers are to do, in turn
 
@@ -51,7 +51,7 @@ class Sang(Event, frozen=True):
 
 
 @routes.question("asked")
-async def asked(update: Update, ctx: Context, **kept: Any) -> None:
+async def asked(ctx: Context, **kept: Any) -> None:
     """Takes an answer."""
 
 
@@ -61,28 +61,28 @@ async def later(ctx: Context, **given: Any) -> None:
 
 
 @routes.callback("odd", answer="manual")
-async def odd(update: Update, ctx: Context) -> None:
+async def odd(ctx: Context) -> None:
     """Does what waits, after a press."""
     await _do(ctx)
 
 
 @routes.command("odd")
-async def odd_command(update: Update, ctx: Context) -> None:
+async def odd_command(ctx: Context) -> None:
     """Does what waits, after a command."""
     await _do(ctx)
 
 
 @routes.command("raise")
-async def fails_without_words(update: Update, ctx: Context) -> None:
+async def fails_without_words(ctx: Context) -> None:
     """Fails with an error that has no text."""
     raise Silent
 
 
 @routes.command("ask")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Shows the button."""
     ctx.end_question()
-    ctx.reply("press", [[ctx.button("odd", odd)]])
+    ctx.reply("press", [[ctx.button("odd", odd())]])
 
 
 async def _do(ctx: Context) -> None:
@@ -186,7 +186,7 @@ def test_no_odd_value_silences_a_chat(
             runner.run(stack.aclose())
 
 
-async def _started(database_url: str, plugin: Plugin) -> tuple[AsyncExitStack, BotKit]:
+async def _started(database_url: str, plugin: LoadedPlugin) -> tuple[AsyncExitStack, BotKit]:
     stack = AsyncExitStack()
     return stack, await stack.enter_async_context(bot_kit(database_url, plugins=[plugin]))
 
@@ -212,7 +212,7 @@ async def test_a_translated_title_of_an_invoice_is_text(
     invoice = Routes()
 
     @invoice.command("buy")
-    async def buy(update: Update, ctx: Context) -> None:
+    async def buy(ctx: Context) -> None:
         ctx.send_invoice(
             title=ctx.t("Chart & <more>"), description=ctx.t("All of it"), payload="weather:1", currency="XTR",
             prices=[{"label": ctx.t("Chart"), "amount": 1}],
