@@ -178,7 +178,7 @@ async def test_reload_starts_anew_when_a_source_file_changes(
     plugin = tmp_path / "site" / "astral_weather" / "plugin.py"
     plugin.write_text("def (", encoding="utf-8")
     await until(lambda: "SyntaxError" in bot.text(), 30)
-    plugin.write_text(PLUGIN.replace('"said "', '"now I say "'), encoding="utf-8")
+    plugin.write_text(PLUGIN.replace('f"said ', 'f"now I say '), encoding="utf-8")
     await anna.send("/say two")
     await anna.wait_for("now I say two", timeout=30)
     assert await bot.stop() == 0

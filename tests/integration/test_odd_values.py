@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from astral_core import Context, Event, Routes
+from astral_core import N_, Context, Event, Routes
 from astral_core.bot.buttons import Button
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import worker as worker_module
@@ -60,6 +60,11 @@ async def later(ctx: Context, **given: Any) -> None:
     """Does nothing."""
 
 
+@routes.deep_link("opened/{n:int}")
+async def opened(ctx: Context, n: int) -> None:
+    """Does nothing."""
+
+
 @routes.callback("odd", answer="manual")
 async def odd(ctx: Context) -> None:
     """Does what waits, after a press."""
@@ -87,22 +92,27 @@ async def ask(ctx: Context) -> None:
 
 async def _do(ctx: Context) -> None:
     name, arguments = waiting.pop()
-    positional = [arguments.pop(key) for key in ("/", "//") if key in arguments]
+    if "what" in arguments:  # the odd value is an argument of the step or question
+        arguments["/"] = arguments["/"](what=arguments.pop("what"))
+    positional = [arguments.pop(key) for key in ("/", "//", "///") if key in arguments]
     done = getattr(ctx, name)(*positional, **arguments)
     if inspect.iscoroutine(done):
         await done
 
 
-# What each method is given where the value is not the odd one; "/" and "//" are its first two positional ones.
+# What each method is given where the value is not the odd one; "/", "//" and "///" are its first positional ones, and
+# "what" is an argument of the route that "/" is.
 SANE: dict[str, dict[str, Any]] = {
-    "alert": {"/": "k", "//": "{n} of it", "n": 1},
+    "alert": {"/": "k", "//": N_("{n} of it"), "n": 1},
     "t": {"/": "hello {name}", "name": "Anna"},
-    "nt": {"singular": "one", "plural": "{n}", "n": 2},
-    "defer": {"step": later, "what": 1},
-    "defer_once": {"key": "k", "step": later, "what": 1},
-    "defer_to": {"chat_id": 7, "step": later, "what": 1},
-    "emit": {"event": Sang()},
-    "ask": {"route": asked, "what": 1},
+    "nt": {"/": "one", "//": "{n}", "///": 2},
+    "texts": {"language": "ru"},
+    "defer": {"/": later, "what": 1, "after": None, "at": None, "key": "k", "keep": "last", "to": 7, "lane": None},
+    "cancel": {"/": later, "key": "k", "to": 7, "lane": None},
+    "pending": {"/": later, "key": "k", "to": None, "lane": ("order", 7)},
+    "emit": {"/": Sang(), "to": None},
+    "after_commit": {"callback": print},
+    "ask": {"/": asked, "what": 1, "within": None, "otherwise": None},
     "end_question": {},
     "reply": {"text": "hi", "buttons": None, "silent": False, "on_doubt": "resend"},
     "edit": {"text": "hi", "buttons": None, "ref": 1},
@@ -119,14 +129,22 @@ SANE: dict[str, dict[str, Any]] = {
     "call": {"method": "sendDice", "chat_id": 7, "emoji": "x"},
     "progress": {"action": "typing"},
     "administrators": {},
-    "button": {"text": "x", "route": odd},
+    "button": {"text": "x", "call": odd()},
+    "menu_button": {},
     "has_route": {"key": "weather:odd"},
-    "link": {"text": "x", "url": "https://example.org"},
+    "link": {"call": opened(n=1), "group": False},
+    "url_button": {"text": "x", "url": "https://example.org"},
     "pay_button": {"text": "x"},
     "run_cpu": {"/": len, "key": None},
     "settings": {"model": BaseModel},
-    "api": {"api": str},
-    "plugin_context": {},
+    "url": {"path": "/x"},
+    "provide": {"api": str, "instance": "x"},
+    "get": {"api": str},
+    "find": {"api": str},
+    "collect": {"hook": "weather_odd"},
+    "counter": {"name": "odd", "text": "Odd things"},
+    "gauge": {"name": "odds", "text": "Odd things"},
+    "histogram": {"name": "odd_seconds", "text": "Odd things"},
 }  # fmt: skip
 OWN = {"bind", "from_update", "save_question"}  # the core's own side
 
