@@ -12,7 +12,7 @@ from click.testing import Result
 from sqlalchemy import delete, insert, select, text
 from telegram import LabeledPrice
 
-from astral_core import Context, Event, PluginContext, Routes
+from astral_core import Context, Event, PluginContext, Routes, View
 from astral_core.db.drop import drop_tables
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, core_inbox, core_outbox, core_plugins
@@ -76,13 +76,13 @@ async def answer(ctx: Context) -> None:
 
 
 @routes.pre_checkout()
-async def checkout(ctx: Context, query: Any) -> None:
+async def checkout(ctx: Context, query: View) -> None:
     """Yes to everything."""
     ctx.answer_pre_checkout()
 
 
 @routes.payment()
-async def paid(ctx: Context, payment: Any) -> None:
+async def paid(ctx: Context, payment: View) -> None:
     """A payment."""
     ctx.reply("Thank you for the payment.")
 

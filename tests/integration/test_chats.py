@@ -11,7 +11,7 @@ from sqlalchemy import select
 from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, CHANNEL, GROUP, Context, Refuse, Routes
+from astral_core import ANY, CHANNEL, GROUP, Context, Refuse, Routes, View
 from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_outbox, now
 from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.records import Call
@@ -234,7 +234,7 @@ async def link(ctx: Context, n: int) -> None:
 
 
 @routes.payment()
-async def paid(ctx: Context, payment: Any) -> None:
+async def paid(ctx: Context, payment: View) -> None:
     """A fact, wherever it happens."""
     ctx.ask(secret())
     raise Refuse(ctx.t("You have this already."))

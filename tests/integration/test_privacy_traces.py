@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import LargeBinary, MetaData, func, insert, select
 from sqlalchemy.engine import make_url
 
-from astral_core import ANY, Context, PluginContext, Routes
+from astral_core import ANY, Context, PluginContext, Routes, View
 from astral_core.bot import archive
 from astral_core.db.tables import (
     DEAD,
@@ -83,7 +83,7 @@ def moon(make_plugin: MakePlugin) -> LoadedPlugin:
         ctx.send_photo(PNG, "drawn", cache="palimpsest")
 
     @routes.pre_checkout()
-    async def may_pay(ctx: Context, query: Any) -> None:
+    async def may_pay(ctx: Context, query: View) -> None:
         raise LookupError(f"nobody is called {query.order_info.name}, {query.order_info.phone_number}")
 
     return make_plugin("moon", routes)
@@ -385,7 +385,7 @@ async def test_a_payment_that_waits_is_settled_and_told_and_then_forgotten(
     routes = Routes()
 
     @routes.payment()
-    async def paid(ctx: Context, payment: Any) -> None:
+    async def paid(ctx: Context, payment: View) -> None:
         settled.append(ctx.user.id)
         ctx.show(f"Thank you, {ctx.user.first_name}")
 
