@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from astral_core.cli import cli
 from astral_core.db.tables import core_inbox
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram import api as emulated
 from astral_playground.telegram.errors import ApiError
 from astral_playground.telegram.methods import METHODS, Method
@@ -218,7 +218,7 @@ def start(
     """`async with start(url, plugins=...) as groups`: a running bot, and groups in which it is a member."""
 
     @asynccontextmanager
-    async def run(url: str, plugins: list[Plugin] | None = None, **overrides: Any) -> AsyncIterator[Groups]:
+    async def run(url: str, plugins: list[LoadedPlugin] | None = None, **overrides: Any) -> AsyncIterator[Groups]:
         api = GroupApi(emulated.call_method)
         monkeypatch.setattr(emulated, "call_method", api.run)
         for name in (

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
-from astral_core import Context, PluginContext, Routes, Update, hookimpl
+from astral_core import N_, Context, Message, PluginContext, Routes
 from astral_core.alerts import LIMIT
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DONE, core_deaths, core_inbox, core_runs, now
 from astral_core.errors import EffectError
 from astral_core.host.alerts import Alert
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import BotKit, bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Until = Callable[..., Awaitable[Any]]
 ADMINS = (7001, 7002)
 PO = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "{n} reefs"\nmsgstr "Рифов: {n}"\n'
@@ -27,33 +27,33 @@ PAYLOAD = '{"update_id": %d, "message": {"message_id": 1, "date": 1, "chat": {"i
 FAILED = [0]  # how often /flaky has failed
 
 
-def plugin_of(make_plugin: MakePlugin) -> Plugin:
+def plugin_of(make_plugin: MakePlugin) -> LoadedPlugin:
     """A plugin that raises alerts in every way."""
     routes = Routes()
 
     @routes.command("reef")
-    async def reef(update: Update, ctx: Context) -> None:
-        key, n = ctx.args or ["reef", "3"]
-        await ctx.alert(key, "{n} reefs", n=n)
+    async def reef(ctx: Context) -> None:
+        key, n = ctx.args.split() or ("reef", "3")
+        ctx.alert(key, N_("{n} reefs"), n=n)
         ctx.reply("seen")
 
     @routes.command("many")
-    async def many(update: Update, ctx: Context) -> None:
+    async def many(ctx: Context) -> None:
         for number in range(LIMIT + 5):
-            ctx.alert(f"reef {number}", "{n} reefs", n=number)
+            ctx.alert(f"reef {number}", N_("{n} reefs"), n=number)
         ctx.reply("seen")
 
     @routes.command("flaky")
-    async def flaky(update: Update, ctx: Context) -> None:
-        ctx.alert("flaky", "{n} reefs", n=1)
+    async def flaky(ctx: Context) -> None:
+        ctx.alert("flaky", N_("{n} reefs"), n=1)
         FAILED[0] -= 1
         if FAILED[0] >= 0:
             raise RuntimeError("not yet")
         ctx.reply("seen")
 
     @routes.command("wrong")
-    async def wrong(update: Update, ctx: Context) -> None:
-        ctx.call("sendMessage", check=False, chat_id=ctx.chat_id, text="")
+    async def wrong(ctx: Context) -> None:
+        ctx.call("sendMessage", check=False, chat_id=ctx.chat.id, text="")
         ctx.reply("said")
 
     return make_plugin("watch", routes)
@@ -231,7 +231,7 @@ async def test_replicas_say_the_same_alert_once(
             for bot in (kit, other):
                 context = bot.running.host.contexts["watch"]
                 async with context.work() as work:
-                    context.alert(work, "reef", "{n} reefs", n=3)
+                    work.alert("reef", N_("{n} reefs"), n=3)
             await until(lambda: alerts(olga))
             for bot in (kit, other):
                 await bot.settled()
@@ -292,7 +292,7 @@ async def test_a_wrong_alert_is_refused_with_plugin_and_way_out(
         context = kit.running.host.contexts["watch"]
         async with context.work() as work:
             with pytest.raises(EffectError, match=what) as caught:
-                context.alert(work, key, text, **values)
+                work.alert(key, Message(text) if isinstance(text, str) else text, **values)
         assert "plugin 'watch'" in str(caught.value)
         assert "Fix: " in str(caught.value)
 
@@ -310,7 +310,6 @@ async def test_a_plugin_that_is_set_aside_at_the_start_is_told_to_the_admins(
 ) -> None:
     """With its state and the way to the reason; the plugins that serve say nothing."""
 
-    @hookimpl
     async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
         raise RuntimeError("no key")
         yield

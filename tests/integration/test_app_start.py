@@ -11,34 +11,33 @@ import aiohttp
 import pytest
 from aiohttp import web as aioweb
 
-from astral_core import Command, Context, MenuItem, Middleware, Routes, Update, WebRoute, hookimpl
+from astral_core import Context, MenuItem, PluginContext, Routes
 from astral_core.app import App, build
 from astral_core.config import load_settings
 from astral_core.errors import PluginLoadError
 from astral_core.host import lifespan as lifespans
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 from astral_core.inbox.sqlite import SqliteJournal
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.telegram.errors import ApiError
 from astral_playground.testkit.bot import BotKit, bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 MakeUpdate = Callable[..., dict[str, Any]]
 Until = Callable[..., Awaitable[Any]]
 LENIENT = {"on_error": "quarantine", "required": ()}
 
 
-async def hello(update: Update, ctx: Context) -> None:
+async def hello(ctx: Context) -> None:
     """A command that works."""
-    ctx.reply(f"hello from {ctx.plugin_context().id}")
+    ctx.reply(f"hello from {ctx.id}")
 
 
 def lifespan(*steps: Any) -> Any:
     """A lifespan that does this before its yield: an exception is raised, a function awaited."""
 
-    @hookimpl
-    async def astral_lifespan(ctx: Any) -> AsyncIterator[None]:
+    async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
         for step in steps:
             if isinstance(step, BaseException):
                 raise step
@@ -51,8 +50,7 @@ def lifespan(*steps: Any) -> Any:
 def without_yield() -> Any:
     """A lifespan that is over at once."""
 
-    @hookimpl
-    async def astral_lifespan(ctx: Any) -> AsyncIterator[None]:
+    async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
         for never in ():
             yield never
 
@@ -89,32 +87,21 @@ async def test_a_lifespan_that_fails_takes_out_its_plugin_and_its_dependents(
     async def note() -> None:
         started.append("moon")
 
-    async def middleware(update: Update | None, ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
+    routes = Routes()
+    opens = routes.callback("open")(hello)
+
+    @routes.middleware()
+    async def middleware(ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
         ctx.reply("wrapped by the broken one")
 
-    async def page(request: aioweb.Request, ctx: Any) -> aioweb.StreamResponse:
+    @routes.page("GET", "/page")
+    async def page(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
         return aioweb.Response(text="broken")
 
-    routes = Routes()
-    route = routes.callback("open")(hello)
-
-    @hookimpl
-    def astral_menu(ctx: Any) -> list[MenuItem]:
-        return [MenuItem("Broken item", route)]
-
-    @hookimpl
-    def astral_middleware(ctx: Any) -> list[Middleware]:
-        return [Middleware(middleware)]
-
-    @hookimpl
-    def astral_web(ctx: Any) -> list[WebRoute]:
-        return [WebRoute("GET", "/page", page)]
-
-    broken = make_plugin(
-        "broken", [Command("broken", hello)], routes, hooks=[hook(), astral_menu, astral_middleware, astral_web]
-    )
-    dependent = make_plugin("moon", [Command("moon", hello)], hooks=[lifespan(note)], requires=("astral-broken",))
-    good = make_plugin("good", [Command("good", hello)])
+    menu = [MenuItem("Broken item", opens())]
+    broken = make_plugin("broken", routes, commands={"broken": hello}, hooks=[hook()], menu=menu)
+    dependent = make_plugin("moon", commands={"moon": hello}, hooks=[lifespan(note)], requires=("astral-broken",))
+    good = make_plugin("good", commands={"good": hello})
     async with TelegramEmulator() as telegram:
         kit = BotKit(telegram, sqlite_url, overrides={"host": LENIENT})
         async with build(kit.settings(), plugins=[broken, dependent, good]):
@@ -153,8 +140,7 @@ async def test_lifespans_open_in_order_and_close_in_reverse(sqlite_url: str, mak
     events: list[str] = []
 
     def noting(name: str, *, fails: bool = False) -> Any:
-        @hookimpl
-        async def astral_lifespan(ctx: Any) -> AsyncIterator[None]:
+        async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
             events.append(f"{name} opens")
             yield
             events.append(f"{name} closes")
@@ -178,7 +164,7 @@ async def test_an_update_posted_before_telegram_answers_is_not_lost(
     async with TelegramEmulator() as telegram:
         telegram.fail("getMe", "500", times=1)
         telegram.fail("getMe", "429", times=1)
-        kit = BotKit(telegram, database_url, [make_plugin("good", [Command("good", hello)])])
+        kit = BotKit(telegram, database_url, [make_plugin("good", commands={"good": hello})])
         anna = kit.user("Anna")
         anna.user.started = True
         await kit.start()
@@ -214,10 +200,10 @@ async def test_rows_that_come_while_the_backlog_is_read_are_handled_once_and_in_
     """The start reads what is pending while new posts come in: nothing twice, nothing lost, nothing overtaken."""
     seen: list[str] = []
 
-    async def note(update: Update, ctx: Context) -> None:
-        seen.append((ctx.args or ["?"])[0])
+    async def note(ctx: Context) -> None:
+        seen.append(ctx.args)
 
-    plugin = make_plugin("notes", [Command("note", note)])
+    plugin = make_plugin("notes", commands={"note": note})
     async with TelegramEmulator() as telegram:
         kit = BotKit(telegram, sqlite_url, [plugin])
         await kit.start()
@@ -248,7 +234,7 @@ async def test_rows_that_come_while_the_backlog_is_read_are_handled_once_and_in_
             await kit.stop()
 
 
-def polling_app(telegram: TelegramEmulator, url: str, plugin: Plugin) -> App:
+def polling_app(telegram: TelegramEmulator, url: str, plugin: LoadedPlugin) -> App:
     """A bot that fetches its updates."""
     settings = load_settings(
         telegram={"token": telegram.token, "api_url": telegram.api_url},
@@ -268,7 +254,7 @@ async def test_polling_removes_an_active_webhook_and_keeps_what_waits(
         telegram.switch(paused=True)
         anna = telegram.user("Anna")
         await anna.send("/good")
-        async with polling_app(telegram, sqlite_url, make_plugin("good", [Command("good", hello)])):
+        async with polling_app(telegram, sqlite_url, make_plugin("good", commands={"good": hello})):
             assert (await anna.wait_for()).text == "hello from good"
             assert telegram.world.webhook.url == ""
             assert telegram.calls_of("deleteWebhook")[0].params.get("drop_pending_updates") in (False, "false")
@@ -283,7 +269,7 @@ async def test_a_webhook_that_somebody_sets_meanwhile_is_removed_again(
     """Telegram refuses to be polled while there is one: the log says so once, and polling goes on."""
     async with TelegramEmulator() as telegram:
         anna = telegram.user("Anna")
-        async with polling_app(telegram, sqlite_url, make_plugin("good", [Command("good", hello)])):
+        async with polling_app(telegram, sqlite_url, make_plugin("good", commands={"good": hello})):
             await anna.send("/good")
             await anna.wait_for("hello from good")
             telegram.world.webhook.url = "http://127.0.0.1:1/webhook/telegram"
@@ -302,7 +288,7 @@ async def test_an_update_that_nobody_can_read_does_not_stop_polling(
         anna = telegram.user("Anna")
         telegram.world.updates.add("message", {"chat": "nonsense"}, user_id=anna.id, queue_id=anna.id)  # type: ignore[arg-type]
         await anna.send("/good")
-        async with polling_app(telegram, sqlite_url, make_plugin("good", [Command("good", hello)])) as running:
+        async with polling_app(telegram, sqlite_url, make_plugin("good", commands={"good": hello})) as running:
             assert (await anna.wait_for()).text == "hello from good"
             assert 'rejected_total{reason="unreadable"} 1.0' in running.metrics.render().decode()
 
@@ -313,7 +299,7 @@ async def test_polling_asks_again_for_what_was_not_committed(
     """The offset moves after the commit: a database that fails once costs a pause, no update."""
     async with TelegramEmulator() as telegram:
         anna = telegram.user("Anna")
-        bot = polling_app(telegram, sqlite_url, make_plugin("good", [Command("good", hello)]))
+        bot = polling_app(telegram, sqlite_url, make_plugin("good", commands={"good": hello}))
         take, failed = bot.ingest.take, []
 
         async def fail_once(body: bytes) -> str | None:

@@ -14,16 +14,14 @@ from astral_core.finding import Finding
 
 MODELS = """
 from sqlalchemy import Column, Index, Integer, String, Table
-from astral_core import Schema, UtcDateTime, hookimpl, plugin_metadata
+from astral_core import Plugin, Tables, UtcDateTime, plugin_metadata
 
 metadata = plugin_metadata("weather")
 cities = Table("weather_cities", metadata, Column("id", Integer, primary_key=True), Column("name", String(64)),
                Column("seen_at", UtcDateTime))
 Index("ix_weather_cities_name", cities.c.name)
 
-@hookimpl
-def astral_schema():
-    return Schema(metadata, "astral_weather.migrations")
+plugin = Plugin(tables=Tables(metadata))
 """
 FIRST = """
 import sqlalchemy as sa
@@ -63,7 +61,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: None) -> I
             "Metadata-Version: 2.1\nName: astral-weather\nVersion: 1.0\nRequires-Dist: astral-core>=0.1,<0.2\n",
             "utf-8",
         )
-        (info / "entry_points.txt").write_text("[astral.plugins]\nweather = astral_weather.plugin\n", "utf-8")
+        (info / "entry_points.txt").write_text("[astral.plugins]\nweather = astral_weather.plugin:plugin\n", "utf-8")
         folder = tmp_path / "astral_weather" / "migrations" / "versions"
         folder.mkdir(parents=True)
         for place in (folder.parent, folder.parent.parent):

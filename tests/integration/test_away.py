@@ -12,16 +12,16 @@ from click.testing import Result
 from sqlalchemy import delete, insert, select, text
 from telegram import LabeledPrice
 
-from astral_core import Context, Event, Routes, Subscriber, Update, WebRoute, hookimpl
+from astral_core import Context, Event, PluginContext, Routes, View
 from astral_core.db.drop import drop_tables
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, core_inbox, core_outbox, core_plugins
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.testkit.bot import BotKit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 MakeUpdate = Callable[..., dict[str, Any]]
 Until = Callable[..., Awaitable[Any]]
@@ -31,7 +31,7 @@ MENDED = "This part of me is being mended right now."
 LENIENT = {"host": {"on_error": "quarantine", "required": ()}}
 PAYMENT = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
            "provider_payment_charge_id": "p1"}  # fmt: skip
-BROKEN = Plugin("shop", "astral-shop", "1.1", "astral_shop_that_cannot_be_imported")
+BROKEN = LoadedPlugin("shop", "astral-shop", "1.1", "astral_shop_that_cannot_be_imported")
 
 
 class Sold(Event):
@@ -45,44 +45,44 @@ routes = Routes()
 
 
 @routes.command("shop", description="The shop")
-async def shop(update: Update, ctx: Context) -> None:
+async def shop(ctx: Context) -> None:
     """Show the shop."""
-    ctx.reply("Shop", buttons=[[ctx.button("Look", look)], [ctx.button("Order", order, what="moon")]])
+    ctx.reply("Shop", buttons=[[ctx.button("Look", look())], [ctx.button("Order", order(what="moon"))]])
 
 
 @routes.callback("look")
-async def look(update: Update, ctx: Context) -> None:
+async def look(ctx: Context) -> None:
     """A press that means something only now."""
     ctx.reply("Look!")
 
 
 @routes.callback("order/{what:slug}", park=True)
-async def order(update: Update, ctx: Context, what: str) -> None:
+async def order(ctx: Context, what: str) -> None:
     """A press that must not be lost."""
     ctx.reply(f"Ordered {what}")
 
 
 @routes.command("ask")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Ask for something."""
-    ctx.ask(answer)
+    ctx.ask(answer())
     ctx.reply("How many?")
 
 
 @routes.question("many")
-async def answer(update: Update, ctx: Context) -> None:
+async def answer(ctx: Context) -> None:
     """The answer."""
     ctx.reply("That many.")
 
 
 @routes.pre_checkout()
-async def checkout(update: Update, ctx: Context) -> None:
+async def checkout(ctx: Context, query: View) -> None:
     """Yes to everything."""
-    await ctx.answer_pre_checkout(True)
+    ctx.answer_pre_checkout()
 
 
 @routes.payment()
-async def paid(update: Update, ctx: Context) -> None:
+async def paid(ctx: Context, payment: View) -> None:
     """A payment."""
     ctx.reply("Thank you for the payment.")
 
@@ -94,44 +94,31 @@ async def pack(ctx: Context, what: str) -> None:
 
 
 @routes.command("later")
-async def later(update: Update, ctx: Context) -> None:
+async def later(ctx: Context) -> None:
     """Defer work of the shop's."""
-    await ctx.defer(pack, what="stars")
+    ctx.defer(pack(what="stars"))
 
 
-async def on_sold(event: Sold, ctx: Context) -> None:
+@routes.event(Sold)
+async def on_sold(ctx: Context, event: Sold) -> None:
     """The shop hears of a sale."""
     ctx.reply(f"Sold {event.what}")
+
+
+@routes.page("GET", "/page")
+async def page(ctx: PluginContext, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+    """A page of the shop."""
+    return aiohttp.web.Response(text="page")
 
 
 till = Routes()
 
 
 @till.command("sell")
-async def sell(update: Update, ctx: Context) -> None:
+async def sell(ctx: Context) -> None:
     """Emit the event."""
-    await ctx.emit(Sold(what="sun"))
+    ctx.emit(Sold(what="sun"))
     ctx.reply("selling")
-
-
-@hookimpl
-def astral_web(ctx: Any) -> list[WebRoute]:
-    """A page of the shop."""
-
-    async def page(request: aiohttp.web.Request, ctx: Any) -> aiohttp.web.StreamResponse:
-        return aiohttp.web.Response(text="page")
-
-    return [WebRoute("GET", "/page", page)]
-
-
-def events(*items: Any) -> Any:
-    """A hook that declares these events and subscribers."""
-
-    @hookimpl
-    def astral_events(ctx: Any) -> list[Any]:
-        return list(items)
-
-    return astral_events
 
 
 @pytest.fixture
@@ -147,10 +134,10 @@ async def kit(
 ) -> AsyncIterator[Callable[..., Awaitable[BotKit]]]:
     """`await kit()`: the bot with its shop; `await kit(broken=True)`: the same one later, without it."""
     made = BotKit(telegram, database_url, overrides=LENIENT)
-    works = make_plugin("shop", routes, hooks=[astral_web, events(Subscriber(Sold, on_sold))], requires=())
-    other = make_plugin("till", till, hooks=[events(Sold)])
+    works = make_plugin("shop", routes)
+    other = make_plugin("till", till, events=[Sold])
 
-    async def start(*, broken: bool = False, plugins: Sequence[Plugin] | None = None, **host: Any) -> BotKit:
+    async def start(*, broken: bool = False, plugins: Sequence[LoadedPlugin] | None = None, **host: Any) -> BotKit:
         await made.stop()
         made.plugins = plugins if plugins is not None else [BROKEN if broken else works, other]
         made.overrides = {"host": {**LENIENT["host"], **host}}
@@ -284,8 +271,8 @@ async def test_who_disagrees_does_not_hand_a_payment_to_and_fro(
     until: Until,
 ) -> None:  # fmt: skip
     """While the chat is one replica's that lacks the plugin, the row waits, and the user is told once."""
-    works = make_plugin("shop", routes, hooks=[events(Subscriber(Sold, on_sold))])
-    other = make_plugin("till", till, hooks=[events(Sold)])
+    works = make_plugin("shop", routes)
+    other = make_plugin("till", till, events=[Sold])
     able = BotKit(telegram, postgres_url, plugins=[works, other], overrides=LENIENT)
     lacks = BotKit(telegram, postgres_url, plugins=[BROKEN, other], overrides=LENIENT)
     await able.start()
@@ -418,8 +405,8 @@ async def test_replicas_that_run_different_plugins_are_told_apart(
     astral: Astral,
 ) -> None:
     """One log line for each change, a metric, and a row that one of them has kept is handled by the other."""
-    works = make_plugin("shop", routes, hooks=[events(Subscriber(Sold, on_sold))])
-    other = make_plugin("till", till, hooks=[events(Sold)])
+    works = make_plugin("shop", routes)
+    other = make_plugin("till", till, events=[Sold])
     one = BotKit(telegram, postgres_url, plugins=[works, other], overrides=LENIENT)
     two = BotKit(telegram, postgres_url, plugins=[BROKEN, other], overrides=LENIENT)
     await one.start()

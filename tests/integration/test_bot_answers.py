@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from astral_core import Context, Routes, Update
+from astral_core import Context, Routes
 from astral_core.bot import runner
 from astral_core.errors import Refuse
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Until = Callable[..., Awaitable[Any]]
 
 routes = Routes()
@@ -22,51 +22,51 @@ go_on = asyncio.Event()
 
 
 @routes.command("panel")
-async def panel(update: Update, ctx: Context) -> None:
+async def panel(ctx: Context) -> None:
     """All buttons."""
     names = [auto, toast, silent, slow, wrong, refuse]
-    ctx.reply("panel", [[ctx.button(route.name, route)] for route in names])
+    ctx.reply("panel", [[ctx.button(route.name, route())] for route in names])
 
 
 @routes.callback("auto")
-async def auto(update: Update, ctx: Context) -> None:
+async def auto(ctx: Context) -> None:
     """Answered before it runs."""
     ctx.reply("auto done")
 
 
 @routes.callback("toast", answer="manual")
-async def toast(update: Update, ctx: Context) -> None:
+async def toast(ctx: Context) -> None:
     """Answers itself."""
     ctx.answer(ctx.t("Saved & done, {name}", name="<Anna>"), alert=True)
 
 
 @routes.callback("silent", answer="manual")
-async def silent(update: Update, ctx: Context) -> None:
+async def silent(ctx: Context) -> None:
     """Forgets to answer."""
 
 
 @routes.callback("slow", answer="manual")
-async def slow(update: Update, ctx: Context) -> None:
+async def slow(ctx: Context) -> None:
     """Takes longer than Telegram shows a spinner."""
     await go_on.wait()
     ctx.reply("slow done")
 
 
 @routes.callback("wrong")
-async def wrong(update: Update, ctx: Context) -> None:
+async def wrong(ctx: Context) -> None:
     """Answers though it was answered."""
     ctx.answer("too late")
 
 
 @routes.callback("refuse", answer="manual")
-async def refuse(update: Update, ctx: Context) -> None:
+async def refuse(ctx: Context) -> None:
     """Says no."""
     ctx.reply("never sent")
     raise Refuse("No, sorry.")
 
 
 @pytest.fixture
-def plugin(make_plugin: MakePlugin) -> Plugin:
+def plugin(make_plugin: MakePlugin) -> LoadedPlugin:
     """The plugin with these buttons."""
     go_on.clear()
     return make_plugin("weather", routes)
@@ -80,7 +80,7 @@ async def opened(kit: Any) -> Any:
     return anna
 
 
-async def test_an_auto_route_is_answered_in_the_webhooks_answer(sqlite_url: str, plugin: Plugin) -> None:
+async def test_an_auto_route_is_answered_in_the_webhooks_answer(sqlite_url: str, plugin: LoadedPlugin) -> None:
     """No call is spent: the answer travels in the body of the 200."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
         anna = await opened(kit)
@@ -91,7 +91,7 @@ async def test_an_auto_route_is_answered_in_the_webhooks_answer(sqlite_url: str,
         assert [call.via for call in answers] == ["webhook_answer"]
 
 
-async def test_a_lost_answer_is_given_again_with_the_repeated_post(sqlite_url: str, plugin: Plugin) -> None:
+async def test_a_lost_answer_is_given_again_with_the_repeated_post(sqlite_url: str, plugin: LoadedPlugin) -> None:
     """Telegram posts again where it did not read our answer; the press is handled once and its spinner stops."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
         anna = await opened(kit)
@@ -102,7 +102,7 @@ async def test_a_lost_answer_is_given_again_with_the_repeated_post(sqlite_url: s
         assert [text for text in (m.text for m in anna.messages) if text == "auto done"] == ["auto done"]
 
 
-async def test_a_manual_route_answers_itself_with_a_plain_text(sqlite_url: str, plugin: Plugin) -> None:
+async def test_a_manual_route_answers_itself_with_a_plain_text(sqlite_url: str, plugin: LoadedPlugin) -> None:
     """A toast is plain text: what ctx.t escaped for HTML is written as it was."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
         anna = await opened(kit)
@@ -111,7 +111,7 @@ async def test_a_manual_route_answers_itself_with_a_plain_text(sqlite_url: str, 
         assert kit.telegram.calls_of("answerCallbackQuery")[0].params["show_alert"] in (True, "true")
 
 
-async def test_the_core_answers_for_a_handler_that_forgot(sqlite_url: str, plugin: Plugin) -> None:
+async def test_the_core_answers_for_a_handler_that_forgot(sqlite_url: str, plugin: LoadedPlugin) -> None:
     """No spinner is left behind."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
         anna = await opened(kit)
@@ -119,7 +119,7 @@ async def test_the_core_answers_for_a_handler_that_forgot(sqlite_url: str, plugi
 
 
 async def test_a_slow_handler_is_answered_for_before_telegram_gives_up(
-    sqlite_url: str, plugin: Plugin, monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, plugin: LoadedPlugin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spinner stops while the handler still works."""
     monkeypatch.setattr(runner, "ANSWER_AFTER", 0.05)
@@ -133,7 +133,7 @@ async def test_a_slow_handler_is_answered_for_before_telegram_gives_up(
 
 
 async def test_answering_an_auto_route_is_a_mistake_that_says_what_to_do(
-    sqlite_url: str, plugin: Plugin, caplog: pytest.LogCaptureFixture
+    sqlite_url: str, plugin: LoadedPlugin, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The toast would never be seen: the error names the setting."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
@@ -143,7 +143,7 @@ async def test_answering_an_auto_route_is_a_mistake_that_says_what_to_do(
     assert '@routes.callback(..., answer="manual")' in caplog.text
 
 
-async def test_a_refusal_stops_the_spinner_and_tells_the_user_once(sqlite_url: str, plugin: Plugin) -> None:
+async def test_a_refusal_stops_the_spinner_and_tells_the_user_once(sqlite_url: str, plugin: LoadedPlugin) -> None:
     """Refuse sends its text, none of the handler's messages, and is not retried."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
         anna = await opened(kit)

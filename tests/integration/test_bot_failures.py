@@ -8,16 +8,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from astral_core.bot.scope import scope_of
 from sqlalchemy import insert
 
-from astral_core import Context, Handled, Routes, TelemetrySubscriber, Update, hookimpl
+from astral_core import Context, Handled, PluginContext, Routes
 from astral_core.db.engine import open_database
 from astral_core.db.tables import core_inbox, core_outbox
 from astral_core.errors import Refuse
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Until = Callable[..., Awaitable[Any]]
 Astral = Callable[..., Awaitable[Any]]
 ERROR_ID = re.compile(r"[2-9A-Z]{4}-[2-9A-Z]{4}")
@@ -27,7 +28,7 @@ routes = Routes()
 
 
 @routes.command("fail")
-async def fail(update: Update, ctx: Context) -> None:
+async def fail(ctx: Context) -> None:
     """Has a bug until it is mended."""
     ctx.reply("half done")
     if not mended:
@@ -36,32 +37,33 @@ async def fail(update: Update, ctx: Context) -> None:
 
 
 @routes.command("say")
-async def say(update: Update, ctx: Context) -> None:
+async def say(ctx: Context) -> None:
     """Works."""
-    ctx.reply("said " + " ".join(ctx.args or []))
+    ctx.reply(f"said {ctx.args}")
 
 
 @routes.command("no")
-async def no(update: Update, ctx: Context) -> None:
+async def no(ctx: Context) -> None:
     """Refuses."""
     raise Refuse("No, sorry.")
 
 
 @routes.command("long")
-async def long(update: Update, ctx: Context) -> None:
+async def long(ctx: Context) -> None:
     """Makes a message that Telegram would refuse."""
     ctx.reply("x" * 5000)
 
 
 @routes.command("leak")
-async def leak(update: Update, ctx: Context) -> None:
+async def leak(ctx: Context) -> None:
     """Fails with an error that shows all objects that a handler can reach."""
-    everything = [ctx.bot, ctx.application, ctx.run.transport, ctx.run.services.settings, ctx.plugin_context()]
-    raise RuntimeError(repr(everything) + str(ctx.run.services.settings))
+    run = scope_of(ctx)
+    everything = [ctx, ctx.bot, run, run.transport, run.services.settings, ctx.plugin]
+    raise RuntimeError(repr(everything) + str(run.services.settings))
 
 
 @pytest.fixture
-def plugin(make_plugin: MakePlugin) -> Plugin:
+def plugin(make_plugin: MakePlugin) -> LoadedPlugin:
     """The plugin with these commands."""
     mended.clear()
     return make_plugin("weather", routes)
@@ -69,7 +71,7 @@ def plugin(make_plugin: MakePlugin) -> Plugin:
 
 @pytest.mark.parametrize(("language", "sorry"), [("en", "Something went wrong"), ("ru", "Что-то пошло не так")])
 async def test_the_user_reads_one_apology_with_the_id_of_the_traceback(
-    language: str, sorry: str, sqlite_url: str, plugin: Plugin, caplog: pytest.LogCaptureFixture
+    language: str, sorry: str, sqlite_url: str, plugin: LoadedPlugin, caplog: pytest.LogCaptureFixture
 ) -> None:
     """In their language; nothing of the failed handler is sent; the chat goes on."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
@@ -89,7 +91,7 @@ async def test_the_user_reads_one_apology_with_the_id_of_the_traceback(
 
 
 async def test_the_owner_lists_shows_retries_and_drops_dead_rows(
-    database_url: str, plugin: Plugin, astral: Astral, until: Until
+    database_url: str, plugin: LoadedPlugin, astral: Astral, until: Until
 ) -> None:
     """The payload is kept: mended and retried, the same update does its work at the next start."""
     async with bot_kit(database_url, plugins=[plugin]) as kit:
@@ -121,7 +123,7 @@ async def test_the_owner_lists_shows_retries_and_drops_dead_rows(
 
 
 async def test_a_message_that_telegram_would_refuse_fails_in_its_handler(
-    sqlite_url: str, plugin: Plugin, caplog: pytest.LogCaptureFixture
+    sqlite_url: str, plugin: LoadedPlugin, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The traceback points at the handler's own line, not at a delivery later."""
     async with bot_kit(sqlite_url, plugins=[plugin]) as kit:
@@ -139,15 +141,14 @@ async def test_each_handled_row_is_one_line_one_metric_and_one_record(
     mended.clear()
     batches: list[Handled] = []
 
-    async def take(ctx: Any, batch: list[Handled]) -> None:
+    telemetry = Routes()
+
+    @telemetry.telemetry()
+    async def take(ctx: PluginContext, batch: list[Handled]) -> None:
         batches.extend(batch)
 
-    @hookimpl
-    def astral_events(ctx: Any) -> list[TelemetrySubscriber]:
-        return [TelemetrySubscriber(take)]
-
     caplog.set_level("INFO", "astral.handled")
-    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes, hooks=[astral_events])]) as kit:
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes, telemetry)]) as kit:
         anna = kit.user("Anna")
         for command, heard in (("/say x", "said x"), ("/no", "No, sorry."), ("/fail", "Something went wrong")):
             await anna.send(command)
@@ -195,7 +196,7 @@ async def test_a_line_about_one_row_does_not_name_the_plugin_of_another(
 
 async def test_no_secret_appears_anywhere_in_a_scenario_full_of_failures(
     sqlite_url: str,
-    plugin: Plugin,
+    plugin: LoadedPlugin,
     astral: Astral,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -233,8 +234,8 @@ async def test_a_method_that_telegram_does_not_know_is_a_dead_message_and_the_ch
     misspelt = Routes()
 
     @misspelt.command("sticker")
-    async def sticker(update: Update, ctx: Context) -> None:
-        ctx.call("sendHologram", chat_id=ctx.chat_id, size="x")
+    async def sticker(ctx: Context) -> None:
+        ctx.call("sendHologram", chat_id=ctx.chat.id, size="x")
         ctx.reply("after it")
 
     async with bot_kit(database_url, plugins=[make_plugin("weather", misspelt)]) as kit:
@@ -250,7 +251,7 @@ async def test_a_method_that_telegram_does_not_know_is_a_dead_message_and_the_ch
 
 
 async def test_what_is_pending_is_dropped_by_force_alone(
-    database_url: str, plugin: Plugin, astral: Astral, until: Until
+    database_url: str, plugin: LoadedPlugin, astral: Astral, until: Until
 ) -> None:
     """There is a way out of everything: a row, or a message, that the bot would go on with, goes with `--force`."""
     async with bot_kit(database_url, plugins=[plugin]) as kit:

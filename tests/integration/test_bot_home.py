@@ -10,42 +10,42 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from astral_core import Context, MenuItem, PluginContext, Routes, Update, core_users, hookimpl
+from astral_core import Context, MenuItem, PluginContext, Routes, core_users
 from astral_core.db.tables import core_dialogs
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Until = Callable[..., Awaitable[Any]]
 
 routes = Routes()
 
 
 @routes.callback("open")
-async def open_(update: Update, ctx: Context) -> None:
+async def open_(ctx: Context) -> None:
     """A menu item's route."""
     ctx.show("opened")
 
 
 @routes.callback("late")
-async def late(update: Update, ctx: Context) -> None:
+async def late(ctx: Context) -> None:
     """Another one."""
 
 
 @routes.callback("admin")
-async def admin(update: Update, ctx: Context) -> None:
+async def admin(ctx: Context) -> None:
     """For admins."""
 
 
 @routes.command("ask")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Ask something."""
-    ctx.ask(answer)
+    ctx.ask(answer())
     ctx.reply("what?")
 
 
 @routes.question("answer")
-async def answer(update: Update, ctx: Context) -> None:
+async def answer(ctx: Context) -> None:
     """Take the answer."""
     ctx.reply("answered")
 
@@ -55,19 +55,17 @@ def speaks_russian(message: Any) -> bool:
     return "Что я умею" in message.buttons
 
 
-@hookimpl
-def astral_menu(ctx: PluginContext) -> list[MenuItem]:
-    """Items out of order, one for admins."""
-    return [
-        MenuItem("Last", late, order=90),
-        MenuItem("First & <best>", open_, order=10),
-        MenuItem("Admin's", admin, order=50, admin=True),
-    ]
+# Out of order, and one for admins.
+MENU = [
+    MenuItem("Last", late(), order=90),
+    MenuItem("First & <best>", open_(), order=10),
+    MenuItem("Admin's", admin(), order=50, admin=True),
+]
 
 
 async def test_the_menu_is_assembled_from_all_plugins_in_order(sqlite_url: str, make_plugin: MakePlugin) -> None:
     """Plugins' items first, by order, then the core's own; items for admins are shown to admins."""
-    plugin = make_plugin("weather", routes, hooks=[astral_menu])
+    plugin = make_plugin("weather", routes, menu=MENU)
     async with bot_kit(sqlite_url, plugins=[plugin], admins=(1001,)) as kit:
         boss, anna = kit.user("Boss", id=1001), kit.user("Anna <b>", id=1002)
         await anna.send("/start")
@@ -136,11 +134,9 @@ async def test_telegrams_menu_of_commands_is_announced_in_every_language(sqlite_
 def exporting(deleted: list[tuple[str, int]], plugin_id: str) -> list[Any]:
     """The two privacy hooks of a plugin."""
 
-    @hookimpl
     async def astral_export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes]:
         return {"notes.json": json.dumps([ctx.id, user_id]).encode()}
 
-    @hookimpl
     async def astral_delete_user(ctx: PluginContext, user_id: int, reason: str) -> int:
         deleted.append((ctx.id, user_id))
         return 1

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from telegram import Update
 from telegram.ext import ChatMemberHandler, MessageReactionHandler, TypeHandler
 
-from astral_core import Routes, Update
+from astral_core import Context, Routes
 from astral_core.botapi.table import update_kinds
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 Until = Callable[..., Awaitable[Any]]
@@ -77,7 +78,7 @@ async def _reacts(update: Update, context: Any) -> None:
     """A handler of python-telegram-bot's."""
 
 
-async def _answered(update: Update, ctx: Any) -> None:
+async def _answered(ctx: Context) -> None:
     """Takes an answer."""
 
 
@@ -94,7 +95,7 @@ ALWAYS = {"message", "callback_query", "pre_checkout_query", "my_chat_member"}
     ],
 )
 async def test_telegram_is_asked_for_what_somebody_can_take(
-    sqlite_url: str, make_plugin: Callable[..., Plugin], handler: Any, kinds: set[str]
+    sqlite_url: str, make_plugin: Callable[..., LoadedPlugin], handler: Any, kinds: set[str]
 ) -> None:
     """No more than the core and its routes can use, and what handlers of python-telegram-bot take."""
     routes = Routes()
@@ -108,7 +109,7 @@ async def test_telegram_is_asked_for_what_somebody_can_take(
 
 
 async def test_edited_messages_are_asked_for_where_there_are_questions(
-    sqlite_url: str, make_plugin: Callable[..., Plugin]
+    sqlite_url: str, make_plugin: Callable[..., LoadedPlugin]
 ) -> None:
     """Who edits the last message may have answered one."""
     routes = Routes()

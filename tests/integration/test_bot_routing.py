@@ -8,16 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert, select
+from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, Context, Middleware, Routes, Update, hookimpl
+from astral_core import ANY, Context, Routes, named_route
 from astral_core.db.tables import DONE, PARKED, core_inbox, now
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import suspects
 from astral_core.inbox.notes import SUSPECT
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 MakeUpdate = Callable[..., dict[str, Any]]
 Until = Callable[..., Awaitable[Any]]
@@ -26,64 +27,65 @@ routes = Routes()
 
 
 @routes.command("echo", description="Say it again", chat=ANY)
-async def echo(update: Update, ctx: Context) -> None:
+async def echo(ctx: Context) -> None:
     """Tell the arguments."""
-    ctx.reply("echo: " + "|".join(ctx.args or []))
+    ctx.reply("echo: " + "|".join(ctx.args.split()))
 
 
 @routes.command("secret", admin=True, description="For admins")
-async def secret(update: Update, ctx: Context) -> None:
+async def secret(ctx: Context) -> None:
     """Admins only."""
     ctx.reply("for admins")
 
 
-@routes.deep_link()
-async def link(update: Update, ctx: Context, rest: str) -> None:
+@routes.deep_link("moon/{phase:slug}")
+async def link(ctx: Context, phase: str) -> None:
     """A deep link."""
-    ctx.reply(f"link: {rest}")
+    ctx.reply(f"link: {phase}")
 
 
 @routes.command("ask")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Ask a question with arguments of several types."""
-    ctx.ask(answer, n=3, word="moon", many=(1, 2), key=UUID(int=5))
+    ctx.ask(answer(n=3, word="moon", many=(1, 2), key=UUID(int=5)))
     ctx.reply("when?")
 
 
 @routes.question("when")
-async def answer(update: Update, ctx: Context, n: int, word: str, many: list[int], key: str) -> None:
+async def answer(ctx: Context, n: int, word: str, many: list[int], key: str) -> None:
     """Tell what came, with the types that it came in."""
-    text = update.effective_message.text if update.effective_message else None
-    ctx.reply(f"answer: {text} {n} {word} {many!r} {key!r}")
-    if text == "again":
-        ctx.ask(answer, n=n + 1, word=word, many=many, key=key)
+    ctx.reply(f"answer: {ctx.text} {n} {word} {many!r} {key!r}")
+    if ctx.text == "again":
+        ctx.ask(answer(n=n + 1, word=word, many=many, key=key))
 
 
 @routes.command("buttons")
 @routes.callback("buttons")
-async def buttons(update: Update, ctx: Context) -> None:
+async def buttons(ctx: Context) -> None:
     """A command and a button share this handler."""
-    ctx.reply("choose", [[ctx.button("Open 7", open_, n=7)], [ctx.button("Menu again", "weather:buttons")]])
+    ctx.reply(
+        "choose", [[ctx.button("Open 7", open_(n=7))], [ctx.button("Menu again", named_route("weather:buttons")())]]
+    )
 
 
 @routes.callback("open/{n:int}")
-async def open_(update: Update, ctx: Context, n: int) -> None:
+async def open_(ctx: Context, n: int) -> None:
     """A button with an argument."""
     ctx.reply(f"opened {n}")
 
 
-async def foreign(update: Update, context: Context) -> None:
+async def foreign(update: Update, context: Any) -> None:
     """An existing python-telegram-bot handler."""
-    context.reply("foreign")
+    context.astral.reply("foreign")
 
 
 foreign_routes = Routes()
-foreign_routes.raw(MessageHandler(filters.Regex("^(foreign|/echo)"), foreign))  # type: ignore[arg-type]
+foreign_routes.raw(MessageHandler(filters.Regex("^(foreign|/echo)"), foreign))
 text_routes = Routes()
 
 
 @text_routes.text()
-async def catch_all(update: Update, ctx: Context) -> None:
+async def catch_all(ctx: Context) -> None:
     """The catch-all."""
     ctx.reply("caught")
 
@@ -137,7 +139,7 @@ async def test_deep_links_go_to_their_plugin(sqlite_url: str, make_plugin: MakeP
     async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
         anna = kit.user("Anna")
         await anna.send("/start weather-moon-1")
-        assert (await anna.wait_for()).text == "link: moon-1"
+        assert (await anna.wait_for()).text == "link: 1"
         await anna.send("/start nobody-1")
         assert "Hello, Anna" in (await anna.wait_for()).text
 
@@ -197,7 +199,7 @@ async def test_admin_commands_do_not_exist_for_others(sqlite_url: str, make_plug
 async def test_buttons_carry_typed_arguments_and_share_handlers_with_commands(
     sqlite_url: str, make_plugin: MakePlugin
 ) -> None:
-    """One handler behind a command and a button; `plugin:name` names a route as well as the function does."""
+    """One handler behind a command and a button; a name leads to a route as well as the function does."""
     async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
         anna = kit.user("Anna")
         await anna.send("/buttons")
@@ -241,22 +243,21 @@ async def test_middleware_wraps_every_handler_in_its_order(sqlite_url: str, make
     """Lower order is further out, whatever plugin it is from; one may answer instead of the handler."""
     seen: list[str] = []
 
-    def layer(name: str) -> Any:
-        async def call(update: Update | None, ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
+    layers = Routes()
+
+    def add(name: str, order: int) -> None:
+        @layers.middleware(order=order)
+        async def call(ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
             seen.append(f"{name} in")
-            if update and update.effective_message and update.effective_message.text == "stop":
+            if ctx.text == "stop":
                 ctx.reply("stopped")
                 return
             await call_next()
             seen.append(f"{name} out")
 
-        return call
-
-    @hookimpl
-    def astral_middleware(ctx: Any) -> list[Middleware]:
-        return [Middleware(layer("inner"), order=20), Middleware(layer("outer"), order=10)]
-
-    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes, hooks=[astral_middleware])]) as kit:
+    add("inner", 20)
+    add("outer", 10)
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes, layers)]) as kit:
         anna = kit.user("Anna")
         await anna.send("/echo")
         await anna.wait_for("echo")

@@ -9,57 +9,57 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from astral_core import Command, Context, Update, core_users
-from astral_core.host.state import Plugin
+from astral_core import Context, core_users
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
-Wait = Callable[[Update, Context], Awaitable[Any]]
+MakePlugin = Callable[..., LoadedPlugin]
+Wait = Callable[[Context], Awaitable[Any]]
 
 
-async def sleeps(update: Update, ctx: Context) -> None:
+async def sleeps(ctx: Context) -> None:
     """A pause."""
     await asyncio.sleep(0.001)
 
 
-async def calls_telegram(update: Update, ctx: Context) -> None:
+async def calls_telegram(ctx: Context) -> None:
     """python-telegram-bot's own method."""
-    await ctx.bot.send_chat_action(ctx.chat_id, "typing")
+    await ctx.bot.send_chat_action(ctx.chat.id, "typing")
 
 
-async def computes(update: Update, ctx: Context) -> None:
+async def computes(ctx: Context) -> None:
     """The process pool."""
     await ctx.run_cpu(len, "four")
 
 
-async def shows_progress(update: Update, ctx: Context) -> None:
+async def shows_progress(ctx: Context) -> None:
     """The core's own immediate call."""
     await ctx.progress()
 
 
-async def asks_somebody(update: Update, ctx: Context) -> None:
+async def asks_somebody(ctx: Context) -> None:
     """The shared HTTP client."""
-    async with ctx.plugin_context().http.get("http://127.0.0.1:1/"):
+    async with ctx.http.get("http://127.0.0.1:1/"):
         pass
 
 
 WAITS = [sleeps, calls_telegram, computes, shows_progress, asks_somebody]
 
 
-def plugin_of(make_plugin: MakePlugin, wait: Wait, *, write_first: bool) -> Plugin:
+def plugin_of(make_plugin: MakePlugin, wait: Wait, *, write_first: bool) -> LoadedPlugin:
     """A command that writes and waits, in one order or the other."""
 
-    async def both(update: Update, ctx: Context) -> None:
+    async def both(ctx: Context) -> None:
         await ctx.session.execute(select(core_users))
         if not write_first:
-            await wait(update, ctx)
+            await wait(ctx)
         await ctx.session.execute(text("UPDATE core_users SET last_name = 'written'"))
         await ctx.session.execute(select(core_users))
         if write_first:
-            await wait(update, ctx)
+            await wait(ctx)
         ctx.reply("done")
 
-    return make_plugin("sky", [Command("both", both)])
+    return make_plugin("sky", commands={"both": both})
 
 
 async def last_names(kit: Any) -> list[str | None]:
@@ -112,14 +112,14 @@ async def test_a_cancelled_handler_is_cancelled_under_the_guard_too(
     """The handler's time limit reaches it while it is looked at."""
     seen: list[str] = []
 
-    async def slow(update: Update, ctx: Context) -> None:
+    async def slow(ctx: Context) -> None:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             seen.append("cancelled")
             raise
 
-    plugin = make_plugin("sky", [Command("slow", slow)])
+    plugin = make_plugin("sky", commands={"slow": slow})
     async with bot_kit(sqlite_url, plugins=[plugin], inbox={"handler_timeout": 0.3, "waiting": "raise"}) as kit:
         anna = kit.user("Anna")
         await anna.send("/slow")

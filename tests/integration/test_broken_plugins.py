@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from astral_core import Command, Context, Update
+from astral_core import Context
 from astral_core.host import lifespan
 from astral_core.host.discover import from_file
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.testkit.bot import BotKit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 HEAD = (
-    "from astral_core import Command, Routes, Schema, hookimpl, plugin_metadata\nimport asyncio, sqlalchemy as sa\n"
+    "from astral_core import Plugin, Tables, plugin_metadata\nimport asyncio, sqlalchemy as sa\nplugin = Plugin()\n"
 )
 TABLE = (
     "metadata = plugin_metadata('bad')\nsa.Table({name!r}, metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
@@ -29,53 +29,51 @@ BROKEN = {
     "import error": ("import nothing_of_that_name", "import", "No module named 'nothing_of_that_name'"),
     "syntax error": ("def (", "import", "SyntaxError"),
     "SystemExit": ("raise SystemExit(3)", "import", "SystemExit: 3"),
-    "wrong colour": ("@hookimpl\nasync def astral_routes(ctx): return []", "register", "is async, the hook is sync"),
-    "unknown hook": ("@hookimpl\ndef astral_rutes(ctx): return []", "register", "there is no hook 'astral_rutes'"),
-    "bad argument": ("@hookimpl\ndef astral_routes(ctx, more): return []", "register", "more"),
+    "no plugin": ("del plugin", "import", "plugin"),
+    "wrong colour": ("@plugin.hook\ndef astral_health(ctx): ...", "register", "is sync, the hook is async"),
+    "unknown hook": ("@plugin.hook\nasync def astral_helth(ctx): ...", "register", "there is no hook 'astral_helth'"),
+    "bad argument": ("@plugin.hook\nasync def astral_health(ctx, more): ...", "register", "more"),
     "bad setting": (
-        "import pydantic\nclass S(pydantic.BaseModel):\n    key: int\n@hookimpl\ndef astral_config(): return S",
+        "import pydantic\nclass S(pydantic.BaseModel):\n    key: int\nplugin = Plugin(settings=S)",
         "configure",
         "ASTRAL_PLUGINS__BAD__",
     ),
-    "sync handler": (
-        "def h(update, ctx): ...\n@hookimpl\ndef astral_routes(ctx): return [Command('bad', h)]",
-        "declare",
-        "must be `async def`",
-    ),
+    "sync handler": ("@plugin.command('bad')\ndef h(ctx): ...", "import", "must be `async def`"),
+    "old handler": ("@plugin.command('bad')\nasync def h(update, ctx): ...", "import", "(ctx)"),
     "clashing command": (
-        "async def h(update, ctx): ...\n@hookimpl\ndef astral_routes(ctx): return [Command('good', h)]",
+        "@plugin.command('good')\nasync def h(ctx): ...",
         "conflicts",
         '[commands] "bad.good" = "bad_good"',
     ),
     "another's table": (
-        f"{TABLE.format(name='good_things')}@hookimpl\ndef astral_schema(): return Schema(metadata, 'x')",
+        f"{TABLE.format(name='good_things')}plugin = Plugin(tables=Tables(metadata, 'x'))",
         "declare",
         "must be called bad or bad_...",
     ),
     "no migrations": (
-        f"{TABLE.format(name='bad')}@hookimpl\ndef astral_schema(): return Schema(metadata, 'no_such_package')",
+        f"{TABLE.format(name='bad')}plugin = Plugin(tables=Tables(metadata, 'no_such_package'))",
         "migrate",
         "no_such_package",
     ),
     "failing migration": (
-        f"{TABLE.format(name='bad')}@hookimpl\ndef astral_schema(): return Schema(metadata, 'bad_migrations')",
+        f"{TABLE.format(name='bad')}plugin = Plugin(tables=Tables(metadata, 'bad_migrations'))",
         "migrate",
         "nothing of them was kept",
     ),
     "hanging lifespan": (
-        "@hookimpl\nasync def astral_lifespan(ctx):\n    await asyncio.Event().wait()\n    yield",
+        "@plugin.hook\nasync def astral_lifespan(ctx):\n    await asyncio.Event().wait()\n    yield",
         "lifespan",
         "took more than",
     ),
     "failing lifespan": (
-        "@hookimpl\nasync def astral_lifespan(ctx):\n    raise RuntimeError('no key')\n    yield",
+        "@plugin.hook\nasync def astral_lifespan(ctx):\n    raise RuntimeError('no key')\n    yield",
         "lifespan",
         "RuntimeError: no key",
     ),
 }
 
 
-async def answer(update: Update, ctx: Context) -> None:
+async def answer(ctx: Context) -> None:
     """The good plugin's command."""
     ctx.reply("all is well")
 
@@ -112,7 +110,7 @@ async def test_it_is_named_and_the_others_serve(
     monkeypatch.setattr(lifespan, "TIMEOUT", 0.1)
     file = tmp_path / "bad.py"
     file.write_text(HEAD + body + "\n", encoding="utf-8")
-    bad, good = from_file(file), make_plugin("good", [Command("good", answer)])
+    bad, good = from_file(file), make_plugin("good", commands={"good": answer})
     lenient: dict[str, Any] = {"host": {"on_error": "quarantine", "required": ()}}
     async with TelegramEmulator() as telegram:
         kit = BotKit(telegram, database_url, plugins=None, overrides=lenient)

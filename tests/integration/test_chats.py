@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, CHANNEL, GROUP, Context, Middleware, Refuse, Routes, Update, hookimpl
+from astral_core import ANY, CHANNEL, GROUP, Context, Refuse, Routes, View
 from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_outbox, now
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.records import Call
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 MakeUpdate = Callable[..., dict[str, Any]]
 Until = Callable[..., Awaitable[Any]]
@@ -164,103 +165,103 @@ routes = Routes()
 
 
 @routes.command("quiz", description="A quiz for all of you", chat=GROUP)
-async def quiz(update: Update, ctx: Context) -> None:
+async def quiz(ctx: Context) -> None:
     """A game of a group."""
-    ctx.reply(f"quiz {ctx.user.first_name}", [[ctx.button("Guess", guess, n=1), ctx.button("Mine", mine)]])
+    ctx.reply(f"quiz {ctx.user.first_name}", [[ctx.button("Guess", guess(n=1)), ctx.button("Mine", mine())]])
 
 
 @routes.command("sky", description="The sky", chat=ANY)
-async def sky(update: Update, ctx: Context) -> None:
+async def sky(ctx: Context) -> None:
     """For every chat."""
-    ctx.reply(f"sky of {ctx.run.plugin} " + "|".join(ctx.args or []))
+    ctx.reply(f"sky of {ctx.id} " + "|".join(ctx.args.split()))
 
 
 @routes.command("purse", description="Your money")
-async def purse(update: Update, ctx: Context) -> None:
+async def purse(ctx: Context) -> None:
     """For one's own eyes."""
-    ctx.reply(f"purse of {ctx.run.plugin}" + "|".join(ctx.args or []))
+    ctx.reply(f"purse of {ctx.id}" + "|".join(ctx.args.split()))
 
 
 @routes.command("rule", description="Rules of all", admin=True, chat=ANY)
-async def rule(update: Update, ctx: Context) -> None:
+async def rule(ctx: Context) -> None:
     """An admin's command."""
     ctx.reply("ruled")
 
 
 @routes.command("bet", chat=ANY)
-async def bet(update: Update, ctx: Context) -> None:
+async def bet(ctx: Context) -> None:
     """Ask in a group what is for groups."""
-    ctx.ask(stake)
+    ctx.ask(stake())
     ctx.reply("how much?")
 
 
 @routes.command("pry", chat=ANY)
-async def pry(update: Update, ctx: Context) -> None:
+async def pry(ctx: Context) -> None:
     """Ask in a group what is private: a mistake."""
-    ctx.ask(secret)
+    ctx.ask(secret())
     ctx.reply("what is your secret?")
 
 
 @routes.question("stake", chat=ANY)
-async def stake(update: Update, ctx: Context) -> None:
+async def stake(ctx: Context) -> None:
     """The answer."""
-    ctx.reply(f"stake {update.effective_message.text if update.effective_message else ''}")
+    ctx.reply(f"stake {ctx.text}")
 
 
 @routes.question("secret")
-async def secret(update: Update, ctx: Context) -> None:
+async def secret(ctx: Context) -> None:
     """A private answer."""
     ctx.reply("told")
 
 
 @routes.callback("guess/{n:int}", answer="manual", chat=GROUP | CHANNEL, park=True)
-async def guess(update: Update, ctx: Context, n: int) -> None:
+async def guess(ctx: Context, n: int) -> None:
     """A group's button."""
     ctx.answer(f"guessed {n}")
     ctx.reply(f"guess {n}")
 
 
 @routes.callback("mine", answer="manual", park=True)
-async def mine(update: Update, ctx: Context) -> None:
+async def mine(ctx: Context) -> None:
     """A private button."""
     ctx.reply("mine")
 
 
-@routes.deep_link(chat=ANY)
-async def link(update: Update, ctx: Context, rest: str) -> None:
+@routes.deep_link("join/{n:int}", chat=ANY)
+async def link(ctx: Context, n: int) -> None:
     """A link that adds the bot to a group."""
-    ctx.reply(f"link {rest}")
+    ctx.reply(f"link {n}")
 
 
 @routes.payment()
-async def paid(update: Update, ctx: Context) -> None:
+async def paid(ctx: Context, payment: View) -> None:
     """A fact, wherever it happens."""
-    ctx.ask(secret)
+    ctx.ask(secret())
     raise Refuse(ctx.t("You have this already."))
 
 
 private = Routes()
 
 
-@private.deep_link()
-async def private_link(update: Update, ctx: Context, rest: str) -> None:
+@private.deep_link("page/{name:slug}")
+async def private_link(ctx: Context, name: str) -> None:
     """A link for one person."""
-    ctx.reply(f"private {rest}")
+    ctx.reply(f"private {name}")
 
 
 @private.text()
-async def chatter(update: Update, ctx: Context) -> None:
+async def chatter(ctx: Context) -> None:
     """The catch-all of the private chat."""
     ctx.reply("caught")
 
 
 @pytest.fixture
-def game(make_plugin: MakePlugin) -> list[Plugin]:
+def game(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """A plugin for groups, and one for people."""
     return [make_plugin("game", routes), make_plugin("diary", private)]
 
 
-async def test_a_command_for_groups_answers_there(database_url: str, start: Start, game: list[Plugin]) -> None:
+async def test_a_command_for_groups_answers_there(database_url: str, start: Start, game: list[LoadedPlugin]) -> None:
     """Where it asked for it, and only there; no name is needed, and nobody who is nameless is answered."""
     async with start(database_url, game) as groups:
         assert texts(await groups.say("/quiz")) == ["quiz Vera"]
@@ -276,7 +277,7 @@ async def test_a_command_for_groups_answers_there(database_url: str, start: Star
 
 
 async def test_a_group_that_takes_nothing_from_the_bot_is_no_failure(
-    sqlite_url: str, start: Start, game: list[Plugin], caplog: pytest.LogCaptureFixture
+    sqlite_url: str, start: Start, game: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
 ) -> None:
     """403 in a group marks no person as one who blocked the bot, and leaves nothing for the owner to look at."""
     async with start(sqlite_url, game) as groups:
@@ -308,7 +309,7 @@ async def test_a_group_is_asked_for_no_question_where_none_may_be_open(
         assert len(asked) == 1
 
 
-async def test_help_lists_what_works_where_it_stands(sqlite_url: str, start: Start, game: list[Plugin]) -> None:
+async def test_help_lists_what_works_where_it_stands(sqlite_url: str, start: Start, game: list[LoadedPlugin]) -> None:
     """The private one names no command that works in groups alone."""
     async with start(sqlite_url, game, admins=(1001,)) as groups:
         admin = groups.kit.chat("Admin", id=1001)
@@ -319,7 +320,7 @@ async def test_help_lists_what_works_where_it_stands(sqlite_url: str, start: Sta
 
 
 async def test_telegrams_menus_are_for_private_chats_and_for_groups(
-    sqlite_url: str, start: Start, game: list[Plugin], until: Until
+    sqlite_url: str, start: Start, game: list[LoadedPlugin], until: Until
 ) -> None:
     """Each shows what works there, without the admins' part; what an earlier version told everybody is taken back."""
     async with start(sqlite_url, game) as groups:
@@ -350,7 +351,7 @@ async def test_a_bot_without_commands_for_groups_shows_them_no_menu(
         assert {scope for scope, _ in bot.commands} == {"all_private_chats"}
 
 
-async def test_buttons_answer_where_they_may(sqlite_url: str, start: Start, game: list[Plugin]) -> None:
+async def test_buttons_answer_where_they_may(sqlite_url: str, start: Start, game: list[LoadedPlugin]) -> None:
     """A group's in groups and channels, a person's in the private chat; the spinner ends in any case."""
     async with start(sqlite_url, game) as groups:
         for chat in (SUPER, NEWS):
@@ -367,7 +368,9 @@ async def test_buttons_answer_where_they_may(sqlite_url: str, start: Start, game
         assert query.answered
 
 
-async def test_a_question_takes_answers_where_it_may(database_url: str, start: Start, game: list[Plugin]) -> None:
+async def test_a_question_takes_answers_where_it_may(
+    database_url: str, start: Start, game: list[LoadedPlugin]
+) -> None:
     """A group's question is answered in the group; a private one cannot be asked there."""
     async with start(database_url, game) as groups:
         assert texts(await groups.say("/bet", user=71)) == ["how much?"]
@@ -380,7 +383,7 @@ async def test_a_question_takes_answers_where_it_may(database_url: str, start: S
 
 
 async def test_an_open_private_question_takes_no_message_in_a_group(
-    sqlite_url: str, start: Start, game: list[Plugin]
+    sqlite_url: str, start: Start, game: list[LoadedPlugin]
 ) -> None:
     """One that an earlier version asked there: talk is no answer, and who answers the bot is shown the way, once."""
     async with start(sqlite_url, game) as groups:
@@ -395,13 +398,13 @@ async def test_an_open_private_question_takes_no_message_in_a_group(
 
 
 async def test_a_catch_all_is_for_private_chats_unless_it_says_more(
-    sqlite_url: str, start: Start, make_plugin: MakePlugin, game: list[Plugin]
+    sqlite_url: str, start: Start, make_plugin: MakePlugin, game: list[LoadedPlugin]
 ) -> None:
     """Talk of a group goes to who asked for it; unknown commands are somebody else's."""
     loud = Routes()
 
     @loud.text(chat=GROUP)
-    async def hears(update: Update, ctx: Context) -> None:
+    async def hears(ctx: Context) -> None:
         ctx.reply("heard")
 
     async with start(sqlite_url, game) as groups:
@@ -414,22 +417,22 @@ async def test_a_catch_all_is_for_private_chats_unless_it_says_more(
         assert "I did not quite get that" in anna.last.text
 
 
-async def test_deep_links_in_a_group(sqlite_url: str, start: Start, game: list[Plugin]) -> None:
+async def test_deep_links_in_a_group(sqlite_url: str, start: Start, game: list[LoadedPlugin]) -> None:
     """One for groups runs when the bot is added by it; a private one goes on in the private chat, with its rest."""
     async with start(sqlite_url, game) as groups:
-        assert texts(await groups.say(f"/start@{groups.name} game-7")) == ["link 7"]
-        (line,) = await groups.say(f"/start@{groups.name} diary-7_a")
-        assert place(line) == f"https://t.me/{groups.name}?start=diary-7_a"
-        (line,) = await groups.say(f"/start@{groups.name} diary-%0a&x=y")
+        assert texts(await groups.say(f"/start@{groups.name} game-join-7")) == ["link 7"]
+        (line,) = await groups.say(f"/start@{groups.name} diary-page-7_a")
+        assert place(line) == f"https://t.me/{groups.name}?start=diary-page-7_a"
+        (line,) = await groups.say(f"/start@{groups.name} diary-page-%0a&x=y")
         assert place(line) == f"https://t.me/{groups.name}?start=core-start"
-        assert await groups.say("/start diary-7") == []
+        assert await groups.say("/start diary-page-7") == []
 
 
 # --- what the line's button leads to
 
 
 async def test_the_link_runs_the_command_in_the_private_chat(
-    sqlite_url: str, start: Start, game: list[Plugin]
+    sqlite_url: str, start: Start, game: list[LoadedPlugin]
 ) -> None:
     """In the plugin's own context, under the name that the owner gave it; admins' commands for admins only."""
     async with start(sqlite_url, game, admins=(1001,), commands={"game.purse": "wallet"}) as groups:
@@ -450,10 +453,10 @@ async def test_the_link_runs_the_command_in_the_private_chat(
 
 
 async def test_a_plugin_that_is_away_does_not_answer_in_a_group_either(
-    sqlite_url: str, start: Start, game: list[Plugin]
+    sqlite_url: str, start: Start, game: list[LoadedPlugin]
 ) -> None:
     """Its command points to the private chat, which says why; what a group's route must not lose waits for it."""
-    away = Plugin("game", "astral-game", "1.1", "astral_game_that_cannot_be_imported")
+    away = LoadedPlugin("game", "astral-game", "1.1", "astral_game_that_cannot_be_imported")
     async with start(sqlite_url, game, host={"on_error": "quarantine", "required": ()}) as groups:
         texts(await groups.say("/bet", user=71))
         groups.kit.plugins = [away, game[1]]
@@ -482,7 +485,7 @@ async def test_a_plugin_that_is_away_does_not_answer_in_a_group_either(
 
 
 async def test_a_payment_in_a_group_is_handled_and_not_spoken_of(
-    sqlite_url: str, start: Start, game: list[Plugin]
+    sqlite_url: str, start: Start, game: list[LoadedPlugin]
 ) -> None:
     """Money is a fact: it is nobody's fault where it was paid, and nobody else's business."""
     async with start(sqlite_url, game) as groups:
@@ -493,15 +496,15 @@ async def test_a_payment_in_a_group_is_handled_and_not_spoken_of(
 
 
 async def test_handlers_of_python_telegram_bot_hear_every_chat(
-    sqlite_url: str, start: Start, make_plugin: MakePlugin, game: list[Plugin]
+    sqlite_url: str, start: Start, make_plugin: MakePlugin, game: list[LoadedPlugin]
 ) -> None:
     """They say themselves what they want: groups, who is nameless, channels, and what no route of this chat takes."""
     foreign = Routes()
 
-    async def hears(update: Update, context: Context) -> None:
-        context.reply("heard")
+    async def hears(update: Update, context: Any) -> None:
+        context.astral.reply("heard")
 
-    foreign.raw(MessageHandler(filters.Regex("^(listen|/purse)"), hears))  # type: ignore[arg-type]
+    foreign.raw(MessageHandler(filters.Regex("^(listen|/purse)"), hears))
     async with start(sqlite_url, [*game, make_plugin("foreign", foreign)]) as groups:
         assert texts(await groups.say("listen")) == ["heard"]
         assert texts(await groups.say("listen", sender_chat=SUPER, **{"from": HIDDEN})) == ["heard"]
@@ -518,16 +521,14 @@ async def test_middleware_does_not_speak_for_a_private_route_in_a_group(
     sqlite_url: str, start: Start, make_plugin: MakePlugin
 ) -> None:
     """It wraps what runs; in a group a private route does not."""
+    layers = Routes()
 
-    async def nosy(update: Update | None, ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
+    @layers.middleware()
+    async def nosy(ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
         ctx.reply("a word about you")
         await call_next()
 
-    @hookimpl
-    def astral_middleware(ctx: Any) -> list[Middleware]:
-        return [Middleware(nosy)]
-
-    async with start(sqlite_url, [make_plugin("game", routes, hooks=[astral_middleware])]) as groups:
+    async with start(sqlite_url, [make_plugin("game", routes, layers)]) as groups:
         (line,) = await groups.say(f"/purse@{groups.name}")
         place(line)
         assert await groups.say("/purse") == []

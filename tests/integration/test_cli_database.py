@@ -20,12 +20,10 @@ from astral_core.inbox.filelock import FileLock
 Install = Callable[..., Path]
 MODELS = """
 from sqlalchemy import Column, Integer, Table
-from astral_core import Schema, hookimpl, plugin_metadata
+from astral_core import Plugin, Tables, plugin_metadata
 metadata = plugin_metadata("{plugin}")
 Table("{plugin}", metadata, Column("id", Integer, primary_key=True))
-@hookimpl
-def astral_schema():
-    return Schema(metadata, "astral_{plugin}.migrations")
+plugin = Plugin(tables=Tables(metadata))
 """
 FIRST = """
 import sqlalchemy as sa
@@ -55,7 +53,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: astral-{plugin}\nVersion: 1.0\n{requires}", encoding="utf-8"
         )
-        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{plugin} = astral_{plugin}.plugin\n", "utf-8")
+        (info / "entry_points.txt").write_text(
+            f"[astral.plugins]\n{plugin} = astral_{plugin}.plugin:plugin\n", "utf-8"
+        )
         folder = site / f"astral_{plugin}" / "migrations" / "versions"
         folder.mkdir(parents=True)
         for place in (folder.parent, folder.parent.parent):

@@ -17,24 +17,19 @@ Until = Callable[..., Awaitable[Any]]
 
 PLUGIN = """
 import os
-from astral_core import Routes, hookimpl
+from astral_core import Plugin
 
-routes = Routes()
+plugin = Plugin()
 
 
-@routes.command("die")
-async def die(update, ctx):
+@plugin.command("die")
+async def die(ctx):
     os._exit(9)
 
 
-@routes.command("say")
-async def say(update, ctx):
-    ctx.reply("said " + " ".join(ctx.args))
-
-
-@hookimpl
-def astral_routes(ctx):
-    return routes
+@plugin.command("say")
+async def say(ctx):
+    ctx.reply(f"said {ctx.args}")
 """
 
 

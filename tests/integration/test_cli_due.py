@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 from click.testing import Result
 
-from astral_core import Context, Job, Routes, hookimpl
-from astral_core.host.state import Plugin
-from astral_core.inbox.due import Due
+from astral_core import Context, Routes
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
 Astral = Callable[..., Awaitable[Result]]
 
 
 async def test_what_waits_is_listed_run_and_cancelled(
-    database_url: str, astral: Astral, make_plugin: Callable[..., Plugin]
+    database_url: str, astral: Astral, make_plugin: Callable[..., LoadedPlugin]
 ) -> None:
     """The next one first; one that is run now runs within a second, one that is cancelled never does."""
     ran: list[str] = []
@@ -27,21 +27,15 @@ async def test_what_waits_is_listed_run_and_cancelled(
     async def fire(ctx: Context, key: str) -> None:
         ran.append(key)
 
+    @routes.job("daily", every=30 * 86_400)
     async def daily(ctx: Context) -> None:
         ran.append("job")
 
-    @hookimpl
-    def astral_jobs() -> list[Job]:
-        return [Job("tea.daily", 30 * 86_400, daily)]
-
-    async with bot_kit(database_url, [make_plugin("tea", routes, hooks=[astral_jobs])]) as kit:
+    async with bot_kit(database_url, [make_plugin("tea", routes)]) as kit:
         await kit.settled()
-        work = kit.running.host.contexts["tea"].work()
-        for key, hours in (("a", 1), ("b", 2)):
-            payload = json.dumps({"route": "tea.fire", "args": {"key": key}})
-            work.due.append(Due("step", "tea.fire", 7, key, payload, after=hours * 3600))
-        await work.commit()
-        await work.close()
+        async with kit.context("tea").work() as work:
+            for key, hours in (("a", 1), ("b", 2)):
+                work.defer(fire(key=key), key=key, to=7, after=timedelta(hours=hours))
         records = json.loads((await astral(kit, "due", "list", "--json")).stdout)
         assert [(one["route"], one["key"], one["state"]) for one in records] == [
             ("tea.fire", "a", "waiting"), ("tea.fire", "b", "waiting"), ("tea.daily", "", "waiting"),
@@ -66,18 +60,18 @@ async def test_nothing_waits(database_url: str, astral: Astral) -> None:
         assert "nothing waits for its time" in (await astral(kit, "due", "list")).output
 
 
-async def test_time_that_is_moved_on_runs_each_job_once(sqlite_url: str, make_plugin: Callable[..., Plugin]) -> None:
+async def test_time_that_is_moved_on_runs_each_job_once(
+    sqlite_url: str, make_plugin: Callable[..., LoadedPlugin]
+) -> None:
     """A day is one run of an hourly job, as after a day of downtime; and none is early."""
     ran: list[Any] = []
+    routes = Routes()
 
+    @routes.job("hourly", every=3600)
     async def hourly(ctx: Context) -> None:
         ran.append(ctx)
 
-    @hookimpl
-    def astral_jobs() -> list[Job]:
-        return [Job("tea.hourly", 3600, hourly)]
-
-    async with bot_kit(sqlite_url, [make_plugin("tea", hooks=[astral_jobs])]) as kit:
+    async with bot_kit(sqlite_url, [make_plugin("tea", routes)]) as kit:
         await kit.settled()
         assert len(ran) == 1
         await kit.advance(86_400)

@@ -23,25 +23,25 @@ import time
 import weakref
 from pathlib import Path
 from sqlalchemy import text
-from astral_core import Routes, hookimpl
+from astral_core import Plugin
 
-routes = Routes()
-
-
-@routes.command("say")
-async def say(update, ctx):
-    ctx.reply("said " + " ".join(ctx.args))
+plugin = Plugin()
 
 
-@routes.command("slow")
-async def slow(update, ctx):
+@plugin.command("say")
+async def say(ctx):
+    ctx.reply(f"said {ctx.args}")
+
+
+@plugin.command("slow")
+async def slow(ctx):
     Path("slow-began").touch()
-    await asyncio.sleep(float(ctx.args[0]))
+    await asyncio.sleep(float(ctx.args))
     ctx.reply("slow done")
 
 
-@routes.command("block")
-async def block(update, ctx):
+@plugin.command("block")
+async def block(ctx):
     time.sleep(0.5)
     ctx.reply("blocked")
 
@@ -51,16 +51,11 @@ class Circle:
         self.me = self
 
 
-@routes.command("garbage")
-async def garbage(update, ctx):
+@plugin.command("garbage")
+async def garbage(ctx):
     circles = [weakref.ref(Circle()) for _ in range(100_000)]
     left = sum(circle() is not None for circle in circles)
     ctx.reply(f"bounded: {left < 50_000}, what the start built is left alone: {gc.get_freeze_count() > 50_000}")
-
-
-@hookimpl
-def astral_routes(ctx):
-    return routes
 """
 
 
@@ -78,7 +73,9 @@ def bot(telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path) -> BotProc
     info = site / "astral_weather-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: astral-weather\nVersion: 1.0\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text("[astral.plugins]\nweather = astral_weather.plugin\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text(
+        "[astral.plugins]\nweather = astral_weather.plugin:plugin\n", encoding="utf-8"
+    )
     package = site / "astral_weather"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -142,7 +139,7 @@ async def test_after_kill_9_the_next_start_goes_on(
     await until(lambda: not telegram.world.updates.pending)
     await bot.kill()
     plugin = tmp_path / "site" / "astral_weather" / "plugin.py"
-    plugin.write_text(PLUGIN.replace("float(ctx.args[0])", "0"), encoding="utf-8")
+    plugin.write_text(PLUGIN.replace("float(ctx.args)", "0"), encoding="utf-8")
     await bot.start()
 
     def heard() -> list[str]:
@@ -181,7 +178,7 @@ async def test_reload_starts_anew_when_a_source_file_changes(
     plugin = tmp_path / "site" / "astral_weather" / "plugin.py"
     plugin.write_text("def (", encoding="utf-8")
     await until(lambda: "SyntaxError" in bot.text(), 30)
-    plugin.write_text(PLUGIN.replace('"said "', '"now I say "'), encoding="utf-8")
+    plugin.write_text(PLUGIN.replace('f"said ', 'f"now I say '), encoding="utf-8")
     await anna.send("/say two")
     await anna.wait_for("now I say two", timeout=30)
     assert await bot.stop() == 0

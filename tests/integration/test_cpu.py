@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from astral_core.cpu import Cpu, CpuBusy, CpuCrashed, CpuTimeout
+from astral_core.cpu import Cpu
+from astral_core.errors import CpuBusy, CpuCrashed, CpuTimeout
 
 # Forty parents, ten at a time, forked so that they cost little. Ten are killed when so many of their workers have
 # begun to compute: the others' workers are anywhere on their way.

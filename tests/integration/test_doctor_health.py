@@ -20,8 +20,8 @@ from astral_core.host.health import HealthHooks
 
 HEAD = (
     "import asyncio\nfrom sqlalchemy import func, select, text\n"
-    "from astral_core import core_users, Health, HealthFinding, hookimpl\n\n"
-    "@hookimpl\nasync def astral_health(ctx):\n    "
+    "from astral_core import core_users, Health, HealthFinding, N_, Plugin\n\nplugin = Plugin()\n\n"
+    "@plugin.hook\nasync def astral_health(ctx):\n    "
 )
 Install = Callable[[str, str], None]
 ADMIN = 4242
@@ -100,7 +100,7 @@ async def test_a_plugin_reads_the_database_and_tells_what_is_wrong(url: str, ill
         "async with ctx.work() as work:\n"
         "        n = (await work.session.execute(select(func.count()).select_from(core_users))).scalar_one()\n"
         "    values = {'n': n, 'what': '<i>'}\n"
-        "    return Health([HealthFinding('rain', '<b>{n}</b> & wet', 'Dry {what}.', 'error', values)])\n"
+        "    return Health([HealthFinding('rain', N_('<b>{n}</b> & wet'), N_('Dry {what}.'), 'error', values)])\n"
     )
     ill("weather", body)
     (finding,) = await found()
@@ -114,7 +114,7 @@ async def test_a_plugin_reads_the_database_and_tells_what_is_wrong(url: str, ill
         "raise RuntimeError('hunter2')\n",
         "await asyncio.Event().wait()\n",
         "async with ctx.work() as work:\n        await work.session.execute(text('DELETE FROM core_users'))\n",
-        "async with ctx.work() as work:\n        ctx.alert(work, 'key', 'text')\n",
+        "async with ctx.work() as work:\n        work.alert('key', N_('text'))\n",
     ],
     ids=["raises", "hangs", "writes", "alerts"],
 )

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from astral_core import Context, Routes, Update
+from astral_core import Context, Routes
 from astral_core.db.tables import DEAD, DONE, core_inbox, core_outbox
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 DESK = -1001
@@ -21,16 +21,15 @@ routes = Routes()
 
 
 @routes.text()
-async def forwards(update: Update, ctx: Context) -> None:
+async def forwards(ctx: Context) -> None:
     """A helpdesk: what people write goes to the helpers' group, and they are told so."""
     ctx.reply("We have got it.")
-    text = update.effective_message.text if update.effective_message else ""
-    ctx.call("sendMessage", chat_id=DESK, text=f"{ctx.user.id}: {text}")
+    ctx.call("sendMessage", chat_id=DESK, text=f"{ctx.user.id}: {ctx.text}")
     ctx.reply("Somebody will answer soon.")
 
 
 @routes.command("two")
-async def twice(update: Update, ctx: Context) -> None:
+async def twice(ctx: Context) -> None:
     """Sends to the group, changes what it sent there, and says so."""
     ctx.reply("first")
     sent = ctx.call("sendMessage", chat_id=str(DESK), text="draft")
@@ -40,27 +39,27 @@ async def twice(update: Update, ctx: Context) -> None:
 
 
 @routes.command("fail")
-async def fails(update: Update, ctx: Context) -> None:
+async def fails(ctx: Context) -> None:
     """Speaks to the group and fails."""
     ctx.call("sendMessage", chat_id=DESK, text="nobody hears this")
     raise ValueError("no")
 
 
 @routes.command("odd")
-async def odd(update: Update, ctx: Context) -> None:
+async def odd(ctx: Context) -> None:
     """Names a chat that none can be."""
     ctx.call("sendMessage", chat_id=2**63, text="nobody hears this")
 
 
 @routes.command("name")
-async def by_name(update: Update, ctx: Context) -> None:
+async def by_name(ctx: Context) -> None:
     """Speaks to a public channel by its name."""
     ctx.call("sendMessage", chat_id="@news", text="hi")
     ctx.reply("done")
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     return [make_plugin("desk", routes)]
 
@@ -71,7 +70,7 @@ def said(groups: Any, chat: int) -> list[str]:
 
 
 async def test_a_group_that_telegram_makes_wait_holds_nobody_else(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """A helpdesk's group gets a 429: all who write to the bot are answered at once, the group in order afterwards."""
     async with start(database_url, plugins) as groups:
@@ -97,7 +96,7 @@ async def test_a_group_that_telegram_makes_wait_holds_nobody_else(
 
 
 async def test_messages_for_one_chat_stay_together_and_refer_to_each_other(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """What is changed in the other chat is what was sent there, and here what was sent here."""
     async with start(database_url, plugins) as groups:
@@ -116,7 +115,7 @@ async def test_messages_for_one_chat_stay_together_and_refer_to_each_other(
 
 
 async def test_a_handler_that_fails_says_nothing_elsewhere_either(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Its messages are its commit's."""
     async with start(sqlite_url, plugins) as groups:
@@ -126,7 +125,7 @@ async def test_a_handler_that_fails_says_nothing_elsewhere_either(
 
 
 async def test_a_refusal_there_is_the_plugins_dead_message(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """It is kept for the owner, and nobody here notices."""
     async with start(sqlite_url, plugins) as groups:
@@ -139,7 +138,9 @@ async def test_a_refusal_there_is_the_plugins_dead_message(
         assert dead == [("desk", DESK)]
 
 
-async def test_after_a_crash_the_group_still_gets_it(database_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_after_a_crash_the_group_still_gets_it(
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
+) -> None:
     """The bot dies while the group has to wait."""
     async with start(database_url, plugins) as groups:
         person = groups.kit.chat("Anna")
@@ -160,7 +161,7 @@ async def test_after_a_crash_the_group_still_gets_it(database_url: str, start: S
 
 
 async def test_a_chat_that_is_known_by_name_has_a_lane_too(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Its refusal ends nothing here."""
     async with start(sqlite_url, plugins) as groups:
@@ -173,7 +174,7 @@ async def test_a_chat_that_is_known_by_name_has_a_lane_too(
 
 
 async def test_a_number_that_no_chat_has_fails_in_the_handler(
-    sqlite_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not in the commit, where it would say nothing of the call."""
     async with start(sqlite_url, plugins) as groups:
@@ -183,7 +184,7 @@ async def test_a_number_that_no_chat_has_fails_in_the_handler(
 
 
 async def test_what_this_version_cannot_read_is_a_dead_letter(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """And the lane goes on."""
     async with start(sqlite_url, plugins) as groups:

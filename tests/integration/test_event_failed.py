@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import pytest
 
-from astral_core import Context, Event, EventFailed, Routes, Subscriber, Update, hookimpl
-from astral_core.host.state import Plugin
+from astral_core import Context, Event, EventFailed, Routes
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 
 
 class Sold(Event, frozen=True, kw_only=True):
@@ -25,16 +25,16 @@ shop, courier = Routes(), Routes()
 
 
 @shop.command("buy")
-async def buy(update: Update, ctx: Context) -> None:
+async def buy(ctx: Context) -> None:
     """Sells a rose."""
     ctx.emit(Sold(thing="rose"))
     ctx.reply("sold")
 
 
 @courier.command("ride")
-async def ride(update: Update, ctx: Context) -> None:
+async def ride(ctx: Context) -> None:
     """Puts a step that fails."""
-    ctx.defer(fall)
+    ctx.defer(fall())
     ctx.reply("rides")
 
 
@@ -44,29 +44,26 @@ async def fall(ctx: Context) -> None:
     raise ZeroDivisionError("a bug of a step")
 
 
-async def bring(event: Sold, ctx: Context) -> None:
+async def bring(ctx: Context, event: Sold) -> None:
     """Has a bug."""
     raise ZeroDivisionError("a bug of the courier")
 
 
-async def comfort(event: EventFailed, ctx: Context) -> None:
+async def comfort(ctx: Context, event: EventFailed) -> None:
     """Tells whose event failed, and where."""
     ctx.reply(f"{event.plugin} dropped the {event.data['thing']} of {event.event} ({event.error_id})")
 
 
-async def fail_too(event: EventFailed, ctx: Context) -> None:
+async def fail_too(ctx: Context, event: EventFailed) -> None:
     """Has a bug, too: that is nobody's news any more."""
     raise ZeroDivisionError("a bug of who comforts")
 
 
-def events(*items: Any) -> Callable[..., Any]:
-    """The hook that declares these."""
-
-    @hookimpl
-    def astral_events() -> Iterable[Any]:
-        return items
-
-    return astral_events
+def hears(event: type[Event], handler: Callable[..., Any]) -> Routes:
+    """A subscriber."""
+    routes = Routes()
+    routes.event(event)(handler)
+    return routes
 
 
 async def test_who_declares_an_event_hears_that_a_subscriber_failed(
@@ -74,8 +71,8 @@ async def test_who_declares_an_event_hears_that_a_subscriber_failed(
 ) -> None:
     """Once, with the event's fields and the error's id; other plugins do not, and of steps nobody does."""
     plugins = [
-        make_plugin("shop", shop, hooks=[events(Sold, Subscriber(EventFailed, comfort))]),
-        make_plugin("courier", courier, hooks=[events(Subscriber(Sold, bring), Subscriber(EventFailed, comfort))]),
+        make_plugin("shop", shop, hears(EventFailed, comfort), events=[Sold]),
+        make_plugin("courier", courier, hears(Sold, bring), hears(EventFailed, comfort)),
     ]
     async with bot_kit(database_url, plugins=plugins) as kit:
         anna = kit.user("Anna", language_code="en")
@@ -93,8 +90,8 @@ async def test_what_fails_while_it_tells_of_a_failure_ends_there(
 ) -> None:
     """No news of news: two dead letters, and the chat goes on."""
     plugins = [
-        make_plugin("shop", shop, hooks=[events(Sold, Subscriber(EventFailed, fail_too))]),
-        make_plugin("courier", hooks=[events(Subscriber(Sold, bring))]),
+        make_plugin("shop", shop, hears(EventFailed, fail_too), events=[Sold]),
+        make_plugin("courier", hears(Sold, bring)),
     ]
     async with bot_kit(sqlite_url, plugins=plugins) as kit:
         anna = kit.user("Anna", language_code="en")

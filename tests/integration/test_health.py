@@ -12,19 +12,19 @@ import aiohttp
 import pytest
 from sqlalchemy import event, insert, text, update
 
-from astral_core import Command, Context, Health, HealthFinding, PluginContext, Update, hookimpl
+from astral_core import N_, Context, Health, HealthFinding, Message, PluginContext
 from astral_core.app import composition
 from astral_core.checkup import Checkup
 from astral_core.db.tables import DEAD, DONE, PARKED, core_inbox, core_replicas
 from astral_core.host.health import HealthHooks
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox.notes import SUSPECT
 from astral_playground.testkit.bot import BotKit, bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Say = Callable[[], Awaitable[Any]]
 LEAK = HealthFinding(
-    "leak", "{n} leaks in <b>the hull</b>.", "Call <code>{who}</code>.", "error", {"n": 2, "who": "<x>"}
+    "leak", N_("{n} leaks in <b>the hull</b>."), N_("Call <code>{who}</code>."), "error", {"n": 2, "who": "<x>"}
 )
 
 
@@ -35,16 +35,15 @@ class Ship:
         self.say: Say = self.well
         self.asked = 0
 
-        @hookimpl
         async def astral_health(ctx: PluginContext) -> Health:
             self.asked += 1
             found: Health = await self.say()
             return found
 
-        async def hello(update: Update, ctx: Context) -> None:
+        async def hello(ctx: Context) -> None:
             ctx.reply("hello")
 
-        self.plugin = make_plugin(name, [Command(f"{name}_hello", hello)], hooks=[astral_health])
+        self.plugin = make_plugin(name, commands={f"{name}_hello": hello}, hooks=[astral_health])
 
     async def well(self) -> Health:
         """Two sails."""
@@ -52,7 +51,7 @@ class Ship:
 
     async def leaking(self) -> Health:
         """An error and a warning."""
-        return Health([LEAK, HealthFinding("paint", "The paint is old.", "Paint it.")], {"sails": 1})
+        return Health([LEAK, HealthFinding("paint", N_("The paint is old."), N_("Paint it."))], {"sails": 1})
 
     async def hanging(self) -> Health:
         """Also where it is cancelled."""
@@ -143,9 +142,10 @@ async def test_a_plugin_that_hangs_holds_nobody_up(
         assert await metrics(kit) == {"astral_ship_sails": 2, "astral_boat_sails": 2}
 
 
-def finding(*arguments: Any, **more: Any) -> Health:
-    """A health of one finding, of whatever types."""
-    return Health([HealthFinding(*arguments, **more)])
+def finding(code: Any, *arguments: Any, **more: Any) -> Health:
+    """A health of one finding, of whatever types; what is text is a marked one."""
+    said = [Message(one) if isinstance(one, str) and number < 2 else one for number, one in enumerate(arguments)]
+    return Health([HealthFinding(code, *said, **more)])
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ async def test_what_cannot_be_told_or_shown_costs_nothing_else(
     ship, boat = Ship(make_plugin), Ship(make_plugin, "boat")
 
     async def odd() -> Health:
-        silent = HealthFinding("silent", "a", "b", "error")
+        silent = HealthFinding("silent", N_("a"), N_("b"), "error")
         object.__setattr__(silent, "fix", "")
         health = Health([silent, LEAK])
         object.__setattr__(health, "gauges", {"sails": object()})
@@ -270,7 +270,7 @@ async def test_a_finding_says_what_it_said_when_it_was_made(sqlite_url: str, mak
 
     async def changing() -> Health:
         count, findings, gauges = Count(), list[HealthFinding](), {"sails": 3.0}
-        findings.append(HealthFinding("leak", "{n} leaks.", "Mend it.", "error", {"n": count}))
+        findings.append(HealthFinding("leak", N_("{n} leaks."), N_("Mend it."), "error", {"n": count}))
         health = Health(findings, gauges)
         count.text = "no"
         findings.clear()

@@ -26,9 +26,9 @@ Until = Callable[..., Any]
 PLUGIN = """
 import json, re, subprocess, sys, time
 from aiohttp import web
-from astral_core import Middleware, Routes, WebRoute, hookimpl
+from astral_core import Plugin
 
-routes = Routes()
+plugin = Plugin()
 blocked_lifespan = False
 
 def seen():
@@ -51,33 +51,23 @@ def work(kind):
     elif kind == "child":
         subprocess.run([sys.executable, "-c", "import time; time.sleep(0.4)"], capture_output=True)
 
-@routes.command("block", description="Block")
-async def block(update, ctx):
-    work(ctx.args[0])
+@plugin.command("block", description="Block")
+async def block(ctx):
+    work(ctx.args)
     ctx.reply("blocked")
 
-async def page(request, ctx):
+@plugin.page("GET", "/page")
+async def page(ctx, request):
     time.sleep(0.4)
     return web.Response(text="blocked")
 
-async def middleware(update, ctx, call_next):
-    if update is not None and update.effective_message and "middle" in (update.effective_message.text or ""):
+@plugin.middleware()
+async def middleware(ctx, call_next):
+    if "middle" in ctx.text:
         time.sleep(0.4)  # in the middleware
     await call_next()
 
-@hookimpl
-def astral_routes():
-    return routes
-
-@hookimpl
-def astral_web():
-    return [WebRoute("GET", "/page", page)]
-
-@hookimpl
-def astral_middleware():
-    return [Middleware(middleware)]
-
-@hookimpl
+@plugin.hook
 async def astral_lifespan(ctx):
     if blocked_lifespan:
         time.sleep(0.4)  # in the lifespan

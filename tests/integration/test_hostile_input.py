@@ -18,12 +18,12 @@ import aiohttp
 import pytest
 from sqlalchemy import text
 
-from astral_core import CallbackRoute, Routes
-from astral_core.host.state import Plugin
+from astral_core import Route, Routes
+from astral_core.host.state import LoadedPlugin
 from astral_core.web import connection
 from astral_playground.testkit.bot import BotKit, bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 MakeUpdate = Callable[..., dict[str, Any]]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 Until = Callable[..., Awaitable[Any]]
@@ -325,14 +325,14 @@ async def test_forged_buttons_are_expired_ones(
     got: list[Any] = []
 
     @routes.callback("open/{n:int}")
-    async def opened(update: Any, ctx: Any, n: int) -> None:
+    async def opened(ctx: Any, n: int) -> None:
         got.append(n)
 
     @routes.callback("pick/{s:slug}")
-    async def picked(update: Any, ctx: Any, s: str) -> None:
+    async def picked(ctx: Any, s: str) -> None:
         got.append(s)
 
-    assert isinstance(opened, CallbackRoute)
+    assert isinstance(opened, Route)
     async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
         anna = kit.user("Anna")
         await anna.send("/start")

@@ -14,22 +14,23 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 from aiohttp import web as aioweb
+from astral_core.bot.scope import scope_of
 from click.testing import Result
 from sqlalchemy import text
 from telegram.error import TelegramError as LibraryError
 
-from astral_core import Routes, WebRoute, hookimpl
+from astral_core import PluginContext, Routes
 from astral_core.app import build
 from astral_core.bot.transport import Transport
 from astral_core.cli.run import secrets_of as known_secrets
 from astral_core.config import load_settings
 from astral_core.errors import DatabaseError, TelegramError
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.observe.logs import configure_logging
 from astral_playground.testkit.bot import BotKit, bot_kit
 from astral_playground.testkit.ports import free_port
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Until = Callable[..., Awaitable[Any]]
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
 REVOKED = "515151:a-token-that-Telegram-does-not-know-any-more"
@@ -62,27 +63,27 @@ def shown(request: pytest.FixtureRequest) -> Iterator[Callable[[list[str]], io.S
     root.setLevel(kept[1][""])
 
 
-def talkative(make_plugin: MakePlugin, said: list[str]) -> Plugin:
+def talkative(make_plugin: MakePlugin, said: list[str]) -> LoadedPlugin:
     """A plugin that shows all that it can lay its hands on."""
     routes = Routes()
 
     @routes.command("show", description="Show")
-    async def show(update: Any, ctx: Any) -> None:
-        await ctx.bot.send_message(ctx.chat_id, "natively")
+    async def show(ctx: Any) -> None:
+        await ctx.bot.send_message(ctx.chat.id, "natively")
         try:
             await ctx.bot.get_file("no-such-file")
         except LibraryError as error:
             said.append(f"{error} {error!r}")
-        application = ctx.application
-        for thing in (ctx, ctx.bot, application, application.bot.request, ctx.run, ctx.run.services.settings,
-                      ctx.run.transport, vars(ctx.run.services.settings)):  # fmt: skip
+        run = scope_of(ctx)
+        for thing in (ctx, ctx.bot, ctx.bot.request, ctx.plugin, run, run.services, run.services.settings,
+                      run.transport, vars(run.services.settings)):  # fmt: skip
             said.append(f"{thing} {thing!r}")
             ctx.log.info("this is %s, %r", thing, thing)
         ctx.reply("shown")
 
     @routes.command("leak", description="Leak")
-    async def leak(update: Any, ctx: Any) -> None:
-        settings = ctx.run.services.settings
+    async def leak(ctx: Any) -> None:
+        settings = scope_of(ctx).services.settings
         with contextlib.suppress(TypeError):  # pytest's own handler raises, ours does not
             ctx.log.error("%d", settings.telegram.token.get_secret_value())
         raise RuntimeError(
@@ -90,14 +91,11 @@ def talkative(make_plugin: MakePlugin, said: list[str]) -> Plugin:
             f"{settings.telegram.webhook_secret.get_secret_value()} {settings.database.url.get_secret_value()}"
         )
 
-    async def broken(request: aioweb.Request, ctx: Any) -> aioweb.StreamResponse:
+    @routes.page("POST", "/broken")
+    async def broken(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
         raise RuntimeError(f"{dict(request.headers)}")
 
-    @hookimpl
-    def astral_web() -> list[WebRoute]:
-        return [WebRoute("POST", "/broken", broken)]
-
-    return make_plugin("open", routes, hooks=[astral_web])
+    return make_plugin("open", routes)
 
 
 @pytest.fixture

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from astral_core import GROUP, Context, Routes, Update
+from astral_core import GROUP, Context, Routes
 from astral_core.db.tables import core_chats, core_dialogs, core_due, core_inbox, core_slots, core_users, now
 from astral_core.errors import TelegramRefused
-from astral_core.host.state import Plugin
-from astral_core.inbox.due import Due
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox.retention import purge
 from astral_playground.telegram.errors import ApiError
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 OLD = {"id": -42, "type": "group", "title": "Friends"}
@@ -28,35 +28,34 @@ answers: list[str] = []
 
 
 @routes.command("ask", chat=GROUP)
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Asks, shows a card, and leaves work for later."""
-    ctx.ask(name)
+    ctx.ask(name())
     ctx.show("card")
-    payload = '{"route":"club.remind","args":{}}'
-    ctx.run.work.due.append(Due("step", STEP, ctx.chat_id, "k", payload, after=3600))
+    ctx.defer(remind(), key="k", after=timedelta(hours=1))
 
 
 @routes.question("name", chat=GROUP)
-async def name(update: Update, ctx: Context) -> None:
+async def name(ctx: Context) -> None:
     """Takes the answer."""
-    answers.append(update.effective_message.text or "" if update.effective_message else "")
+    answers.append(ctx.text)
 
 
 @routes.step("remind")
 async def remind(ctx: Context) -> None:
     """What was left for later."""
-    ctx.reply(f"remember {ctx.chat_id}")
+    ctx.reply(f"remember {ctx.chat.id}")
 
 
 @routes.command("say", chat=GROUP)
-async def say(update: Update, ctx: Context) -> None:
+async def say(ctx: Context) -> None:
     """Says something, and goes on in a step."""
     ctx.reply("said")
-    await ctx.defer(remind)
+    ctx.defer(remind())
 
 
 @routes.command("admins", chat=GROUP)
-async def admins(update: Update, ctx: Context) -> None:
+async def admins(ctx: Context) -> None:
     """Who administers this group."""
     try:
         found = await ctx.administrators()
@@ -67,13 +66,13 @@ async def admins(update: Update, ctx: Context) -> None:
 
 
 @routes.command("tell")
-async def tell(update: Update, ctx: Context) -> None:
+async def tell(ctx: Context) -> None:
     """Tells the group."""
     ctx.call("sendMessage", chat_id=OLD["id"], text="told")
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     answers.clear()
     return [make_plugin("club", routes)]
@@ -101,7 +100,9 @@ async def waits(groups: Any) -> list[int]:
     return [row.lane for row in await rows(groups, core_due) if row.route == STEP]
 
 
-async def test_who_blocks_the_bot_is_known_at_once(database_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_who_blocks_the_bot_is_known_at_once(
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
+) -> None:
     """Before a single message fails; until they come back no call is made for them."""
     async with start(database_url, plugins) as groups:
         person = groups.kit.chat("Anna")
@@ -111,15 +112,15 @@ async def test_who_blocks_the_bot_is_known_at_once(database_url: str, start: Sta
         (row,) = [row for row in await rows(groups, core_users) if row.id == person.id]
         assert row.blocked_at is not None
         before = len(groups.kit.calls())
-        async with (work := groups.kit.running.host.contexts["club"].work()):
-            work.add_row("step", "k", person.id, {"route": STEP, "args": {}})
+        async with groups.kit.context("club").work() as work:
+            work.defer(remind(), to=person.id)
         await groups.kit.settled()
         assert groups.calls(before) == []
         await groups.send(membership(groups, private, "member"))
         (row,) = [row for row in await rows(groups, core_users) if row.id == person.id]
         assert row.blocked_at is None
-        async with (work := groups.kit.running.host.contexts["club"].work()):
-            work.add_row("step", "k2", person.id, {"route": STEP, "args": {}})
+        async with groups.kit.context("club").work() as work:
+            work.defer(remind(), to=person.id)
         await groups.kit.settled()
         assert [call.chat_id for call in groups.calls(before)] == [person.id]
 
@@ -136,7 +137,7 @@ async def test_who_writes_again_is_unblocked_whatever_is_told(sqlite_url: str, s
         assert [row.blocked_at for row in await rows(groups, core_users)] == [None]
 
 
-async def test_the_bots_chats_are_kept(database_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_the_bots_chats_are_kept(database_url: str, start: Start, plugins: list[LoadedPlugin]) -> None:
     """Type, title, topics, what the bot may do: by what updates show, and what Telegram tells of changes."""
     async with start(database_url, plugins) as groups:
         await groups.say("hello", {**OLD, "username": "friends"})
@@ -155,7 +156,7 @@ async def test_the_bots_chats_are_kept(database_url: str, start: Start, plugins:
 
 @pytest.mark.parametrize("status", ["kicked", "left", "restricted"])
 async def test_where_the_bot_is_no_more_everything_ends(
-    database_url: str, start: Start, plugins: list[Plugin], status: str
+    database_url: str, start: Start, plugins: list[LoadedPlugin], status: str
 ) -> None:
     """Due work goes, and nothing is sent there until it is a member again; other chats go on."""
     async with start(database_url, plugins) as groups:
@@ -185,7 +186,7 @@ async def test_an_older_word_about_the_bots_place_changes_nothing(sqlite_url: st
 
 
 async def test_a_403_of_a_group_is_one_call_and_remembered(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Until the group writes to the bot again, which shows that it is there."""
     async with start(database_url, plugins) as groups:
@@ -211,7 +212,7 @@ def became(groups: Any, user: int = 5001) -> tuple[Any, Any]:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0), (0,), (1,)])
 async def test_a_group_that_becomes_a_supergroup_takes_everything_along(
-    database_url: str, start: Start, plugins: list[Plugin], order: tuple[int, ...]
+    database_url: str, start: Start, plugins: list[LoadedPlugin], order: tuple[int, ...]
 ) -> None:
     """Questions and due work; a slot begins with a new message, because the supergroup counts its own from one.
 
@@ -235,7 +236,7 @@ async def test_a_group_that_becomes_a_supergroup_takes_everything_along(
 
 
 async def test_a_message_on_its_way_arrives_in_the_supergroup(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Nothing was told yet: the answer to the first message tells it. It is sent again, to the new id, at once."""
     async with start(database_url, plugins) as groups:
@@ -255,7 +256,7 @@ async def test_a_message_on_its_way_arrives_in_the_supergroup(
 
 
 async def test_what_waits_behind_the_word_of_it_moves_to_the_new_lane(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """It is handled there, once, with the new id; nobody handles it in the old lane as well."""
     async with start(database_url, plugins) as groups:
@@ -277,7 +278,7 @@ async def test_what_waits_behind_the_word_of_it_moves_to_the_new_lane(
         assert await groups.states() == {1}
 
 
-async def test_administrators_are_asked_for_once(sqlite_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_administrators_are_asked_for_once(sqlite_url: str, start: Start, plugins: list[LoadedPlugin]) -> None:
     """And anew when Telegram tells of a change, or after a minute; where the bot may not ask it says so."""
     async with start(sqlite_url, plugins) as groups:
         people = [{"status": "creator", "user": {"id": 5001}}, {"status": "administrator", "user": {"id": 5002}}]
@@ -311,19 +312,19 @@ async def works(ctx: Context) -> None:
 
 
 @routes.command("work", chat=GROUP)
-async def work(update: Update, ctx: Context) -> None:
+async def work(ctx: Context) -> None:
     """Leaves work to a step."""
-    ctx.defer(works)
+    ctx.defer(works())
 
 
 @routes.command("voice")
-async def voice(update: Update, ctx: Context) -> None:
+async def voice(ctx: Context) -> None:
     """Sends what this person may not get."""
-    ctx.call("sendVoice", chat_id=ctx.chat_id, voice="AgACAgIAAx")
+    ctx.call("sendVoice", chat_id=ctx.chat.id, voice="AgACAgIAAx")
 
 
 async def test_work_that_has_begun_is_done_although_the_bot_is_thrown_out(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """It waits for another try; what it wants to say in the group is not said."""
     async with start(database_url, plugins) as groups:
@@ -341,7 +342,7 @@ async def test_work_that_has_begun_is_done_although_the_bot_is_thrown_out(
 
 
 async def test_a_403_that_came_late_overrules_nothing_newer(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """A replica that was frozen, and whose lane is another one's by now, believes what was true before."""
     async with start(database_url, plugins) as groups:
@@ -356,7 +357,7 @@ async def test_a_403_that_came_late_overrules_nothing_newer(
 
 
 async def test_a_press_shows_that_the_bot_is_there_again(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """As a message does: Telegram sends no updates of groups in which a bot is not."""
     async with start(sqlite_url, plugins) as groups:
@@ -368,7 +369,7 @@ async def test_a_press_shows_that_the_bot_is_there_again(
 
 
 async def test_one_thing_that_a_person_does_not_take_stops_no_other(
-    sqlite_url: str, start: Start, plugins: list[Plugin], monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not each 403 means that they blocked the bot."""
     async with start(sqlite_url, plugins) as groups:
@@ -390,7 +391,7 @@ async def test_one_thing_that_a_person_does_not_take_stops_no_other(
 
 
 async def test_only_their_own_word_in_private_unblocks_somebody(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """They may write in a group, or press a message that somebody sent through the bot, and have it blocked."""
     async with start(sqlite_url, plugins) as groups:

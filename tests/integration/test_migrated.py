@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from astral_core import ANY, GROUP, Context, Routes, Update
+from astral_core import ANY, GROUP, Context, Routes
 from astral_core.db.tables import core_chats, core_dialogs, now
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.errors import ApiError
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 OLD = {"id": -42, "type": "group", "title": "Friends"}
 NEW = {"id": -100042, "type": "supergroup", "title": "Friends"}
@@ -25,7 +25,7 @@ answers: list[str] = []
 
 
 @routes.callback("act/{what:slug}", chat=ANY)
-async def act(update: Update, ctx: Context, what: str) -> None:
+async def act(ctx: Context, what: str) -> None:
     """Does something to the pressed message."""
     if what == "delete":
         ctx.delete()
@@ -36,38 +36,37 @@ async def act(update: Update, ctx: Context, what: str) -> None:
 
 
 @routes.command("two", chat=GROUP)
-async def two(update: Update, ctx: Context) -> None:
+async def two(ctx: Context) -> None:
     """Sends a message and changes it."""
     ctx.edit("final", ref=ctx.reply("draft"))
 
 
 @routes.command("say", chat=GROUP)
-async def say(update: Update, ctx: Context) -> None:
+async def say(ctx: Context) -> None:
     """Says something."""
     ctx.reply("said")
 
 
 @routes.command("ask", chat=GROUP)
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Asks something."""
-    ctx.ask(name)
+    ctx.ask(name())
 
 
 @routes.question("name", chat=GROUP)
-async def name(update: Update, ctx: Context) -> None:
+async def name(ctx: Context) -> None:
     """Takes the answer."""
-    answers.append(update.effective_message.text or "" if update.effective_message else "")
+    answers.append(ctx.text)
 
 
 @routes.text()
-async def forwards(update: Update, ctx: Context) -> None:
+async def forwards(ctx: Context) -> None:
     """Tells the group, by the id that it had; once as a text, as people write it in settings."""
-    text = update.effective_message.text or "" if update.effective_message else ""
-    ctx.call("sendMessage", chat_id=str(OLD["id"]) if text == "text" else OLD["id"], text=text)
+    ctx.call("sendMessage", chat_id=str(OLD["id"]) if ctx.text == "text" else OLD["id"], text=ctx.text)
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     answers.clear()
     return [make_plugin("club", routes)]
@@ -90,7 +89,7 @@ async def chats(groups: Any) -> dict[int, int | None]:
 
 
 async def test_an_old_number_touches_no_message_of_the_supergroup(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """It counts its own from one. A text is sent anew; a deletion is over."""
     async with start(database_url, plugins) as groups:
@@ -106,7 +105,7 @@ async def test_an_old_number_touches_no_message_of_the_supergroup(
 
 
 async def test_a_reference_goes_over_the_border_as_a_message_of_its_own(
-    sqlite_url: str, start: Start, plugins: list[Plugin], monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The group becomes a supergroup between a message and its edit; a reference to one sent there holds."""
     async with start(sqlite_url, plugins) as groups:
@@ -122,7 +121,7 @@ async def test_a_reference_goes_over_the_border_as_a_message_of_its_own(
 
 
 async def test_who_wrote_in_the_supergroup_before_is_still_asked(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """That nothing was open there is not remembered any more."""
     async with start(database_url, plugins) as groups:
@@ -135,7 +134,7 @@ async def test_who_wrote_in_the_supergroup_before_is_still_asked(
 
 
 async def test_one_message_at_a_time_goes_into_the_supergroup(
-    sqlite_url: str, start: Start, plugins: list[Plugin], monkeypatch: pytest.MonkeyPatch
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is meant for the old id waits in the new one's lane."""
     async with start(sqlite_url, plugins) as groups:
@@ -155,7 +154,7 @@ async def test_one_message_at_a_time_goes_into_the_supergroup(
         assert groups.api.most == 1
 
 
-async def test_an_id_as_text_is_the_same_chat(sqlite_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_an_id_as_text_is_the_same_chat(sqlite_url: str, start: Start, plugins: list[LoadedPlugin]) -> None:
     """The message arrives in the supergroup."""
     async with start(sqlite_url, plugins) as groups:
         groups.api.refuse[-42] = UPGRADED
@@ -164,7 +163,7 @@ async def test_an_id_as_text_is_the_same_chat(sqlite_url: str, start: Start, plu
 
 
 async def test_another_replicas_word_about_the_supergroup_counts(
-    postgres_url: str, start: Start, plugins: list[Plugin]
+    postgres_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Who has the old group's lane asks the database: it does not hear of changes in the new one."""
     async with start(postgres_url, plugins) as groups:
@@ -181,7 +180,7 @@ async def test_another_replicas_word_about_the_supergroup_counts(
 
 
 async def test_what_cannot_be_moves_nothing(
-    database_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+    database_url: str, start: Start, plugins: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A way back, and a private chat that is said to have become a group or to come from one."""
     async with start(database_url, plugins) as groups:

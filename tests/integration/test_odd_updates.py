@@ -11,15 +11,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
+from telegram import Update
 from telegram.ext import TypeHandler
 
-from astral_core import GROUP, Context, Routes, Update
+from astral_core import GROUP, Context, Routes
 from astral_core.botapi.table import Field, alternatives, table, update_kinds
 from astral_core.db.tables import DEAD, DONE, core_dialogs, core_inbox, core_users
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 SUPER = {"id": -1001, "type": "supergroup", "title": "Stars"}
@@ -31,47 +32,46 @@ routes = Routes()
 
 
 @routes.command("ask", chat=GROUP)
-async def ask_in_group(update: Update, ctx: Context) -> None:
+async def ask_in_group(ctx: Context) -> None:
     """Notes who ran it."""
     RUN.append(ctx.user.id)
 
 
 @routes.command("name")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Asks for a name."""
-    ctx.ask(name)
+    ctx.ask(name())
     ctx.reply("Your name?")
 
 
-@routes.question("name")
-async def name(update: Update, ctx: Context) -> None:
+@routes.question("name", accept=("text", "users_shared", "chat_shared", "web_app_data"))
+async def name(ctx: Context) -> None:
     """Takes it; a number is asked for again."""
-    text = update.effective_message.text or "" if update.effective_message else ""
-    if text == "fail":
+    if ctx.text == "fail":
         raise ValueError("no")
-    ANSWERS.append(text)
-    if text.isdecimal():
-        ctx.ask(name)
+    ANSWERS.append(ctx.text)
+    if ctx.text.isdecimal():
+        ctx.ask(name())
         ctx.reply("That is a number.")
     else:
         ctx.reply("Thank you.")
 
 
 @routes.command("both")
-async def both(update: Update, ctx: Context) -> None:
+async def both(ctx: Context) -> None:
     """Asks for two names, one after the other."""
-    ctx.ask(first)
+    ctx.ask(first())
 
 
 @routes.question("first")
-async def first(update: Update, ctx: Context) -> None:
+async def first(ctx: Context) -> None:
     """Takes the first one."""
-    ANSWERS.append(f"first: {update.effective_message.text if update.effective_message else ''}")
-    ctx.ask(name)
+    ANSWERS.append(f"first: {ctx.text}")
+    ctx.ask(name())
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     ANSWERS.clear()
     RUN.clear()
@@ -101,7 +101,7 @@ SERVICE = {
 
 @pytest.mark.parametrize("kind", list(SERVICE))
 async def test_service_messages_ask_for_no_answer(
-    sqlite_url: str, start: Start, plugins: list[Plugin], kind: str
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], kind: str
 ) -> None:
     """In private and in groups; an open question stays open, and takes the next message that says something."""
     async with start(sqlite_url, plugins) as groups:
@@ -128,7 +128,7 @@ async def test_every_service_message_of_the_table_is_one() -> None:
 
 
 async def test_an_automatic_forward_of_a_channels_post_runs_no_command(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Telegram itself is no person: neither as a user of the handler nor in the database."""
     async with start(sqlite_url, plugins) as groups:
@@ -144,7 +144,7 @@ async def test_an_automatic_forward_of_a_channels_post_runs_no_command(
 
 @pytest.mark.parametrize("kind", ["channel_post", "edited_channel_post", "edited_message", "guest_message"])
 async def test_posts_and_edits_with_commands_are_quiet(
-    sqlite_url: str, start: Start, plugins: list[Plugin], kind: str
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], kind: str
 ) -> None:
     """A route has to ask for them."""
     async with start(sqlite_url, plugins) as groups:
@@ -155,7 +155,7 @@ async def test_posts_and_edits_with_commands_are_quiet(
         assert await groups.states() == {DONE}
 
 
-async def test_commands_as_people_type_them(sqlite_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_commands_as_people_type_them(sqlite_url: str, start: Start, plugins: list[LoadedPlugin]) -> None:
     """With the bot's name, with a new line or a no-break space behind: these act. The rest is quiet."""
     async with start(sqlite_url, plugins) as groups:
         for text in (f"/Ask@{groups.name.upper()}", "/ask\nplease", "/ask\u00a0please"):
@@ -176,7 +176,7 @@ async def test_commands_as_people_type_them(sqlite_url: str, start: Start, plugi
 
 
 async def test_who_edits_the_last_message_has_answered(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Instead of writing a new one. Who edits an older message is told so, and the question stays open."""
     async with start(database_url, plugins) as groups:
@@ -204,7 +204,7 @@ async def test_who_edits_the_last_message_has_answered(
 
 
 async def test_an_edit_answers_no_question_that_was_asked_after_it(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Neither the next one, by a correction of the answer before, nor one by other words in place of the command."""
     async with start(sqlite_url, plugins) as groups:
@@ -225,7 +225,7 @@ async def test_an_edit_answers_no_question_that_was_asked_after_it(
 
 
 async def test_a_failure_after_an_edit_is_told_like_any_other(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Somebody waits for an answer."""
     async with start(sqlite_url, plugins) as groups:
@@ -240,7 +240,7 @@ async def test_a_failure_after_an_edit_is_told_like_any_other(
 
 @pytest.mark.parametrize("kind", ["users_shared", "chat_shared", "web_app_data"])
 async def test_what_a_button_below_the_chat_sends_answers_a_question(
-    sqlite_url: str, start: Start, plugins: list[Plugin], kind: str
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], kind: str
 ) -> None:
     """It is a service message, but somebody meant something. Where nothing was asked it is quiet."""
     shared = {
@@ -261,7 +261,7 @@ async def test_what_a_button_below_the_chat_sends_answers_a_question(
 
 
 async def test_numbers_that_start_anew_lower_are_handled_once_in_order(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """After a quiet week Telegram chooses the next number at random."""
     async with start(sqlite_url, plugins) as groups:
@@ -272,7 +272,7 @@ async def test_numbers_that_start_anew_lower_are_handled_once_in_order(
 
 
 async def test_telegram_is_newer_than_this(
-    sqlite_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Kinds of the future, two at once, members of another form: taken, quiet, and the next update works."""
     bodies: list[dict[str, Any]] = [

@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from astral_core import Context, Event, Routes, Update
+from astral_core import N_, Context, Event, Routes
 from astral_core.bot.buttons import Button
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import worker as worker_module
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 routes = Routes()
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Call = tuple[str, dict[str, Any]]
 waiting: list[Call] = []  # what the handlers are to do, in turn
 
@@ -51,7 +51,7 @@ class Sang(Event, frozen=True):
 
 
 @routes.question("asked")
-async def asked(update: Update, ctx: Context, **kept: Any) -> None:
+async def asked(ctx: Context, **kept: Any) -> None:
     """Takes an answer."""
 
 
@@ -60,49 +60,59 @@ async def later(ctx: Context, **given: Any) -> None:
     """Does nothing."""
 
 
+@routes.deep_link("opened/{n:int}")
+async def opened(ctx: Context, n: int) -> None:
+    """Does nothing."""
+
+
 @routes.callback("odd", answer="manual")
-async def odd(update: Update, ctx: Context) -> None:
+async def odd(ctx: Context) -> None:
     """Does what waits, after a press."""
     await _do(ctx)
 
 
 @routes.command("odd")
-async def odd_command(update: Update, ctx: Context) -> None:
+async def odd_command(ctx: Context) -> None:
     """Does what waits, after a command."""
     await _do(ctx)
 
 
 @routes.command("raise")
-async def fails_without_words(update: Update, ctx: Context) -> None:
+async def fails_without_words(ctx: Context) -> None:
     """Fails with an error that has no text."""
     raise Silent
 
 
 @routes.command("ask")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Shows the button."""
     ctx.end_question()
-    ctx.reply("press", [[ctx.button("odd", odd)]])
+    ctx.reply("press", [[ctx.button("odd", odd())]])
 
 
 async def _do(ctx: Context) -> None:
     name, arguments = waiting.pop()
-    positional = [arguments.pop(key) for key in ("/", "//") if key in arguments]
+    if "what" in arguments:  # the odd value is an argument of the step or question
+        arguments["/"] = arguments["/"](what=arguments.pop("what"))
+    positional = [arguments.pop(key) for key in ("/", "//", "///") if key in arguments]
     done = getattr(ctx, name)(*positional, **arguments)
     if inspect.iscoroutine(done):
         await done
 
 
-# What each method is given where the value is not the odd one; "/" and "//" are its first two positional ones.
+# What each method is given where the value is not the odd one; "/", "//" and "///" are its first positional ones, and
+# "what" is an argument of the route that "/" is.
 SANE: dict[str, dict[str, Any]] = {
-    "alert": {"/": "k", "//": "{n} of it", "n": 1},
+    "alert": {"/": "k", "//": N_("{n} of it"), "n": 1},
     "t": {"/": "hello {name}", "name": "Anna"},
-    "nt": {"singular": "one", "plural": "{n}", "n": 2},
-    "defer": {"step": later, "what": 1},
-    "defer_once": {"key": "k", "step": later, "what": 1},
-    "defer_to": {"chat_id": 7, "step": later, "what": 1},
-    "emit": {"event": Sang()},
-    "ask": {"route": asked, "what": 1},
+    "nt": {"/": "one", "//": "{n}", "///": 2},
+    "texts": {"language": "ru"},
+    "defer": {"/": later, "what": 1, "after": None, "at": None, "key": "k", "keep": "last", "to": 7, "lane": None},
+    "cancel": {"/": later, "key": "k", "to": 7, "lane": None},
+    "pending": {"/": later, "key": "k", "to": None, "lane": ("order", 7)},
+    "emit": {"/": Sang(), "to": None},
+    "after_commit": {"callback": print},
+    "ask": {"/": asked, "what": 1, "within": None, "otherwise": None},
     "end_question": {},
     "reply": {"text": "hi", "buttons": None, "silent": False, "on_doubt": "resend"},
     "edit": {"text": "hi", "buttons": None, "ref": 1},
@@ -119,14 +129,22 @@ SANE: dict[str, dict[str, Any]] = {
     "call": {"method": "sendDice", "chat_id": 7, "emoji": "x"},
     "progress": {"action": "typing"},
     "administrators": {},
-    "button": {"text": "x", "route": odd},
+    "button": {"text": "x", "call": odd()},
+    "menu_button": {},
     "has_route": {"key": "weather:odd"},
-    "link": {"text": "x", "url": "https://example.org"},
+    "link": {"call": opened(n=1), "group": False},
+    "url_button": {"text": "x", "url": "https://example.org"},
     "pay_button": {"text": "x"},
     "run_cpu": {"/": len, "key": None},
     "settings": {"model": BaseModel},
-    "api": {"api": str},
-    "plugin_context": {},
+    "url": {"path": "/x"},
+    "provide": {"api": str, "instance": "x"},
+    "get": {"api": str},
+    "find": {"api": str},
+    "collect": {"hook": "weather_odd"},
+    "counter": {"name": "odd", "text": "Odd things"},
+    "gauge": {"name": "odds", "text": "Odd things"},
+    "histogram": {"name": "odd_seconds", "text": "Odd things"},
 }  # fmt: skip
 OWN = {"bind", "from_update", "save_question"}  # the core's own side
 
@@ -186,7 +204,7 @@ def test_no_odd_value_silences_a_chat(
             runner.run(stack.aclose())
 
 
-async def _started(database_url: str, plugin: Plugin) -> tuple[AsyncExitStack, BotKit]:
+async def _started(database_url: str, plugin: LoadedPlugin) -> tuple[AsyncExitStack, BotKit]:
     stack = AsyncExitStack()
     return stack, await stack.enter_async_context(bot_kit(database_url, plugins=[plugin]))
 
@@ -212,7 +230,7 @@ async def test_a_translated_title_of_an_invoice_is_text(
     invoice = Routes()
 
     @invoice.command("buy")
-    async def buy(update: Update, ctx: Context) -> None:
+    async def buy(ctx: Context) -> None:
         ctx.send_invoice(
             title=ctx.t("Chart & <more>"), description=ctx.t("All of it"), payload="weather:1", currency="XTR",
             prices=[{"label": ctx.t("Chart"), "amount": 1}],

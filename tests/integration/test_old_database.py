@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from astral_core import GROUP, Context, Routes, Update, now
+from astral_core import GROUP, Context, Routes, now
 from astral_core.db.engine import open_database
 from astral_core.db.migrate import CORE, downgrade
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 BEFORE = "core_0006"
@@ -25,33 +25,33 @@ answers: list[str] = []
 
 
 @routes.command("name")
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Asks for a name."""
-    ctx.ask(name)
+    ctx.ask(name())
 
 
 @routes.question("name")
-async def name(update: Update, ctx: Context) -> None:
+async def name(ctx: Context) -> None:
     """Takes it."""
-    answers.append(update.effective_message.text or "" if update.effective_message else "")
+    answers.append(ctx.text)
 
 
 @routes.command("card", chat=GROUP)
-async def card(update: Update, ctx: Context) -> None:
+async def card(ctx: Context) -> None:
     """Answers in its topic."""
     ctx.reply("here")
 
 
 @routes.callback("again")
-async def again(update: Update, ctx: Context) -> None:
+async def again(ctx: Context) -> None:
     """Shows the card once more."""
     ctx.show("again")
 
 
 @routes.command("show")
-async def show(update: Update, ctx: Context) -> None:
+async def show(ctx: Context) -> None:
     """Shows a card."""
-    ctx.show("card", [[ctx.button("again", again)]])
+    ctx.show("card", [[ctx.button("again", again())]])
 
 
 @routes.step("late")
@@ -61,7 +61,7 @@ async def late(ctx: Context) -> None:
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     answers.clear()
     return [make_plugin("old", routes)]
@@ -109,7 +109,7 @@ async def leave_old_rows(groups: Any, person: int) -> None:
 
 
 async def test_a_database_of_the_version_before_goes_on(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Open questions, slots, unsent messages, updates of topics, due work: nothing is lost in the migration."""
     async with start(database_url, plugins) as groups:

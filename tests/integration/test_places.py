@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from astral_core import ANY, GROUP, Context, Refuse, Routes, Update
+from astral_core import ANY, GROUP, Context, Refuse, Routes
 from astral_core.db.tables import core_dialogs, core_due, core_inbox, core_slots, core_users
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.records import Call
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 
 FORUM = {"id": -1002, "type": "supergroup", "title": "Sky", "is_forum": True}
@@ -28,7 +28,7 @@ routes = Routes()
 
 
 @routes.command("all", chat=GROUP)
-async def everything(update: Update, ctx: Context) -> None:
+async def everything(ctx: Context) -> None:
     """Sends everything that can be sent."""
     first = ctx.reply("one")
     ctx.edit("two", ref=first)
@@ -53,38 +53,38 @@ async def later(ctx: Context) -> None:
 
 
 @routes.command("later", chat=GROUP)
-async def defers(update: Update, ctx: Context) -> None:
+async def defers(ctx: Context) -> None:
     """Goes on in a step."""
-    await ctx.defer(later)
+    ctx.defer(later())
 
 
 @routes.question("name", chat=GROUP)
-async def named(update: Update, ctx: Context) -> None:
+async def named(ctx: Context) -> None:
     """Takes a name."""
-    heard.append(update.effective_message.text if update.effective_message else None)
+    heard.append(ctx.text)
     ctx.reply("named")
 
 
 @routes.command("ask", chat=GROUP)
-async def ask(update: Update, ctx: Context) -> None:
+async def ask(ctx: Context) -> None:
     """Asks for a name."""
-    ctx.ask(named)
+    ctx.ask(named())
 
 
 @routes.command("card", chat=GROUP)
-async def card(update: Update, ctx: Context) -> None:
+async def card(ctx: Context) -> None:
     """Shows one's own card."""
-    ctx.show(f"card of {ctx.user.id}", [[ctx.button("again", again)]])
+    ctx.show(f"card of {ctx.user.id}", [[ctx.button("again", again())]])
 
 
 @routes.callback("again", chat=GROUP)
-async def again(update: Update, ctx: Context) -> None:
+async def again(ctx: Context) -> None:
     """Shows it once more."""
-    ctx.show(f"again {ctx.user.id}", [[ctx.button("again", again)]])
+    ctx.show(f"again {ctx.user.id}", [[ctx.button("again", again())]])
 
 
 @routes.callback("vote/{what:slug}", chat=ANY)
-async def vote(update: Update, ctx: Context, what: str) -> None:
+async def vote(ctx: Context, what: str) -> None:
     """Does what the test wants with the pressed message."""
     match what:
         case "edit":
@@ -111,13 +111,13 @@ async def vote(update: Update, ctx: Context, what: str) -> None:
 
 
 @routes.callback("mine")
-async def mine(update: Update, ctx: Context) -> None:
+async def mine(ctx: Context) -> None:
     """A private thing."""
     ctx.show("secret")
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     heard.clear()
     failing.clear()
@@ -131,7 +131,7 @@ def topics(calls: list[Call]) -> dict[str, Any]:
 
 
 async def test_everything_that_is_said_stays_in_its_topic(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Each new message names the topic; what changes an old one does not. In General nothing does."""
     async with start(database_url, plugins) as groups:
@@ -146,7 +146,7 @@ async def test_everything_that_is_said_stays_in_its_topic(
         assert "message_thread_id" not in str(await groups.say("/all", private))
 
 
-async def test_private_chats_have_topics_too(sqlite_url: str, start: Start, plugins: list[Plugin]) -> None:
+async def test_private_chats_have_topics_too(sqlite_url: str, start: Start, plugins: list[LoadedPlugin]) -> None:
     """Since Bot API 9.3: the menu comes in the topic in which somebody asked for it."""
     async with start(sqlite_url, plugins) as groups:
         person = groups.kit.chat("Anna")
@@ -157,7 +157,7 @@ async def test_private_chats_have_topics_too(sqlite_url: str, start: Start, plug
 
 
 async def test_durable_work_answers_in_its_topic_and_knows_for_whom_it_is_done(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Also after a failure, and although a group's chat tells nothing of a person."""
     failing.append(True)
@@ -172,7 +172,7 @@ async def test_durable_work_answers_in_its_topic_and_knows_for_whom_it_is_done(
 
 
 async def test_a_question_of_a_topic_is_answered_in_that_topic(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """The same person speaks of other things elsewhere, in the same group or in another one."""
     async with start(database_url, plugins) as groups:
@@ -189,7 +189,7 @@ async def test_a_question_of_a_topic_is_answered_in_that_topic(
 
 
 async def test_a_slot_of_a_group_is_one_persons_and_one_topics(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """What one of them asks for takes nobody else's buttons away; who presses another's gets a card of their own."""
     async with start(database_url, plugins) as groups:
@@ -212,7 +212,7 @@ async def test_a_slot_of_a_group_is_one_persons_and_one_topics(
 
 
 async def test_an_old_message_that_telegram_shows_no_more_is_answered_by_a_new_one(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Telegram tells its number, and a date of 0. Nothing fails, and a press gets its answer."""
     async with start(sqlite_url, plugins) as groups:
@@ -237,7 +237,7 @@ async def inline(groups: Any, data: str | None, user: int = 5001, **query: Any) 
 
 @pytest.mark.parametrize("what", ["edit", "show", "progress"])
 async def test_a_message_sent_through_the_bot_is_changed_where_it_is(
-    sqlite_url: str, start: Start, plugins: list[Plugin], what: str
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], what: str
 ) -> None:
     """It has a number of its own, and a chat that the bot does not know; the press is answered."""
     async with start(sqlite_url, plugins) as groups:
@@ -251,7 +251,7 @@ async def test_a_message_sent_through_the_bot_is_changed_where_it_is(
 
 
 async def test_nothing_is_sent_for_it_to_a_chat_that_may_not_exist(
-    sqlite_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A new message has no place to go: an error says what to do. Nobody counts as one who blocked the bot."""
     async with start(sqlite_url, plugins) as groups:
@@ -265,7 +265,7 @@ async def test_nothing_is_sent_for_it_to_a_chat_that_may_not_exist(
 
 
 async def test_a_private_route_does_not_answer_in_a_message_that_others_read(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Telegram opens the private chat instead. So it does for a button that is no more."""
     async with start(sqlite_url, plugins) as groups:
@@ -276,7 +276,7 @@ async def test_a_private_route_does_not_answer_in_a_message_that_others_read(
 
 
 async def test_a_game_button_is_answered_and_nothing_more(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """It has no data; no plugin declares games."""
     async with start(sqlite_url, plugins) as groups:
@@ -291,7 +291,7 @@ async def test_a_game_button_is_answered_and_nothing_more(
 
 
 async def test_a_press_in_a_business_chat_is_answered_for_its_owner(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """With the connection's id, in a lane of its own; a private route says nothing of a person there."""
     business = {"business_connection_id": "bc-1"}
@@ -311,7 +311,7 @@ async def test_a_press_in_a_business_chat_is_answered_for_its_owner(
 
 
 async def test_nothing_of_a_business_chat_touches_the_bots_own_chat(
-    sqlite_url: str, start: Start, plugins: list[Plugin], caplog: pytest.LogCaptureFixture
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Numbers of messages are the account's: each call names the connection, or is refused where it cannot."""
     business = {"business_connection_id": "bc-1"}
@@ -329,7 +329,7 @@ async def test_nothing_of_a_business_chat_touches_the_bots_own_chat(
 
 
 async def test_a_press_without_an_id_is_answered_to_nobody(
-    sqlite_url: str, start: Start, plugins: list[Plugin], post: Callable[..., Any]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], post: Callable[..., Any]
 ) -> None:
     """A form of the future."""
     async with start(sqlite_url, plugins) as groups:
@@ -342,7 +342,7 @@ async def test_a_press_without_an_id_is_answered_to_nobody(
 
 
 async def test_a_channels_direct_messages_are_answered_to_who_wrote(
-    sqlite_url: str, start: Start, plugins: list[Plugin]
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Each person has a topic there, which is named in another way."""
     chat = {"id": -1009, "type": "supergroup", "title": "News", "is_direct_messages": True}

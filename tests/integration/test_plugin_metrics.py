@@ -8,29 +8,28 @@ from typing import Any
 import aiohttp
 import pytest
 
-from astral_core import Command, Context, PluginContext, Update, hookimpl
+from astral_core import Context, PluginContext
 from astral_core.errors import DeclarationError
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
 
 async def test_they_are_exported_and_are_made_once(
-    sqlite_url: str, make_plugin: Callable[..., Plugin], http: aiohttp.ClientSession
+    sqlite_url: str, make_plugin: Callable[..., LoadedPlugin], http: aiohttp.ClientSession
 ) -> None:
     """Asked for again they are the same; as another kind, or with other labels, they are refused with the name."""
     found: list[PluginContext] = []
 
-    @hookimpl
     async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
         found.append(ctx)
         yield
 
-    async def ride(update: Update, ctx: Context) -> None:
-        found[0].counter("rides", "Rides taken", "kind").labels("bus").inc()
-        found[0].histogram("ride_seconds", "Time of a ride").observe(0.5)
+    async def ride(ctx: Context) -> None:
+        ctx.counter("rides", "Rides taken", "kind").labels("bus").inc()
+        ctx.histogram("ride_seconds", "Time of a ride").observe(0.5)
         ctx.reply("done")
 
-    plugin = make_plugin("weather", [Command("ride", ride)], hooks=[astral_lifespan])
+    plugin = make_plugin("weather", commands={"ride": ride}, hooks=[astral_lifespan])
     async with bot_kit(sqlite_url, [plugin]) as kit:
         anna = kit.user("Anna")
         for _ in range(2):

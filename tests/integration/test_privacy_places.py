@@ -7,17 +7,17 @@ import json
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from astral_core import GROUP, Context, Routes, Update
+from astral_core import GROUP, Context, Routes
 from astral_core.db.tables import DEAD, core_dialogs, core_due, core_inbox, core_slots
-from astral_core.host.state import Plugin
-from astral_core.inbox.due import Due
+from astral_core.host.state import LoadedPlugin
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Start = Callable[..., AbstractAsyncContextManager[Any]]
 SUPER = {"id": -1001, "type": "supergroup", "title": "Stars"}
 routes = Routes()
@@ -30,24 +30,21 @@ async def fails(ctx: Context) -> None:
 
 
 @routes.question("name", chat=GROUP)
-async def name(update: Update, ctx: Context) -> None:
+async def name(ctx: Context) -> None:
     """Takes a name."""
 
 
 @routes.command("leave", chat=GROUP)
-async def leave(update: Update, ctx: Context) -> None:
+async def leave(ctx: Context) -> None:
     """Leaves a trace in each table that has places."""
-    ctx.ask(name)
+    ctx.ask(name())
     ctx.show("card")
-    ctx.defer(fails)
-    body = '{"route":"trace.fails","args":{}}'
-    ctx.run.work.due.append(
-        Due("step", "trace.fails", ctx.chat_id, f"{ctx.user.id}", body, after=3600, to=ctx.run.later)
-    )
+    ctx.defer(fails())
+    ctx.defer(fails(), key=f"{ctx.user.id}", after=timedelta(hours=1))
 
 
 @pytest.fixture
-def plugins(make_plugin: MakePlugin) -> list[Plugin]:
+def plugins(make_plugin: MakePlugin) -> list[LoadedPlugin]:
     """The plugin of these tests."""
     return [make_plugin("trace", routes)]
 
@@ -69,7 +66,7 @@ async def traces(groups: Any, user: int) -> dict[str, int]:
 
 
 async def test_forget_takes_what_a_group_holds_of_a_person(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """Their questions, cards, due work and failed steps there; another person's stay."""
     async with start(database_url, plugins) as groups:
@@ -94,7 +91,7 @@ async def test_forget_takes_what_a_group_holds_of_a_person(
 
 
 async def test_forget_takes_what_waits_to_be_told_to_others(
-    database_url: str, start: Start, plugins: list[Plugin]
+    database_url: str, start: Start, plugins: list[LoadedPlugin]
 ) -> None:
     """A dead row of messages that quotes the person goes; from one that only names them the name goes."""
     async with start(database_url, plugins) as groups:

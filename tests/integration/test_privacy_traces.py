@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import LargeBinary, MetaData, func, insert, select
 from sqlalchemy.engine import make_url
 
-from astral_core import ANY, Context, PluginContext, Routes, Update, hookimpl
+from astral_core import ANY, Context, PluginContext, Routes, View
 from astral_core.bot import archive
 from astral_core.db.tables import (
     DEAD,
@@ -36,13 +36,13 @@ from astral_core.db.tables import (
     core_users,
     now,
 )
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.inbox.retention import compact, purge
 from astral_core.observe.logs import configure_logging
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 GROUP = -100500
 DEAD_ROW = {"source": "tg:9", "lane": GROUP, "kind": "message", "state": DEAD, "done_at": now()}
@@ -55,41 +55,35 @@ SECRETS = ("kurfuerst", "ognivo", "palimpsest", "quagmire", "rigmarole", "saraba
 NEEDLES = (*NAME.values(), PHONE, PLACE, BORN.isoformat(), *SECRETS)
 
 
-def moon(make_plugin: MakePlugin) -> Plugin:
+def moon(make_plugin: MakePlugin) -> LoadedPlugin:
     """A plugin that quotes people wherever it can, and fails."""
     routes = Routes()
 
     @routes.command("fail", chat=ANY)
-    async def fail(update: Update, ctx: Context) -> None:
-        assert update.effective_message is not None
-        ctx.log.warning("cannot read %r of %s", update.effective_message.text, ctx.user.first_name)
-        ctx.log.info(f"it was {update.effective_message.text}")  # somebody will
-        raise ValueError(f"bad date {update.effective_message.text!r} of {ctx.user.first_name}")
+    async def fail(ctx: Context) -> None:
+        ctx.log.warning("cannot read %r of %s", ctx.text, ctx.user.first_name)
+        ctx.log.info(f"it was {ctx.text}")  # somebody will
+        raise ValueError(f"bad date {ctx.text!r} of {ctx.user.first_name}")
 
     @routes.command("say")
-    async def say(update: Update, ctx: Context) -> None:
-        assert update.effective_message is not None
-        ctx.reply(f"{ctx.user.first_name} says {update.effective_message.text}")
+    async def say(ctx: Context) -> None:
+        ctx.reply(f"{ctx.user.first_name} says {ctx.text}")
 
     @routes.question("answer", chat=ANY)
-    async def answer(update: Update, ctx: Context, topic: str) -> None:
+    async def answer(ctx: Context, topic: str) -> None:
         ctx.reply(topic)
 
     @routes.command("ask", chat=ANY)
-    async def ask(update: Update, ctx: Context) -> None:
-        assert update.effective_message is not None
-        ctx.ask(answer, topic=str(update.effective_message.text))
+    async def ask(ctx: Context) -> None:
+        ctx.ask(answer(topic=ctx.text))
         ctx.reply("asked")
 
     @routes.command("picture")
-    async def picture(update: Update, ctx: Context) -> None:
+    async def picture(ctx: Context) -> None:
         ctx.send_photo(PNG, "drawn", cache="palimpsest")
 
     @routes.pre_checkout()
-    async def may_pay(update: Update, ctx: Context) -> None:
-        query = update.pre_checkout_query
-        assert query is not None
-        assert query.order_info is not None
+    async def may_pay(ctx: Context, query: View) -> None:
         raise LookupError(f"nobody is called {query.order_info.name}, {query.order_info.phone_number}")
 
     return make_plugin("moon", routes)
@@ -335,7 +329,6 @@ async def test_a_copy_that_is_too_large_for_telegram_is_said(
     """A sentence instead of a file that Telegram would refuse; a plugin may give its part piece by piece."""
     more = [b"1" * 1000]
 
-    @hookimpl
     async def astral_export_user(ctx: PluginContext, user_id: int) -> dict[str, AsyncIterator[bytes]]:
         async def pieces() -> AsyncIterator[bytes]:
             for piece in more:
@@ -392,7 +385,7 @@ async def test_a_payment_that_waits_is_settled_and_told_and_then_forgotten(
     routes = Routes()
 
     @routes.payment()
-    async def paid(update: Update, ctx: Context) -> None:
+    async def paid(ctx: Context, payment: View) -> None:
         settled.append(ctx.user.id)
         ctx.show(f"Thank you, {ctx.user.first_name}")
 

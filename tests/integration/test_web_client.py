@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web as aioweb
 
-from astral_core import WebRoute, hookimpl
-from astral_core.host.state import Plugin
+from astral_core import PluginContext, Routes
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 LOCAL = ("127.0.0.0/8", "10.0.0.0/8", "fd00::/8")
 
 
 @pytest.fixture
-def mirror(make_plugin: MakePlugin) -> Plugin:
+def mirror(make_plugin: MakePlugin) -> LoadedPlugin:
     """A plugin that says whom it takes you for, and what you said."""
+    routes = Routes()
 
-    async def who(request: aioweb.Request, ctx: Any) -> aioweb.Response:
+    @routes.page("POST", "/who/{what}")
+    async def who(ctx: PluginContext, request: aioweb.Request) -> aioweb.Response:
         return aioweb.Response(text=f"{request.remote} {request.match_info['what']} {await request.text()}")
 
-    return make_plugin("mirror", astral_web=hookimpl(lambda: [WebRoute("POST", "/who/{what}", who)]))
+    return make_plugin("mirror", routes)
 
 
 PASSED_ON = [
@@ -47,7 +48,7 @@ UNBELIEVED = [([], "127.0.0.1"), (["1.2.3.4"], "127.0.0.1")]
 
 @pytest.mark.parametrize(("trusted", "cases"), [((), UNBELIEVED), (("10.0.0.0/8",), UNBELIEVED), (LOCAL, PASSED_ON)])
 async def test_the_sender_is_who_the_last_trusted_proxy_heard(
-    sqlite_url: str, mirror: Plugin, trusted: Sequence[str], cases: list[tuple[list[str], str]]
+    sqlite_url: str, mirror: LoadedPlugin, trusted: Sequence[str], cases: list[tuple[list[str], str]]
 ) -> None:
     """Only proxies that the owner names are believed, and of what they pass on only what they wrote themselves."""
     web = {"trusted_proxies": trusted}

@@ -11,12 +11,12 @@ import aiohttp
 import pytest
 from aiohttp import web as aioweb
 
-from astral_core import WebRoute, hookimpl
-from astral_core.host.state import Plugin
+from astral_core import PluginContext, Routes
+from astral_core.host.state import LoadedPlugin
 from astral_core.web import connection
 from astral_playground.testkit.bot import bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 Until = Callable[..., Awaitable[Any]]
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -101,23 +101,20 @@ async def test_a_stop_ends_the_requests_before_the_plugins_that_serve_them(
     """A request under way is answered while its plugin is still there; new connections are refused."""
     events: list[str] = []
     go_on = asyncio.Event()
+    routes = Routes()
 
-    async def page(request: aioweb.Request, ctx: Any) -> aioweb.StreamResponse:
+    @routes.page("GET", "/page")
+    async def page(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
         events.append("begins")
         await go_on.wait()
         events.append("ends")
         return aioweb.Response(text="done")
 
-    @hookimpl
-    def astral_web(ctx: Any) -> list[WebRoute]:
-        return [WebRoute("GET", "/page", page)]
-
-    @hookimpl
-    async def astral_lifespan(ctx: Any) -> AsyncIterator[None]:
+    async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
         yield
         events.append("lifespan ends")
 
-    async with bot_kit(sqlite_url, plugins=[make_plugin("pages", hooks=[astral_web, astral_lifespan])]) as kit:
+    async with bot_kit(sqlite_url, plugins=[make_plugin("pages", routes, hooks=[astral_lifespan])]) as kit:
 
         async def get() -> tuple[int, str]:
             async with http.get(f"{kit.url}/plugins/pages/page") as response:

@@ -12,15 +12,15 @@ import pytest
 from aiohttp import web as aioweb
 from sqlalchemy import text
 
-from astral_core import WebRoute, hookimpl
+from astral_core import PluginContext, Routes
 from astral_core.app import build
 from astral_core.config import load_settings
 from astral_core.errors import ConfigError
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_core.web import connection
 from astral_playground.testkit.bot import BotKit, bot_kit
 
-MakePlugin = Callable[..., Plugin]
+MakePlugin = Callable[..., LoadedPlugin]
 MakeUpdate = Callable[..., dict[str, Any]]
 Post = Callable[..., Awaitable[tuple[int, Any]]]
 Until = Callable[..., Awaitable[Any]]
@@ -153,18 +153,17 @@ async def test_a_plugins_route_that_raises_is_a_500_with_an_id(
     sqlite_url: str, make_plugin: MakePlugin, http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The caller learns an id and no detail; the traceback stands in the log under that id."""
+    routes = Routes()
 
-    async def broken(request: aioweb.Request, ctx: Any) -> aioweb.StreamResponse:
+    @routes.page("GET", "/broken")
+    async def broken(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
         raise RuntimeError("a detail for the owner")
 
-    async def hello(request: aioweb.Request, ctx: Any) -> aioweb.StreamResponse:
+    @routes.page("GET", "/hello")
+    async def hello(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
         return aioweb.Response(text=f"hello from {ctx.id}")
 
-    @hookimpl
-    def astral_web(ctx: Any) -> list[WebRoute]:
-        return [WebRoute("GET", "/broken", broken), WebRoute("GET", "/hello", hello)]
-
-    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", hooks=[astral_web])]) as kit:
+    async with bot_kit(sqlite_url, plugins=[make_plugin("weather", routes)]) as kit:
         async with http.get(f"{kit.url}/plugins/weather/hello") as response:
             assert await response.text() == "hello from weather"
         async with http.get(f"{kit.url}/plugins/weather/broken") as response:

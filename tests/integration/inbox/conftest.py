@@ -37,14 +37,14 @@ from astral_core.inbox.replica import Replica
 from astral_core.inbox.rows import InboxRow, NewRow, express_lane
 from astral_core.inbox.runner import Outcome
 from astral_core.inbox.store import Store
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 from astral_core.inbox.worker import Worker
 from astral_core.supervisor import Supervisor
 
 notes = Table(
     "weather_notes", plugin_metadata("weather"), Column("id", Integer, primary_key=True), Column("note", Text)
 )
-Handler = Callable[[InboxRow, Work, Outcome], Awaitable[None]]
+Handler = Callable[[InboxRow, UnitOfWork, Outcome], Awaitable[None]]
 
 
 async def _make_schema(url: str) -> None:
@@ -80,7 +80,7 @@ def message(text: str, chat: int, data: bytes | None = None) -> Content:
     return recorded(effect, data)
 
 
-async def _does_nothing(row: InboxRow, work: Work, outcome: Outcome) -> None:
+async def _does_nothing(row: InboxRow, work: UnitOfWork, outcome: Outcome) -> None:
     """The handler of tests that look elsewhere."""
 
 
@@ -94,7 +94,7 @@ class FakeRunner:
     alarms: bool = False
     refusals: bool = False
 
-    async def run(self, row: InboxRow, work: Work, outcome: Outcome) -> None:
+    async def run(self, row: InboxRow, work: UnitOfWork, outcome: Outcome) -> None:
         """Run the test's handler."""
         outcome.plugin, outcome.route, outcome.kind = "weather", "now", "message"
         work.plugin = "weather"
@@ -286,7 +286,7 @@ class Bench:
         while self.lanes.active or self.inbox.timer.busy:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.005)
 
-    async def add_note(self, work: Work, text: str) -> None:
+    async def add_note(self, work: UnitOfWork, text: str) -> None:
         """A business write."""
         await work.session.execute(notes.insert().values(note=text))
 

@@ -171,9 +171,9 @@ async def test_long_keys_stay_different(bench) -> None:
 
 
 async def _work(bench: Any) -> Any:
-    from astral_core.inbox.work import Work
+    from astral_core.inbox.work import UnitOfWork
 
-    return Work(bench.database, bench.store, "weather")
+    return UnitOfWork(bench.database, bench.store, "weather")
 
 
 async def test_a_failing_after_commit_callback_does_not_undo_the_commit(bench, caplog) -> None:

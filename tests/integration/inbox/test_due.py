@@ -19,7 +19,7 @@ from astral_core.inbox import worker as worker_module
 from astral_core.inbox.due import Cancel, Due
 from astral_core.inbox.rows import NewRow
 from astral_core.inbox.schedule import Schedule
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 
 FIRE = "weather.fire"
 
@@ -31,7 +31,7 @@ def fire(key: str = "k", after: float = 0.0, lane: int = 7, **fields: Any) -> Du
 
 async def commit(bench: Any, *changes: Due | Cancel) -> None:
     """Arm and cancel in one unit of work outside of a handler."""
-    work = Work(bench.database, bench.store, "weather")
+    work = UnitOfWork(bench.database, bench.store, "weather")
     work.due += changes
     await work.commit()
     await work.close()
@@ -98,7 +98,7 @@ async def count_is(bench: Any, number: int) -> bool:
 async def test_it_begins_with_the_commit(bench: Any) -> None:
     """A unit of work that fails arms nothing."""
     await bench.start()
-    work = Work(bench.database, bench.store, "weather")
+    work = UnitOfWork(bench.database, bench.store, "weather")
     work.due.append(fire())
     await work.close()
     assert await waiting(bench) == []
@@ -530,7 +530,7 @@ async def test_the_bots_own_work_shuts_no_update_out(bench: Any) -> None:
     bench.max_pending = 5
     bench.build()
     await bench.open()
-    work = Work(bench.database, bench.store, "weather")
+    work = UnitOfWork(bench.database, bench.store, "weather")
     for number in range(1000):
         work.add_row("step", str(number), number, {})
     await work.commit()

@@ -15,7 +15,7 @@ from astral_core.inbox.effect import Effect, Ref, Sent
 from astral_core.inbox.elsewhere import read, split
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import INTERNAL, InboxRow
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 
 DESK = 900
 
@@ -128,7 +128,7 @@ async def test_each_message_is_noted_when_it_is_out(bench) -> None:
 async def test_a_database_that_is_away_for_a_moment_costs_a_pause(bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also a message that must not be repeated comes then; it waits for its next try as due work."""
     tells(bench, DESK, once=True)
-    commit, failed = Work.commit, []
+    commit, failed = UnitOfWork.commit, []
 
     async def once(self: Any, row: Any = None, epoch: int = 0, contents: Any = ()) -> None:
         if row is not None and row.kind == "messages" and not failed:
@@ -136,7 +136,7 @@ async def test_a_database_that_is_away_for_a_moment_costs_a_pause(bench, monkeyp
             raise DatabaseError("the server is away")
         await commit(self, row, epoch, contents)
 
-    monkeypatch.setattr(Work, "commit", once)
+    monkeypatch.setattr(UnitOfWork, "commit", once)
     await bench.start()
     await bench.ingest(ext_id="a")
     await until(lambda: "a at 900" in bench.sender.sent)

@@ -13,9 +13,10 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from astral_core.cpu import CpuBusy, CpuTimeout
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_inbox, core_outbox
 from astral_core.errors import (
+    CpuBusy,
+    CpuTimeout,
     DatabaseError,
     MigrationError,
     SessionClosed,

@@ -24,7 +24,7 @@ from astral_core.inbox.effect import Sent, SlotState
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.postgres import PostgresJournal
 from astral_core.inbox.rows import NewRow, Waiting, express_lane
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 
 
 async def until(condition: Any) -> None:
@@ -369,7 +369,7 @@ async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_u
             while not await posted():  # noqa: ASYNC110  # no event tells
                 await asyncio.sleep(0.05)
         await until(lambda: "after" in bench.runner.seen)
-        work = Work(bench.database, bench.store, "weather")  # the timer's connections have led nowhere, too
+        work = UnitOfWork(bench.database, bench.store, "weather")  # the timer's connections have led nowhere, too
         work.due.append(Due("step", "weather.fire", 7, "k", "{}"))
         await work.commit()
         await work.close()

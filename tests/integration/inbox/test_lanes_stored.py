@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from astral_core.db.tables import DEAD, DONE, PENDING, core_blobs, core_inbox, now
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox import retention
-from astral_core.inbox.work import Work
+from astral_core.inbox.work import UnitOfWork
 
 
 async def test_a_long_lane_stays_in_the_database_and_comes_back_in_order(bench) -> None:
@@ -136,7 +136,7 @@ async def test_a_deferred_row_of_a_slow_commit_is_not_run_twice_by_a_reload(benc
     bench.max_lane = 1
     bench.build()
     await bench.start()
-    other = Work(bench.database, bench.store, "weather")
+    other = UnitOfWork(bench.database, bench.store, "weather")
     other.add_row("step", "late", 7, {})
     accept, waiting = bench.store.accept, []
     bench.store.accept = waiting.append
