@@ -14,7 +14,6 @@ from sqlalchemy import select, update
 from astral_core import now
 from astral_payments import shop
 from astral_payments.api import Price
-from astral_payments.shop import shop_of
 from astral_payments.tables import entitlements, events, orders, payments, refunds, transitions
 from astral_payments.web import MAX_BODY
 from astral_playground.yookassa import Shop
@@ -343,7 +342,7 @@ async def test_a_lost_notification_is_found_by_the_reconciliation(seller: Any) -
 @on_sqlite
 async def test_a_hundred_presses_are_one_question_to_yookassa(seller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """«I have paid» asks at once, then not again for some seconds; each press is answered, each buyer's alone."""
-    client = shop_of(seller.kit.running.host.contexts["payments"]).quick
+    client = seller.kit.context("payments").get(shop.Shop).quick
     asked: list[str] = []
 
     async def counted(ref: str, get: Any = client.get_payment) -> Any:
