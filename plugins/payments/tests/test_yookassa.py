@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import select, update
 
 from astral_core import now
+from astral_core.db.tables import core_inbox
 from astral_payments import shop
 from astral_payments.api import Price
 from astral_payments.tables import entitlements, events, orders, payments, refunds, transitions
@@ -469,6 +470,27 @@ async def test_a_refund_in_the_cabinet_takes_the_product_back(seller: Any) -> No
     assert len(seller.revoked) == 1
     assert await seller.states(orders) == ["refunded"]
     await anna.wait_for("I have returned")
+
+
+async def lanes(seller: Any, step: str) -> list[int]:
+    """In which lanes a step was done."""
+    query = select(core_inbox.c.lane).where(core_inbox.c.payload.contains(f'"payments.{step}"'))
+    return [row.lane for row in await seller.rows(query.order_by(core_inbox.c.seq))]
+
+
+async def test_work_about_one_payment_has_a_lane_of_its_own(seller: Any) -> None:
+    """Its notifications, looks and refund are done in order; nobody's chat and no other payment waits for them."""
+    admin, anna, boris = seller.buyer("Owner", id=4242), seller.buyer(), seller.buyer("Boris")
+    for buyer in (anna, boris):
+        await seller.pay(await seller.link(buyer))
+        await buyer.wait_for("Thank you!")
+        await seller.quiet()
+    await admin.send("/refund 1")
+    await anna.wait_for("I have returned")
+    await seller.quiet()
+    annas, boriss, refunded = await lanes(seller, "process_notification")
+    assert await lanes(seller, "pay_back") == [annas] == [refunded]
+    assert len({annas, boriss, admin.id, anna.id, boris.id}) == 5
 
 
 @on_sqlite
