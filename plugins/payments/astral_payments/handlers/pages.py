@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import select
 
 from astral_core import N_, Button, Context, Markup, Message, Routes, named_route
 from astral_payments.handlers.buy import check
@@ -32,22 +32,23 @@ async def history(ctx: Context) -> None:
         .order_by(payments.c.id.desc())
         .limit(SHOWN)
     )
-    found = (await ctx.session.execute(query)).mappings().all()
+    found = [
+        (PaymentRow.from_row(row), OrderRow.joined(row), RefundRow.joined(row))
+        for row in (await ctx.session.execute(query)).mappings()
+    ]
     menu = [help_button(ctx), ctx.menu_button()]
     if not found:
         ctx.show(N_("<b>Your payments</b>\n\nYou have not bought anything yet."), [menu])
         return
-    lines = [_line(ctx, row) for row in found]
-    rows = [PaymentRow.from_row(row) for row in found]
-    waiting = [row.id for row in rows if row.provider == YOOKASSA and not is_final(row.status)][:3]
-    checks = [[ctx.button(ctx.t("Check payment {number}", number=one), check(payment=one))] for one in waiting]
+    lines = [_line(ctx, *one) for one in found]
+    waiting = [one.id for one, *_ in found if one.provider == YOOKASSA and not is_final(one.status)][:3]
+    checks = [[ctx.button(ctx.t("Check payment {number}", number=id_), check(payment=id_))] for id_ in waiting]
     ctx.show(Markup("\n\n").join([ctx.t("<b>Your payments</b>"), *lines]), [*checks, menu])
 
 
-def _line(ctx: Context, row: RowMapping) -> Markup:
+def _line(ctx: Context, payment: PaymentRow, order: OrderRow | None, refund: RefundRow | None) -> Markup:
     from babel.dates import format_date  # Babel is slow to import
 
-    payment, order, refund = PaymentRow.from_row(row), OrderRow.joined(row), RefundRow.joined(row)
     return ctx.t(
         "No. {number} · {date}\n<b>{title}</b>\n{money} · {state}",
         number=payment.id,
