@@ -35,7 +35,7 @@ routes = Routes()
 SWEEP_EVERY = 900.0  # s
 MAX_PAGES = 200  # of 100 entries of YooKassa's: what is older was seen by earlier sweeps
 HASTE, TRIES = 5.0, 3  # s to wait at most where a provider asks for it, and how often
-LANE = ("sweep",)
+LANE = ("sweep",)  # of its pages, and of money that is no payment here yet
 
 STUCK = N_(
     "The list of payments at {provider} could not be read to its end for a day. Payments and refunds whose "
