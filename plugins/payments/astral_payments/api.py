@@ -1,7 +1,7 @@
 """What other plugins import: products to sell, and who has paid for what.
 
-A plugin offers products with the hook `astral_products`; a purchase starts with a button to the callback route
-`payments:buy/{code:slug}`. When the money has come, `OrderPaid` is emitted in the transaction that grants.
+A plugin offers products with the hook `astral_products`; a purchase starts with a button that calls
+`named_route(BUY_ROUTE)(code=...)`. When the money has come, `OrderPaid` is emitted in the transaction that grants.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class OrderRevoked(Event, frozen=True, kw_only=True):
 
 
 class PaymentsApi(Protocol):
-    """`ctx.api(PaymentsApi)`; None where the payments plugin is not there."""
+    """`ctx.find(PaymentsApi)`; None where the payments plugin is not there."""
 
     async def has(self, session: AsyncSession, user_id: int, product: str) -> bool:
         """Whether the user has a live, unrevoked entitlement to the product of this code."""

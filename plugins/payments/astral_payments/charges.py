@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from astral_core import PluginContext, Work, now
-from astral_payments.machine import CREATED, SUCCEEDED, Cause
-from astral_payments.refunding import inserting
-from astral_payments.settle import Outcome, Remote, settle
+from astral_core import Work, now
+from astral_payments.errors import PaymentsError
+from astral_payments.settle import Outcome, ProviderPayment, settle
 from astral_payments.shop import Shop
+from astral_payments.state_machine import CREATED, SUCCEEDED, Cause
+from astral_payments.store import PaymentRow, by_ref, inserting
 from astral_payments.tables import STARS, payments
 
 
-async def by_charge(session: AsyncSession, charge_id: str) -> Any:
-    """The payment of a charge; None where it is not known."""
-    query = select(payments).where(payments.c.provider == STARS, payments.c.provider_ref == charge_id)
-    return (await session.execute(query)).first()
-
-
 async def settle_charge(
-    plugin: PluginContext,
     work: Work,
-    shop: Shop,
     cause: Cause,
     *,
     charge_id: str,
@@ -40,7 +29,7 @@ async def settle_charge(
         "user_id": user_id,
         "provider": STARS,
         "provider_ref": charge_id,
-        "account_id": shop.bot_id,
+        "account_id": work.get(Shop).bot_id,
         "mode": "live",
         "amount_minor": amount,
         "currency": currency,
@@ -51,20 +40,30 @@ async def settle_charge(
     }
     known = inserting(work.session, payments).values(**values)
     await work.session.execute(known.on_conflict_do_nothing(index_elements=["provider", "provider_ref"]))
-    payment = await by_charge(work.session, charge_id)
-    remote = told_of(charge_id, payment, shop, amount, currency)
-    return await settle(plugin, work, payment.id, remote, cause)
+    payment = await charged(work, charge_id)
+    return await settle(work, payment.id, told_of(work, payment, amount, currency), cause)
 
 
-def told_of(charge_id: str, payment: Any, shop: Shop, amount: int, currency: str, refunded: int = 0) -> Remote:
+async def charged(work: Work, charge_id: str) -> PaymentRow:
+    """The payment of a charge that is known.
+
+    :raises PaymentsError: it is not.
+    """
+    payment = await by_ref(work.session, STARS, charge_id)
+    if payment is None:
+        raise PaymentsError(f"the charge {charge_id} is not known")
+    return payment
+
+
+def told_of(work: Work, payment: PaymentRow, amount: int, currency: str, refunded: int = 0) -> ProviderPayment:
     """What Telegram says of a charge, as `settle` takes it."""
-    return Remote(
-        ref=charge_id,
+    return ProviderPayment(
+        ref=payment.ref,
         payment_id=str(payment.id),
         status=SUCCEEDED,
         amount_minor=amount,
         currency=currency,
-        account_id=shop.bot_id,
+        account_id=work.get(Shop).bot_id,
         mode="live",
         refunded_minor=refunded,
     )

@@ -56,9 +56,8 @@ def reconcile(since: datetime | None, dry_run: bool) -> None:  # click passes fl
 
 async def _run(since: datetime, dry_run: bool, say: Callable[[str], None]) -> None:
     async with offline_context("payments") as ctx:
-        shop = await open_shop(ctx)
-        bot = await _bot_name(ctx)
-        task = Reconciliation(ctx, shop, bot, since, dry_run, say)
+        await open_shop(ctx)
+        task = Reconciliation(ctx, await _bot_name(ctx), since, dry_run, say)
         await task.run()
 
 
@@ -80,7 +79,6 @@ class Reconciliation:
     """One run: it says each thing that it finds and does, and counts at the end."""
 
     ctx: PluginContext
-    shop: Shop
     bot: str
     since: datetime
     dry_run: bool
@@ -108,7 +106,7 @@ class Reconciliation:
         counted: Counter[Verdict] = Counter()
         unreadable = 0
         while True:
-            listed = await patiently(self.ctx, self.shop, source, self.since.timestamp(), at)
+            listed = await patiently(self.ctx, source, self.since.timestamp(), at)
             unreadable += listed.unreadable
             charges = [one for one in listed.charges if one.at is None or one.at >= self.since]
             async with self.ctx.work() as reading:
@@ -128,7 +126,7 @@ class Reconciliation:
             self.say(f"  {_name(charge)}: held, no order of this database")
             if not self.dry_run:
                 async with self.ctx.work() as work:
-                    await hold(self.ctx, work, charge)
+                    await hold(work, charge)
         if one.verdict is not Verdict.NEWS or charge.ref in self.done:
             return
         if charge.provider == YOOKASSA:
@@ -147,15 +145,15 @@ class Reconciliation:
         self.say(f"  {_name(charge)}: {outcome or 'of another bot'}")
 
     async def _settle(self, one: Judged) -> str | None:
-        charge, client = one.charge, self.shop.patient
+        charge, client = one.charge, self.ctx.get(Shop).patient
         if charge.provider != YOOKASSA:
             async with self.ctx.work() as work:
-                return (await settle_star(self.ctx, work, self.shop, charge)).value
+                return (await settle_star(work, charge)).value
         if client is None or one.payment_id is None:
             return None
         remote = await client.get_payment(charge.ref)
         async with self.ctx.work() as work:
-            outcome = await settle_rouble(self.ctx, work, one.payment_id, remote, self.bot)
+            outcome = await settle_rouble(work, one.payment_id, remote, self.bot)
         return outcome.value if outcome is not None else None
 
 

@@ -12,8 +12,7 @@ from ipaddress import ip_address, ip_network
 from logging import Logger
 from typing import Any
 
-from astral_core import PluginContext, Seldom
-from astral_payments.errors import PaymentsError
+from astral_core import LogThrottle, PluginContext
 from astral_payments.settings import PaymentsSettings
 
 NETWORKS = tuple(
@@ -57,11 +56,11 @@ class Door:
     settings: PaymentsSettings
     log: Logger
     calls: Budget = field(default_factory=lambda: Budget(CALLS))
-    _lines: dict[str, Seldom] = field(default_factory=dict)
+    _lines: dict[str, LogThrottle] = field(default_factory=dict)
 
     def complain(self, kind: str, text: str, *values: Any) -> None:
         """Log `text`, once a minute for each kind: anybody can be the cause."""
-        left_out = self._lines.setdefault(kind, Seldom())()
+        left_out = self._lines.setdefault(kind, LogThrottle())()
         if left_out is not None:
             self.log.warning(f"{text}; %d more of these were left out of the log before", *values, left_out)
 
@@ -86,14 +85,6 @@ class Door:
         if self.settings.emulated and address.is_loopback:
             return True
         return any(address in network for network in NETWORKS)
-
-
-def door_of(ctx: Any) -> Door:
-    """The door of a handler's or a plugin's context."""
-    door: Door | None = ctx.api(Door)
-    if door is None:
-        raise PaymentsError("the payments plugin has not started yet")
-    return door
 
 
 def open_door(ctx: PluginContext) -> None:

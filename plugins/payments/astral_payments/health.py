@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from astral_core import Health, HealthFinding, PluginContext, now
-from astral_payments.handlers.after import N_
-from astral_payments.machine import CREATED, PENDING, SUCCEEDED, UNKNOWN, WAITING
+from astral_core import N_, Health, HealthFinding, PluginContext, now
 from astral_payments.notices import OF_PAYMENT
 from astral_payments.settings import PaymentsSettings
+from astral_payments.state_machine import CREATED, PENDING, SUCCEEDED, UNKNOWN, WAITING
 from astral_payments.tables import YOOKASSA, events, payments, refunds, transitions
 
 WAITS = {
@@ -42,10 +41,10 @@ async def tell_of_test_key(ctx: PluginContext) -> None:
     """Alert the owner of a test key at YooKassa itself: once a start."""
     if ctx.settings(PaymentsSettings).gives_away:
         async with ctx.work() as work:
-            ctx.alert(work, "test-key", TEST_KEY)
+            work.alert("test-key", TEST_KEY)
 
 
-async def health(ctx: PluginContext) -> Health:
+async def astral_health(ctx: PluginContext) -> Health:
     """Findings and gauges, out of the plugin's tables."""
     settings, moment = ctx.settings(PaymentsSettings), now()
     async with ctx.work() as work:

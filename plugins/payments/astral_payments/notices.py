@@ -8,12 +8,14 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from astral_core import Context, now
+from astral_core import Context, Routes, now
 from astral_payments.door import MOST_WAITING
 from astral_payments.errors import PaymentsError
 from astral_payments.orders import FIRST_CHECK
-from astral_payments.refunding import inserting
+from astral_payments.store import inserting
 from astral_payments.tables import YOOKASSA, events, payments
+
+routes = Routes()
 
 AGAIN = timedelta(seconds=30)
 """How soon a repeated notification has us look once more: YooKassa's own repetitions are rarer."""
@@ -28,13 +30,6 @@ OF_PAYMENT = (payments.c.provider == YOOKASSA) & (payments.c.provider_ref == eve
 
 class NoRoom(PaymentsError):
     """Too many notifications about unknown payments wait already."""
-
-
-async def number_of(session: AsyncSession, ref: str) -> int | None:
-    """Our number of the payment that YooKassa calls `ref`; None where we do not know it."""
-    query = select(payments.c.id).where(payments.c.provider == YOOKASSA, payments.c.provider_ref == ref)
-    found: int | None = (await session.execute(query)).scalar_one_or_none()
-    return found
 
 
 async def take(session: AsyncSession, hint: dict[str, str], payment_id: int | None) -> int | None:
@@ -90,6 +85,7 @@ async def _again(session: AsyncSession, event_id: int) -> int | None:
     return event_id if at_once else None
 
 
+@routes.job("tidy", every=TIDY_EVERY)
 async def tidy(ctx: Context) -> None:
     """Delete closed notifications: about payments of others after days, about ours after months."""
     moment = now()

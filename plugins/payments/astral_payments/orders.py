@@ -6,16 +6,15 @@ import json
 import secrets
 import uuid
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from astral_core import now
 from astral_payments.api import Product
-from astral_payments.machine import CREATED, PENDING, UNKNOWN, WAITING
-from astral_payments.refunding import inserting
 from astral_payments.shop import Shop, text_in
+from astral_payments.state_machine import CREATED, PENDING, UNKNOWN, WAITING
+from astral_payments.store import OrderRow, PaymentRow, every, first, inserting
 from astral_payments.tables import EXPIRED, OPEN, YOOKASSA, orders, payments
 
 LINK_LIFE = timedelta(minutes=55)
@@ -30,24 +29,24 @@ def snapshot_of(product: Product) -> str:
     return json.dumps({"title": dict(product.title), "prices": prices}, ensure_ascii=False, sort_keys=True)
 
 
-def snapshot_price(order: Any, currency: str) -> int | None:
+def snapshot_price(order: OrderRow, currency: str) -> int | None:
     """The price in `currency` that the order was opened with."""
     price: int | None = json.loads(order.snapshot)["prices"].get(currency)
     return price
 
 
-def snapshot_title(order: Any, language: str) -> str:
+def snapshot_title(order: OrderRow, language: str) -> str:
     """The product's title as it was when the order was opened."""
     return text_in(json.loads(order.snapshot)["title"], language)
 
 
-async def open_order(session: AsyncSession, user_id: int, product: Product) -> Any:
+async def open_order(session: AsyncSession, user_id: int, product: Product) -> OrderRow:
     """The user's open order of `product`: the one there is, or a new one where there is none or prices changed."""
     snapshot = snapshot_of(product)
     query = select(orders).where(
         orders.c.user_id == user_id, orders.c.product == product.code, orders.c.status == OPEN
     )
-    order = (await session.execute(query.with_for_update())).first()
+    order = await first(session, OrderRow, query.with_for_update())
     if order is not None and order.snapshot == snapshot:
         return order
     if order is not None:
@@ -55,10 +54,11 @@ async def open_order(session: AsyncSession, user_id: int, product: Product) -> A
     values = {"id": uuid.uuid4(), "user_id": user_id, "product": product.code, "snapshot": snapshot}
     statement = inserting(session, orders).values(**values, status=OPEN, created_at=now()).on_conflict_do_nothing()
     await session.execute(statement)  # two at once: the unique index keeps one, which both then find
-    return (await session.execute(query)).one()
+    (found,) = await every(session, OrderRow, query)
+    return found
 
 
-async def reusable_attempt(session: AsyncSession, order: Any) -> Any:
+async def reusable_attempt(session: AsyncSession, order: OrderRow) -> PaymentRow | None:
     """The newest unfinished YooKassa payment of `order` that can still be paid; None where a new one is needed."""
     query = (
         select(payments)
@@ -71,10 +71,10 @@ async def reusable_attempt(session: AsyncSession, order: Any) -> Any:
         .order_by(payments.c.id.desc())
         .limit(1)
     )
-    return (await session.execute(query)).first()
+    return await first(session, PaymentRow, query)
 
 
-async def new_attempt(session: AsyncSession, shop: Shop, order: Any, bot: str) -> int:
+async def new_attempt(session: AsyncSession, shop: Shop, order: OrderRow, bot: str) -> int:
     """Write down a YooKassa payment that is going to be created; its id. The key never changes after this."""
     count = select(func.count()).select_from(payments).where(payments.c.order_id == order.id)
     number = (await session.execute(count)).scalar_one() + 1
@@ -101,11 +101,3 @@ async def new_attempt(session: AsyncSession, shop: Shop, order: Any, bot: str) -
     )
     payment_id: int = (await session.execute(statement)).scalar_one()
     return payment_id
-
-
-async def payment_with_order(session: AsyncSession, payment_id: int) -> tuple[Any, Any]:
-    """The payment and its order, unlocked; None for what is not there."""
-    payment = (await session.execute(select(payments).where(payments.c.id == payment_id))).first()
-    if payment is None or payment.order_id is None:
-        return payment, None
-    return payment, (await session.execute(select(orders).where(orders.c.id == payment.order_id))).first()

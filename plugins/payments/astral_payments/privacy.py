@@ -16,7 +16,7 @@ _PAYMENT = ("id", "order_id", "provider", "provider_ref", "amount_minor", "curre
             "reason", "created_at", "settled_at")  # fmt: skip
 
 
-async def export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes]:
+async def astral_export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes]:
     """Orders, payments and what they gave, as JSON. Amounts are minor units."""
     async with ctx.work() as work:
         tables = {
@@ -33,7 +33,7 @@ async def export_user(ctx: PluginContext, user_id: int) -> dict[str, bytes]:
     return {"payments.json": json.dumps(found, ensure_ascii=False, indent=2, default=_plain).encode()}
 
 
-async def delete_user(ctx: PluginContext, user_id: int) -> int:
+async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
     """Take back what was bought and delete orders that were never paid.
 
     Payments stay with number, amount and date: accounting law demands them. Their links and reasons

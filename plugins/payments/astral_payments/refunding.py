@@ -6,12 +6,12 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from astral_core import PluginContext, Work, now
+from astral_core import Work, now
 from astral_payments.api import OrderRevoked
+from astral_payments.store import OrderRow, PaymentRow, inserting
 from astral_payments.tables import PAID, REFUNDED, entitlements, orders, payments, refunds
 
 FIRST_TRY = timedelta(seconds=30)
@@ -22,30 +22,14 @@ GIVE_UP = timedelta(days=14)
 REFUND_FINAL = frozenset({"succeeded", "canceled", "failed"})
 
 
-def inserting(session: AsyncSession, table: Any) -> Any:
-    """An INSERT that knows ON CONFLICT, for the engine of `session`."""
-    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return make(table)
-
-
-async def lock_payment(session: AsyncSession, payment_id: int) -> Any:
-    """The payment's row, locked until the commit; None where there is none."""
-    return (await session.execute(select(payments).where(payments.c.id == payment_id).with_for_update())).first()
-
-
-async def lock_order(session: AsyncSession, order_id: Any) -> Any:
-    """The order's row, locked; None where there is none. Lock the payment first."""
-    if order_id is None:
-        return None
-    return (await session.execute(select(orders).where(orders.c.id == order_id).with_for_update())).first()
-
-
 def new_key(payment_id: int) -> str:
     """A new idempotence key for the refund of a payment."""
     return f"refund-{payment_id}-{uuid.uuid4().hex[:12]}"
 
 
-async def record_refund(session: AsyncSession, payment: Any, reason: str, actor: int | None = None) -> int | None:
+async def record_refund(
+    session: AsyncSession, payment: PaymentRow, reason: str, actor: int | None = None
+) -> int | None:
     """Write down that the whole payment is to go back; its refund's id, None where one is under way or done.
 
     A refund that failed is asked for anew, with another key: the provider would only repeat its old answer.
@@ -56,7 +40,7 @@ async def record_refund(session: AsyncSession, payment: Any, reason: str, actor:
         .values(
             payment_id=payment.id,
             idempotence_key=key,
-            amount_minor=payment.amount_minor - payment.refunded_minor,
+            amount_minor=payment.rest_minor,
             status="requested",
             reason=reason,
             actor=actor,
@@ -69,7 +53,7 @@ async def record_refund(session: AsyncSession, payment: Any, reason: str, actor:
             set_={
                 "status": "requested",
                 "idempotence_key": key,
-                "amount_minor": payment.amount_minor - payment.refunded_minor,
+                "amount_minor": payment.rest_minor,
                 "provider_ref": None,
                 "attempts": 0,
                 "error": None,
@@ -103,7 +87,7 @@ async def ask_again(session: AsyncSession, payment_id: int) -> int | None:
     return found
 
 
-async def put_off(session: AsyncSession, payment: Any, refused_at: datetime | None, error: str) -> bool:
+async def put_off(session: AsyncSession, payment: PaymentRow, refused_at: datetime | None, error: str) -> bool:
     """Try a refund that the provider refused again later; False where that has been done for long enough.
 
     The next try has a key of its own: with the old one the provider would repeat what it said.
@@ -116,7 +100,7 @@ async def put_off(session: AsyncSession, payment: Any, refused_at: datetime | No
         "refused_at": refused_at or moment,
         "error": error,
         "idempotence_key": new_key(payment.id),
-        "amount_minor": payment.amount_minor - payment.refunded_minor,
+        "amount_minor": payment.rest_minor,
         "provider_ref": None,
         "created_at": moment,  # the key's age counts from here
         "next_try_at": moment + min(max(age / 2, SOONEST), LATEST),
@@ -125,7 +109,7 @@ async def put_off(session: AsyncSession, payment: Any, refused_at: datetime | No
     return True
 
 
-async def note_refunded(plugin: PluginContext, work: Work, payment: Any, order: Any, total: int) -> bool:
+async def note_refunded(work: Work, payment: PaymentRow, order: OrderRow | None, total: int) -> bool:
     """`total` minor units of the locked `payment` have gone back in all; True where that is news.
 
     When all of the money that paid `order` is back, the product is taken back in the same transaction. The money
@@ -135,8 +119,7 @@ async def note_refunded(plugin: PluginContext, work: Work, payment: Any, order: 
         return False
     session = work.session
     await session.execute(update(payments).where(payments.c.id == payment.id).values(refunded_minor=total))
-    paid_by_it = order is not None and order.status == PAID and order.paid_payment_id == payment.id
-    if total < payment.amount_minor or not paid_by_it:
+    if total < payment.amount_minor or order is None or (order.status, order.paid_payment_id) != (PAID, payment.id):
         return True
     await session.execute(update(orders).where(orders.c.id == order.id).values(status=REFUNDED))
     revoked = await session.execute(
@@ -146,7 +129,7 @@ async def note_refunded(plugin: PluginContext, work: Work, payment: Any, order: 
     )
     if revoked.rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
         event = OrderRevoked(order_id=str(order.id), user_id=order.user_id, product=order.product)
-        plugin.emit(work, event, order.user_id)
+        work.emit(event, to=order.user_id)
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from telegram import Bot
 from telegram.error import BadRequest, Forbidden, TelegramError
@@ -12,6 +12,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 from astral_core import now
 from astral_payments.errors import InvalidRequest, OutcomeUnknown, OutcomeUnreadable, PaymentsError, YooKassaRejected
 from astral_payments.shop import Shop
+from astral_payments.store import PaymentRow, RefundRow
 from astral_payments.yookassa_client import YooKassaClient
 from astral_payments.yookassa_objects import RemoteRefund
 
@@ -55,21 +56,23 @@ async def return_stars(bot: Bot, user_id: int, charge_id: str) -> Answer:
     return Answer("succeeded")
 
 
-async def return_roubles(shop: Shop, row: Any) -> Answer:
-    """Ask YooKassa about `row`, a refund beside its payment."""
+async def return_roubles(shop: Shop, refund: RefundRow, payment: PaymentRow) -> Answer:
+    """Ask YooKassa."""
     client = shop.patient
     if client is None or shop.quick is None:
         return Answer("refused", "YooKassa is not configured any more")
     try:
-        remote = await _refund(client, row)
+        remote = await _refund(client, refund, payment)
     except OutcomeUnknown as error:
         return Answer("unknown", str(error), unreadable=error if isinstance(error, OutcomeUnreadable) else None)
     except (YooKassaRejected, InvalidRequest) as error:
         if is_haste(error):
             return Answer("unknown", str(error))
-        return await _refused(shop.quick, row, str(error))
+        return await _refused(shop.quick, payment, str(error))
     if remote is None:
-        return await _refused(shop.quick, row, "nobody knows what came of it, and YooKassa's list does not have it")
+        return await _refused(
+            shop.quick, payment, "nobody knows what came of it, and YooKassa's list does not have it"
+        )
     if remote.status == "succeeded":
         return Answer("succeeded", ref=remote.id)
     if remote.status == "pending":
@@ -77,7 +80,7 @@ async def return_roubles(shop: Shop, row: Any) -> Answer:
     reason = remote.cancellation_reason or remote.status
     if reason in HOPELESS:
         return Answer("never", reason, remote.id)
-    return await _refused(shop.quick, row, reason)
+    return await _refused(shop.quick, payment, reason)
 
 
 def is_haste(error: PaymentsError) -> bool:
@@ -85,42 +88,40 @@ def is_haste(error: PaymentsError) -> bool:
     return isinstance(error, YooKassaRejected) and error.status == 429
 
 
-async def _refund(client: YooKassaClient, row: Any) -> RemoteRefund | None:
+async def _refund(client: YooKassaClient, refund: RefundRow, payment: PaymentRow) -> RemoteRefund | None:
     """The refund at YooKassa; None where it is too late to ask with the old key, and the list does not have it."""
-    if row["payments_refunds_provider_ref"]:
-        return await client.get_refund(row["payments_refunds_provider_ref"])
-    if now() - row["payments_refunds_created_at"] > KEY_LIFE:
-        page = await client.list_refunds(payment_id=row["payments_provider_ref"])
-        ours = next((item for item in page.items if _is_ours(item, row)), None)
+    if refund.provider_ref:
+        return await client.get_refund(refund.provider_ref)
+    if now() - refund.created_at > KEY_LIFE:
+        page = await client.list_refunds(payment_id=payment.ref)
+        ours = next((item for item in page.items if _is_ours(item, refund, payment)), None)
         if ours is None and page.unreadable:  # one of them may be it: a second one would return the money twice
             raise OutcomeUnreadable("list_refunds", f"{page.unreadable} of the list's refunds")
         return ours
     return await client.create_refund(
-        row["payments_provider_ref"],
-        amount_minor=row["payments_refunds_amount_minor"],
-        idempotence_key=row["payments_refunds_idempotence_key"],
+        payment.ref, amount_minor=refund.amount_minor, idempotence_key=refund.idempotence_key
     )
 
 
-def _is_ours(item: RemoteRefund, row: Any) -> bool:
+def _is_ours(item: RemoteRefund, refund: RefundRow, payment: PaymentRow) -> bool:
     """Whether the bot has asked for this refund: one by hand in the cabinet has another amount or another time."""
-    if item.amount_minor != row["payments_refunds_amount_minor"] or item.currency != row["payments_currency"]:
+    if item.amount_minor != refund.amount_minor or item.currency != payment.currency:
         return False
     try:
         made = datetime.fromisoformat(item.created_at or "")
     except ValueError:
         return False
-    asked: datetime = row["payments_refunds_created_at"]
+    asked = refund.created_at
     return made.tzinfo is not None and asked - CLOCKS <= made <= asked + KEY_LIFE + CLOCKS
 
 
-async def _refused(client: YooKassaClient, row: Any, error: str) -> Answer:
+async def _refused(client: YooKassaClient, payment: PaymentRow, error: str) -> Answer:
     """Why a refund was refused is seen in its payment: the money may be back already, in part, or never was there."""
     try:
-        payment = await client.get_payment(row["payments_provider_ref"])
+        remote = await client.get_payment(payment.ref)
     except (OutcomeUnknown, YooKassaRejected) as trouble:
         unknown = isinstance(trouble, YooKassaRejected) and trouble.status == 404
         return Answer("never" if unknown else "refused", error)
-    if payment.refunded_minor >= row["payments_amount_minor"]:
+    if remote.refunded_minor >= payment.amount_minor:
         return Answer("succeeded")
-    return Answer("refused", error, refunded_minor=payment.refunded_minor)
+    return Answer("refused", error, refunded_minor=remote.refunded_minor)

@@ -13,20 +13,13 @@ from typing import Any, Self
 
 from sqlalchemy import text, update
 
-from astral_core import PluginContext, Work, now
+from astral_core import N_, Work, now
 from astral_payments.api import OrderPaid
-from astral_payments.handlers.after import N_, pay_back, tell
-from astral_payments.lanes import lane_of
-from astral_payments.machine import CANCELED, SUCCEEDED, TRANSITIONS, WAITING, Cause, advance, is_old_news
 from astral_payments.orders import snapshot_price
-from astral_payments.refunding import (
-    close_refund,
-    inserting,
-    lock_order,
-    lock_payment,
-    note_refunded,
-    record_refund,
-)
+from astral_payments.refunding import close_refund, note_refunded, record_refund
+from astral_payments.state_machine import CANCELED, SUCCEEDED, TRANSITIONS, WAITING, Cause, advance, is_old_news
+from astral_payments.steps import pay_back, say
+from astral_payments.store import OrderRow, PaymentRow, inserting, lock_both, lock_order, lock_payment
 from astral_payments.tables import EXPIRED, OPEN, PAID, entitlements, orders, payments
 from astral_payments.yookassa_objects import RemotePayment
 
@@ -51,7 +44,7 @@ class Outcome(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class ProviderPayment:
     """A payment in the provider's own words, read from the provider and not from a notification."""
 
     ref: str
@@ -86,7 +79,7 @@ class Remote:
         )
 
 
-async def settle(plugin: PluginContext, work: Work, payment_id: int, remote: Remote, cause: Cause) -> Outcome:
+async def settle(work: Work, payment_id: int, remote: ProviderPayment, cause: Cause) -> Outcome:
     """Bring the payment to what `remote` says, with all that follows, in the transaction of `work`.
 
     Nothing is granted where amount, currency, shop, mode or what the metadata name as ours differ: that is an alert,
@@ -95,33 +88,31 @@ async def settle(plugin: PluginContext, work: Work, payment_id: int, remote: Rem
     session = work.session
     payment = await lock_payment(session, payment_id)
     problem = "there is no such payment" if payment is None else mismatch(payment, remote)
-    if problem:
-        plugin.log.error("payment %s is NOT settled (%s): %s", payment_id, remote.ref, problem)
-        plugin.alert(
-            work, f"mismatch:{payment_id}", CONTRADICTION, number=payment_id, ref=remote.ref, problem=problem
-        )
+    if payment is None or problem:
+        work.log.error("payment %s is NOT settled (%s): %s", payment_id, remote.ref, problem)
+        work.alert(f"mismatch:{payment_id}", CONTRADICTION, number=payment_id, ref=remote.ref, problem=problem)
         if payment is not None and _is_paid_in_vain(payment, remote):
-            _tell(plugin, work, payment, "checked")
+            say(work, payment, "checked")
         return Outcome.MISMATCH
     order = await lock_order(session, payment.order_id)
     outcome = Outcome.SAME
     if not is_old_news(payment.status, remote.status):
-        outcome = await _move(plugin, work, payment, order, remote, cause)
+        outcome = await _move(work, payment, order, remote, cause)
     elif payment.provider_ref is None or payment.confirmation_url is None:
         await session.execute(update(payments).where(payments.c.id == payment.id).values(**_learned(payment, remote)))
     if remote.refunded_minor > payment.refunded_minor:
-        await _refunded(plugin, work, payment, remote.refunded_minor)
+        await _refunded(work, payment, remote.refunded_minor)
     return outcome
 
 
-def _is_paid_in_vain(payment: Any, remote: Remote) -> bool:
+def _is_paid_in_vain(payment: PaymentRow, remote: ProviderPayment) -> bool:
     """Whether this buyer's money is at the provider, and nothing is granted for it."""
     return (
         payment.provider_ref == remote.ref and payment.status != SUCCEEDED and remote.status in (SUCCEEDED, WAITING)
     )
 
 
-def is_made_for(payment: Any, remote: Remote) -> bool:
+def is_made_for(payment: PaymentRow, remote: ProviderPayment) -> bool:
     """Whether `remote`, which is known by its metadata alone, was created for `payment`.
 
     The number is not enough: another bot of the same shop counts its payments from 1, too.
@@ -130,7 +121,7 @@ def is_made_for(payment: Any, remote: Remote) -> bool:
     return ours == (remote.payment_id, remote.order_id, remote.bot)
 
 
-def mismatch(payment: Any, remote: Remote) -> str:
+def mismatch(payment: PaymentRow, remote: ProviderPayment) -> str:
     """What contradicts between our row and the provider's; empty where all is right.
 
     An order or a bot that the metadata do not name contradicts nothing: whoever is known by the provider's id need
@@ -156,43 +147,45 @@ def mismatch(payment: Any, remote: Remote) -> str:
     return "; ".join(wrong)
 
 
-def _learned(payment: Any, remote: Remote) -> dict[str, Any]:
+def _learned(payment: PaymentRow, remote: ProviderPayment) -> dict[str, Any]:
     return {
         "provider_ref": remote.ref,
         "confirmation_url": remote.confirmation_url or payment.confirmation_url,
     }
 
 
-async def _move(plugin: PluginContext, work: Work, payment: Any, order: Any, remote: Remote, cause: Cause) -> Outcome:
+async def _move(
+    work: Work, payment: PaymentRow, order: OrderRow | None, remote: ProviderPayment, cause: Cause
+) -> Outcome:
     reason = {"reason": remote.reason[:64]} if remote.reason else {}
     await advance(work.session, payment, remote.status, cause, **_learned(payment, remote), **reason)
-    plugin.log.info("payment %d: %s -> %s (%s)", payment.id, payment.status, remote.status, cause)
+    work.log.info("payment %d: %s -> %s (%s)", payment.id, payment.status, remote.status, cause)
     if remote.status == SUCCEEDED:
-        return await _money_came(plugin, work, payment, order)
+        return await _money_came(work, payment, order)
     if remote.status == CANCELED and remote.reason not in QUIET_REASONS:
-        _tell(plugin, work, payment, "canceled")
+        say(work, payment, "canceled")
     return Outcome.MOVED
 
 
-async def _money_came(plugin: PluginContext, work: Work, payment: Any, order: Any) -> Outcome:
+async def _money_came(work: Work, payment: PaymentRow, order: OrderRow | None) -> Outcome:
     """Grant what was paid for; money that nothing is open for goes back."""
     reason = _not_this_order(payment, order)
-    if not reason and await _grant(work, payment, order):
+    if order is not None and not reason and await _grant(work, payment, order):
         paid = {"status": PAID, "paid_payment_id": payment.id, "paid_at": now()}
         await work.session.execute(update(orders).where(orders.c.id == order.id).values(**paid))
         event = OrderPaid(order_id=str(order.id), user_id=order.user_id, product=order.product)
-        _tell(plugin, work, payment, "paid")
-        plugin.emit(work, event, order.user_id)
+        say(work, payment, "paid")
+        work.emit(event, to=order.user_id)
         return Outcome.GRANTED
     reason = reason or "duplicate"
-    plugin.log.warning("payment %d is returned to its payer: %s", payment.id, reason)
+    work.log.warning("payment %d is returned to its payer: %s", payment.id, reason)
     refund_id = await record_refund(work.session, payment, reason)
     if refund_id is not None:
-        plugin.defer(work, pay_back, lane_of(payment.id), None, refund_id=refund_id)
+        work.defer(pay_back(refund_id=refund_id), lane=("payment", payment.id))
     return Outcome.REFUNDING
 
 
-def _not_this_order(payment: Any, order: Any) -> str:
+def _not_this_order(payment: PaymentRow, order: OrderRow | None) -> str:
     if order is None:
         return "no_order"
     if payment.user_id != order.user_id:
@@ -203,7 +196,7 @@ def _not_this_order(payment: Any, order: Any) -> str:
     return "" if order.status in (OPEN, EXPIRED) else "duplicate"
 
 
-async def _grant(work: Work, payment: Any, order: Any) -> bool:
+async def _grant(work: Work, payment: PaymentRow, order: OrderRow) -> bool:
     """Whether the product is granted by this payment: False where the user owns it already."""
     values = {
         "user_id": order.user_id,
@@ -221,14 +214,9 @@ async def _grant(work: Work, payment: Any, order: Any) -> bool:
     return (await work.session.execute(granted)).scalar_one_or_none() is not None
 
 
-async def _refunded(plugin: PluginContext, work: Work, payment: Any, total: int) -> None:
+async def _refunded(work: Work, payment: PaymentRow, total: int) -> None:
     """The provider tells of returned money, also of what was returned by hand in the cabinet."""
-    current = await lock_payment(work.session, payment.id)
-    order = await lock_order(work.session, payment.order_id)
-    if await note_refunded(plugin, work, current, order, total) and total >= payment.amount_minor:
+    current, order = await lock_both(work.session, payment.id)  # it may have been paid in this transaction
+    if await note_refunded(work, current, order, total) and total >= payment.amount_minor:
         await close_refund(work.session, payment.id, "succeeded", next_try_at=None)
-        _tell(plugin, work, payment, "refunded")
-
-
-def _tell(plugin: PluginContext, work: Work, payment: Any, what: str) -> None:
-    plugin.defer(work, tell, payment.user_id, f"{payment.id}:{what}", payment_id=payment.id, what=what)
+        say(work, payment, "refunded")

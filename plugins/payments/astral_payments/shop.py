@@ -184,21 +184,13 @@ def link_of(code: str) -> str:
     return code.replace(".", "-")
 
 
-def shop_of(ctx: Any) -> Shop:
-    """The shop of a handler's or a plugin's context."""
-    shop: Shop | None = ctx.api(Shop)
-    if shop is None:
-        raise PaymentsError("the payments plugin has not started yet")
-    return shop
-
-
 async def open_shop(ctx: PluginContext) -> Shop:
     """Build the shop from the settings and from what the plugins offer.
 
     :raises ConfigError: the YooKassa settings contradict each other or the shop.
     """
     settings = ctx.settings(PaymentsSettings)
-    shop = Shop(settings, str(ctx.services.settings.bot_id))
+    shop = Shop(settings, str(ctx.bot_id))
     if settings.yookassa_secret_key is not None:
         shop.quick, shop.patient = (
             YooKassaClient(
@@ -211,7 +203,7 @@ async def open_shop(ctx: PluginContext) -> Shop:
     shop.offer(ctx.collect(HOOK), ctx)
     shop.warn(ctx)
     ctx.provide(Shop, shop)
-    ctx.provide(PaymentsApi, shop)  # type: ignore[type-abstract]  # a Protocol is looked up by its type
+    ctx.provide(PaymentsApi, shop)
     return shop
 
 

@@ -12,19 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from astral_core import PluginContext, Work, core_users, now
-from astral_payments.charges import by_charge, settle_charge, told_of
-from astral_payments.handlers.after import N_
+from astral_core import N_, Work, core_users, now
+from astral_payments.charges import charged, settle_charge, told_of
 from astral_payments.listing import Charge
-from astral_payments.machine import SUCCEEDED
 from astral_payments.money import format_money
-from astral_payments.refunding import inserting
-from astral_payments.settle import Outcome, Remote, settle
-from astral_payments.shop import Shop
+from astral_payments.settle import Outcome, ProviderPayment, settle
+from astral_payments.state_machine import SUCCEEDED
+from astral_payments.store import PaymentRow, every, inserting
 from astral_payments.tables import STARS, YOOKASSA, findings, orders, payments, sweeps
 from astral_payments.yookassa_objects import RemotePayment
 
@@ -61,9 +60,9 @@ class Judged:
 class _Here:
     """What the database has of a page's charges."""
 
-    by_ref: dict[str, Any]
-    by_number: dict[int, Any]
-    orders: dict[Any, Any]
+    by_ref: dict[str, PaymentRow]
+    by_number: dict[int, PaymentRow]
+    orders: set[UUID]
     people: set[int]
 
 
@@ -79,15 +78,14 @@ async def _here(session: AsyncSession, charges: Iterable[Charge]) -> _Here:
     numbers = {charge.payment_id for charge in charges if charge.payment_id is not None}
     ids = {charge.order_id for charge in charges if charge.order_id is not None}
     payers = {charge.user_id for charge in charges if charge.user_id is not None}
-    found = (
-        await session.execute(select(payments).where(payments.c.provider_ref.in_(refs) | payments.c.id.in_(numbers)))
-    ).all()
-    known = (await session.execute(select(orders).where(orders.c.id.in_(ids)))).all()
+    query = select(payments).where(payments.c.provider_ref.in_(refs) | payments.c.id.in_(numbers))
+    found = await every(session, PaymentRow, query)
+    known = (await session.execute(select(orders.c.id).where(orders.c.id.in_(ids)))).scalars()
     people = (await session.execute(select(core_users.c.id).where(core_users.c.id.in_(payers)))).scalars()
     return _Here(
         {row.provider_ref: row for row in found if row.provider_ref is not None},
         {row.id: row for row in found},
-        {row.id: row for row in known},
+        set(known),
         set(people),
     )
 
@@ -112,10 +110,10 @@ def _judged(charge: Charge, here: _Here, bot: str, returned: set[str]) -> Judged
     return Judged(charge, Verdict.HELD)
 
 
-def _is_news(charge: Charge, row: Any) -> bool:
+def _is_news(charge: Charge, row: PaymentRow) -> bool:
     if not charge.paid:
-        return bool(row.refunded_minor < row.amount_minor)
-    return bool(row.status != SUCCEEDED or charge.refunded_minor > row.refunded_minor)
+        return row.rest_minor > 0
+    return row.status != SUCCEEDED or charge.refunded_minor > row.refunded_minor
 
 
 async def untold(session: AsyncSession, judged: Sequence[Judged]) -> list[Judged]:
@@ -133,20 +131,18 @@ def _is_told(one: Judged, row: Any) -> bool:
     return bool(row.what == "contradiction" and row.at > now() - REMIND)
 
 
-async def hold(plugin: PluginContext, work: Work, charge: Charge) -> None:
+async def hold(work: Work, charge: Charge) -> None:
     """Tell the owner once of money whose order is not here."""
     if await _note(work.session, charge, "held"):
-        money = format_money(charge.amount_minor, charge.currency, plugin.services.settings.language)
-        plugin.alert(work, f"held:{charge.ref[-80:]}", HELD, money=money, ref=charge.ref)
+        money = format_money(charge.amount_minor, charge.currency, work.language)
+        work.alert(f"held:{charge.ref[-80:]}", HELD, money=money, ref=charge.ref)
 
 
-async def settle_star(plugin: PluginContext, work: Work, shop: Shop, charge: Charge) -> Outcome:
+async def settle_star(work: Work, charge: Charge) -> Outcome:
     """Settle a charge or a return of Telegram's list."""
     if charge.paid and charge.user_id is not None:
         outcome = await settle_charge(
-            plugin,
             work,
-            shop,
             "sweep",
             charge_id=charge.ref,
             user_id=charge.user_id,
@@ -155,21 +151,19 @@ async def settle_star(plugin: PluginContext, work: Work, shop: Shop, charge: Cha
             currency=charge.currency,
         )
     else:
-        row = await by_charge(work.session, charge.ref)
-        gone = min(charge.amount_minor, row.amount_minor)
-        remote = told_of(charge.ref, row, shop, row.amount_minor, charge.currency, gone)
-        outcome = await settle(plugin, work, row.id, remote, "sweep")
+        payment = await charged(work, charge.ref)
+        gone = min(charge.amount_minor, payment.amount_minor)
+        remote = told_of(work, payment, payment.amount_minor, charge.currency, gone)
+        outcome = await settle(work, payment.id, remote, "sweep")
     return await _remembered(work.session, charge, outcome)
 
 
-async def settle_rouble(
-    plugin: PluginContext, work: Work, payment_id: int, remote: RemotePayment, bot: str
-) -> Outcome | None:
+async def settle_rouble(work: Work, payment_id: int, remote: RemotePayment, bot: str) -> Outcome | None:
     """Settle what YooKassa says of a payment; None where it turns out to be another bot's."""
     if remote.metadata.get("bot") != bot:
-        plugin.log.info("payment %s of the shop is not this bot's", remote.id)
+        work.log.info("payment %s of the shop is not this bot's", remote.id)
         return None
-    outcome = await settle(plugin, work, payment_id, Remote.of_yookassa(remote), "sweep")
+    outcome = await settle(work, payment_id, ProviderPayment.of_yookassa(remote), "sweep")
     charge = Charge(YOOKASSA, remote.id, True, remote.amount_minor, remote.currency)
     return await _remembered(work.session, charge, outcome)
 

@@ -1,7 +1,4 @@
-"""The plugin's tables. Money is whole minor units with a currency; times are UTC.
-
-Rows are locked in one order everywhere: payment, order, entitlement.
-"""
+"""The plugin's tables. Money is whole minor units with a currency; times are UTC."""
 
 from __future__ import annotations
 

@@ -7,29 +7,31 @@ import hashlib
 import json
 import re
 import time
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from astral_core import PluginContext, Webhook, WebRoute, core_users
+from astral_core import N_, Message, PluginContext, Routes, core_users
 from astral_core.errors import DatabaseError, PluginLoadError
-from astral_payments.door import door_of
-from astral_payments.handlers.after import N_
-from astral_payments.handlers.fetch import event, fetch
-from astral_payments.lanes import event_lane, lane_of
-from astral_payments.machine import SUCCEEDED, is_final
+from astral_payments.door import Door
+from astral_payments.handlers.fetch import fetch, look_into
 from astral_payments.money import format_money
-from astral_payments.notices import NoRoom, number_of, take
+from astral_payments.notices import NoRoom, take
 from astral_payments.orders import snapshot_title
-from astral_payments.shop import shop_of
-from astral_payments.tables import orders, payments
+from astral_payments.shop import Shop
+from astral_payments.state_machine import SUCCEEDED, is_final
+from astral_payments.store import OrderRow, PaymentRow, by_ref
+from astral_payments.tables import YOOKASSA, orders, payments
 from astral_payments.yookassa_objects import OBJECT_ID
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
+
+routes = Routes()
 
 MAX_BODY = 64 * 1024
 BODY_TIMEOUT = 5.0
@@ -68,11 +70,12 @@ def read_hint(body: bytes) -> dict[str, str]:
     return {"event": name, "object_id": str(object_id), "payment_ref": str(payment_ref), "dedupe_key": dedupe}
 
 
-async def notified(request: web.Request, ctx: PluginContext) -> web.Response:
+@routes.webhook("/webhook/yookassa")
+async def receive_notification(ctx: PluginContext, request: web.Request) -> web.Response:
     """Keep the notification together with the step that looks into it, then 200; 503 lets YooKassa come again."""
-    if shop_of(ctx).patient is None:
+    if ctx.get(Shop).patient is None:
         return web.Response(status=404)
-    door = door_of(ctx)
+    door = ctx.get(Door)
     if not door.lets_in(request.remote):
         return web.Response(status=403)
     try:
@@ -112,73 +115,87 @@ async def _body(request: web.Request) -> bytes | None:
 
 async def _keep(ctx: PluginContext, hint: dict[str, str]) -> None:
     async with ctx.work() as work:
-        payment_id = await number_of(work.session, hint["payment_ref"])
+        payment = await by_ref(work.session, YOOKASSA, hint["payment_ref"])
+        payment_id = payment.id if payment is not None else None
         event_id = await take(work.session, hint, payment_id)
         if event_id is not None:
-            ctx.defer(work, event, event_lane(event_id, payment_id), event_id=event_id)
+            look_into(work, event_id, payment_id)
 
 
 # --- the return page
 
 
-async def came_back(request: web.Request, ctx: PluginContext) -> web.Response:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the return page shows: a payment, what it is for, and the language of who pays."""
+
+    payment: PaymentRow
+    order: OrderRow
+    language: str | None
+
+
+@routes.page("GET", "/return/{token:[A-Za-z0-9_-]{1,64}}")
+async def return_page(ctx: PluginContext, request: web.Request) -> web.Response:
     """Where YooKassa sends the payer: the token only says which payment to show; the money is looked up."""
     try:
-        row = await _look_up(ctx, request.match_info["token"])
+        shown = await _look_up(ctx, request.match_info["token"])
     except NOT_READY as error:
         ctx.log.warning("the return page has no answer: %s", type(error).__name__)
         return web.Response(status=503, headers={"Retry-After": "5"})
-    language = _language(request, ctx, row)
-    return _page(ctx, language, row)
+    return _page(ctx, _language(ctx, request, shown), shown)
 
 
-async def _look_up(ctx: PluginContext, token: str) -> Any:
+async def _look_up(ctx: PluginContext, token: str) -> Shown | None:
     """The payment of the token; one that is under way is also looked up at YooKassa."""
-    async with ctx.work() as work:
-        row = await _by_token(work.session, token)
-        if row is not None and not is_final(row.status) and row.provider_ref:
-            key = f"return:{row.id}:{int(time.time()) // RETURN_EVERY}"
-            ctx.defer(work, fetch, lane_of(row.id), key, payment_id=row.id, cause="return")
-    return row
-
-
-async def _by_token(session: Any, token: str) -> Any:
     query = (
-        select(
-            payments.c.id, payments.c.status, payments.c.provider_ref, payments.c.amount_minor, payments.c.currency,
-            payments.c.bot, orders.c.snapshot, core_users.c.language, core_users.c.language_code,
-        )
+        select(payments, orders, core_users.c.language, core_users.c.language_code)
         .join(orders, orders.c.id == payments.c.order_id)
         .join(core_users, core_users.c.id == payments.c.user_id)
         .where(payments.c.return_token == token)
-    )  # fmt: skip
-    return (await session.execute(query)).first()
+    )
+    async with ctx.work() as work:
+        row = (await work.session.execute(query)).mappings().first()
+        if row is None:
+            return None
+        payment = PaymentRow.from_row(row)
+        if not is_final(payment.status) and payment.provider_ref:
+            key = f"return:{payment.id}:{int(time.time()) // RETURN_EVERY}"
+            call = fetch(payment_id=payment.id, cause="return")
+            work.defer(call, key=key, keep="once", lane=("payment", payment.id))
+    language = row[core_users.c.language] or row[core_users.c.language_code]
+    return Shown(payment, OrderRow.from_row(row), language)
 
 
-def _language(request: web.Request, ctx: PluginContext, row: Any) -> str:
-    chosen = (row.language or row.language_code) if row is not None else None
-    base = str(chosen or request.headers.get("Accept-Language", ""))[:2].lower()
-    return base if base in ctx.services.languages else "en"
+def _language(ctx: PluginContext, request: web.Request, shown: Shown | None) -> str:
+    chosen = shown.language if shown is not None else None
+    base = (chosen or request.headers.get("Accept-Language", ""))[:2].lower()
+    return base if base in ctx.languages else "en"
 
 
-def _page(ctx: PluginContext, language: str, row: Any) -> web.Response:
-    state = "missing" if row is None else row.status if is_final(row.status) else "pending"
+def _page(ctx: PluginContext, language: str, shown: Shown | None) -> web.Response:
+    texts, state, product, money, bot = ctx.texts(language), "missing", "", "", None
+    if shown is not None:
+        payment, bot = shown.payment, shown.payment.bot
+        state = payment.status if is_final(payment.status) else "pending"
+        product = snapshot_title(shown.order, language)
+        money = format_money(payment.amount_minor, payment.currency, language)
     title, text = _TEXTS.get(state, _TEXTS["canceled"])
-    html = _template().render(
+    page = _template().render(
         language=language,
         state=state,
-        title=ctx.t(language, title),
-        text=ctx.t(language, text),
-        product=snapshot_title(row, language) if row is not None else "",
-        money=format_money(row.amount_minor, row.currency, language) if row is not None else "",
-        bot=row.bot if row is not None else None,
-        back=ctx.t(language, "Back to the bot"),
-        again=ctx.t(language, "Look again"),
+        title=texts.t(title),
+        text=texts.t(text),
+        product=product,
+        money=money,
+        bot=bot,
+        back=texts.t("Back to the bot"),
+        again=texts.t("Look again"),
     )
-    return web.Response(text=html, content_type="text/html", status=404 if row is None else 200, headers=_HEADERS)
+    status = 404 if shown is None else 200
+    return web.Response(text=page, content_type="text/html", status=status, headers=_HEADERS)
 
 
-_TEXTS = {
+_TEXTS: dict[str, tuple[Message, Message]] = {
     SUCCEEDED: (N_("Paid. Thank you!"), N_("Your purchase is waiting for you in the chat.")),
     "pending": (
         N_("Waiting for the bank…"),
@@ -201,9 +218,10 @@ _HEADERS = {
 }
 
 
-async def style(request: web.Request, ctx: PluginContext) -> web.Response:
+@routes.page("GET", "/return.css")
+async def style(ctx: PluginContext, request: web.Request) -> web.Response:
     """The page's style sheet, a file of its own so that the policy can forbid inline styles."""
-    del request, ctx
+    del ctx, request
     headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
     return web.Response(text=_style(), content_type="text/css", headers=headers)
 
@@ -222,14 +240,5 @@ def _environment() -> Environment:
     return Environment(loader=PackageLoader("astral_payments"), autoescape=True, undefined=StrictUndefined)
 
 
-def _template() -> Any:
+def _template() -> Template:
     return _environment().get_template("return.html")
-
-
-def web_routes() -> list[WebRoute | Webhook]:
-    """All HTTP routes of the plugin."""
-    return [
-        Webhook("/webhook/yookassa", notified),
-        WebRoute("GET", "/return/{token:[A-Za-z0-9_-]{1,64}}", came_back),
-        WebRoute("GET", "/return.css", style),
-    ]

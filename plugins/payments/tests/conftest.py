@@ -15,12 +15,10 @@ import aiohttp
 import pytest
 from sqlalchemy import Select, func, select
 
-from astral_core import Context, Event, Routes, Subscriber, hookimpl
+from astral_core import Context, Plugin, PluginContext, named_route
 from astral_core.db.tables import DueState, core_due, core_inbox
-from astral_core.inbox.envelope import as_json
-from astral_core.inbox.rows import NewRow
 from astral_core.jobs import lane_of
-from astral_payments.api import OrderPaid, OrderRevoked, Price, Product
+from astral_payments.api import BUY_ROUTE, OrderPaid, OrderRevoked, Price, Product
 from astral_payments.tables import entitlements, payments
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
@@ -99,14 +97,8 @@ class Seller:
 
     async def job(self, name: str = "payments.reconcile") -> None:
         """Run the reconciliation, or another job, now."""
-        row = NewRow(
-            "internal:job", f"{name}:test-{id(object())}-{self._runs}", lane_of(name), "job", as_json({"job": name})
-        )
-        self._runs += 1
-        await self.kit.running.inbox.store.ingest(row)
+        await self.kit.run_job(name)
         await self.quiet()
-
-    _runs: int = 0
 
     async def choose(self, anna: EmulatedUser) -> None:
         """Press «buy»; the sheet with the ways to pay."""
@@ -166,25 +158,28 @@ def seller_module(
     module = types.ModuleType("astral_test_sky")
     module.broken = False  # type: ignore[attr-defined]
     module.__spec__ = ModuleSpec("astral_test_sky", None)
-    routes = Routes()
+    module.plugin = plugin = Plugin()  # type: ignore[attr-defined]
 
-    @routes.command("shop")
-    async def shop(update: Any, ctx: Context) -> None:
-        ctx.show("Shop", [[ctx.button("Buy", "payments:buy", code="sky.full")]])
+    @plugin.command("shop")
+    async def shop(ctx: Context) -> None:
+        ctx.show("Shop", [[ctx.button("Buy", named_route(BUY_ROUTE)(code="sky.full"))]])
 
-    @routes.callback("full")
-    async def full(update: Any, ctx: Context) -> None:
+    @plugin.callback("full")
+    async def full(ctx: Context) -> None:
         ctx.show("All of the sky")
 
-    async def delivered(event: OrderPaid, ctx: Context) -> None:
+    @plugin.event(OrderPaid)
+    async def delivered(ctx: Context, event: OrderPaid) -> None:
         if module.broken:
             raise ZeroDivisionError("a bug of the plugin that delivers")
         paid.append(event)
 
-    async def taken_back(event: OrderRevoked, ctx: Context) -> None:
+    @plugin.event(OrderRevoked)
+    async def taken_back(ctx: Context, event: OrderRevoked) -> None:
         revoked.append(event)
 
-    def astral_products(ctx: Any) -> list[Product]:
+    @plugin.hook(optional=True)
+    def astral_products(ctx: PluginContext) -> list[Product]:
         if failing:
             raise RuntimeError("no products today")
         return [
@@ -198,15 +193,6 @@ def seller_module(
             Product("sky.broken", {"ru": "Без английского"}, {"en": "No title"}, tuple(prices)),
         ]
 
-    def astral_routes() -> Routes:
-        return routes
-
-    def astral_events() -> list[type[Event] | Subscriber[Any]]:
-        return [Subscriber(OrderPaid, delivered), Subscriber(OrderRevoked, taken_back)]
-
-    module.astral_products = hookimpl(astral_products, optionalhook=True)  # type: ignore[attr-defined]
-    module.astral_routes = hookimpl(astral_routes)  # type: ignore[attr-defined]
-    module.astral_events = hookimpl(astral_events)  # type: ignore[attr-defined]
     return module
 
 

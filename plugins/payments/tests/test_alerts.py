@@ -11,7 +11,7 @@ from sqlalchemy import insert, update
 
 from astral_core import Health, now
 from astral_payments.handlers.fetch import EVENT_ATTEMPTS, UNANSWERED_ATTEMPTS
-from astral_payments.health import health
+from astral_payments.health import astral_health
 from astral_payments.settings import PaymentsSettings
 from astral_payments.tables import events, payments, refunds, transitions
 from astral_payments.yookassa_client import API_URL
@@ -26,7 +26,7 @@ def alerts(user: Any) -> list[str]:
 
 async def asked(seller: Any) -> Health:
     """What the plugin says of itself now."""
-    found: Health = await health(seller.kit.running.host.contexts["payments"])
+    found: Health = await astral_health(seller.kit.context("payments"))
     return found
 
 

@@ -18,7 +18,7 @@ from astral_core.db.tables import core_inbox
 from astral_payments import door
 from astral_payments.door import Budget, Door
 from astral_payments.handlers.fetch import EVENT_ATTEMPTS
-from astral_payments.health import health
+from astral_payments.health import astral_health
 from astral_payments.notices import KEEP_OTHERS, KEEP_OURS, MOST_OF_ONE
 from astral_payments.settings import PaymentsSettings
 from astral_payments.tables import events
@@ -438,7 +438,7 @@ async def test_enforce_without_a_trusted_proxy_is_a_finding(sell: Any, monkeypat
 
     async def found(**changes: Any) -> list[str]:
         async with sell(ip_check="enforce", **changes) as seller:
-            return [one.code for one in (await health(seller.kit.running.host.contexts["payments"])).findings]
+            return [one.code for one in (await astral_health(seller.kit.context("payments"))).findings]
 
     assert await found() == []
     monkeypatch.setattr(PaymentsSettings, "emulated", property(lambda _: False))

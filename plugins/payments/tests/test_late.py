@@ -10,10 +10,9 @@ from sqlalchemy import delete, select, update
 
 from astral_core import EventFailed
 from astral_core.db.tables import DEAD, core_inbox
-from astral_core.inbox.envelope import as_builtins
 from astral_core.inbox.notes import revive
 from astral_payments.api import OrderPaid
-from astral_payments.shop import shop_of
+from astral_payments.shop import Shop
 from astral_payments.tables import orders
 
 on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -46,10 +45,8 @@ async def told(seller: Any, anna: Any, plugin: str, event: str = OrderPaid.name)
     [order] = await seller.rows(select(orders))
     paid = {"order_id": str(order.id), "user_id": anna.id, "product": order.product}
     failed = EventFailed(event=event, data=paid, plugin=plugin, error_id="2222-2222")
-    name = f"{EventFailed.name}>undelivered"
-    body = {"event": EventFailed.name, "plugin": "payments", "name": name, "data": as_builtins(failed)}
-    async with seller.kit.running.host.contexts["payments"].work() as work:
-        work.add_row("event", f"test:{plugin}:{event}", anna.id, body)
+    async with seller.kit.context("core").work() as work:
+        work.emit(failed, to=anna.id)
     await seller.quiet()
 
 
@@ -110,7 +107,7 @@ async def test_a_seller_that_is_away_is_named_in_the_thanks(seller: Any) -> None
     await anna.wait_for(lambda message: "payments:pay/sky.full/yookassa" in str(message.button_rows))
     await anna.press("payments:pay/sky.full/yookassa")
     link = await anna.wait_for(lambda message: bool(message.button_rows) and "url" in message.button_rows[0][0])
-    shop_of(seller.kit.running.host.contexts["payments"]).products.clear()
+    seller.kit.context("payments").get(Shop).products.clear()
     await seller.pay(link.button_rows[0][0]["url"])
     thanks = await anna.wait_for("Спасибо!")
     assert "/paysupport и назовите платёж 1" in thanks.text

@@ -192,17 +192,15 @@ async def test_people_own_their_data(seller: Any, path: str) -> None:
     await anna.wait_for("Thank you!")
     await seller.link(boris)
     await seller.quiet()
-    runner, contexts = seller.kit.running.host.runner, seller.kit.running.host.contexts
     if path == "export":
-        files = await runner.call("astral_export_user", "payments", ctx=contexts["payments"], user_id=anna.id)
-        data = json.loads(files["payments.json"])
+        files = await seller.kit.export(anna, plugin="payments")
+        data = json.loads(files["payments/payments.json"])
         assert [row["amount_minor"] for row in data["payments"]] == [19900]
         assert len(data["orders"]) == len(data["entitlements"]) == 1
-        assert "return_token" not in files["payments.json"].decode()
-        assert await runner.call("astral_export_user", "payments", ctx=contexts["payments"], user_id=1) == {}
+        assert "return_token" not in files["payments/payments.json"].decode()
+        assert await seller.kit.export(seller.buyer("Nobody"), plugin="payments") == {}
         return
-    removed = await runner.call("astral_delete_user", "payments", ctx=contexts["payments"], user_id=anna.id)
-    assert removed == 2
+    assert await seller.kit.forget(anna, plugin="payments") == 2
     assert await seller.granted() == 0
     kept = await seller.rows(select(payments).order_by(payments.c.id))
     assert [(row.amount_minor, row.return_token is None) for row in kept] == [(19900, True), (19900, False)]

@@ -164,6 +164,29 @@ async def test_a_closed_wallet_ends_a_refund(seller: Any) -> None:
 
 
 @on_sqlite
+async def test_a_refund_that_is_asked_for_anew_is_repeated_from_its_first_try_on(seller: Any) -> None:
+    """Its answer is lost: the reconciliation comes again, however often the earlier refund was tried."""
+    admin, anna = await seller.admin(), seller.buyer()
+    number = await card_paid(seller, anna)
+    seller.yookassa.set_faults([{**CANCELED, "reason": "yoo_money_account_closed"}])
+    await admin.send(f"/refund {number}")
+    await admin.wait_for("on its way back")
+    await seller.quiet()
+    seller.yookassa.advance(61)
+    row = await again(seller)
+    assert (row.status, row.attempts) == ("failed", 1)
+    seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "drop_before"}])
+    await admin.send(f"/refund {number}")
+    await admin.wait_for("on its way back")
+    await seller.quiet()
+    assert (await seller.rows(select(refunds)))[0].status == "unknown"
+    row = await again(seller)
+    assert (row.status, row.attempts) == ("succeeded", 1)
+    assert await seller.granted() == 0
+    assert len(seller.told(anna, "I have returned")) == 1
+
+
+@on_sqlite
 async def test_a_shop_that_may_not_refund_yet_is_asked_again(seller: Any) -> None:
     """403: the owner has to change something, and then it works by itself."""
     admin, anna = await seller.admin(), seller.buyer()

@@ -6,13 +6,14 @@ import asyncio
 import random
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select, update
 
 from astral_core import now
-from astral_payments.machine import Cause
 from astral_payments.orders import new_attempt, open_order
-from astral_payments.settle import Outcome, Remote, settle
-from astral_payments.shop import shop_of
+from astral_payments.settle import Outcome, ProviderPayment, settle
+from astral_payments.shop import Shop
+from astral_payments.state_machine import Cause
 from astral_payments.tables import entitlements, orders, payments, refunds, transitions
 
 CAUSES: list[Cause] = ["event", "poll", "return", "button"]
@@ -20,32 +21,32 @@ CAUSES: list[Cause] = ["event", "poll", "return", "button"]
 
 def context(seller: Any) -> Any:
     """The payments plugin's own context in the running bot."""
-    return seller.kit.running.host.contexts["payments"]
+    return seller.kit.context("payments")
 
 
 async def attempts(seller: Any, user_id: int, count: int) -> list[int]:
     """An open order of the user with `count` payments under way."""
     ctx = context(seller)
-    shop = shop_of(ctx)
+    shop = ctx.get(Shop)
     async with ctx.work() as work:
         order = await open_order(work.session, user_id, shop.products["sky.full"])
         return [await new_attempt(work.session, shop, order, "bot") for _ in range(count)]
 
 
-def told(number: int, status: str, **changes: Any) -> Remote:
+def told(number: int, status: str, **changes: Any) -> ProviderPayment:
     """What YooKassa says of a payment."""
     values: dict[str, Any] = {
         "ref": f"ref-{number}", "payment_id": str(number), "status": status, "amount_minor": 19900,
         "currency": "RUB", "account_id": "100500", "mode": "test",
     }  # fmt: skip
-    return Remote(**(values | changes))
+    return ProviderPayment(**(values | changes))
 
 
-async def one(seller: Any, payment_id: int, remote: Remote, cause: Cause = "event") -> Outcome:
+async def one(seller: Any, payment_id: int, remote: ProviderPayment, cause: Cause = "event") -> Outcome:
     """One settlement in a unit of work of its own."""
     ctx = context(seller)
     async with ctx.work() as work:
-        return await settle(ctx, work, payment_id, remote, cause)
+        return await settle(work, payment_id, remote, cause)
 
 
 async def test_shuffled_and_repeated_news_count_once(seller: Any) -> None:
@@ -98,10 +99,14 @@ async def test_a_rolled_back_settlement_leaves_nothing(seller: Any) -> None:
     await anna.send("/shop")
     await anna.wait_for("Shop")
     [number] = await attempts(seller, anna.id, 1)
-    ctx = context(seller)
-    work = ctx.work()
-    assert await settle(ctx, work, number, told(number, "succeeded"), "event") is Outcome.GRANTED
-    await work.close()
+
+    async def settle_and_fail() -> None:
+        async with context(seller).work() as work:
+            assert await settle(work, number, told(number, "succeeded"), "event") is Outcome.GRANTED
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await settle_and_fail()
     await seller.quiet()
     assert await seller.granted() == 0
     assert (await seller.newest()).status == "created"
@@ -171,5 +176,5 @@ async def test_a_created_payment_of_another_shop_is_never_shown(seller: Any) -> 
 async def test_a_plugin_whose_products_fail_is_left_out(sell: Any, caplog: Any) -> None:
     """The shop opens without it, and the log names the plugin."""
     async with sell(failing=True) as seller:
-        assert shop_of(context(seller)).products == {}
+        assert context(seller).get(Shop).products == {}
         assert "astral_products of plugin 'sky' failed" in caplog.text

@@ -14,7 +14,7 @@ from astral_core.db.tables import core_inbox
 from astral_core.inbox import express
 from astral_payments.api import PaymentsApi, Price
 from astral_payments.handlers.stars import order_id_of
-from astral_payments.shop import shop_of
+from astral_payments.shop import Shop
 from astral_payments.tables import entitlements, orders, payments, refunds, transitions
 from astral_playground.telegram import checkout
 
@@ -42,8 +42,8 @@ async def test_stars_from_button_to_product(seller: Any) -> None:
     assert (payment.status, payment.amount_minor, payment.currency) == ("succeeded", 150, "XTR")
     assert payment.provider_ref == outcome.charge_id
     assert [row.cause for row in await seller.rows(select(transitions))] == ["update"]
-    api = seller.kit.running.bot.services.providers[PaymentsApi][1]
-    async with seller.kit.running.host.contexts["sky"].work() as work:
+    async with seller.kit.context("sky").work() as work:
+        api = work.get(PaymentsApi)
         assert await api.has(work.session, anna.id, "sky.full")
         assert not await api.has(work.session, anna.id + 1, "sky.full")
     assert api.product("sky.full").price("XTR") == Price("XTR", 150)
@@ -91,7 +91,7 @@ async def test_an_invoice_of_what_is_owned_by_another_order_is_declined(seller: 
     """The price changed between a card's link and an invoice, both are paid: nothing is charged for the second."""
     anna = seller.buyer()
     url = await seller.link(anna)
-    shop = shop_of(seller.kit.running.host.contexts["payments"])
+    shop = seller.kit.context("payments").get(Shop)
     dearer = (Price("XTR", 200), Price("RUB", 29900))
     shop.products["sky.full"] = replace(shop.products["sky.full"], prices=dearer)
     invoice = await seller.invoice(anna)
@@ -167,7 +167,7 @@ async def test_a_changed_price_declines_the_old_invoice(seller: Any) -> None:
     """An invoice from before a price change cannot be paid; a new one can, under a new order."""
     anna = seller.buyer()
     old = await seller.invoice(anna)
-    shop = shop_of(seller.kit.running.host.contexts["payments"])
+    shop = seller.kit.context("payments").get(Shop)
     dearer = (Price("XTR", 200), Price("RUB", 19900))
     shop.products["sky.full"] = replace(shop.products["sky.full"], prices=dearer)
     outcome = await anna.pay(old)

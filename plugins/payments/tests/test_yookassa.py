@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import select, update
 
 from astral_core import now
+from astral_core.db.tables import core_inbox
 from astral_payments import shop
 from astral_payments.api import Price
-from astral_payments.shop import shop_of
 from astral_payments.tables import entitlements, events, orders, payments, refunds, transitions
 from astral_payments.web import MAX_BODY
 from astral_playground.yookassa import Shop
@@ -343,7 +343,7 @@ async def test_a_lost_notification_is_found_by_the_reconciliation(seller: Any) -
 @on_sqlite
 async def test_a_hundred_presses_are_one_question_to_yookassa(seller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """«I have paid» asks at once, then not again for some seconds; each press is answered, each buyer's alone."""
-    client = shop_of(seller.kit.running.host.contexts["payments"]).quick
+    client = seller.kit.context("payments").get(shop.Shop).quick
     asked: list[str] = []
 
     async def counted(ref: str, get: Any = client.get_payment) -> Any:
@@ -470,6 +470,27 @@ async def test_a_refund_in_the_cabinet_takes_the_product_back(seller: Any) -> No
     assert len(seller.revoked) == 1
     assert await seller.states(orders) == ["refunded"]
     await anna.wait_for("I have returned")
+
+
+async def lanes(seller: Any, step: str) -> list[int]:
+    """In which lanes a step was done."""
+    query = select(core_inbox.c.lane).where(core_inbox.c.payload.contains(f'"payments.{step}"'))
+    return [row.lane for row in await seller.rows(query.order_by(core_inbox.c.seq))]
+
+
+async def test_work_about_one_payment_has_a_lane_of_its_own(seller: Any) -> None:
+    """Its notifications, looks and refund are done in order; nobody's chat and no other payment waits for them."""
+    admin, anna, boris = seller.buyer("Owner", id=4242), seller.buyer(), seller.buyer("Boris")
+    for buyer in (anna, boris):
+        await seller.pay(await seller.link(buyer))
+        await buyer.wait_for("Thank you!")
+        await seller.quiet()
+    await admin.send("/refund 1")
+    await anna.wait_for("I have returned")
+    await seller.quiet()
+    annas, boriss, refunded = await lanes(seller, "process_notification")
+    assert await lanes(seller, "pay_back") == [annas] == [refunded]
+    assert len({annas, boriss, admin.id, anna.id, boris.id}) == 5
 
 
 @on_sqlite

@@ -1,7 +1,1 @@
-"""The plugin's routes. Importing the modules collects them in `routes`."""
-
-from __future__ import annotations
-
-from astral_core import Routes
-
-routes = Routes()
+"""What people press and write, what Telegram and YooKassa tell, and what is looked up on a schedule."""

@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from astral_core import Context, PluginContext, now
-from astral_payments.door import door_of
+from astral_core import N_, Context, Routes, Work, now
+from astral_payments.door import Door
 from astral_payments.errors import OutcomeUnknown, YooKassaRejected
-from astral_payments.handlers import routes
-from astral_payments.handlers.after import BACK_OFF, N_, pay_back, tell_unreadable
 from astral_payments.handlers.buy import begin
-from astral_payments.lanes import event_lane, lane_of
-from astral_payments.machine import (
+from astral_payments.notices import OF_PAYMENT
+from astral_payments.refunding import REFUND_FINAL
+from astral_payments.settle import Outcome, ProviderPayment, is_made_for, settle
+from astral_payments.shop import Shop
+from astral_payments.state_machine import (
     CREATED,
     PENDING,
     SUCCEEDED,
@@ -27,14 +27,13 @@ from astral_payments.machine import (
     is_final,
     is_old_news,
 )
-from astral_payments.notices import OF_PAYMENT
-from astral_payments.orders import payment_with_order
-from astral_payments.refunding import REFUND_FINAL
-from astral_payments.settle import Outcome, Remote, is_made_for, settle
-from astral_payments.shop import shop_of
+from astral_payments.steps import BACK_OFF, pay_back, tell_unreadable
+from astral_payments.store import PaymentRow, RefundRow, by_ref, every, first, payment_with_order
 from astral_payments.tables import YOOKASSA, events, payments, refunds
 from astral_payments.yookassa_client import YooKassaClient
 from astral_payments.yookassa_objects import RemoteRefund
+
+routes = Routes()
 
 RECONCILE_EVERY = 15.0  # s
 GAPS = (15, 30, 60, 120, 300, 600)  # s between two looks at a payment, the last one until 70 minutes
@@ -48,6 +47,7 @@ SOON = timedelta(seconds=3)
 
 _BATCH = 200
 _STRANGERS = 15  # of those about unknown payments; each is a call to the shop's API
+_LANES = 4  # that notifications about unknown payments share: anybody can post them
 UNANSWERED = N_(
     "YooKassa has given no answer for a day and more, and notification {number} is given up. "
     "Can this machine reach YooKassa's API?"
@@ -73,8 +73,8 @@ def next_check(created_at: datetime, checks: int, moment: datetime) -> datetime 
 @routes.step("fetch")
 async def fetch(ctx: Context, payment_id: int, cause: Cause) -> None:
     """Read one payment from YooKassa and settle it."""
-    plugin, client = ctx.plugin_context(), shop_of(ctx).patient
-    async with plugin.work() as reading:
+    client = ctx.get(Shop).patient
+    async with ctx.plugin.work() as reading:
         payment, _ = await payment_with_order(reading.session, payment_id)
     if payment is None or client is None or payment.provider_ref is None or is_final(payment.status):
         return
@@ -84,27 +84,35 @@ async def fetch(ctx: Context, payment_id: int, cause: Cause) -> None:
         ctx.log.warning("payment %d: %s", payment_id, error)  # the reconciliation comes again
         tell_unreadable(ctx, payment_id, error)
         return
-    await settle(plugin, ctx.run.work, payment_id, Remote.of_yookassa(remote), cause)
+    await settle(ctx, payment_id, ProviderPayment.of_yookassa(remote), cause)
 
 
-@routes.step("event")
-async def event(ctx: Context, event_id: int) -> None:
+def look_into(work: Work, event_id: int, payment_id: int | None) -> None:
+    """Have a notification looked into, in the lane of its payment; those of unknown payments share a few."""
+    lane = ("payment", payment_id) if payment_id is not None else ("strangers", event_id % _LANES)
+    work.defer(process_notification(event_id=event_id), lane=lane)
+
+
+@routes.step("process_notification")
+async def process_notification(ctx: Context, event_id: int) -> None:
     """Look into a notification. Its body was a hint only: the whole payment is read from YooKassa."""
-    plugin, client = ctx.plugin_context(), shop_of(ctx).patient
-    async with plugin.work() as reading:
+    client = ctx.get(Shop).patient
+    async with ctx.plugin.work() as reading:
         row = (await reading.session.execute(select(events).where(events.c.id == event_id))).first()
-        known = await _by_ref(reading.session, row.payment_ref) if row is not None else None
+        known = await by_ref(reading.session, YOOKASSA, row.payment_ref) if row is not None else None
         ours = known is not None
     if row is None or row.state != "new":
         return
     if client is None:
         await _close(ctx, row, "orphan", "YooKassa is not configured")
         return
-    if not ours and not door_of(ctx).calls.take():
-        door_of(ctx).complain("calls", "notifications about unknown payments wait: the calls of this minute are used")
+    if not ours and not ctx.get(Door).calls.take():
+        ctx.get(Door).complain(
+            "calls", "notifications about unknown payments wait: the calls of this minute are used"
+        )
         return  # the reconciliation comes again
     try:
-        remote = Remote.of_yookassa(await client.get_payment(row.payment_ref))
+        remote = ProviderPayment.of_yookassa(await client.get_payment(row.payment_ref))
     except OutcomeUnknown as error:
         if known is not None:
             tell_unreadable(ctx, known.id, error)
@@ -113,14 +121,14 @@ async def event(ctx: Context, event_id: int) -> None:
         await _refused(ctx, row, error, ours=ours)
     else:
         returned = await _returned(ctx, client, row) if ours and row.event.startswith("refund.") else ()
-        await _settle_event(ctx, plugin, row, remote, returned)
+        await _settle_event(ctx, row, remote, returned)
 
 
 async def _unanswered(ctx: Context, row: Any, error: OutcomeUnknown, *, ours: bool) -> None:
     if ours:
         ctx.log.warning("notification %d: %s", row.id, error.cause)
     else:
-        door_of(ctx).complain("unanswered", "notification %d about an unknown payment: %s", row.id, error.cause)
+        ctx.get(Door).complain("unanswered", "notification %d about an unknown payment: %s", row.id, error.cause)
     if row.attempts >= UNANSWERED_ATTEMPTS:
         ctx.alert("unanswered", UNANSWERED, number=row.id)
         await _close(ctx, row, "dead", str(error))
@@ -131,7 +139,7 @@ async def _refused(ctx: Context, row: Any, error: YooKassaRejected, *, ours: boo
     if ours:
         ctx.log.warning(text, row.id, error)
     else:
-        door_of(ctx).complain("unreadable", text, row.id, error)
+        ctx.get(Door).complain("unreadable", text, row.id, error)
     if row.attempts + 1 >= (EVENT_ATTEMPTS if ours else FOREIGN_ATTEMPTS):
         if ours:  # anybody can post the ids of payments that are not
             ctx.alert(f"event:{row.id}", UNREADABLE, number=row.id, ref=row.payment_ref)
@@ -148,15 +156,13 @@ async def _returned(ctx: Context, client: YooKassaClient, row: Any) -> Sequence[
     return page.items
 
 
-async def _settle_event(
-    ctx: Context, plugin: PluginContext, row: Any, remote: Remote, returned: Sequence[RemoteRefund]
-) -> None:
+async def _settle_event(ctx: Context, row: Any, remote: ProviderPayment, returned: Sequence[RemoteRefund]) -> None:
     payment = await _local(ctx, remote)
     if payment is None:  # rows are committed before a payment is created: this one is somebody else's
-        door_of(ctx).complain("foreign", "notification %d is about a payment of another program", row.id)
+        ctx.get(Door).complain("foreign", "notification %d is about a payment of another program", row.id)
         await _close(ctx, row, "orphan", "no payment of this bot")
         return
-    outcome = await settle(plugin, ctx.run.work, payment.id, remote, "event")
+    outcome = await settle(ctx, payment.id, remote, "event")
     if outcome is Outcome.MISMATCH:
         await _close(ctx, row, "dead", "the payment at YooKassa contradicts ours; see the log")
     elif _shows(row, remote, returned):
@@ -165,7 +171,7 @@ async def _settle_event(
         await _not_yet(ctx, row)
 
 
-def _shows(row: Any, remote: Remote, returned: Sequence[RemoteRefund]) -> bool:
+def _shows(row: Any, remote: ProviderPayment, returned: Sequence[RemoteRefund]) -> bool:
     """Whether YooKassa shows what its notification told, or more: its replicas lag, and anybody can post."""
     if row.event.startswith("refund."):
         done = [refund for refund in returned if refund.status == SUCCEEDED]
@@ -185,20 +191,15 @@ async def _not_yet(ctx: Context, row: Any) -> None:
         await ctx.session.execute(sooner.values(next_try_at=now() + SOON))
 
 
-async def _local(ctx: Context, remote: Remote) -> Any:
+async def _local(ctx: Context, remote: ProviderPayment) -> PaymentRow | None:
     """Our payment: by YooKassa's id, else by our metadata, since a notification may come before the answer."""
-    found = await _by_ref(ctx.session, remote.ref)
+    found = await by_ref(ctx.session, YOOKASSA, remote.ref)
     number = remote.payment_id
     if found is not None or not (number.isascii() and number.isdigit() and len(number) < 19):
         return found
     by_number = select(payments).where(payments.c.provider == YOOKASSA, payments.c.id == int(number))
-    payment = (await ctx.session.execute(by_number)).first()
+    payment = await first(ctx.session, PaymentRow, by_number)
     return payment if payment is not None and is_made_for(payment, remote) else None
-
-
-async def _by_ref(session: AsyncSession, ref: str) -> Any:
-    query = select(payments).where(payments.c.provider == YOOKASSA, payments.c.provider_ref == ref)
-    return (await session.execute(query)).first()
 
 
 async def _close(ctx: Context, row: Any, state: str, error: str | None) -> None:
@@ -209,6 +210,7 @@ async def _close(ctx: Context, row: Any, state: str, error: str | None) -> None:
     await ctx.session.execute(statement.values(state=state, error=error, next_try_at=None))
 
 
+@routes.job("reconcile", every=RECONCILE_EVERY)
 async def reconcile(ctx: Context) -> None:
     """Put steps for everything that is due: notifications get lost, answers too.
 
@@ -221,7 +223,6 @@ async def reconcile(ctx: Context) -> None:
 
 
 async def _due_payments(ctx: Context, moment: datetime) -> None:
-    plugin, work = ctx.plugin_context(), ctx.run.work
     query = (
         select(payments)
         .where(
@@ -230,19 +231,19 @@ async def _due_payments(ctx: Context, moment: datetime) -> None:
         .order_by(payments.c.next_check_at)
         .limit(_BATCH)
     )  # fmt: skip
-    for payment in (await ctx.session.execute(query)).all():
+    for payment in await every(ctx.session, PaymentRow, query):
         checks = payment.checks + 1
+        key = f"poll:{payment.id}:{checks}"
         if payment.status in (CREATED, UNKNOWN):
-            plugin.defer(work, begin, payment.user_id, f"poll:{payment.id}:{checks}", payment_id=payment.id)
+            ctx.defer(begin(payment_id=payment.id), key=key, keep="once", to=payment.user_id)
         else:
-            key = f"poll:{payment.id}:{checks}"
-            plugin.defer(work, fetch, lane_of(payment.id), key, payment_id=payment.id, cause="poll")
+            lane = ("payment", payment.id)
+            ctx.defer(fetch(payment_id=payment.id, cause="poll"), key=key, keep="once", lane=lane)
         values = {"checks": checks, "next_check_at": next_check(payment.created_at, checks, moment)}
         await ctx.session.execute(update(payments).where(payments.c.id == payment.id).values(**values))
 
 
 async def _due_events(ctx: Context, moment: datetime) -> None:
-    plugin, work = ctx.plugin_context(), ctx.run.work
     query = (
         select(events.c.id, events.c.attempts, payments.c.id.label("payment_id"))
         .select_from(events.outerjoin(payments, OF_PAYMENT))
@@ -255,20 +256,21 @@ async def _due_events(ctx: Context, moment: datetime) -> None:
         values = {"attempts": row.attempts + 1, "next_try_at": _later(row.attempts, moment)}
         still = update(events).where(events.c.id == row.id, events.c.state == "new").values(**values)
         if (await ctx.session.execute(still)).rowcount:  # type: ignore[attr-defined]  # an UPDATE's result has it
-            plugin.defer(work, event, event_lane(row.id, row.payment_id), event_id=row.id)
+            look_into(ctx, row.id, row.payment_id)
 
 
 async def _due_refunds(ctx: Context, moment: datetime) -> None:
-    plugin, work = ctx.plugin_context(), ctx.run.work
     query = (
         select(refunds)
         .where(refunds.c.next_try_at <= moment, refunds.c.status.not_in(REFUND_FINAL))
         .limit(_BATCH)
     )  # fmt: skip
-    for row in (await ctx.session.execute(query)).all():
-        plugin.defer(work, pay_back, lane_of(row.payment_id), f"{row.id}:{row.attempts + 1}", refund_id=row.id)
-        values = {"attempts": row.attempts + 1, "next_try_at": _later(row.attempts, moment)}
-        await ctx.session.execute(update(refunds).where(refunds.c.id == row.id).values(**values))
+    for refund in await every(ctx.session, RefundRow, query):
+        attempts = refund.attempts + 1
+        key, lane = f"{refund.idempotence_key}:{attempts}", ("payment", refund.payment_id)
+        ctx.defer(pay_back(refund_id=refund.id), key=key, keep="once", lane=lane)
+        values = {"attempts": attempts, "next_try_at": _later(refund.attempts, moment)}
+        await ctx.session.execute(update(refunds).where(refunds.c.id == refund.id).values(**values))
 
 
 def _later(attempts: int, moment: datetime) -> datetime:

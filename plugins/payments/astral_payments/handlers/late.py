@@ -1,4 +1,4 @@
-"""What a buyer reads where the payment has arrived, and what was bought does not come at once."""
+"""What a buyer reads where the payment has arrived, and what was bought fails to come."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from astral_core import Context, EventFailed
+from astral_core import Context, EventFailed, Routes
 from astral_payments.api import OrderPaid
-from astral_payments.handlers import routes
-from astral_payments.orders import payment_with_order, snapshot_title
+from astral_payments.orders import snapshot_title
+from astral_payments.steps import help_button
+from astral_payments.store import payment_with_order
 from astral_payments.tables import PAID, orders
 
+routes = Routes()
 
-async def undelivered(event: EventFailed, ctx: Context) -> None:
+
+@routes.event(EventFailed)
+async def undelivered(ctx: Context, event: EventFailed) -> None:
     """Tell the buyer, once a payment: the plugin that sells the product failed for good to bring it.
 
     Another plugin that only heard of the payment has nothing to bring.
@@ -24,14 +28,14 @@ async def undelivered(event: EventFailed, ctx: Context) -> None:
     query = select(orders.c.paid_payment_id).where(orders.c.id == UUID(event.data["order_id"]))
     payment_id = (await ctx.session.execute(query)).scalar_one_or_none()
     if payment_id is not None:
-        ctx.defer_once(str(payment_id), late, payment_id=payment_id)
+        ctx.defer(late(payment_id=payment_id), key=str(payment_id), keep="once")
 
 
 @routes.step("late")
 async def late(ctx: Context, payment_id: int) -> None:
     """The apology; none where the money went back meanwhile."""
     payment, order = await payment_with_order(ctx.session, payment_id)
-    if order is None or order.status != PAID or order.paid_payment_id != payment.id:
+    if payment is None or order is None or order.status != PAID or order.paid_payment_id != payment.id:
         return
     text = ctx.t(
         "<b>{title}</b> is paid for, and your money is safe. Something went wrong on our side when I wanted to "
@@ -40,13 +44,4 @@ async def late(ctx: Context, payment_id: int) -> None:
         "/paysupport and name payment {number}.",
         title=snapshot_title(order, ctx.language), number=payment.id,
     )  # fmt: skip
-    ctx.reply(text, [[ctx.button(ctx.t("Help with a payment"), "payments:support")]])
-
-
-def seller_is_away(ctx: Context, payment_id: int) -> str:
-    """What follows the thanks where the plugin that brings the product is not there now."""
-    return "\n\n" + ctx.t(
-        "The part of me that brings it is being mended right now. It comes by itself as soon as that is done; if "
-        "you hear nothing within a day, write to /paysupport and name payment {number}.",
-        number=payment_id,
-    )  # fmt: skip
+    ctx.reply(text, [[help_button(ctx)]])

@@ -10,13 +10,10 @@ from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from astral_core import Context, PluginContext, now
+from astral_core import N_, Context, PluginContext, Routes, now
 from astral_payments.errors import ListUnavailable, OutcomeUnknown, YooKassaRejected
-from astral_payments.handlers import routes
-from astral_payments.handlers.after import N_
-from astral_payments.lanes import lane_of
 from astral_payments.listing import Charge, Listed, Source, moment_of, stars_page, yookassa_page
-from astral_payments.shop import Shop, shop_of
+from astral_payments.shop import Shop
 from astral_payments.sweeping import (
     BACK,
     OVERLAP,
@@ -33,10 +30,12 @@ from astral_payments.sweeping import (
 )
 from astral_payments.tables import STARS, YOOKASSA
 
+routes = Routes()
+
 SWEEP_EVERY = 900.0  # s
 MAX_PAGES = 200  # of 100 entries of YooKassa's: what is older was seen by earlier sweeps
 HASTE, TRIES = 5.0, 3  # s to wait at most where a provider asks for it, and how often
-LANE = lane_of(0)  # no payment has this number
+LANE = ("sweep",)  # of its pages, and of money that is no payment here yet
 
 STUCK = N_(
     "The list of payments at {provider} could not be read to its end for a day. Payments and refunds whose "
@@ -50,85 +49,84 @@ UNREADABLE = N_(
 )
 
 
+@routes.job("sweep", every=SWEEP_EVERY)
 async def sweep(ctx: Context) -> None:
     """Begin to read the lists, where the last sweep has left off."""
-    plugin, shop, moment = ctx.plugin_context(), shop_of(ctx), now()
+    shop, moment = ctx.get(Shop), now()
     began = moment.timestamp()
     mark = await mark_of(ctx.session, STARS, shop.bot_id)
     start = max(0, mark.position - BACK) if mark is not None else 0
-    _next(plugin, ctx, "stars", began, 0, str(start), began)
+    _next(ctx, "stars", began, 0, str(start), began)
     if shop.patient is not None:
         mark = await mark_of(ctx.session, YOOKASSA, shop.settings.yookassa_shop_id)
         since = (mark.swept_at if mark is not None else moment) - OVERLAP
-        _next(plugin, ctx, "payments", began, 0, None, since.timestamp())
+        _next(ctx, "payments", began, 0, None, since.timestamp())
 
 
-def _next(
-    plugin: PluginContext, ctx: Context, source: Source, began: float, page: int, at: str | None, since: float
-) -> None:
-    key = f"{source}:{began:.6f}:{page}"
-    args = {"source": source, "began": began, "page": page, "at": at, "since": since}
-    plugin.defer(ctx.run.work, sweep_page, LANE, key, **args)  # type: ignore[arg-type]  # a dict of its arguments
+def _next(ctx: Context, source: Source, began: float, page: int, at: str | None, since: float) -> None:
+    call = sweep_page(source=source, began=began, page=page, at=at, since=since)
+    ctx.defer(call, key=f"{source}:{began:.6f}:{page}", keep="once", lane=LANE)
 
 
 @routes.step("sweep_page")
 async def sweep_page(ctx: Context, source: Source, began: float, page: int, at: str | None, since: float) -> None:
     """Read one page, have done what is new in it, and go on to the next one."""
-    plugin, shop = ctx.plugin_context(), shop_of(ctx)
     try:
-        listed = await patiently(plugin, shop, source, since, at)
+        listed = await patiently(ctx.plugin, source, since, at)
     except ListUnavailable as error:
         ctx.log.warning("%s", error)
-        await _warn(ctx, shop, source)
+        await _warn(ctx, source)
         return
-    judged = await judge(ctx.session, listed.charges, ctx.bot.username)
+    judged = await judge(ctx.session, listed.charges, ctx.bot_name)
     if listed.unreadable:
         ctx.log.warning("%d entries of the list of %s cannot be read", listed.unreadable, source)
-        await _tell_of_unreadable(ctx, shop, source, began, listed.unreadable)
+        await _tell_of_unreadable(ctx, source, began, listed.unreadable)
     for one in await untold(ctx.session, judged):
-        await _act(ctx, plugin, one, began)
+        await _act(ctx, one, began)
     if listed.at is not None and (source == "stars" or page + 1 < MAX_PAGES):
-        _next(plugin, ctx, source, began, page + 1, listed.at, since)
+        _next(ctx, source, began, page + 1, listed.at, since)
     elif source == "payments":
-        _next(plugin, ctx, "refunds", began, 0, None, since)
+        _next(ctx, "refunds", began, 0, None, since)
     else:
         position = _position(at, page, listed) if source == "stars" else 0
-        await _end(ctx, shop, source, began, position)
+        await set_mark(ctx.session, *_list_of(ctx, source), moment_of(began), position)
 
 
-async def patiently(plugin: PluginContext, shop: Shop, source: Source, since: float, at: str | None) -> Listed:
+async def patiently(plugin: PluginContext, source: Source, since: float, at: str | None) -> Listed:
     """A page of a list; where the provider asks to wait, that is done."""
     for _ in range(TRIES - 1):
         try:
-            return await _read(plugin, shop, source, since, at)
+            return await _read(plugin, source, since, at)
         except ListUnavailable as error:
             if error.retry_after is None or error.retry_after > HASTE:
                 raise
             await asyncio.sleep(error.retry_after)
-    return await _read(plugin, shop, source, since, at)
+    return await _read(plugin, source, since, at)
 
 
-async def _read(plugin: PluginContext, shop: Shop, source: Source, since: float, at: str | None) -> Listed:
+async def _read(plugin: PluginContext, source: Source, since: float, at: str | None) -> Listed:
     if source == "stars":
         return await stars_page(plugin, int(at or 0))
-    if shop.quick is None:
+    client = plugin.get(Shop).quick
+    if client is None:
         raise ListUnavailable(f"YooKassa's {source}", "YooKassa is not configured any more")
-    return await yookassa_page(shop.quick, source, moment_of(since), at)
+    return await yookassa_page(client, source, moment_of(since), at)
 
 
-async def _act(ctx: Context, plugin: PluginContext, one: Judged, began: float) -> None:
-    work, charge = ctx.run.work, one.charge
+async def _act(ctx: Context, one: Judged, began: float) -> None:
+    charge = one.charge
     if one.verdict is Verdict.HELD:
-        await hold(plugin, work, charge)
+        await hold(ctx, charge)
     if one.verdict is not Verdict.NEWS:
         return
-    lane = lane_of(one.payment_id or 0)
     key = f"{charge.ref}:{'paid' if charge.paid else 'returned'}:{began:.6f}"
+    lane = ("payment", one.payment_id) if one.payment_id is not None else LANE
     if charge.provider == YOOKASSA and one.payment_id is not None:
-        plugin.defer(work, sweep_payment, lane, key, payment_id=one.payment_id, ref=charge.ref)
+        ctx.defer(sweep_payment(payment_id=one.payment_id, ref=charge.ref), key=key, keep="once", lane=lane)
     else:
         order = str(charge.order_id) if charge.order_id is not None else None
-        plugin.defer(work, sweep_star, lane, key, charge={**asdict(charge), "order_id": order, "at": None})
+        found = {**asdict(charge), "order_id": order, "at": None}
+        ctx.defer(sweep_star(charge=found), key=key, keep="once", lane=lane)
 
 
 @routes.step("sweep_star")
@@ -136,14 +134,14 @@ async def sweep_star(ctx: Context, charge: dict[str, Any]) -> None:
     """Settle what Telegram's list has and nobody told."""
     order = charge["order_id"]
     found = Charge(**{**charge, "order_id": UUID(order) if order is not None else None})
-    outcome = await settle_star(ctx.plugin_context(), ctx.run.work, shop_of(ctx), found)
+    outcome = await settle_star(ctx, found)
     ctx.log.info("the sweep found news of charge %s: %s", found.ref, outcome.value)
 
 
 @routes.step("sweep_payment")
 async def sweep_payment(ctx: Context, payment_id: int, ref: str) -> None:
     """Read one payment from YooKassa and settle it: what the list says of it may be older."""
-    client = shop_of(ctx).patient
+    client = ctx.get(Shop).patient
     if client is None:
         return
     try:
@@ -151,7 +149,7 @@ async def sweep_payment(ctx: Context, payment_id: int, ref: str) -> None:
     except (OutcomeUnknown, YooKassaRejected) as error:
         ctx.log.warning("payment %d: %s", payment_id, error)  # the next sweep comes again
         return
-    outcome = await settle_rouble(ctx.plugin_context(), ctx.run.work, payment_id, remote, ctx.bot.username)
+    outcome = await settle_rouble(ctx, payment_id, remote, ctx.bot_name)
     if outcome is not None:
         ctx.log.info("the sweep looked at payment %d: %s", payment_id, outcome.value)
 
@@ -161,26 +159,22 @@ def _position(at: str | None, page: int, listed: Listed) -> int:
     return int(at or 0) + listed.read if listed.read or page else 0
 
 
-async def _end(ctx: Context, shop: Shop, source: Source, began: float, position: int) -> None:
-    provider, account = _list_of(shop, source)
-    await set_mark(ctx.session, provider, account, moment_of(began), position)
-
-
-def _list_of(shop: Shop, source: Source) -> tuple[str, str]:
+def _list_of(ctx: Context, source: Source) -> tuple[str, str]:
     """Whose list it is: the provider, and the account there."""
+    shop = ctx.get(Shop)
     return (STARS, shop.bot_id) if source == "stars" else (YOOKASSA, shop.settings.yookassa_shop_id)
 
 
-async def _warn(ctx: Context, shop: Shop, source: Source) -> None:
-    provider, account = _list_of(shop, source)
+async def _warn(ctx: Context, source: Source) -> None:
+    provider, account = _list_of(ctx, source)
     mark = await mark_of(ctx.session, provider, account)
     if mark is not None and now() - mark.swept_at > REMIND:
         ctx.alert(f"sweep:{provider}", STUCK, provider="Telegram" if provider == STARS else "YooKassa")
 
 
-async def _tell_of_unreadable(ctx: Context, shop: Shop, source: Source, began: float, count: int) -> None:
+async def _tell_of_unreadable(ctx: Context, source: Source, began: float, count: int) -> None:
     """Alert the owner in the first sweep of a day: the same entries are read for eight days."""
-    provider, account = _list_of(shop, source)
+    provider, account = _list_of(ctx, source)
     mark = await mark_of(ctx.session, provider, account)
     if mark is None or mark.swept_at.date() != moment_of(began).date():
         name = "Telegram" if provider == STARS else "YooKassa"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astral_payments.machine import (
+from astral_payments.settle import ProviderPayment, mismatch
+from astral_payments.state_machine import (
     CANCELED,
     CREATED,
     FAILED,
@@ -22,28 +24,28 @@ from astral_payments.machine import (
     is_final,
     is_old_news,
 )
-from astral_payments.settle import Remote, mismatch
+from astral_payments.store import PaymentRow
 
 STATUSES = sorted(TRANSITIONS)
 TOLD = st.sampled_from(["pending", "waiting_for_capture", "succeeded", "canceled"])
 
 
-def row(status: str, **changes: Any) -> Any:
+def row(status: str, **changes: Any) -> PaymentRow:
     """A payment's row."""
-    values = {
+    values: dict[str, Any] = {
         "id": 7, "status": status, "amount_minor": 100, "currency": "RUB", "account_id": "1", "mode": "test",
         "provider_ref": "a", "refunded_minor": 0, "order_id": "o", "bot": "sky",
     }  # fmt: skip
-    return SimpleNamespace(**(values | changes))
+    return PaymentRow(**(dict.fromkeys(field.name for field in fields(PaymentRow)) | values | changes))
 
 
-def remote(status: str, **changes: Any) -> Remote:
+def remote(status: str, **changes: Any) -> ProviderPayment:
     """What YooKassa says of the same payment."""
     values: dict[str, Any] = {
         "ref": "a", "payment_id": "7", "status": status, "amount_minor": 100, "currency": "RUB", "account_id": "1",
         "mode": "test",
     }  # fmt: skip
-    return Remote(**(values | changes))
+    return ProviderPayment(**(values | changes))
 
 
 def test_only_the_three_ends_are_final() -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from astral_core import now
 from astral_payments.errors import PaymentsError
+from astral_payments.store import PaymentRow
 from astral_payments.tables import payments, transitions
 
 CREATED, UNKNOWN, PENDING, WAITING = "created", "unknown", "pending", "waiting_for_capture"
@@ -49,7 +50,7 @@ def is_old_news(status: str, told: str) -> bool:
     return told == status or _RANK[told] < _RANK[status]
 
 
-async def advance(session: AsyncSession, payment: Any, to: str, cause: Cause, **values: Any) -> None:
+async def advance(session: AsyncSession, payment: PaymentRow, to: str, cause: Cause, **values: Any) -> None:
     """Move the locked row `payment` to the status `to` and write it into the audit; `values` are more columns.
 
     :raises IllegalTransition: `to` cannot follow, or somebody else was quicker.
