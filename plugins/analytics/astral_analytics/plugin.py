@@ -10,13 +10,9 @@ from sqlalchemy import delete, select
 from astral_analytics import recorder
 from astral_analytics.handlers import stats
 from astral_analytics.tables import events, metadata
-from astral_core import N_, MenuItem, Plugin, PluginContext, Tables, in_batches, json_array
+from astral_core import Plugin, PluginContext, Tables, in_batches, json_array
 
-plugin = Plugin(
-    tables=Tables(metadata),
-    routes=[stats.routes, recorder.routes],
-    menu=[MenuItem(N_("Figures of the bot"), stats.stats(), order=90, admin=True)],
-)
+plugin = Plugin(tables=Tables(metadata), routes=[stats.routes, recorder.routes])
 
 
 @plugin.hook

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from astral_core import N_, MenuItem, Plugin, PluginContext, Tables
+from astral_core import Plugin, PluginContext, Tables
 from astral_natal import purchases, store, tables, worker
 from astral_natal.cli import natal
 from astral_natal.handlers import chart, reading
@@ -17,12 +17,7 @@ if purchases.is_installed():
 
     collected.append(orders.routes)
 
-plugin = Plugin(
-    tables=Tables(tables.metadata),
-    routes=collected,
-    menu=[MenuItem(N_("Natal chart"), chart.natal_chart(), order=10)],
-    cli=natal,
-)
+plugin = Plugin(tables=Tables(tables.metadata), routes=collected, cli=natal)
 plugin.hook(optional=True)(purchases.astral_products)
 
 

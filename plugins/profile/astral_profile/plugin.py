@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import AsyncIterator, Mapping
 
-from astral_core import N_, Context, MenuItem, Plugin, PluginContext, Tables, now
+from astral_core import Context, Plugin, PluginContext, Tables, now
 from astral_profile.api import ProfileApi, ProfileCompleted, search
 from astral_profile.handlers import profile, wizard
 from astral_profile.settings import ProfileSettings
@@ -17,7 +17,6 @@ plugin = Plugin(
     settings=ProfileSettings,
     tables=Tables(metadata),
     routes=[profile.routes, wizard.routes],
-    menu=[MenuItem(N_("My profile"), profile.my_profile(), order=20)],
     events=[ProfileCompleted],
 )
 

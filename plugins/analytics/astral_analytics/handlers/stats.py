@@ -16,6 +16,9 @@ async def stats(ctx: Context) -> None:
     await stats_of.handler(ctx, PERIODS[0])
 
 
+routes.menu(N_("Figures of the bot"), stats(), order=90, admin=True)
+
+
 @routes.callback("stats/{days:int}")
 async def stats_of(ctx: Context, days: int) -> None:
     """The figures of some days; the button's data may be forged, and so who pressed it is checked again."""

@@ -30,6 +30,9 @@ async def natal_chart(ctx: Context) -> None:
     await send_chart(ctx, profile)
 
 
+routes.menu(N_("Natal chart"), natal_chart(), order=10)
+
+
 @routes.callback("theme/{theme:slug}")
 async def change_theme(ctx: Context, theme: str) -> None:
     """The chart in another theme, in place of the one whose button was pressed."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from astral_core import Context, Markup
+from astral_core import Context, Markup, View
 from astral_profile.api import place_at, search
 from astral_profile.birth import Place
 from astral_profile.cards import today_anywhere
@@ -16,24 +16,24 @@ from astral_profile.words import echo
 Answered = tuple[Draft, Markup | None]
 
 
-async def take(ctx: Context, draft: Draft) -> Answered:
+async def take(ctx: Context, draft: Draft, message: View) -> Answered:
     """Return the draft after what was just sent, and why it is no answer to the draft's card, None where it is."""
-    location = ctx.message.location
+    location, text = message.location, message.text
     if location is not None:
         if draft.step != "place":
             return draft, ctx.t("That is a place, thank you. Here another answer is needed.")
         return await _at(ctx, draft, Coordinates(location.latitude, location.longitude))
-    if not ctx.text:
+    if text is None:
         return draft, ctx.t("Please answer with a text.")
     match draft.step:
         case "date":
-            return _take_date(ctx, draft, ctx.text)
+            return _take_date(ctx, draft, text)
         case "time":
-            return _take_time(ctx, draft, ctx.text)
+            return _take_time(ctx, draft, text)
         case "place":
-            return await _take_place(ctx, draft, ctx.text)
+            return await _take_place(ctx, draft, text)
         case "clock":
-            return _take_offset(ctx, draft, ctx.text)
+            return _take_offset(ctx, draft, text)
     return draft, ctx.t("Please choose one of the buttons.")
 
 

@@ -18,3 +18,6 @@ async def my_profile(ctx: Context) -> None:
         await show_draft(ctx, draft or new_draft())
         return
     await overview(ctx)
+
+
+routes.menu(N_("My profile"), my_profile(), order=20)

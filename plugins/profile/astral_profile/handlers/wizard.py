@@ -33,11 +33,6 @@ from astral_profile.zones import Moment, resolve
 
 routes = Routes()
 FIELD_TEXTS = {"date": N_("Date"), "time": N_("Time"), "place": N_("Place"), "clock": N_("UTC offset")}
-# Whatever somebody sends instead of an answer, the card itself says what is needed.
-ANYTHING = (
-    "text", "location", "animation", "audio", "contact", "dice", "document", "photo", "poll", "sticker", "story",
-    "video", "video_note", "voice",
-)  # fmt: skip
 
 
 @routes.callback("begin")
@@ -71,18 +66,17 @@ async def restart(ctx: Context) -> None:
     await show_draft(ctx, new_draft())
 
 
-@routes.question("answer", accept=ANYTHING)
+@routes.question("answer", accept="any")  # the card itself says what it needs instead
 async def answer(ctx: Context) -> None:
     """Take the answer to the card that is shown."""
-    draft = await current(ctx)
-    if draft is None:
+    draft, message = await current(ctx), ctx.message
+    if draft is None or message is None:
         await overview(ctx)
         return
-    message = ctx.message
     if message.text is not None or message.location is not None:
         # The card stays the last message of the chat, and birth data does not lie about.
         ctx.delete(message.message_id)
-    draft, note = await take(ctx, draft)
+    draft, note = await take(ctx, draft, message)
     await show_draft(ctx, draft, note)
 
 
