@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import insert
 
 from astral_analytics.tables import events
-from astral_core import Handled, PluginContext
+from astral_core import Handled, PluginContext, Routes
+
+routes = Routes()
 
 
 def as_row(item: Handled) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def as_row(item: Handled) -> dict[str, Any]:
     }
 
 
+@routes.telemetry()
 async def record(ctx: PluginContext, batch: list[Handled]) -> None:
     """Store a batch in one transaction."""
     async with ctx.work() as work:

@@ -84,7 +84,7 @@ async def test_stats_shows_figures_to_admins_in_their_language(sqlite_url):
         answer = await olga.wait_for("Astral в цифрах")
         assert "Люди: 1, новые: 1, активные: 1" in answer.text
         assert "core · /start — 1 ×" in answer.text
-        assert "<pre>" not in answer.text
+        assert "<" not in answer.text
         assert " ms" not in answer.text
         await olga.press("7 дней")
         await olga.wait_for("Astral в цифрах · 7 дней")
@@ -110,7 +110,7 @@ async def test_stats_is_closed_to_others_also_by_a_forged_button(sqlite_url):
         await eve.send("/stats")
         refused = await eve.wait_for(lambda message: message.sender == "bot")
         assert "figures" not in refused.text.lower()
-        async with kit.running.bot.services.http.post(
+        async with kit.context("analytics").http.post(
             f"{kit.url}/webhook/telegram",
             headers={"X-Telegram-Bot-Api-Secret-Token": kit.secret},
             json={

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 
+from astral_core import Markup
 from astral_natal.lexicon import (
     ANGLES,
     SLOW,
@@ -50,9 +51,9 @@ class Paragraph:
     text: str
 
     @property
-    def html(self) -> str:
+    def html(self) -> Markup:
         """The paragraph as Telegram HTML, escaped."""
-        return f"<b>{escape(self.title, quote=False)}</b>\n{escape(self.text, quote=False)}"
+        return _markup(f"<b>{escape(self.title, quote=False)}</b>\n{escape(self.text, quote=False)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Reading:
     chapters: tuple[Chapter, ...]
     closing: str
 
-    def messages(self, limit: int = MESSAGE_LIMIT) -> list[str]:
+    def messages(self, limit: int = MESSAGE_LIMIT) -> list[Markup]:
         """The reading as Telegram HTML messages of at most `limit` UTF-16 code units each, in order.
 
         A message ends between paragraphs, and a chapter's heading stays with its first one. Only a paragraph
@@ -87,7 +88,7 @@ class Reading:
                 messages[-1] = joined
             else:
                 messages.append(block)
-        return messages
+        return [_markup(message) for message in messages]
 
     def _blocks(self, limit: int) -> Iterator[str]:
         for chapter in self.chapters:
@@ -102,6 +103,11 @@ class Reading:
                 yield from _cut(f"{paragraph.title}\n{paragraph.text}", limit)
         if self.closing:
             yield from (f"<i>{part}</i>" for part in _cut(self.closing, limit - len("<i></i>")))
+
+
+def _markup(html: str) -> Markup:
+    # The quotes stay as they are, unlike in core's `html`: a limit counts what is written, entities included.
+    return Markup(html)  # the callers have escaped every text
 
 
 def _cut(text: str, limit: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
-from astral_core import PluginContext, Session, in_batches, json_array, now
+from astral_core import Markup, PluginContext, Session, in_batches, json_array, now
 from astral_natal.encode import decode_chart, encode_chart
 from astral_natal.model import Chart
 from astral_natal.tables import natal_charts, natal_readings
@@ -92,7 +92,7 @@ async def _drop_oldest(session: Session, user_id: int) -> None:
     await session.execute(delete(natal_charts).where(natal_charts.c.id.in_(surplus)))
 
 
-async def reading(session: Session, user_id: int, key: str, language: str) -> list[str] | None:
+async def reading(session: Session, user_id: int, key: str, language: str) -> list[Markup] | None:
     """Return the messages of the user's reading of a chart, None where there is none."""
     where = (
         natal_readings.c.user_id == user_id,
@@ -101,7 +101,7 @@ async def reading(session: Session, user_id: int, key: str, language: str) -> li
     )
     query = select(natal_readings.c.messages).where(*where).order_by(natal_readings.c.id.desc()).limit(1)
     found = await session.scalar(query)
-    return None if found is None else list(json.loads(found))
+    return None if found is None else [Markup(text) for text in json.loads(found)]  # as `keep_reading` wrote them
 
 
 async def is_answered(session: Session, order_id: str) -> bool:
@@ -118,10 +118,10 @@ async def waiting_order(session: Session, user_id: int) -> str | None:
 
 
 async def keep_reading(
-    session: Session, user_id: int, key: str, language: str, messages: list[str], order_id: str | None = None
+    session: Session, user_id: int, key: str, language: str, messages: list[Markup], order_id: str | None = None
 ) -> None:
     """Store a reading, as the answer to the payment `order_id` if there is one."""
-    values = {"key": key, "language": language, "messages": _json(messages)}
+    values = {"key": key, "language": language, "messages": _json([str(text) for text in messages])}
     if order_id is not None:
         waiting = update(natal_readings).where(natal_readings.c.order_id == order_id)
         if await session.scalar(waiting.values(**values).returning(natal_readings.c.id)) is not None:

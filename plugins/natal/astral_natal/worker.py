@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from astral_core import Markup
 from astral_natal import compute
 from astral_natal.model import Chart, ChartRequest
 
@@ -56,8 +57,8 @@ def draw(request: ChartRequest, words: PictureWords) -> Drawing:
     return Drawing(chart, render_png(Picture(chart, words.title, words.subtitle, labels, THEMES[words.theme])))
 
 
-def tell(chart: Chart, language: str) -> list[str]:
-    """Return the full reading of a chart as Telegram messages (HTML, at most 4096 UTF-16 units each)."""
+def reading_messages(chart: Chart, language: str) -> list[Markup]:
+    """Return the full reading of a chart as Telegram messages of at most 4096 UTF-16 units each."""
     from astral_natal.interpret import reading
 
     return reading(chart, language).messages()

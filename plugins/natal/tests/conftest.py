@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from astral_core.cpu import Cpu
-from astral_core.host.state import Plugin
+from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import module_plugin
 
 STARTED, COMPUTE = Cpu._started, Cpu._compute
@@ -66,7 +66,7 @@ def payments(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def with_profiles(profiles: ModuleType) -> Callable[[], list[Plugin]]:
+def with_profiles(profiles: ModuleType) -> Callable[[], list[LoadedPlugin]]:
     """The plugins of a bot that sells nothing."""
     return lambda: [
         module_plugin("profile", profiles.__name__),
@@ -75,7 +75,9 @@ def with_profiles(profiles: ModuleType) -> Callable[[], list[Plugin]]:
 
 
 @pytest.fixture
-def with_payments(with_profiles: Callable[[], list[Plugin]], payments: ModuleType) -> Callable[[], list[Plugin]]:
+def with_payments(
+    with_profiles: Callable[[], list[LoadedPlugin]], payments: ModuleType
+) -> Callable[[], list[LoadedPlugin]]:
     """The plugins of a bot that sells readings."""
     return lambda: [*with_profiles(), module_plugin("payments", payments.__name__)]
 

@@ -34,7 +34,7 @@ async def settled(user):
 
 async def stored(kit):
     """How many readings the database holds."""
-    async with kit.running.host.contexts["natal"].work() as work:
+    async with kit.context("natal").work() as work:
         return await work.session.scalar(select(func.count()).select_from(natal_readings))
 
 
@@ -46,6 +46,7 @@ async def anna(database_url, profiles, payments, with_payments):
         profiles.BIRTHS[user.id] = profiles.birth("1990-06-15", "14:30")
         user.kit = kit
         yield user
+        assert not any("<" in message.text for message in user.messages), "a tag is shown as text"
 
 
 async def test_a_paid_order_brings_the_reading_once(anna):

@@ -15,14 +15,14 @@ import pytest
 from astral_core.cpu import Cpu
 from astral_natal.compute import compute_chart
 from astral_natal.engine import ENGINE
-from astral_natal.handlers.common import GLYPHS
+from astral_natal.handlers.chart import GLYPHS
 from astral_natal.interpret import MESSAGE_LIMIT, utf16_units
 from astral_natal.model import ChartRequest
 from astral_natal.render import LABELS, THEMES
 from astral_natal.render.symbols import BODIES
 from astral_natal.service import ENGINE as ENGINE_NAME
 from astral_natal.service import THEMES as THEME_NAMES
-from astral_natal.worker import PictureWords, draw, tell
+from astral_natal.worker import PictureWords, draw, reading_messages
 
 REQUEST = ChartRequest(2448057.9375, 55.75204, 37.61781)
 WORDS = PictureWords("Анна", ("15 июня 1990, 14:30 (UTC+4) · Москва, Россия",), "night", "ru")
@@ -61,11 +61,12 @@ def test_the_plugin_works_where_payments_are_not_installed():
     code = (
         "import sys; sys.modules['astral_payments'] = None\n"
         "import asyncio\n"
-        "from astral_natal import paid, plugin\n"
-        "[subscriber] = plugin.astral_events()\n"
-        "assert subscriber.event.name == 'profile.completed'\n"
-        "assert asyncio.run(paid.owns_reading(None, 1)) is False\n"
-        "assert paid.reading_price(None) is None\n"
+        "from astral_natal import purchases\n"
+        "from astral_natal.plugin import plugin\n"
+        "[event] = [declared.event for declared in plugin if hasattr(declared, 'event')]\n"
+        "assert event.name == 'profile.completed'\n"
+        "assert asyncio.run(purchases.owns_reading(None, 1)) is False\n"
+        "assert purchases.reading_price(None) is None\n"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (found.returncode, found.stderr) == (0, "")
@@ -110,7 +111,7 @@ def test_drawing_is_plain_data_both_ways():
 def test_every_language_is_drawn_and_told(language):
     """An unknown language gets English words instead of an error."""
     assert draw(REQUEST, PictureWords("", (), "paper", language)).png
-    messages = tell(compute_chart(REQUEST), language)
+    messages = reading_messages(compute_chart(REQUEST), language)
     assert ("Sun" in messages[0]) is (language != "ru")
     assert all(utf16_units(message) <= MESSAGE_LIMIT for message in messages)
 

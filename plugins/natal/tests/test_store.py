@@ -40,7 +40,7 @@ async def everything(ctx, user):
 async def work(database_url):
     """Units of work in a migrated database that knows two people: `async with work() as session`; `work.context`."""
     async with bot_kit(database_url, [module_plugin("natal", "astral_natal.plugin")]) as kit:
-        context = kit.running.host.contexts["natal"]
+        context = kit.context("natal")
 
         @asynccontextmanager
         async def begin():

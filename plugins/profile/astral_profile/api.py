@@ -60,7 +60,7 @@ class Profile:
 
 @runtime_checkable
 class ProfileApi(Protocol):
-    """What the profile plugin does for others: `ctx.api(ProfileApi)` gives it, or None where it is not there.
+    """What the profile plugin does for others: `ctx.find(ProfileApi)` gives it, or None where it is not there.
 
     Where a user has no profile, lead to the callback `profile:begin`: it starts the wizard, and `ProfileCompleted`
     tells when it is done.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from markupsafe import Markup
-
+from astral_core import Markup
 from astral_profile.parse import Coordinates, ParseProblem, Refused
 from astral_profile.words import Translate
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 
-from markupsafe import Markup
-
+from astral_core import Markup, html
 from astral_profile.birth import Birth, Place
 from astral_profile.clock import moment_of, offset_label
 from astral_profile.labels import coordinates_label, place_name
@@ -75,7 +74,7 @@ def clock_words(t: Translate, birth: Birth) -> Markup:
 def birth_lines(t: Translate, birth: Birth, language: str) -> list[Markup]:
     """Return the lines of a card that tell a whole birth."""
     lines = told_lines(t, birth.date, birth.time, birth.place, language, time_told=True)
-    return [*lines, Markup("🌐 {}").format(clock_words(t, birth))]
+    return [*lines, html("🌐 {clock}", clock=clock_words(t, birth))]
 
 
 def told_lines(
@@ -84,11 +83,11 @@ def told_lines(
     """Return one line for each answer given so far."""
     lines = []
     if date is not None:
-        lines.append(Markup("📅 {}").format(date_words(date, language)))
+        lines.append(html("📅 {date}", date=date_words(date, language)))
     if time_told:
-        lines.append(Markup("🕑 {}").format(t("time unknown") if time is None else time_words(time, language)))
+        lines.append(html("🕑 {time}", time=t("time unknown") if time is None else time_words(time, language)))
     if place is not None:
-        lines.append(Markup("📍 {}").format(place_lines(place, language)))
+        lines.append(html("📍 {place}", place=place_lines(place, language)))
     return lines
 
 

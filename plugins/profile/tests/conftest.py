@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 import types
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,13 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from astral_core import Context, PluginContext, Subscriber, hookimpl
+from astral_core import Context, Plugin
 from astral_core.cpu import Cpu
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 from astral_profile.api import ProfileCompleted
 from astral_profile.tables import drafts, profiles
 
 WAIT = 60.0  # s of real time, the bound of a test that would hang
+QUOTED = re.compile("“[^”]*”|«[^»]*»")  # what a card repeats of an answer
 
 
 @dataclass
@@ -62,6 +64,8 @@ class Talk:
     async def saw(self, expect: Any) -> None:
         """Wait for a card. The first search of a process loads the gazetteer, which takes its time."""
         await self.person.wait_for(expect, timeout=WAIT)
+        for message in self.from_bot:
+            assert "<" not in QUOTED.sub("", message.text), "a tag is shown as text"
 
     def data(self, button: str) -> str:
         """The callback data of a button of the newest message."""
@@ -127,15 +131,13 @@ def completed() -> list[tuple[int, int, tuple[str, ...]]]:
 def listener(completed: list[tuple[int, int, tuple[str, ...]]]) -> Iterator[str]:
     """The module of a plugin that subscribes to `ProfileCompleted`, for as long as the test runs."""
     module = types.ModuleType("astral_listener_of_profiles")
+    plugin = Plugin()
 
-    async def hear(event: ProfileCompleted, ctx: Context) -> None:
+    @plugin.event(ProfileCompleted)
+    async def hear(ctx: Context, event: ProfileCompleted) -> None:
         completed.append((event.user_id, event.profile_id, event.changed))
 
-    @hookimpl
-    def astral_events(ctx: PluginContext) -> list[Subscriber[ProfileCompleted]]:
-        return [Subscriber(ProfileCompleted, hear)]
-
-    module.astral_events = astral_events  # type: ignore[attr-defined]
+    module.plugin = plugin  # type: ignore[attr-defined]
     sys.modules[module.__name__] = module
     yield module.__name__
     del sys.modules[module.__name__]

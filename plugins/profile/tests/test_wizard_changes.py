@@ -7,7 +7,6 @@ import json
 import logging
 import subprocess
 import sys
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,7 +24,7 @@ on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def _context(talk: Any) -> Any:
-    return talk.kit.running.host.contexts["profile"]
+    return talk.kit.context("profile")
 
 
 # --- the clock
@@ -189,7 +188,7 @@ async def test_a_text_without_an_open_question_goes_to_the_core(talk: Any) -> No
 async def test_other_plugins_get_the_active_profile(both: Any) -> None:
     """`ProfileApi.active` gives None before the profile is complete and the birth after."""
     talk = both
-    api = talk.kit.running.bot.services.providers[ProfileApi][1]
+    api = _context(talk).get(ProfileApi)
     assert isinstance(api, ProfileApi)
     await talk.say("/profile", "Step 1 of 3")
     async with _context(talk).work() as work:
@@ -233,7 +232,7 @@ async def test_export_and_deletion_cover_profile_and_draft(both: Any) -> None:
     assert data["draft"]["date"] == "1990-06-16"
     stranger = talk.person.id + 1
     assert await plugin.astral_export_user(_context(talk), stranger) == {}
-    assert await plugin.astral_delete_user(_context(talk), stranger, "user") == 0
+    assert await plugin.astral_delete_user(_context(talk), stranger) == 0
     await talk.say("/forget", "cannot be undone")
     await talk.press("Yes, delete everything", "Everything is deleted")
     assert (await talk.rows(), await talk.drafts()) == ([], [])
@@ -245,18 +244,11 @@ async def test_abandoned_drafts_are_deleted_after_the_set_time(both: Any) -> Non
     talk = both
     await talk.say("/profile", "Step 1 of 3")
     await talk.say("15.06.1990", "Step 2 of 3")
-    context = _context(talk)
-
-    async def run() -> None:
-        async with context.work() as work:
-            handler = SimpleNamespace(session=work.session, settings=context.settings, log=context.log)
-            await plugin.forget_old_drafts(handler)  # type: ignore[arg-type]  # the part of a Context that it needs
-
-    await run()
+    await talk.kit.run_job("profile.drafts")
     assert len(await talk.drafts()) == 1
-    async with context.work() as work:
+    async with _context(talk).work() as work:
         await work.session.execute(update(drafts).values(updated_at=now() - dt.timedelta(days=31)))
-    await run()
+    await talk.kit.run_job("profile.drafts")
     assert await talk.drafts() == []
     await talk.say("14:30", "Three short questions")
 

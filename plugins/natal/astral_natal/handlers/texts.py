@@ -1,65 +1,63 @@
-"""What the chart says, point by point: one message below the photo, edited in place."""
+"""What the chart's messages say: the caption of its photo, its aspects, and why a birth has no chart."""
 
 from __future__ import annotations
 
-from html import escape
+from astral_core import N_, Context, Markup, Message, html
+from astral_natal.interpret import MESSAGE_LIMIT, big_three, strongest_aspects, utf16_units
+from astral_natal.model import Chart
+from astral_profile.api import Ambiguous, Nonexistent
 
-from astral_core import Context, Update
-from astral_natal import store
-from astral_natal.errors import ChartFormatError
-from astral_natal.handlers.chart import natal_chart
-from astral_natal.handlers.common import routes, text_buttons
-from astral_natal.interpret import MESSAGE_LIMIT, placement, strongest_aspects, utf16_units
-from astral_natal.store import StoredChart
-
-SLOT = "natal"
+CAPTION_LIMIT = 1024
+"""Telegram's limit of a caption, in UTF-16 code units."""
 TOLD_ASPECTS = 3
 
 
-@routes.callback("body/{chart_id:int}/{body:slug}")
-async def body(update: Update, ctx: Context, chart_id: int, body: str) -> None:
-    """What one planet, node or angle says."""
-    stored = await own_chart(ctx, chart_id)
-    if stored is None:
-        await natal_chart(update, ctx)
-        return
-    try:
-        text = placement(stored.chart, body, ctx.language).html
-    except KeyError:  # a forged button, or the chart of a birth whose time was taken back
-        text = str(ctx.t("This chart does not know that point. Choose another one."))
-    ctx.show(text, text_buttons(ctx, stored.id, stored.chart), slot=SLOT, fresh=False)
+def caption(ctx: Context, chart: Chart) -> Markup:
+    """Return the Big Three in a few sentences each, and what is special about the chart if there is room."""
+    text = Markup("\n\n").join(paragraph.html for paragraph in big_three(chart, ctx.language))
+    note = _note(ctx, chart)
+    whole = html("{text}\n\n<i>{note}</i>", text=text, note=note) if note else text
+    return whole if utf16_units(whole) <= CAPTION_LIMIT else text
 
 
-@routes.callback("aspects/{chart_id:int}")
-async def aspects(update: Update, ctx: Context, chart_id: int) -> None:
-    """The strongest aspects in words, the others by name."""
-    stored = await own_chart(ctx, chart_id)
-    if stored is None:
-        await natal_chart(update, ctx)
-        return
-    ctx.show(aspects_text(ctx, stored), text_buttons(ctx, stored.id, stored.chart), slot=SLOT, fresh=False)
-
-
-def aspects_text(ctx: Context, stored: StoredChart) -> str:
-    """Return the strongest aspects in words and as many of the others by name as a message holds."""
-    found = strongest_aspects(stored.chart, ctx.language, len(stored.chart.aspects))
-    if not found:
-        return str(
-            ctx.t("No aspect of this chart holds through the whole day. With the hour of birth there are more.")
+def _note(ctx: Context, chart: Chart) -> Markup | None:
+    if chart.houses is None:
+        return ctx.t(
+            "The hour of birth is unknown, so there is no Ascendant and there are no houses here. Add it to your "
+            "profile, and the chart will be complete."
         )
-    title, more = ctx.t("How your planets talk to each other"), ctx.t("And also")
-    blocks = [f"<b>{title}</b>", *(paragraph.html for paragraph in found[:TOLD_ASPECTS])]
-    names = [f"· {escape(paragraph.title, quote=False)}" for paragraph in found[TOLD_ASPECTS:]]
+    if chart.houses.system != chart.houses.requested:
+        return ctx.t("Beyond the polar circle Placidus houses do not exist; these are Porphyry's.")
+    return None
+
+
+def aspects_text(ctx: Context, chart: Chart) -> Markup:
+    """Return the strongest aspects in words and as many of the others by name as a message holds."""
+    found = strongest_aspects(chart, ctx.language, len(chart.aspects))
+    if not found:
+        return ctx.t("No aspect of this chart holds through the whole day. With the hour of birth there are more.")
+    head = html("<b>{title}</b>", title=ctx.t("How your planets talk to each other"))
+    blocks = [head, *(paragraph.html for paragraph in found[:TOLD_ASPECTS])]
+    names = [html("· {title}", title=paragraph.title) for paragraph in found[TOLD_ASPECTS:]]
     if names:
-        blocks.append("\n".join([f"<b>{more}</b>", *names]))
-    text = "\n\n".join(blocks)
-    return text if utf16_units(text) <= MESSAGE_LIMIT else "\n\n".join(blocks[:-1])
+        blocks.append(Markup("\n").join([html("<b>{title}</b>", title=ctx.t("And also")), *names]))
+    text = Markup("\n\n").join(blocks)
+    return text if utf16_units(text) <= MESSAGE_LIMIT else Markup("\n\n").join(blocks[:-1])
 
 
-async def own_chart(ctx: Context, chart_id: int) -> StoredChart | None:
-    """Return the user's own chart of that id; None where it is gone, another's or of an older version."""
-    try:
-        return await store.chart_by_id(ctx.session, chart_id, ctx.user.id)
-    except ChartFormatError:
-        ctx.log.info("chart %d was written by another version; it is drawn anew", chart_id)
-        return None
+def why_no_chart(problem: Ambiguous | Nonexistent) -> Message:
+    """Return why the local time of a birth names no single moment, and what to do about it."""
+    if isinstance(problem, Ambiguous):
+        return N_(
+            "That night the clocks were put back, and the hour of your birth came twice. Half an hour can change "
+            "the Ascendant: please tell me in your profile which of the two it was."
+        )
+    if problem.date_only:
+        return N_(
+            "The place of your birth skipped that whole day: it moved to the other side of the date line. "
+            "Please check the date in your profile."
+        )
+    return N_(
+        "At the place of your birth the clocks were put forward, and this time was never shown on that day. "
+        "Please check it in your profile: most often it is one hour later."
+    )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from astral_core import Routes, hookimpl
-from astral_natal.plugin import astral_products
+from astral_core import Plugin, named_route
+from astral_natal.purchases import astral_products
 from astral_payments.api import OrderPaid, OrderRevoked, PaymentsApi
 
-routes = Routes()
+plugin = Plugin(events=[OrderPaid, OrderRevoked])
 OWNERS: set[int] = set()
 
 
@@ -26,53 +26,44 @@ class Shop:
         return f"{price.amount} ⭐" if price else None
 
 
-@routes.callback("buy/{code:slug}")
-async def buy(update, ctx, code):
+@plugin.callback("buy/{code:slug}")
+async def buy(ctx, code):
     ctx.reply(f"invoice for {code}")
 
 
-@routes.command("bought")
-async def bought(update, ctx):
+@plugin.command("bought")
+async def bought(ctx):
     """The button that the payments plugin puts under what was bought."""
     [product] = astral_products()
-    ctx.reply("bought", [[ctx.button("Open", product.opens)]])
+    ctx.reply("bought", [[ctx.button("Open", named_route(product.opens)())]])
 
 
-@routes.command("paid")
-async def paid(update, ctx):
+@plugin.command("paid")
+async def paid(ctx):
     """/paid <order> [product]"""
     OWNERS.add(ctx.user.id)
-    order, product = [*ctx.args, "natal.full"][:2]
+    order, product = [*ctx.args.split(), "natal.full"][:2]
     ctx.emit(OrderPaid(order_id=order, user_id=ctx.user.id, product=product))
 
 
-@routes.command("told")
-async def told(update, ctx):
+@plugin.command("told")
+async def told(ctx):
     """/told <order>: the event of a payment comes late, whatever became of its money."""
-    ctx.emit(OrderPaid(order_id=ctx.args[0], user_id=ctx.user.id, product="natal.full"))
+    ctx.emit(OrderPaid(order_id=ctx.args, user_id=ctx.user.id, product="natal.full"))
     ctx.reply("told")
 
 
-@routes.command("refund")
-async def refund(update, ctx):
+@plugin.command("refund")
+async def refund(ctx):
     """/refund <order> [quiet]: the money goes back; quiet: nobody hears of it."""
     OWNERS.discard(ctx.user.id)
-    if "quiet" not in ctx.args:
-        ctx.emit(OrderRevoked(order_id=ctx.args[0], user_id=ctx.user.id, product="natal.full"))
+    order, *words = ctx.args.split()
+    if "quiet" not in words:
+        ctx.emit(OrderRevoked(order_id=order, user_id=ctx.user.id, product="natal.full"))
     ctx.reply("given back")
 
 
-@hookimpl
-def astral_routes():
-    return routes
-
-
-@hookimpl
-def astral_events():
-    return [OrderPaid, OrderRevoked]
-
-
-@hookimpl
+@plugin.hook
 async def astral_lifespan(ctx):
     ctx.provide(PaymentsApi, Shop())
     yield

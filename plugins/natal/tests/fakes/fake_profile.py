@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from astral_core import Routes, core_users, hookimpl  # noqa: F401
+from astral_core import Plugin
 from astral_profile.api import Birth, Place, Profile, ProfileApi, ProfileCompleted
 
-routes = Routes()
+plugin = Plugin(events=[ProfileCompleted])
 BIRTHS: dict[int, Birth] = {}
 MOSCOW = Place("Москва", "RU", 55.75204, 37.61781, "Europe/Moscow", 12_000_000)
 
@@ -23,32 +23,22 @@ class Births:
         return found and Profile(user_id % 1000 + 1, user_id, "", found, dt.datetime.now(dt.UTC))
 
 
-@routes.callback("begin")
-async def begin(update, ctx):
+@plugin.callback("begin")
+async def begin(ctx):
     ctx.reply("wizard")
 
 
-@routes.callback("my_profile")
-async def my_profile(update, ctx):
+@plugin.callback("my_profile")
+async def my_profile(ctx):
     ctx.reply("profile")
 
 
-@routes.command("complete")
-async def complete(update, ctx):
+@plugin.command("complete")
+async def complete(ctx):
     ctx.emit(ProfileCompleted(user_id=ctx.user.id, profile_id=ctx.user.id % 1000 + 1, changed=("date",)))
 
 
-@hookimpl
-def astral_routes():
-    return routes
-
-
-@hookimpl
-def astral_events():
-    return [ProfileCompleted]
-
-
-@hookimpl
+@plugin.hook
 async def astral_lifespan(ctx):
     ctx.provide(ProfileApi, Births())
     yield

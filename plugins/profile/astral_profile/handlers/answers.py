@@ -1,47 +1,28 @@
-"""What a person writes: the answer to the card that is shown."""
+"""What a person writes: the draft after the answer, and what was wrong with it."""
 
 from __future__ import annotations
 
-from markupsafe import Markup
-from telegram import Message, Update
-
-from astral_core import Context, Routes
+from astral_core import Context, Markup, View
 from astral_profile.api import place_at, search
 from astral_profile.birth import Place
-from astral_profile.cards import Card, empty_card, profile_card, today_anywhere, unfinished_card, wizard_card
+from astral_profile.cards import today_anywhere
 from astral_profile.clock import parse_offset
-from astral_profile.draft import Draft, changes, offer, with_date, with_offset, with_place, with_time
+from astral_profile.draft import Draft, offer, with_date, with_offset, with_place, with_time
 from astral_profile.notes import date_note, place_note, time_note
 from astral_profile.parse import Coordinates, Parsed, ParseProblem, parse_coordinates, parse_date, parse_time
 from astral_profile.places.index import Hit
-from astral_profile.store import Profiles, load_draft, save_draft
 from astral_profile.words import echo
 
-routes = Routes()
 Answered = tuple[Draft, Markup | None]
 
 
-@routes.question("answer")
-async def answer(update: Update, ctx: Context) -> None:
-    """Take the answer to the card that is shown."""
-    draft = await current(ctx)
-    message = update.effective_message
-    if draft is None or message is None:
-        await overview(ctx)
-        return
-    if message.text is not None or message.location is not None:
-        # The card stays the last message of the chat, and birth data does not lie about.
-        ctx.delete(message.message_id)
-    draft, note = await _take(ctx, draft, message)
-    await show_draft(ctx, draft, note)
-
-
-async def _take(ctx: Context, draft: Draft, message: Message) -> Answered:
-    if message.location is not None:
+async def take(ctx: Context, draft: Draft, message: View) -> Answered:
+    """Return the draft after what was just sent, and why it is no answer to the draft's card, None where it is."""
+    location, text = message.location, message.text
+    if location is not None:
         if draft.step != "place":
             return draft, ctx.t("That is a place, thank you. Here another answer is needed.")
-        return await _at(ctx, draft, Coordinates(message.location.latitude, message.location.longitude))
-    text = message.text
+        return await _at(ctx, draft, Coordinates(location.latitude, location.longitude))
     if text is None:
         return draft, ctx.t("Please answer with a text.")
     match draft.step:
@@ -96,43 +77,3 @@ async def _at(ctx: Context, draft: Draft, point: Coordinates) -> Answered:
 
 async def _place_at(ctx: Context, point: Coordinates) -> Place:
     return await ctx.run_cpu(place_at, point.latitude, point.longitude, ctx.language)
-
-
-# --- what is shown
-
-
-async def current(ctx: Context) -> Draft | None:
-    """Return the user's draft."""
-    return await load_draft(ctx.session, ctx.user.id)
-
-
-async def show_draft(ctx: Context, draft: Draft, note: Markup | None = None) -> None:
-    """Keep a draft, show its card and wait for the answer."""
-    await save_draft(ctx.session, ctx.user.id, draft)
-    reshow(ctx, draft, note)
-
-
-def reshow(ctx: Context, draft: Draft, note: Markup | None = None) -> None:
-    """Show the card of a draft that is kept already, and wait for the answer."""
-    show_card(ctx, wizard_card(ctx, draft, note))
-    ctx.ask(answer)
-
-
-def show_card(ctx: Context, card: Card) -> None:
-    """Show a card in the bot's one message."""
-    ctx.end_question()
-    ctx.show(card.text, card.buttons)
-
-
-async def overview(ctx: Context) -> None:
-    """Show what there is: the profile, an unfinished draft, or an invitation to begin."""
-    draft = await current(ctx)
-    profile = await Profiles().active(ctx.session, ctx.user.id)
-    if profile is not None:
-        birth = draft.birth if draft is not None else None
-        unsaved = birth is not None and bool(changes(profile.birth, birth))
-        show_card(ctx, profile_card(ctx, profile, unsaved=unsaved))
-    elif draft is not None and draft.begun:
-        show_card(ctx, unfinished_card(ctx, draft))
-    else:
-        show_card(ctx, empty_card(ctx))

@@ -1,18 +1,17 @@
-"""What the payments plugin adds where it is there: a price, a right, an event. No chart needs any of it.
+"""What the payments plugin adds where it is there: a price and a right. No chart needs either of them.
 
 The plugin is imported inside the functions: natal works where it is not installed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from astral_core import Context, Subscriber
+from astral_core import Context
 
 if TYPE_CHECKING:
-    from astral_payments.api import OrderPaid, OrderRevoked, Product
+    from astral_payments.api import PaymentsApi, Product
 
 FULL_READING = "natal.full"
 BUY_ROUTE = "payments:buy"
@@ -23,8 +22,8 @@ def is_installed() -> bool:
     return find_spec("astral_payments") is not None
 
 
-def products() -> list[Product]:
-    """What this plugin sells."""
+def astral_products() -> list[Product]:
+    """What this plugin sells; the payments plugin asks."""
     from astral_payments.api import Price, Product
 
     return [
@@ -43,18 +42,6 @@ def products() -> list[Product]:
     ]
 
 
-def subscribers(
-    deliver: Callable[[OrderPaid, Context], Awaitable[None]],
-    take_back: Callable[[OrderRevoked, Context], Awaitable[None]],
-) -> Iterable[Subscriber[Any]]:
-    """Let `deliver` learn of paid orders and `take_back` of refunded ones, where somebody can take payments."""
-    if not is_installed():
-        return []
-    from astral_payments.api import OrderPaid, OrderRevoked
-
-    return [Subscriber(OrderPaid, deliver), Subscriber(OrderRevoked, take_back)]
-
-
 async def owns_reading(ctx: Context, user_id: int) -> bool:
     """Whether the user has paid for the full reading."""
     return await _owns(ctx, user_id) is True
@@ -69,19 +56,19 @@ async def is_given_back(ctx: Context, user_id: int) -> bool:
 
 
 async def _owns(ctx: Context, user_id: int) -> bool | None:
-    if not is_installed():
-        return None
-    from astral_payments.api import PaymentsApi
-
-    api = ctx.api(PaymentsApi)  # type: ignore[type-abstract]  # a Protocol names the service
-    return None if api is None else await api.has(ctx.session, user_id, FULL_READING)
+    payments = _payments(ctx)
+    return None if payments is None else await payments.has(ctx.session, user_id, FULL_READING)
 
 
 def reading_price(ctx: Context) -> str | None:
     """Return the price as a button shows it, None where the reading cannot be bought."""
+    payments = _payments(ctx)
+    return payments.price_text(FULL_READING, ctx.language) if payments and ctx.has_route(BUY_ROUTE) else None
+
+
+def _payments(ctx: Context) -> PaymentsApi | None:
     if not is_installed():
         return None
     from astral_payments.api import PaymentsApi
 
-    api = ctx.api(PaymentsApi)  # type: ignore[type-abstract]  # a Protocol names the service
-    return api.price_text(FULL_READING, ctx.language) if api is not None and ctx.has_route(BUY_ROUTE) else None
+    return ctx.find(PaymentsApi)
