@@ -66,7 +66,7 @@ async def test_the_menu_leads_to_it_in_russian(bot: BotKit) -> None:
     assert "Полнолуние\n23 апреля 2024\n\nОсвещено 100 % диска." in chat.last.text
 
 
-async def test_a_forged_button_is_refused(bot: BotKit, chat: Chat) -> None:
+async def test_a_forged_button_is_refused(chat: Chat) -> None:
     """A number of no day that the formulas know is told so, and nothing breaks."""
     await chat.send("/moon")
     await chat.forge("tides:day/1")
