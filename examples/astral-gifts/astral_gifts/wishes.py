@@ -1,18 +1,10 @@
 """What is in the box: three wishes."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from astral_core import N_, Context, Markup, html
 from astral_payments.api import Price, Product
-
-Translate = Callable[..., str]  # (text, **values): `t` of a handler's context
-
-
-def N_(text: str) -> str:  # noqa: N802  # gettext's own name: marks a text that is translated later
-    """Mark a source text."""
-    return text
 
 
 @dataclass(frozen=True)
@@ -62,12 +54,12 @@ WISHES = {
 }
 
 
-def frames(wish: Wish, name: str, language: str, t: Translate) -> list[str]:
+def frames(ctx: Context, wish: Wish) -> list[str]:
     """The texts that a message shows one after the other while the box is unwrapped; the last one stays."""
-    return ["🎁", "✨ 🎁 ✨", f"🎉 {wish.sign} 🎉", greeting(wish, name, language, t)]
+    return ["🎁", "✨ 🎁 ✨", f"🎉 {wish.sign} 🎉", greeting(ctx, wish)]
 
 
-def greeting(wish: Wish, name: str, language: str, t: Translate) -> str:
+def greeting(ctx: Context, wish: Wish) -> Markup:
     """The wish itself."""
-    title = t("{sign} <b>{title}</b>", sign=wish.sign, title=wish.title_in(language))
-    return f"{title}\n\n{t(wish.text, name=name)}"
+    title = ctx.t("{sign} <b>{title}</b>", sign=wish.sign, title=wish.title_in(ctx.language))
+    return html("{title}\n\n{text}", title=title, text=ctx.t(wish.text, name=ctx.user.first_name))

@@ -1,7 +1,5 @@
 """Buying a wish: a whole bot with this plugin and the payments plugin, and an emulated Telegram."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 
@@ -11,7 +9,6 @@ from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 from sqlalchemy import Row, select, text
 
-from astral_gifts import plugin
 from astral_gifts.tables import wishes
 
 OWNER = 4242
@@ -28,8 +25,7 @@ pytestmark = [
 
 async def rows(bot: BotKit) -> list[Row[Any]]:
     """Return the rows of the table, oldest first."""
-    async with bot.running.database.engine.connect() as connection:
-        return list(await connection.execute(select(wishes).order_by(wishes.c.given_at)))
+    return await bot.rows(select(wishes).order_by(wishes.c.given_at))
 
 
 async def buy(chat: Chat, button: str = f"{LUCK} · {PRICE}") -> None:
@@ -49,9 +45,8 @@ async def refund(bot: BotKit, order_id: str) -> None:
 
 async def paid_again(bot: BotKit, order_id: str, user_id: int) -> None:
     """Let the event of a paid order come once more."""
-    context = bot.running.host.contexts["payments"]
-    async with context.work() as work:
-        context.emit(work, OrderPaid(order_id=order_id, user_id=user_id, product="gifts.luck"), user_id)
+    async with bot.context("payments").work() as work:
+        work.emit(OrderPaid(order_id=order_id, user_id=user_id, product="gifts.luck"), to=user_id)
     await bot.settled()
 
 
@@ -134,17 +129,8 @@ async def test_a_wish_is_read_by_its_owner_alone(bot: BotKit, chat: Chat) -> Non
     """A forged button opens neither what was not bought nor what does not exist."""
     await buy(bot.chat("Ben"))
     await chat.send("/gift")
-    for n, code in enumerate(("gifts.luck", "gifts.nothing")):
-        person = {"id": chat.id, "is_bot": False, "first_name": "Anna", "language_code": "en"}
-        message = {"message_id": chat.last.message_id, "date": 1, "chat": {"id": chat.id, "type": "private"}}
-        query = {"id": str(n), "from": person, "chat_instance": "1", "message": message, "data": f"gifts:read/{code}"}
-        async with bot.running.bot.services.http.post(
-            f"{bot.url}/webhook/telegram",
-            headers={"X-Telegram-Bot-Api-Secret-Token": bot.secret},
-            json={"update_id": 1_000_000 + n, "callback_query": query},
-        ) as response:
-            assert response.status == 200
-        await bot.settled()
+    for code in ("gifts.luck", "gifts.nothing"):
+        await chat.forge(f"gifts:read/{code}")
         assert "This wish is not yours" in chat.last.text
 
 
@@ -165,9 +151,8 @@ async def test_a_person_gets_and_deletes_the_own_rows(bot: BotKit) -> None:
     anna, ben = bot.chat("Anna"), bot.chat("Ben")
     for chat in (anna, ben):
         await buy(chat)
-    context = bot.running.host.contexts["gifts"]
-    files = await plugin.astral_export_user(context, anna.id)
-    assert [record["wish"] for record in json.loads(files["gifts.json"])] == ["gifts.luck"]
-    assert await plugin.astral_delete_user(context, anna.id, "user") == 1
-    assert await plugin.astral_export_user(context, anna.id) == {}
+    files = await bot.export(anna, plugin="gifts")
+    assert [record["wish"] for record in json.loads(files["gifts/gifts.json"])] == ["gifts.luck"]
+    assert await bot.forget(anna, plugin="gifts") == 1
+    assert await bot.export(anna, plugin="gifts") == {}
     assert [row.user_id for row in await rows(bot)] == [ben.id]

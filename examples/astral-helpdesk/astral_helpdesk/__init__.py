@@ -1,1 +1,179 @@
 """Astral plugin: people write to the bot, helpers answer in the topics of a group."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from astral_core import GROUP, N_, Context, Health, HealthFinding, Plugin, PluginContext, Refuse, Tables
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Row
+from telegram import Update
+from telegram.ext import CommandHandler, MessageHandler, filters
+
+from astral_helpdesk import store
+from astral_helpdesk.tables import metadata
+
+NAME_LIMIT = 128  # characters of a topic's name
+
+
+class HelpdeskSettings(BaseModel):
+    """What an owner may set in `[plugins.helpdesk]`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: int = Field(default=0, le=0, description="id of the helpers' group, a forum; 0 while there is none")
+    album_pause: float = Field(default=1, ge=0, le=5, description="seconds in which the pictures of an album come")
+
+
+plugin = Plugin(settings=HelpdeskSettings, tables=Tables(metadata))
+
+
+# --- both ways
+
+
+@plugin.text()
+async def to_helpers(ctx: Context) -> None:
+    """Copy what a person writes into their topic, which is made at their first message."""
+    group = ctx.settings(HelpdeskSettings).group
+    if not group:
+        raise Refuse(N_("Nobody is here to answer yet. Please come back later."))
+    topic = await store.topic_of(ctx.session, ctx.user.id)
+    if topic is None:
+        # Its number is needed now, so this call is made at once, and thus before the first write.
+        made = await ctx.bot.create_forum_topic(group, ctx.user.first_name[:NAME_LIMIT])
+        thread = made.message_thread_id
+        await store.add_topic(ctx.session, ctx.user.id, thread)
+        ctx.reply(N_("Thank you! Our helpers have your message, and answer here."))
+    else:
+        thread = topic.thread_id
+        if await store.set_closed(ctx.session, thread, closed=False):
+            ctx.call("reopenForumTopic", chat_id=group, message_thread_id=thread)
+    await copy(ctx, group, thread)
+
+
+async def to_person(ctx: Context) -> None:
+    """Copy what a helper writes in a topic to the person whose it is."""
+    topic = await topic_here(ctx)
+    if topic is not None:
+        await copy(ctx, topic.user_id)
+
+
+async def copy(ctx: Context, to: int, thread: int | None = None) -> None:
+    """Copy a message into a chat. The parts of an album wait for each other."""
+    number, album, here = ctx.message.message_id, ctx.message.media_group_id, ctx.chat.id
+    if album is None:
+        ctx.call("copyMessage", chat_id=to, message_thread_id=thread, from_chat_id=here, message_id=number)
+    elif await store.add_part(ctx.session, here, album, number):
+        ctx.defer(copy_album(source=here, album=album, thread=thread), to=to)
+
+
+@plugin.step("album")
+async def copy_album(ctx: Context, source: int, album: str, thread: int | None) -> None:
+    """Copy an album, in the lane of the chat that gets it: meanwhile its other parts come in that of the source."""
+    await asyncio.sleep(ctx.settings(HelpdeskSettings).album_pause)
+    numbers = await store.take_parts(ctx.session, source, album)
+    if numbers:  # none where the person was forgotten meanwhile
+        to = {"chat_id": ctx.chat.id, "message_thread_id": thread}
+        ctx.call("copyMessages", **to, from_chat_id=source, message_ids=numbers)
+
+
+# --- what helpers do in a topic
+
+
+@plugin.command("note", description=N_("Write a note that the person does not get"), chat=GROUP)
+async def note(ctx: Context) -> None:
+    """Show that the note was seen; a command is not copied."""
+    if await topic_here(ctx) is None:
+        raise Refuse(N_("Write this in the topic of a person."))
+    reaction = [{"type": "emoji", "emoji": "✍"}]
+    ctx.call("setMessageReaction", chat_id=ctx.chat.id, message_id=ctx.message.message_id, reaction=reaction)
+
+
+@plugin.command("close", description=N_("Close this topic until the person writes again"), chat=GROUP)
+async def close(ctx: Context) -> None:
+    """Close the topic, for an administrator."""
+    if not await is_administrator(ctx):
+        raise Refuse(N_("Only administrators of the group may close a topic."))
+    topic = await topic_here(ctx)
+    if topic is None:
+        raise Refuse(N_("Write this in the topic of a person."))
+    if await store.set_closed(ctx.session, topic.thread_id, closed=True):
+        ctx.reply(N_("Closed. A new message of the person opens it again."))
+        ctx.call("closeForumTopic", chat_id=ctx.chat.id, message_thread_id=topic.thread_id)
+
+
+async def closed_by_hand(ctx: Context) -> None:
+    """Note that somebody closed a topic, or opened it again, without /close."""
+    topic = await topic_here(ctx)
+    if topic is not None:
+        await store.set_closed(ctx.session, topic.thread_id, closed="forum_topic_closed" in ctx.message)
+
+
+async def topic_here(ctx: Context) -> Row[Any] | None:
+    """The person's topic in which this was written; None elsewhere."""
+    if ctx.chat.id != ctx.settings(HelpdeskSettings).group:
+        return None
+    return await store.topic_at(ctx.session, ctx.topic)
+
+
+async def is_administrator(ctx: Context) -> bool:
+    """Whether an administrator wrote this. An anonymous one writes as the group itself."""
+    return ctx.user.id in await ctx.administrators() if ctx.has_user else ctx.sender.id == ctx.chat.id
+
+
+def raw(handler: Callable[[Context], Awaitable[None]]) -> Callable[[Update, Any], Awaitable[None]]:
+    """A handler in the shape of python-telegram-bot."""
+
+    async def call(_update: Update, context: Any) -> None:
+        await handler(context.astral)
+
+    return call
+
+
+# What the core has no routes for: all that is said in a topic, what happens to it, and the command of an anonymous
+# administrator. What is edited is not said again, and what begins like a command is not for the person.
+_topic = filters.ChatType.SUPERGROUP & filters.IS_TOPIC_MESSAGE & filters.UpdateType.MESSAGE
+_said = ~filters.StatusUpdate.ALL & ~filters.COMMAND & ~filters.CaptionRegex("^/")
+_closed = filters.StatusUpdate.FORUM_TOPIC_CLOSED | filters.StatusUpdate.FORUM_TOPIC_REOPENED
+plugin.raw(CommandHandler("close", raw(close), _topic))
+plugin.raw(MessageHandler(_topic & _said, raw(to_person)))
+plugin.raw(MessageHandler(_topic & _closed, raw(closed_by_hand)))
+
+
+# --- for the owner and for a person who asks what is kept
+
+
+@plugin.hook
+async def astral_health(ctx: PluginContext) -> Health:
+    """Tell the admins that the group is missing."""
+    if ctx.settings(HelpdeskSettings).group:
+        return Health()
+    what = N_("Nobody gets what people write to the helpdesk: it has no group.")
+    fix = N_("Set <code>group</code> in <code>[plugins.helpdesk]</code>.")
+    return Health([HealthFinding("helpdesk-group", what, fix, level="error")])
+
+
+@plugin.hook
+async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
+    """Give out what is kept of a person; what they wrote is in their chat."""
+    async with ctx.work() as work:
+        record = await store.export(work.session, user_id)
+    return {"helpdesk.json": json.dumps(record, indent=2).encode()} if record is not None else {}
+
+
+@plugin.hook
+async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
+    """Delete what is kept of a person, and their topic."""
+    async with ctx.work() as work:
+        thread = await store.purge(work.session, user_id)
+        if thread is None:
+            return 0
+        work.defer(remove_topic(thread=thread), to=ctx.settings(HelpdeskSettings).group)
+    return 1
+
+
+@plugin.step("remove")
+async def remove_topic(ctx: Context, thread: int) -> None:
+    """Delete the topic of a person who wants to be forgotten, with all that stands in it."""
+    ctx.call("deleteForumTopic", chat_id=ctx.chat.id, message_thread_id=thread)

@@ -1,7 +1,5 @@
 """Topics and albums in the database."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from astral_core import Session

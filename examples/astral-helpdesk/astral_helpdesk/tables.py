@@ -1,7 +1,5 @@
 """A topic for each person who wrote, and the parts of albums that are on their way."""
 
-from __future__ import annotations
-
 from astral_core import UtcDateTime, core_users, now, plugin_metadata
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, String, Table, false
 
@@ -10,7 +8,7 @@ metadata = plugin_metadata("helpdesk")
 topics = Table(
     "helpdesk_topics",
     metadata,
-    Column("user_id", BigInteger, ForeignKey(core_users.c.id), primary_key=True, autoincrement=False),
+    Column("user_id", ForeignKey(core_users.c.id), primary_key=True, autoincrement=False),
     Column("thread_id", BigInteger, nullable=False, unique=True),  # as Telegram numbers it in the helpers' group
     Column("is_closed", Boolean, nullable=False, server_default=false()),
     Column("opened_at", UtcDateTime, nullable=False, default=now),

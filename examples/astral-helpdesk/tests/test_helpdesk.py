@@ -1,7 +1,5 @@
 """People and their helpers: a whole bot with this plugin alone, and an emulated Telegram with a forum group."""
 
-from __future__ import annotations
-
 import json
 
 import pytest
@@ -9,7 +7,7 @@ from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 from astral_playground.testkit.group import Group
 
-from astral_helpdesk import plugin
+from astral_helpdesk import astral_health
 from astral_helpdesk.tables import parts, topics
 
 GROUP = -1001234567890
@@ -193,12 +191,10 @@ async def test_a_person_gets_and_deletes_what_is_known(bot: BotKit, helpers: Gro
     other = bot.chat("Ben")
     for one in (chat, other):
         await one.send("Hello")
-    context = bot.context("helpdesk")
-    files = await plugin.astral_export_user(context, chat.id)
-    assert json.loads(files["helpdesk.json"])["is_closed"] is False
-    assert await plugin.astral_delete_user(context, chat.id, "user") == 1
-    await bot.settled()
-    assert await plugin.astral_export_user(context, chat.id) == {}
+    files = await bot.export(chat, plugin="helpdesk")
+    assert json.loads(files["helpdesk/helpdesk.json"])["is_closed"] is False
+    assert await bot.forget(chat, plugin="helpdesk") == 1
+    assert await bot.export(chat, plugin="helpdesk") == {}
     assert helpers.topics == ["General", "Tea", "Ben"]
     assert [row.user_id for row in await bot.rows(topics)] == [other.id]
     await chat.send("Hello again")
@@ -211,5 +207,5 @@ async def test_without_a_group_people_are_told_so(bot: BotKit, chat: Chat) -> No
     await chat.send("Hello")
     assert chat.texts == ["Nobody is here to answer yet. Please come back later."]
     assert await bot.rows(topics) == []
-    health = await plugin.astral_health(bot.context("helpdesk"))
+    health = await astral_health(bot.context("helpdesk"))
     assert [finding.code for finding in health.findings] == ["helpdesk-group"]

@@ -1,13 +1,8 @@
 """What is asked, as source texts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
-
-def N_(text: str) -> str:  # noqa: N802  # gettext's own name: marks a text that is translated later
-    """Mark a source text."""
-    return text
+from astral_core import N_
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,9 @@
 """Games in the database. Two people may press at once: what must happen once is decided by a row or a key."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from astral_core import Session, core_users, now
-from sqlalchemy import Row, Table, delete, func, select, update
+from sqlalchemy import Row, Table, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from astral_quiz.tables import answers, games, is_running
@@ -72,18 +70,3 @@ async def points(session: Session, *, place: str | None = None, game_id: int | N
 async def move(session: Session, old: str, new: str) -> None:
     """A group has become a supergroup, with another id: its games are there now."""
     await session.execute(update(games).where(games.c.place == old).values(place=new))
-
-
-async def export(session: Session, user_id: int) -> list[dict[str, Any]]:
-    """Return a person's answers as JSON data."""
-    query = select(answers).where(answers.c.user_id == user_id).order_by(answers.c.game_id, answers.c.number)
-    return [
-        {"game": row.game_id, "question": row.number + 1, "right": row.is_right}
-        for row in await session.execute(query)
-    ]
-
-
-async def purge(session: Session, user_id: int) -> int:
-    """Delete a person's answers; return how many."""
-    gone = delete(answers).where(answers.c.user_id == user_id).returning(answers.c.number)
-    return len((await session.execute(gone)).all())

@@ -1,7 +1,5 @@
 """The plugin as a whole: what can be checked without a running bot."""
 
-from __future__ import annotations
-
 import pytest
 from astral_playground.testkit.ok import assert_plugin_ok
 

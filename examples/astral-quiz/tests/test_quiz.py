@@ -1,7 +1,5 @@
 """A game: a whole bot with this plugin alone, and an emulated Telegram with groups and inline mode."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 
@@ -10,7 +8,6 @@ from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 from astral_playground.testkit.group import Group
 
-from astral_quiz import plugin
 from astral_quiz.tables import answers, games
 
 FIRST = "Question 1 of 3\n\nWhich planet has the shortest year?"
@@ -213,9 +210,8 @@ async def test_a_person_gets_and_deletes_their_answers(bot: BotKit, group: Group
     await group.send(anna, "/quiz")
     for person in (anna, ben):
         await group.tap(person, "Mercury")
-    context = bot.context("quiz")
-    files = await plugin.astral_export_user(context, anna.id)
-    assert json.loads(files["quiz.json"]) == [{"game": 1, "question": 1, "right": True}]
-    assert await plugin.astral_delete_user(context, anna.id, "user") == 1
-    assert await plugin.astral_export_user(context, anna.id) == {}
+    files = await bot.export(anna, plugin="quiz")
+    assert json.loads(files["quiz/quiz.json"]) == [{"game": 1, "question": 1, "right": True}]
+    assert await bot.forget(anna, plugin="quiz") == 1
+    assert await bot.export(anna, plugin="quiz") == {}
     assert [row.user_id for row in await bot.rows(answers)] == [ben.id]

@@ -6,8 +6,6 @@ afterwards; 69 s, as of 2020, make the instants good to about one minute from 19
 the rest of the years that `DAYS` has. The lit part is good to one per cent.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache

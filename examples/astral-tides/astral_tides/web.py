@@ -1,73 +1,58 @@
 """The page /plugins/tides/: a day's Moon, without a line of JavaScript."""
 
-from __future__ import annotations
-
 from datetime import date
-from functools import lru_cache, partial
-from importlib import resources
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import Any
 
 from aiohttp import web
-from astral_core import PluginContext, WebRoute, now
-from markupsafe import Markup
+from astral_core import PluginContext, Routes, now
 
 from astral_tides.moon import FIRST_DAY, LAST_DAY, MoonDay, moon_on
-from astral_tides.words import Translate, facts, read_day
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from astral_tides.words import facts, read_day
 
 LANGUAGES = ("en", "ru")
 RADIUS = 100
-HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+SAFE = {"X-Content-Type-Options": "nosniff"}
+routes = Routes()
 
 
-async def page(request: web.Request, ctx: PluginContext) -> web.Response:
+@routes.page("GET", "/")
+async def page(ctx: PluginContext, request: web.Request) -> web.Response:
     """Show the day of `?day=`, or today; a day that is none is told and answered with 400."""
     typed = request.query.get("day", "").strip()
     today = now().date()
     read = read_day(typed) if typed else today
     language = language_of(request)
-    t = partial(ctx.t, language)
+    t = ctx.texts(language).t
     moon = moon_on(read or today)
-    html = environment().get_template("day.html").render(
+    html = template("day.html").render(
         language=language,
-        labels=labels(t),
-        # The catalogue's text with what was typed, which `t` has escaped.
-        wrong=None if read else Markup(t("There is no day “{typed}” here. This is today.", typed=typed)),  # noqa: S704
+        labels={
+            "before": t("‹ The day before"),
+            "today": t("Today"),
+            "after": t("The next day ›"),
+            "another": t("Another day"),
+            "show": t("Show"),
+        },
+        wrong=None if read else t("There is no day “{typed}” here. This is today.", typed=typed),
         day=moon.day.isoformat(),
-        facts=facts(moon, language, t),
+        facts=facts(ctx, moon, language),
         shape=lit_shape(moon),
         before=neighbour(moon.day, -1),
         after=neighbour(moon.day, 1),
         first=FIRST_DAY.isoformat(),
         last=LAST_DAY.isoformat(),
-    )  # fmt: skip
-    return web.Response(text=html, content_type="text/html", status=200 if read else 400, headers=HEADERS)
+    )
+    headers = {**SAFE, "Content-Security-Policy": POLICY, "Referrer-Policy": "no-referrer"}
+    return web.Response(text=html, content_type="text/html", status=200 if read else 400, headers=headers)
 
 
-def labels(t: Translate) -> dict[str, str]:
-    """The texts of links and buttons."""
-    return {
-        "before": t("‹ The day before"),
-        "today": t("Today"),
-        "after": t("The next day ›"),
-        "another": t("Another day"),
-        "show": t("Show"),
-    }
-
-
-async def style(request: web.Request, ctx: PluginContext) -> web.Response:
+@routes.page("GET", "/day.css")
+async def style(_ctx: PluginContext, _request: web.Request) -> web.Response:
     """The style sheet, a file of its own so that the policy can forbid inline styles."""
-    del request, ctx
-    headers = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=style_sheet(), content_type="text/css", headers=headers)
+    headers = {**SAFE, "Cache-Control": "max-age=3600"}
+    return web.Response(text=template("day.css").render(), content_type="text/css", headers=headers)
 
 
 def language_of(request: web.Request) -> str:
@@ -95,19 +80,9 @@ def lit_shape(moon: MoonDay) -> str:
 
 
 @lru_cache
-def environment() -> Environment:
-    """The templates; what is put into them is escaped."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def template(name: str) -> Any:
+    """A file of `templates/`; what is put into a page is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # takes long to import: not at the start
 
-    return Environment(loader=PackageLoader("astral_tides"), autoescape=True, undefined=StrictUndefined)
-
-
-@lru_cache
-def style_sheet() -> str:
-    """The text of the style sheet."""
-    return resources.files("astral_tides").joinpath("templates", "day.css").read_text("utf-8")
-
-
-def web_routes() -> list[WebRoute]:
-    """All HTTP routes of the plugin."""
-    return [WebRoute("GET", "/", page), WebRoute("GET", "/day.css", style)]
+    pages = Environment(loader=PackageLoader("astral_tides"), autoescape=True, undefined=StrictUndefined)
+    return pages.get_template(name)

@@ -1,18 +1,15 @@
 """What people get from /moon: a whole bot with this plugin alone, and an emulated Telegram."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from astral_core import now
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
-from sqlalchemy import Row, select, update
+from sqlalchemy import update
 
-from astral_tides import handlers, plugin
+import astral_tides
 from astral_tides.tables import subscribers
 
 # Each test runs on SQLite and on PostgreSQL. The hour is always past.
@@ -20,12 +17,6 @@ pytestmark = [
     pytest.mark.usefixtures("database_url"),
     pytest.mark.astral(settings={"plugins": {"tides": {"hour": 0}}}),
 ]
-
-
-async def rows(bot: BotKit) -> list[Row[Any]]:
-    """Return the rows of the table."""
-    async with bot.running.database.engine.connect() as connection:
-        return list(await connection.execute(select(subscribers).order_by(subscribers.c.user_id)))
 
 
 async def make_due(bot: BotKit) -> None:
@@ -75,19 +66,10 @@ async def test_the_menu_leads_to_it_in_russian(bot: BotKit) -> None:
     assert "Полнолуние\n23 апреля 2024\n\nОсвещено 100 % диска." in chat.last.text
 
 
-async def test_a_forged_button_is_refused(bot: BotKit, chat: Chat) -> None:
+async def test_a_forged_button_is_refused(chat: Chat) -> None:
     """A number of no day that the formulas know is told so, and nothing breaks."""
     await chat.send("/moon")
-    person = {"id": chat.id, "is_bot": False, "first_name": "Anna", "language_code": "en"}
-    message = {"message_id": chat.last.message_id, "date": 1, "chat": {"id": chat.id, "type": "private"}}
-    query = {"id": "1", "from": person, "chat_instance": "1", "message": message, "data": "tides:day/1"}
-    async with bot.running.bot.services.http.post(
-        f"{bot.url}/webhook/telegram",
-        headers={"X-Telegram-Bot-Api-Secret-Token": bot.secret},
-        json={"update_id": 1_000_000, "callback_query": query},
-    ) as response:
-        assert response.status == 200
-    await bot.settled()
+    await chat.forge("tides:day/1")
     assert "This button is out of date" in chat.last.text
 
 
@@ -103,7 +85,7 @@ async def test_a_subscriber_gets_one_message_a_day(bot: BotKit, chat: Chat) -> N
     await bot.run_job("tides.daily")
     assert len(chat.texts) == 2
     assert "of the disc is lit" in chat.last.text
-    assert [row.next_on for row in await rows(bot)] == [now().date() + timedelta(days=1)]
+    assert [row.next_on for row in await bot.rows(subscribers)] == [now().date() + timedelta(days=1)]
 
 
 async def test_who_unsubscribes_gets_no_more(bot: BotKit, chat: Chat) -> None:
@@ -114,12 +96,12 @@ async def test_who_unsubscribes_gets_no_more(bot: BotKit, chat: Chat) -> None:
     await chat.tap("No more daily messages")
     await bot.run_job("tides.daily")
     assert len(chat.texts) == 1
-    assert await rows(bot) == []
+    assert await bot.rows(subscribers) == []
 
 
 async def test_more_subscribers_than_a_batch_are_all_served(bot: BotKit, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batch follows batch until everybody has the message; who has blocked the bot is left out."""
-    monkeypatch.setattr(handlers, "BATCH", 2)
+    monkeypatch.setattr(astral_tides, "BATCH", 2)
     chats = [bot.chat(f"Person {n}") for n in range(6)]
     for chat in chats:
         await chat.send("/moon")
@@ -136,9 +118,8 @@ async def test_a_person_gets_and_deletes_the_own_row(bot: BotKit) -> None:
     for chat in (anna, ben):
         await chat.send("/moon")
         await chat.tap("Send it every day")
-    context = bot.running.host.contexts["tides"]
-    files = await plugin.astral_export_user(context, anna.id)
-    assert json.loads(files["tides.json"])[0]["next_on"] == (now() + timedelta(days=1)).date().isoformat()
-    assert await plugin.astral_delete_user(context, anna.id, "user") == 1
-    assert await plugin.astral_export_user(context, anna.id) == {}
-    assert [row.user_id for row in await rows(bot)] == [ben.id]
+    files = await bot.export(anna, plugin="tides")
+    assert json.loads(files["tides/tides.json"])[0]["next_on"] == (now() + timedelta(days=1)).date().isoformat()
+    assert await bot.forget(anna, plugin="tides") == 1
+    assert await bot.export(anna, plugin="tides") == {}
+    assert [row.user_id for row in await bot.rows(subscribers)] == [ben.id]

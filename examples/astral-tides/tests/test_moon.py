@@ -1,7 +1,5 @@
 """The formulas, against the worked examples of their book and against almanacs."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 
 import pytest

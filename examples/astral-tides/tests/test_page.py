@@ -1,7 +1,5 @@
 """The page, as a browser asks for it."""
 
-from __future__ import annotations
-
 from datetime import date
 from html.parser import HTMLParser
 

@@ -1,12 +1,10 @@
 """What people type, and when the daily message is due."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 import pytest
 
-from astral_tides.handlers import is_due
+from astral_tides import is_due
 from astral_tides.words import format_moment, read_day
 
 

@@ -1,3 +1,1 @@
 """Alembic versions of the gifts tables."""
-
-from __future__ import annotations

@@ -1,3 +1,1 @@
 """Alembic versions of the helpdesk tables."""
-
-from __future__ import annotations

@@ -1,0 +1,170 @@
+"""The game: in a group by /quiz, in any chat through inline mode. Everybody may press every button."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from astral_core import GROUP, N_, Button, Context, Markup, Refuse, Routes, html
+from sqlalchemy import Row
+from telegram import Update
+from telegram.ext import CommandHandler, InlineQueryHandler, MessageHandler, filters
+
+from astral_quiz import store
+from astral_quiz.questions import QUESTIONS
+
+CHOICES = 3
+routes = Routes()
+
+
+# --- start and stop
+
+
+@routes.command("quiz", description=N_("Play a quiz together"), chat=GROUP)
+async def quiz(ctx: Context) -> None:
+    """Start a game in the group; where one is running, show its question again."""
+    game = await store.start(ctx.session, place_of(ctx), ctx.language)
+    ctx.reply(question_text(ctx, game), question_buttons(ctx, game))
+
+
+@routes.command("stopquiz", description=N_("End the quiz, for administrators"), chat=GROUP)
+async def stopquiz(ctx: Context) -> None:
+    """End the group's game and show its points."""
+    if not await is_administrator(ctx):
+        raise Refuse(N_("Only administrators of the group may end the quiz."))
+    game = await store.stop(ctx.session, place_of(ctx))
+    if game is None:
+        raise Refuse(N_("No quiz is running here."))
+    ctx.reply(await result_text(ctx, game))
+
+
+@routes.command("scores", description=N_("Who knows most in this group"), chat=GROUP)
+async def scores(ctx: Context) -> None:
+    """Show the points of all games in the group."""
+    found = await store.points(ctx.session, place=place_of(ctx))
+    title = ctx.t("<b>All quizzes of this group</b>")
+    ctx.reply(html("{title}\n\n{table}", title=title, table=table(ctx, ctx.language, found)))
+
+
+@routes.callback("begin", chat=GROUP)
+async def begin(ctx: Context) -> None:
+    """Start the game of a message that was sent through the bot."""
+    game = await store.start(ctx.session, place_of(ctx), ctx.language)
+    ctx.edit(question_text(ctx, game), question_buttons(ctx, game))
+
+
+# --- the game
+
+
+@routes.callback("answer/{game:int}/{pick:int}", answer="manual", chat=GROUP)
+async def answer(ctx: Context, game: int, pick: int) -> None:
+    """Take one answer of each person; `pick` is the question's number and the choice in one, since data is short."""
+    number, choice = divmod(pick, CHOICES)
+    found = await store.running(ctx.session, game, place_of(ctx), number)
+    if found is None:
+        ctx.answer(N_("This question is over."))
+        return
+    is_right = choice == QUESTIONS[number].right
+    if not await store.answer(ctx.session, found, ctx.user.id, is_right=is_right):
+        ctx.answer(N_("You have answered already."))
+    elif is_right:
+        ctx.answer(N_("Right! One point for you."))
+    else:
+        ctx.answer(N_("No, sorry."))
+
+
+@routes.callback("next/{game:int}/{number:int}", chat=GROUP)
+async def proceed(ctx: Context, game: int, number: int) -> None:
+    """Show the next question, or after the last one the points. Who presses second changes nothing."""
+    found = await store.running(ctx.session, game, place_of(ctx), number)
+    over = number + 1 == len(QUESTIONS)
+    moved = await store.move_on(ctx.session, found, over=over) if found is not None else None
+    if moved is None:
+        return
+    if over:
+        ctx.edit(await result_text(ctx, moved))
+    else:
+        ctx.edit(question_text(ctx, moved), question_buttons(ctx, moved))
+
+
+# --- texts, in the language of the game
+
+
+def question_text(ctx: Context, game: Row[Any]) -> Markup:
+    """The question that the game is at."""
+    t, question = ctx.texts(game.language).t, QUESTIONS[game.number]
+    head = t("Question {n} of {total}", n=game.number + 1, total=len(QUESTIONS))
+    return html("{head}\n\n<b>{text}</b>", head=head, text=t(question.text))
+
+
+def question_buttons(ctx: Context, game: Row[Any]) -> list[list[Button]]:
+    """Its answers, and the way on."""
+    t, first = ctx.texts(game.language).t, game.number * CHOICES
+    texts = [t(text) for text in QUESTIONS[game.number].answers]
+    rows = [[ctx.button(text, answer(game=game.id, pick=first + n))] for n, text in enumerate(texts)]
+    return [*rows, [ctx.button(t("Next ›"), proceed(game=game.id, number=game.number))]]
+
+
+async def result_text(ctx: Context, game: Row[Any]) -> Markup:
+    """The points of a game."""
+    found = await store.points(ctx.session, game_id=game.id)
+    title = ctx.texts(game.language).t("<b>The quiz is over</b>")
+    return html("{title}\n\n{table}", title=title, table=table(ctx, game.language, found))
+
+
+def table(ctx: Context, language: str, found: list[tuple[str, int]]) -> Markup:
+    """Names and points, a person a line."""
+    texts = ctx.texts(language)
+    lines = [texts.nt("{name}: {n} point", "{name}: {n} points", n, name=name) for name, n in found]
+    return Markup("\n").join(lines) or texts.t("Nobody has a point yet.")
+
+
+# --- who and where
+
+
+def place_of(ctx: Context) -> str:
+    """Where a game is: the group, or the message that was sent through the bot into a chat that it does not know."""
+    return (ctx.query.inline_message_id if ctx.query is not None else None) or str(ctx.chat.id)
+
+
+async def is_administrator(ctx: Context) -> bool:
+    """Whether an administrator wrote this. An anonymous one writes as the group itself."""
+    return ctx.user.id in await ctx.administrators() if ctx.has_user else ctx.sender.id == ctx.chat.id
+
+
+# --- what the core has no routes for: inline queries, the move of a group, the commands of anonymous administrators
+
+
+async def offer(_update: Update, context: Any) -> None:
+    """Answer `@bot` in the text field of any chat with a message whose button starts a game there."""
+    ctx: Context = context.astral
+    result = {
+        "type": "article",
+        "id": "quiz",
+        "title": ctx.t("Quiz"),
+        "description": ctx.t("Play a quiz together"),
+        "input_message_content": {"message_text": ctx.t("Who knows the sky?")},
+        "reply_markup": {"inline_keyboard": [[ctx.button(N_("Start"), begin()).as_json()]]},
+    }
+    ctx.call("answerInlineQuery", inline_query_id=ctx.query.id, results=[result], is_personal=True)
+
+
+async def migrated(_update: Update, context: Any) -> None:
+    """Take the games along where a group becomes a supergroup; told in both, and done in the new one."""
+    ctx: Context = context.astral
+    if ctx.message.migrate_from_chat_id is not None:
+        await store.move(ctx.session, str(ctx.message.migrate_from_chat_id), str(ctx.chat.id))
+
+
+def raw(handler: Callable[[Context], Awaitable[None]]) -> Callable[[Update, Any], Awaitable[None]]:
+    """A handler in the shape of python-telegram-bot."""
+
+    async def call(_update: Update, context: Any) -> None:
+        await handler(context.astral)
+
+    return call
+
+
+_new = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
+routes.raw(InlineQueryHandler(offer))
+routes.raw(MessageHandler(_new & filters.StatusUpdate.MIGRATE, migrated))
+for name, handler in (("quiz", quiz), ("stopquiz", stopquiz), ("scores", scores)):
+    routes.raw(CommandHandler(name, raw(handler), _new))
