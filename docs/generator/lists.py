@@ -38,7 +38,7 @@ def error_classes() -> str:
     ]
     intro = (
         "Everything that Astral raises on purpose, importable from `astral_core.errors`; an indented one is a kind "
-        "of the one above. A message says who, what, where, and how to mend it; none holds a secret."
+        "of the one above. A message says who, what, where, and how to fix it; none holds a secret."
     )
     return page("Errors", intro, table(["error", "meaning"], rows))
 
@@ -52,7 +52,7 @@ def _descend(kind: type[AstralError], depth: int) -> Iterator[tuple[type[AstralE
 
 def findings() -> str:
     """Every code that the doctor and the audit of plugins can give."""
-    intro = "The codes stay the same from version to version; what is said of a finding may become clearer."
+    intro = "The codes stay the same from version to version; the texts of findings may become clearer."
     blocks = []
     for module, who in (("astral_core.doctor", "astral doctor"), ("astral_core.audit", "astral plugins check")):
         known: Mapping[str, str] = getattr(importlib.import_module(module), "CODES", {})
