@@ -24,14 +24,14 @@ def metrics() -> str:
         labels = ", ".join(code(label) for label in metric._labelnames)  # noqa: SLF001  # the library tells them nowhere
         rows.append([code(name), family.type, labels, sentence(family.documentation)])
     intro = (
-        "`GET /metrics` is for this machine alone, or for whoever has the bearer token `web.metrics_token`. Times "
+        "`GET /metrics` is for this machine alone, or for those who have the bearer token `web.metrics_token`. Times "
         "are in seconds; a histogram is the series `_bucket`, `_sum` and `_count`. No label holds a chat or a user."
     )
     return page("Metrics", intro, table(["metric", "type", "labels", "meaning"], sorted(rows)))
 
 
 def error_classes() -> str:
-    """Every error, as the tree that it stands in."""
+    """Every error, in its tree."""
     rows = [
         [f"{'&emsp;' * depth}{code(kind.__name__)}", sentence(inspect.getdoc(kind) or "")]
         for kind, depth in _descend(AstralError, 0)

@@ -24,7 +24,7 @@ def host() -> Host:
     missing = set(SHIPPED) - {plugin.id for plugin in loaded.alive}
     for plugin in loaded.plugins:
         if not plugin.alive:
-            raise PluginLoadError(plugin.id, f"{plugin.phase}: {plugin.reason}.", "repair it: the reference needs all.")
+            raise PluginLoadError(plugin.id, f"{plugin.phase}: {plugin.reason}.", "fix it: the reference needs all.")
     if missing:
         raise PluginLoadError(min(missing), "is not installed.", "install the core and all plugins as editables.")
     return loaded

@@ -1,4 +1,4 @@
-"""Markdown, and signatures as they stand in the source."""
+"""Markdown, and signatures as the source has them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH = 100
 
 
 class _Plain(str):
-    """An annotation as it stands in the source: `inspect` shows strings in quotes."""
+    """An annotation as the source has it: `inspect` shows strings in quotes."""
 
     __slots__ = ()
     __repr__ = str.__str__
@@ -38,7 +38,7 @@ def call(head: str, function: Callable[..., Any], owner: type | None = None) -> 
 
 
 def _parts(text: str) -> list[str]:
-    """The arguments of a signature: split at the commas that stand in no bracket and no quotes."""
+    """The arguments of a signature: split at the commas outside of brackets and quotes."""
     depth, quoted, parts = 0, "", [""]
     for sign in text:
         quoted = "" if sign == quoted else quoted or (sign if sign in "'\"" else "")
@@ -89,7 +89,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """Text between backticks; nothing where there is none."""
+    """Text between backticks; nothing if there is none."""
     return f"`{text}`" if str(text) else ""
 
 
