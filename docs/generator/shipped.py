@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from astral_core import core_plugin
 from astral_core.config import Host as HostSettings
 from astral_core.config import Settings
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.errors import PluginLoadError
 from astral_core.host.discover import discover
 from astral_core.host.host import Host, load
