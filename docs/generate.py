@@ -1,7 +1,7 @@
 """Write docs/reference/ from the code: `python docs/generate.py`; with `--check` only say what differs.
 
 Every page is what the code says of itself: docstrings, models, the tree of commands, the registry of metrics. So a
-page can be old, but not wrong; `--check` ends with 1 and a diff where it is old.
+page can be old, but not wrong; `--check` ends with 1 and a diff if it is old.
 """
 
 from __future__ import annotations

@@ -13,23 +13,53 @@ from typing import Any, Literal, Protocol, Union, get_args, get_origin
 from msgspec import Struct
 
 import astral_core
+from generator.members import Member, by_group, members
 from generator.shipped import SHIPPED
-from generator.text import code, page, sentence, signature
+from generator.text import call, code, page, sentence, signature
+
+# By task; what nobody put into a group comes last.
+GROUPS = {
+    "A plugin and its routes": (
+        "Plugin", "Routes", "Route", "Call", "named_route", "ChatKind", "PRIVATE", "GROUP", "CHANNEL", "ANY", "Flood",
+        "MenuItem", "Tables",
+    ),
+    "What handlers and hooks get": ("Context", "PluginContext", "Work", "User", "ChatInfo", "View", "Ref"),
+    "Texts and buttons": ("N_", "Message", "Markup", "html", "Button", "Buttons", "rows"),
+    "Storage": (
+        "Session", "Serial", "UtcDateTime", "core_users", "plugin_metadata", "in_batches", "json_array", "now",
+    ),
+    "Events, health and telemetry": ("Event", "EventFailed", "Health", "HealthFinding", "Handled"),
+    "Errors": ("AstralError", "Refuse", "Skip"),
+}  # fmt: skip
+# How pages call an object of these; their members have headings of their own.
+OBJECTS = {"Plugin": "plugin", "Routes": "routes", "Context": "ctx", "PluginContext": "ctx", "Work": "work"}
+TOLD_BY = {"Plugin": "Routes", "PluginContext": "Context", "Work": "Context"}  # where what both have is explained
 
 
 def api() -> str:
     """Every public name of the core, and of the plugins' api modules."""
     intro = (
         "All that a plugin imports: names of `astral_core`, [errors](errors.md), and the `api` module of plugins "
-        "that it depends on. What is not on this page may change at any time."
+        "that it depends on. What is not on this page may change at any time. How a plugin is written: "
+        "[write a handler](../how-to/write-a-handler.md)."
     )
-    blocks = ["## astral_core", *_names(astral_core, astral_core.__all__)]
+    blocks = []
+    for title, names in _grouped(astral_core.__all__):
+        blocks += [f"## {title}", *_names(astral_core, names)]
     for plugin in SHIPPED:
         name = f"astral_{plugin}.api"
         if find_spec(name) is not None:
             module = importlib.import_module(name)
             blocks += [f"## {name}", inspect.getdoc(module) or "", *_names(module, _public(module))]
     return page("Python API", intro, *blocks)
+
+
+def _grouped(names: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """The public names by task, in the order of `GROUPS`."""
+    grouped = {name for inner in GROUPS.values() for name in inner}
+    for title, inner in GROUPS.items():
+        yield title, [name for name in inner if name in names]
+    yield "Others", [name for name in names if name not in grouped]
 
 
 def _public(module: ModuleType) -> list[str]:
@@ -43,15 +73,44 @@ def _names(module: ModuleType, names: Sequence[str]) -> Iterator[str]:
         yield f"### {name}"
         if inspect.isclass(value) and not value.__module__.startswith("astral_"):
             yield f"`{value.__module__.partition('.')[0]}.{value.__name__}`, as it is."
+        elif inspect.isclass(value) and name in OBJECTS:
+            yield from _object(name, value)
         elif inspect.isclass(value):
             yield f"```python\nclass {name}{_construction(value)}\n```"
             yield inspect.getdoc(value) or ""
-            yield "\n".join(_members(value))
+            yield "\n".join(_member(member) for member in members(value) if member.owner is value)
         elif inspect.isfunction(inspect.unwrap(value)):
             yield f"```python\n{_keyword(value)}{name}{signature(value)}\n```"
             yield inspect.getdoc(value) or ""
         else:
             yield _constant(name, value)
+
+
+def _object(name: str, kind: type) -> Iterator[str]:
+    """A class with many members: one heading for each, by task. What another class explains is named only."""
+    if name in ("Plugin", "Routes"):
+        yield f"```python\n{call(name, kind)}\n```"
+    yield inspect.getdoc(kind) or ""
+    told = TOLD_BY.get(name)
+    others = {member.name: member.value for member in members(getattr(astral_core, told))} if told else {}
+    found = list(members(kind))
+    shared = [member.name for member in found if others.get(member.name) is member.value]
+    if shared:
+        yield f"As in [{told}](#{told.lower() if told else ''}): {', '.join(code(name) for name in shared)}."
+    groups = by_group([member for member in found if member.name not in shared])
+    for title, inner in groups.items():
+        if len(groups) > 1:
+            yield f"#### {name}: {title}"
+        for member in inner:
+            yield f"####{'#' * (len(groups) > 1)} {OBJECTS[name]}.{member.name}"
+            if not member.is_property:
+                head = f"{_await(member)}{OBJECTS[name]}.{member.name}"
+                yield f"```python\n{call(head, getattr(kind, member.name), member.owner)}\n```"
+            yield inspect.getdoc(member.function) or ""
+
+
+def _await(member: Member) -> str:
+    return "await " if inspect.iscoroutinefunction(member.function) else ""
 
 
 def _construction(kind: type) -> str:
@@ -77,12 +136,6 @@ def _constant(name: str, value: Any) -> str:
     return f"A {code(kind.__name__)} of {kind.__module__.partition('.')[0]}."
 
 
-def _members(kind: type) -> Iterator[str]:
-    """Methods and properties that the class itself has, in the order of the source."""
-    for name, value in vars(kind).items():
-        function = getattr(value, "__func__", value)
-        if name.startswith("_") or not (isinstance(value, property) or inspect.isfunction(function)):
-            continue
-        shown = name if isinstance(value, property) else f"{name}{signature(getattr(kind, name))}"
-        prefix = "await " if inspect.iscoroutinefunction(function) else ""
-        yield f"- `{prefix}{shown}`: {sentence(inspect.getdoc(value) or '')}"
+def _member(member: Member) -> str:
+    shown = member.name if member.is_property else f"{member.name}{signature(member.function)}"
+    return f"- `{_await(member)}{shown}`: {sentence(inspect.getdoc(member.function) or '')}"

@@ -28,9 +28,10 @@ def hooks() -> str:
         head = f"{told['']} This hook is **{colour(function)}**.{origin}"
         blocks += [f"## {name}", f"```python\n{keyword} {name}{signature(function)}\n```", head, "\n\n".join(facts)]
     intro = (
-        "A plugin is a module of functions marked `@hookimpl`. A hook may take fewer arguments than stand here, by "
-        "their names; sync or async is part of the hook, and the host refuses the other colour. `astral hooks` shows "
-        "who implements what in your bot."
+        "Hooks are for what is decided while the bot runs; what is constant is an argument of "
+        "[`Plugin`](api.md#plugin). Write a function with the hook's name under `@plugin.hook`. It may leave out "
+        "arguments. A hook is either sync or async; the host rejects an implementation of the other kind. "
+        "`astral hooks` shows which plugin implements what in your bot."
     )
     return page("Hooks", intro, *blocks)
 

@@ -24,21 +24,21 @@ def metrics() -> str:
         labels = ", ".join(code(label) for label in metric._labelnames)  # noqa: SLF001  # the library tells them nowhere
         rows.append([code(name), family.type, labels, sentence(family.documentation)])
     intro = (
-        "`GET /metrics` is for this machine alone, or for whoever has the bearer token `web.metrics_token`. Times "
+        "`GET /metrics` is for this machine alone, or for those who have the bearer token `web.metrics_token`. Times "
         "are in seconds; a histogram is the series `_bucket`, `_sum` and `_count`. No label holds a chat or a user."
     )
     return page("Metrics", intro, table(["metric", "type", "labels", "meaning"], sorted(rows)))
 
 
 def error_classes() -> str:
-    """Every error, as the tree that it stands in."""
+    """Every error, in its tree."""
     rows = [
         [f"{'&emsp;' * depth}{code(kind.__name__)}", sentence(inspect.getdoc(kind) or "")]
         for kind, depth in _descend(AstralError, 0)
     ]
     intro = (
         "Everything that Astral raises on purpose, importable from `astral_core.errors`; an indented one is a kind "
-        "of the one above. A message says who, what, where, and how to mend it; none holds a secret."
+        "of the one above. A message says who, what, where, and how to fix it; none holds a secret."
     )
     return page("Errors", intro, table(["error", "meaning"], rows))
 
@@ -52,7 +52,7 @@ def _descend(kind: type[AstralError], depth: int) -> Iterator[tuple[type[AstralE
 
 def findings() -> str:
     """Every code that the doctor and the audit of plugins can give."""
-    intro = "The codes stay the same from version to version; what is said of a finding may become clearer."
+    intro = "The codes stay the same from version to version; the texts of findings may become clearer."
     blocks = []
     for module, who in (("astral_core.doctor", "astral doctor"), ("astral_core.audit", "astral plugins check")):
         known: Mapping[str, str] = getattr(importlib.import_module(module), "CODES", {})

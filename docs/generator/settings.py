@@ -39,8 +39,8 @@ def settings() -> str:
         for _, rows, meaning in _sections(type(model), ("plugins", plugin)):
             blocks += [f"{meaning}\n\n{_settings_table(rows)}"]
     intro = (
-        "A setting stands in the environment or in `astral.toml` (another file with `ASTRAL_CONFIG`); the "
-        "environment is stronger. In the environment a list or a table is JSON. Keep **secrets** in the environment. "
+        "Put a setting in the environment or in `astral.toml` (another file with `ASTRAL_CONFIG`); the "
+        "environment wins. In the environment a list or a table is JSON. Keep **secrets** in the environment. "
         "`astral config example` writes a whole `astral.toml`, `astral config show --origin` tells what is set where."
     )
     return page("Settings", intro, *blocks)

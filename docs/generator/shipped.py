@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from astral_core import core_plugin
 from astral_core.config import Host as HostSettings
 from astral_core.config import Settings
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.errors import PluginLoadError
 from astral_core.host.discover import discover
 from astral_core.host.host import Host, load
@@ -24,7 +24,7 @@ def host() -> Host:
     missing = set(SHIPPED) - {plugin.id for plugin in loaded.alive}
     for plugin in loaded.plugins:
         if not plugin.alive:
-            raise PluginLoadError(plugin.id, f"{plugin.phase}: {plugin.reason}.", "mend it: the reference needs all.")
+            raise PluginLoadError(plugin.id, f"{plugin.phase}: {plugin.reason}.", "fix it: the reference needs all.")
     if missing:
         raise PluginLoadError(min(missing), "is not installed.", "install the core and all plugins as editables.")
     return loaded
