@@ -185,6 +185,8 @@ class Context(Speaking):
         # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
         stored = msgspec.json.decode(as_json(call.arguments))
         key = self._services.registry.key_of(route)
+        if scope.asked is not None and scope.asked.timer is not None:  # it was asked before, in this handler
+            self._unit.add_due(Cancel(scope.asked.timer, scope.later.lane, _timer_key(*scope.question_key[1:])))
         timer = self._timer(within, otherwise) if within is not None else None
         scope.asked = Question(key, stored, scope.edits_from(key, stored), timer)
         return RECORDED
@@ -214,7 +216,7 @@ class Context(Speaking):
             return
         before = scope.open_question or await scope.people.question(key)
         if before is not None and before.timer is not None and (asked is None or asked.timer != before.timer):
-            self._unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(key[1], key[2])))
+            self._unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(*key[1:])))
         await save_question(scope.unit.session, key, asked)
         self.after_commit(lambda: scope.people.keep_question(key, asked))
 
@@ -228,7 +230,7 @@ class Context(Speaking):
     @property
     def plugin(self) -> PluginContext:
         """The plugin's own context."""
-        return PluginContext(self.id, self.version, self._get_services)
+        return PluginContext(self.id, self._get_services)
 
     @property
     def user_data(self) -> NoReturn:

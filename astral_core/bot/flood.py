@@ -70,8 +70,9 @@ class Floods:
         if uses.told:
             return
         uses.told = True
-        scope.plugin = "core"  # whose text it is
+        plugin, scope.plugin = scope.plugin, "core"  # whose text it is
         if scope.callback_id is not None and scope.answer == "manual":
             ctx.answer(SLOW_DOWN, alert=True)
         elif scope.address.is_private and scope.row.kind in ("message", "callback_query"):
             ctx.reply(SLOW_DOWN)
+        scope.plugin = plugin

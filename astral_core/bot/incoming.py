@@ -96,6 +96,11 @@ class Incoming:
         """Whether somebody said it, here: no service message, and no automatic forward."""
         return not self.message.is_automatic_forward and self.says(SAID)
 
+    @property
+    def is_nowhere(self) -> bool:
+        """Whether it comes from no chat, as the state of a poll does."""
+        return self.scope.address.is_nowhere
+
     @cached_property
     def is_readable(self) -> bool:
         """Whether python-telegram-bot can make its objects of the update."""

@@ -11,7 +11,7 @@ leads to the private chat, for who spoke to the bot.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 from telegram import Update
@@ -78,7 +78,7 @@ class Router(BaseHandler[Update, RawContext, object]):
         if not isinstance(update, LazyUpdate):
             raise HandlerError("an update reached the router outside of the inbox's worker.")
         scope.route = "ignored"
-        async for match in self.matches(update, scope):
+        for match in self._matches(await self._incoming(update, scope)):
             enter(scope, match.handler)
             scope.args = match.words
             if match.answers:
@@ -111,22 +111,24 @@ class Router(BaseHandler[Update, RawContext, object]):
 
         await run_chain(list(middleware.values()), ctx, call)
 
-    async def matches(self, update: LazyUpdate, scope: HandlerScope) -> AsyncIterator[Match]:
-        """The routes of an update; those after the first are for who skips. None for what nobody wants."""
+    async def _incoming(self, update: LazyUpdate, scope: HandlerScope) -> Incoming:
+        """The update as the kinds see it, with the question that is open for who sent it."""
         self._note_query(scope)
         question = await self._question(scope) if scope.row.kind in Questions.updates else None
         if question is not None and scope.row.crashes:  # it was put off: the question may have been asked since
             asked = await scope.people.asked_at(scope.question_key)
             question = question if asked is not None and asked <= scope.row.received_at else None
         scope.open_question = question
-        incoming = Incoming(scope, update, self._registry, self._replies, self._pointer, self._username, question)
+        return Incoming(scope, update, self._registry, self._replies, self._pointer, self._username, question)
+
+    def _matches(self, incoming: Incoming) -> Iterator[Match]:
+        """The routes of an update; those after the first are for who skips. None for what nobody wants."""
         for kind in self._asked.get(incoming.kind, ()):
             found = kind.find(incoming)
             if isinstance(found, Match):
                 yield found
             elif found is not None:
-                for match in found:
-                    yield match
+                yield from found
         last = incoming.fallback()
         if last is not None:
             yield last

@@ -28,7 +28,7 @@ class Speaking(Work):
 
     def __init__(self, scope: HandlerScope) -> None:
         services = scope.services
-        super().__init__(scope.plugin, "", lambda: services, scope.unit)
+        super().__init__(scope.plugin, lambda: services, scope.unit)
         self._scope = scope
 
     @property

@@ -41,9 +41,8 @@ Lane = tuple[str | int, ...]
 class Shared:
     """What all contexts of a plugin have."""
 
-    def __init__(self, plugin: str, version: str, services: Callable[[], Services]) -> None:
+    def __init__(self, plugin: str, services: Callable[[], Services]) -> None:
         self._plugin = plugin
-        self._version = version
         self._get_services = services
 
     def __repr__(self) -> str:
@@ -58,11 +57,6 @@ class Shared:
     def id(self) -> str:
         """The plugin's id."""
         return self._plugin
-
-    @property
-    def version(self) -> str:
-        """The plugin's version."""
-        return self._version
 
     @property
     def log(self) -> logging.Logger:
@@ -215,7 +209,7 @@ class PluginContext(Shared):
         """A unit of work: `async with ctx.work() as work: ...` commits at the end, or rolls back on an error."""
         services = self._services
         unit = UnitOfWork(services.database, services.store, self.id)
-        return Work(self.id, self.version, self._get_services, unit)
+        return Work(self.id, self._get_services, unit)
 
     def warm(self, function: Callable[..., object], *args: Any) -> None:
         """Run `function` in the process pool in the background; in `astral_lifespan`."""
@@ -229,8 +223,8 @@ class Work(Shared):
     once and is not awaited.
     """
 
-    def __init__(self, plugin: str, version: str, services: Callable[[], Services], unit: UnitOfWork) -> None:
-        super().__init__(plugin, version, services)
+    def __init__(self, plugin: str, services: Callable[[], Services], unit: UnitOfWork) -> None:
+        super().__init__(plugin, services)
         self._unit = unit
 
     async def __aenter__(self) -> Self:

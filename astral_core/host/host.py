@@ -185,7 +185,7 @@ def _specify(plugin: LoadedPlugin, host: Host) -> None:
 
 def _register(plugin: LoadedPlugin, host: Host) -> None:
     register(host.manager, plugin)
-    host.contexts[plugin.id] = PluginContext(plugin.id, plugin.version, host.running_services)
+    host.contexts[plugin.id] = PluginContext(plugin.id, host.running_services)
 
 
 def _configure(plugin: LoadedPlugin, host: Host) -> None:

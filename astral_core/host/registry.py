@@ -103,11 +103,9 @@ class Registry:
         if kind is None:
             raise DeclarationError(plugin.id, f"its routes hold {declared!r}, which is no declaration.")
         held = self.kinds[kind] if kind in self.kinds else self.kinds.setdefault(kind, kind())
-        before = set(held.routes)
-        held.add(plugin, declared, claims)
-        if isinstance(declared, Route):
-            for key in held.routes.keys() - before:
-                self._keys[declared] = key
+        key = held.add(plugin, declared, claims)
+        if isinstance(declared, Route) and key is not None:
+            self._keys[declared] = key
 
     def key_of(self, route: Route[Any]) -> str:
         """`plugin:name` of a callback route, `plugin.name` of another; DeclarationError if nobody declared it."""

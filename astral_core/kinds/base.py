@@ -107,6 +107,10 @@ class Incoming(Protocol):
         """Whether somebody said it to whoever reads here; not a service message, and no automatic forward."""
 
     @property
+    def is_nowhere(self) -> bool:
+        """Whether it comes from no chat, as the state of a poll does."""
+
+    @property
     def is_readable(self) -> bool:
         """Whether python-telegram-bot can make its objects of the update."""
 
@@ -180,8 +184,11 @@ class Kind:
     def __init__(self) -> None:
         self.routes: dict[str, RegisteredHandler] = {}
 
-    def add(self, plugin: Owner, declared: Any, claims: Claims) -> None:
-        """Check a declaration and index it. DeclarationError if it is wrong in itself; conflicts go to `claims`."""
+    def add(self, plugin: Owner, declared: Any, claims: Claims) -> str | None:
+        """Check a declaration and index it; return its key, None if another plugin has it or there is none.
+
+        DeclarationError if it is wrong in itself; conflicts go to `claims`.
+        """
         raise NotImplementedError
 
     def withdraw(self, plugin: str) -> None:

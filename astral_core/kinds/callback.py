@@ -68,7 +68,7 @@ class Callbacks(Kind):
     updates = frozenset(("callback_query",))
     always = True
 
-    def add(self, plugin: Owner, declared: CallbackRoute[Any], claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: CallbackRoute[Any], claims: Claims) -> str | None:
         """Prove the pattern's size."""
         del claims
         try:
@@ -82,6 +82,7 @@ class Callbacks(Kind):
         if codec.key in self.routes:
             raise DeclarationError(plugin.id, f"two callback routes are called {declared.name!r}.")
         self.routes[codec.key] = route
+        return codec.key
 
     def find(self, incoming: Incoming) -> Match | None:
         """Anybody can send any data: an unreadable button is an expired one, not an error of the plugin."""

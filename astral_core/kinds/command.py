@@ -54,7 +54,7 @@ class Commands(Kind):
     updates = frozenset(("message",))
     always = True  # those of plugins that are away
 
-    def add(self, plugin: Owner, declared: Command, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Command, claims: Claims) -> str | None:
         """Check the name and the description."""
         name = claims.renames.get(f"{plugin.id}.{declared.name}", declared.name)
         if not (
@@ -71,6 +71,7 @@ class Commands(Kind):
         way_out = f'set [commands] "{plugin.id}.{declared.name}" = "{plugin.id}_{declared.name}" in astral.toml'
         if claims.take("command", name, plugin, way_out):
             self.routes[name] = route
+        return None
 
     def check_listed(self) -> None:
         """DeclarationError if Telegram's menu has no room for all."""

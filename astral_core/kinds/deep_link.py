@@ -83,7 +83,7 @@ class DeepLinks(Kind):
     updates = frozenset(("message",))
     always = True
 
-    def add(self, plugin: Owner, declared: DeepLink[Any], claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: DeepLink[Any], claims: Claims) -> str | None:
         """Check the pattern and the widest link that it can make."""
         del claims
         what = f"deep link {declared.pattern!r}"
@@ -107,6 +107,7 @@ class DeepLinks(Kind):
         if key in self.routes:
             raise DeclarationError(plugin.id, f"two deep links are called {declared.name!r}.")
         self.routes[key] = route
+        return key
 
     def find(self, incoming: Incoming) -> Match | None:
         """The link that somebody opened: a /start with something behind it."""

@@ -28,7 +28,7 @@ class Subscribers(Kind):
         super().__init__()
         self.of: dict[str, list[RegisteredHandler]] = {}
 
-    def add(self, plugin: Owner, declared: Subscriber, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Subscriber, claims: Claims) -> str | None:
         """Its rows are found by its name, so that one plugin has each name once."""
         event = declared.event
         if not (isinstance(event, type) and issubclass(event, Event)):
@@ -39,6 +39,7 @@ class Subscribers(Kind):
         claims.take(f"subscriber of plugin {plugin.id!r}", name, plugin)
         self.routes[f"{plugin.id}:{name}"] = route
         self.of.setdefault(event.name, []).append(route)
+        return None
 
     def withdraw(self, plugin: str) -> None:
         """Take out everything of `plugin`."""

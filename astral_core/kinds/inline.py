@@ -28,7 +28,7 @@ class InlineQueries(Kind):
     name, plural = "inline", "inline"
     updates = frozenset(("inline_query",))
 
-    def add(self, plugin: Owner, declared: Inline, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Inline, claims: Claims) -> str | None:
         """A bot has one without a pattern."""
         name = (
             "inline"
@@ -39,6 +39,7 @@ class InlineQueries(Kind):
         route = registered(plugin, declared, InlineQueries, name, ("ctx", "query"), what=name, codec=pattern)
         if pattern is not None or claims.take("inline route", "*", plugin, "give one a pattern="):
             self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
+        return None
 
     def find(self, incoming: Incoming) -> Iterator[Match] | None:
         """The routes whose pattern fits, then the one for all."""

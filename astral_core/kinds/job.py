@@ -26,7 +26,7 @@ class Jobs(Kind):
     declares = Job
     name, plural = "job", "jobs"
 
-    def add(self, plugin: Owner, declared: Job, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Job, claims: Claims) -> str | None:
         """Check name and interval."""
         name = f"{plugin.id}.{declared.name}"
         if not is_name(declared.name):
@@ -39,6 +39,7 @@ class Jobs(Kind):
         route = registered(plugin, declared, Jobs, name)
         if claims.take("job", name, plugin):
             self.routes[name] = route
+        return None
 
     def lines(self) -> Iterator[Line]:
         """With their intervals."""

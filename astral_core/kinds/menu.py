@@ -27,7 +27,7 @@ class Menu(Kind):
     declares = MenuItem
     name, plural = "menu", "menu"
 
-    def add(self, plugin: Owner, declared: MenuItem, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: MenuItem, claims: Claims) -> str | None:
         """Keep them sorted; that each leads somewhere is checked when all routes are known."""
         del claims
         if not isinstance(declared.call, CallbackCall):
@@ -41,6 +41,7 @@ class Menu(Kind):
         item = RegisteredHandler(plugin.id, declared.text, Menu.name, declared.call.route.handler, declared, PRIVATE)
         self.routes[f"{plugin.id}:{len(self.routes)}"] = item
         self.routes = dict(sorted(self.routes.items(), key=lambda pair: pair[1].declared.order))
+        return None
 
     def lines(self) -> Iterator[Line]:
         """The texts, with the route that each leads to."""

@@ -40,7 +40,7 @@ class Messages(Kind):
         super().__init__()
         self._by_content: dict[str, list[RegisteredHandler]] = {}
 
-    def add(self, plugin: Owner, declared: Message, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Message, claims: Claims) -> str | None:
         """Two plugins that take the same content without a pattern are a conflict."""
         name = "message " + ("/".join(declared.contents) or EVERYTHING)
         route = registered(
@@ -58,6 +58,7 @@ class Messages(Kind):
             self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
             for content in contents:
                 self._by_content.setdefault(content, []).append(route)
+        return None
 
     def withdraw(self, plugin: str) -> None:
         """Take out everything of `plugin`."""

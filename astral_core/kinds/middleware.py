@@ -23,13 +23,14 @@ class Middlewares(Kind):
     declares = Middleware
     name, plural = "middleware", "middleware"
 
-    def add(self, plugin: Owner, declared: Middleware, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Middleware, claims: Claims) -> str | None:
         """Keep them sorted."""
         del claims
         name = getattr(declared.handler, "__name__", "middleware")
         route = registered(plugin, declared, Middlewares, name, ("ctx", "call_next"))
         self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
         self.routes = dict(sorted(self.routes.items(), key=lambda pair: pair[1].declared.order))
+        return None
 
     def lines(self) -> Iterator[Line]:
         """With their order."""

@@ -24,12 +24,13 @@ class Payments(Kind):
     updates = frozenset(("message",))
     always = True
 
-    def add(self, plugin: Owner, declared: Payment, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Payment, claims: Claims) -> str | None:
         """A plugin has one."""
         del claims
         if plugin.id in self.routes:
             raise DeclarationError(plugin.id, "two payment routes; a plugin has one.")
         self.routes[plugin.id] = registered(plugin, declared, Payments, "payment", ("ctx", "payment"), what="payment")
+        return None
 
     def find(self, incoming: Incoming) -> Match | None:
         """Wherever the message is."""

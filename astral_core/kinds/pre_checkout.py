@@ -24,7 +24,7 @@ class PreCheckouts(Kind):
     updates = frozenset(("pre_checkout_query",))
     always = True
 
-    def add(self, plugin: Owner, declared: PreCheckout, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: PreCheckout, claims: Claims) -> str | None:
         """A plugin has one."""
         del claims
         if plugin.id in self.routes:
@@ -32,6 +32,7 @@ class PreCheckouts(Kind):
         self.routes[plugin.id] = registered(
             plugin, declared, PreCheckouts, "pre_checkout", ("ctx", "query"), what="pre_checkout"
         )
+        return None
 
     def find(self, incoming: Incoming) -> Match | None:
         """The route, or the core's own answer."""

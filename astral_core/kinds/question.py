@@ -46,7 +46,7 @@ class Questions(Kind):
     updates = frozenset(("message", "edited_message"))  # who edits the last message may have answered so
     always = True  # those of plugins that are away
 
-    def add(self, plugin: Owner, declared: QuestionRoute[Any], claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: QuestionRoute[Any], claims: Claims) -> str | None:
         """Check what it accepts."""
         del claims
         key, what = f"{plugin.id}.{declared.name}", f"question {declared.name!r}"
@@ -59,6 +59,7 @@ class Questions(Kind):
         if key in self.routes:
             raise DeclarationError(plugin.id, f"two question routes are called {declared.name!r}.")
         self.routes[key] = route
+        return key
 
     def find(self, incoming: Incoming) -> Match | None:
         """The route of the open question; a hint for what is no answer to it."""

@@ -30,7 +30,7 @@ class Raws(Kind):
     # A press of a button with data, and the question before a payment, have exact routes.
     updates = frozenset(update_kinds()) - {"pre_checkout_query"}
 
-    def add(self, plugin: Owner, declared: Raw, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Raw, claims: Claims) -> str | None:
         """Its callback is the library's."""
         del claims
         callback = getattr(declared.handler, "callback", None)
@@ -42,6 +42,7 @@ class Raws(Kind):
         name = getattr(callback, "__name__", "raw")
         route = RegisteredHandler(plugin.id, name, Raws.name, callback, declared, ANY)
         self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
+        return None
 
     def wanted(self) -> Iterable[str]:
         """What the handlers look at."""

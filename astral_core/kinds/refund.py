@@ -24,12 +24,13 @@ class Refunds(Kind):
     updates = frozenset(("message",))
     always = True
 
-    def add(self, plugin: Owner, declared: RefundedPayment, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: RefundedPayment, claims: Claims) -> str | None:
         """A plugin has one."""
         del claims
         if plugin.id in self.routes:
             raise DeclarationError(plugin.id, "two refund routes; a plugin has one.")
         self.routes[plugin.id] = registered(plugin, declared, Refunds, "refund", ("ctx", "refund"), what="refund")
+        return None
 
     def find(self, incoming: Incoming) -> Match | None:
         """Wherever the message is."""

@@ -23,7 +23,7 @@ class Shippings(Kind):
     name, plural = "shipping", "shippings"
     updates = frozenset(("shipping_query",))
 
-    def add(self, plugin: Owner, declared: Shipping, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Shipping, claims: Claims) -> str | None:
         """A plugin has one."""
         del claims
         if plugin.id in self.routes:
@@ -31,6 +31,7 @@ class Shippings(Kind):
         self.routes[plugin.id] = registered(
             plugin, declared, Shippings, "shipping", ("ctx", "query"), what="shipping"
         )
+        return None
 
     def find(self, incoming: Incoming) -> Match | None:
         """The route; nothing is charged while there is no answer."""

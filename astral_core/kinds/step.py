@@ -41,7 +41,7 @@ class Steps(Kind):
     declares = StepRoute
     name, plural = "step", "steps"
 
-    def add(self, plugin: Owner, declared: StepRoute[Any], claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: StepRoute[Any], claims: Claims) -> str | None:
         """Check how often it is tried."""
         del claims
         key = f"{plugin.id}.{declared.name}"
@@ -53,3 +53,4 @@ class Steps(Kind):
         if key in self.routes:
             raise DeclarationError(plugin.id, f"two step routes are called {declared.name!r}.")
         self.routes[key] = route
+        return key

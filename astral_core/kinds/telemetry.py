@@ -22,7 +22,7 @@ class TelemetrySubscribers(Kind):
     declares = TelemetrySubscriber
     name, plural = "telemetry", "telemetry"
 
-    def add(self, plugin: Owner, declared: TelemetrySubscriber, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: TelemetrySubscriber, claims: Claims) -> str | None:
         """Check the handler."""
         del claims
         name = getattr(declared.handler, "__name__", "telemetry")
@@ -30,6 +30,7 @@ class TelemetrySubscribers(Kind):
             plugin, declared, TelemetrySubscribers, name, ("ctx", "batch"), what="telemetry subscriber"
         )
         self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
+        return None
 
     def lines(self) -> Iterator[Line]:
         """The names of the handlers."""

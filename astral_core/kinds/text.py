@@ -29,7 +29,7 @@ class Texts(Kind):
     name, plural = "text", "texts"
     updates = frozenset(("message", "channel_post"))
 
-    def add(self, plugin: Owner, declared: Text, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Text, claims: Claims) -> str | None:
         """A bot has one catch-all for each kind of chat."""
         name = (
             "text" if declared.pattern is None else f"text {getattr(declared.pattern, 'pattern', declared.pattern)}"
@@ -40,6 +40,7 @@ class Texts(Kind):
         free = [kind for kind in declared.chat if declared.pattern is not None or self._claim(plugin, kind, claims)]
         if len(free) == len(declared.chat):
             self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
+        return None
 
     @staticmethod
     def _claim(plugin: Owner, kind: ChatKind, claims: Claims) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from astral_core.botapi.check import near_miss
 from astral_core.botapi.table import update_kinds
-from astral_core.declare import ANY, PRIVATE, ChatKind, Flood, Handler
+from astral_core.declare import ANY, CHANNEL, GROUP, PRIVATE, ChatKind, Flood, Handler
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, RegisteredHandler, check_chat, registered
 
@@ -18,6 +18,17 @@ INSTEAD = {  # kinds with routes of their own
     "pre_checkout_query": "pre_checkout",
     "shipping_query": "shipping",
     "channel_post": "message(..., chat=CHANNEL) or text(chat=CHANNEL)",
+}
+ELSEWHERE = {  # kinds that never come from a private chat
+    "edited_channel_post": CHANNEL,
+    "business_message": GROUP,  # where the owner of the business account reads, too
+    "edited_business_message": GROUP,
+    "deleted_business_messages": GROUP,
+    "chat_member": GROUP | CHANNEL,
+    "chat_join_request": GROUP | CHANNEL,
+    "message_reaction_count": GROUP | CHANNEL,
+    "chat_boost": GROUP | CHANNEL,
+    "removed_chat_boost": GROUP | CHANNEL,
 }
 
 
@@ -39,7 +50,7 @@ class Updates(Kind):
     name, plural = "update", "updates"
     updates = frozenset(update_kinds()) - INSTEAD.keys()
 
-    def add(self, plugin: Owner, declared: OnUpdate, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: OnUpdate, claims: Claims) -> str | None:
         """The kind is one that the Bot API has; one that is newer than the table is taken as it is."""
         kind, what = declared.update, f"route on({declared.update!r})"
         if kind in INSTEAD:
@@ -47,11 +58,12 @@ class Updates(Kind):
         near = near_miss(kind, dict.fromkeys(update_kinds())) if kind not in update_kinds() else None
         if near is not None:
             raise DeclarationError(plugin.id, f"the {what} names no kind of update.", f"did you mean {near!r}?")
-        check_chat(plugin, what, declared.chat, ANY)
+        check_chat(plugin, what, declared.chat, ELSEWHERE.get(kind, ANY))
         route = registered(plugin, declared, Updates, f"on {kind}", ("ctx", "update"), what=what)
         taken = [claims.take(f"route on {kind!r}", str(where.name).lower(), plugin) for where in declared.chat]
         if all(taken):
             self.routes[f"{plugin.id}:{kind}:{len(self.routes)}"] = route
+        return None
 
     def wanted(self) -> Iterable[str]:
         """Those that somebody takes."""
@@ -64,7 +76,7 @@ class Updates(Kind):
         return (
             Match(route, (incoming.view,))
             for route in self.routes.values()
-            if route.declared.update == incoming.kind and incoming.chat in route.chat
+            if route.declared.update == incoming.kind and (incoming.chat in route.chat or incoming.is_nowhere)
         )
 
     def shown(self, key: str, route: RegisteredHandler) -> str:

@@ -35,7 +35,7 @@ class Pages(Kind):
     declares = Page
     name, plural = "page", "pages"
 
-    def add(self, plugin: Owner, declared: Page, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Page, claims: Claims) -> str | None:
         """Let aiohttp look at it on its own, so that a bad pattern fails here and not the whole server."""
         route = registered(plugin, declared, Pages, declared.path, ("ctx", "request"), what=f"page {declared.path!r}")
         if not declared.path.startswith("/"):
@@ -48,6 +48,7 @@ class Pages(Kind):
                 plugin.id, f"page {declared.method} {declared.path!r} is wrong: {error}."
             ) from error
         self.routes[f"{declared.method.upper()} /plugins/{plugin.id}{declared.path}"] = route
+        return None
 
     def lines(self) -> Iterator[Line]:
         """Method and path."""
@@ -60,7 +61,7 @@ class Webhooks(Kind):
     declares = Webhook
     name, plural = "webhook", "webhooks"
 
-    def add(self, plugin: Owner, declared: Webhook, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: Webhook, claims: Claims) -> str | None:
         """The owner has to allow the path."""
         what = f"webhook {declared.path!r}"
         route = registered(plugin, declared, Webhooks, declared.path, ("ctx", "request"), what=what)
@@ -71,6 +72,7 @@ class Webhooks(Kind):
             )  # fmt: skip
         if claims.take("webhook", declared.path, plugin):
             self.routes[declared.path] = route
+        return None
 
     def lines(self) -> Iterator[Line]:
         """The path."""

@@ -25,11 +25,12 @@ class WebAppDatas(Kind):
     name, plural = "web_app_data", "web_app_data"
     updates = frozenset(("message",))
 
-    def add(self, plugin: Owner, declared: WebAppData, claims: Claims) -> None:
+    def add(self, plugin: Owner, declared: WebAppData, claims: Claims) -> str | None:
         """Telegram does not say which app it was: two plugins would get each other's data."""
         route = registered(plugin, declared, WebAppDatas, "web_app_data", ("ctx", "data"), what="web_app_data")
         if claims.take("web_app_data route", "*", plugin, "a bot has one: disable a plugin in [host]"):
             self.routes["*"] = route
+        return None
 
     def find(self, incoming: Incoming) -> Iterator[Match] | None:
         """The text that the app sent."""
