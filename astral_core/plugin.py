@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, overload
 
 from astral_core.declare import PRIVATE, ChatKind, Event, Flood, Hook, Route, Tables
+from astral_core.errors import DeclarationError
 from astral_core.handled import Handled
 from astral_core.kinds.callback import Answer, CallbackCall, CallbackRoute
 from astral_core.kinds.command import Command
@@ -360,6 +361,9 @@ class Plugin(Routes):
         self.settings = settings
         self.tables = tables
         self.routes = tuple(routes)
+        for collector in self.routes:
+            if not isinstance(collector, Routes):
+                raise DeclarationError("?", f"Plugin(routes=[...]) holds {collector!r}, which is no Routes.")
         self.events = tuple(events)
         self.cli = cli
         self.hooks: list[Hook] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from pydantic import BaseModel
+
 from astral_core.audit import package
 from astral_core.audit.alone import find, load_alone
 from astral_core.audit.codes import CODES
@@ -61,6 +63,8 @@ def _loaded(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
     settings = load_settings()
     host, plugin = _load(plugin_id, settings)
     model = plugin.declared.settings
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        model = None  # none, or a wrong one, of which loading tells
     if model is not None:
         yield from check_settings(plugin_id, model)
     missing = unset(model, settings.plugins.get(plugin_id, {})) if model is not None else []

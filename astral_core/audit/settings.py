@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -31,13 +30,3 @@ def check_settings(plugin: str, model: type[BaseModel]) -> Iterator[Finding]:
 def unset(model: type[BaseModel], section: Mapping[str, Any]) -> list[str]:
     """The settings without a default that the owner has not set."""
     return [name for name, field in model.model_fields.items() if field.is_required() and name not in section]
-
-
-def model_of(module: ModuleType | None) -> type[BaseModel] | None:
-    """The model that the plugin's module declares; None where it has none, or a wrong one, which loading tells."""
-    hook = getattr(module, "astral_config", None)
-    try:
-        found = hook() if hook is not None else None
-    except Exception:  # noqa: BLE001  # the same failure is told by the load
-        return None
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else None

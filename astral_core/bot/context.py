@@ -62,9 +62,8 @@ class Context(Speaking):
     def sender(self) -> User | View | None:
         """Who wrote: a person, or the chat (a view) for which somebody wrote; None if it is nobody."""
         written = self._scope.peek.written if self._scope.peek is not None else None
-        if written is not None and written.sender_chat is not None and self.message is not None:
-            found: View | None = self.message.sender_chat
-            return found
+        if written is not None and written.sender_chat is not None:
+            return self._member("sender_chat")
         return self._scope.person
 
     @property
@@ -83,15 +82,20 @@ class Context(Speaking):
         return self._scope.address.topic
 
     @property
-    def message(self) -> View | None:
-        """The message, as a view of the Bot API's Message: that which was written, or whose button was pressed."""
-        found = self._scope.view
-        if found is None or self._scope.peek is None:
-            return None
-        if self._scope.peek.callback_query is not None:
-            under: View | None = found.message
-            return under
-        return found if self._scope.peek.written is not None or "message_id" in found else None
+    def message(self) -> View:
+        """The message, as a view of the Bot API's Message: that which was written, or whose button was pressed.
+
+        HandlerError if there is none, as in a step: ask `has_message`.
+        """
+        found = self._message()
+        if found is None:
+            raise HandlerError(f"route {self._scope.route!r} handles no message, so there is no ctx.message.")
+        return found
+
+    @property
+    def has_message(self) -> bool:
+        """Whether there is a `message`."""
+        return self._message() is not None
 
     @property
     def text(self) -> str:
@@ -105,24 +109,24 @@ class Context(Speaking):
         return self._scope.args
 
     @property
-    def query(self) -> View | None:
+    def query(self) -> View:
         """The query as a view: a press of a button, an inline, a shipping or a pre-checkout query."""
-        return self._scope.view if self._scope.row.kind.endswith("_query") else None
+        return self._known("query", self._scope.view if self._scope.row.kind.endswith("_query") else None)
 
     @property
-    def payment(self) -> View | None:
+    def payment(self) -> View:
         """The SuccessfulPayment, as a view."""
-        return self._member("successful_payment")
+        return self._known("payment", self._member("successful_payment"))
 
     @property
-    def refund(self) -> View | None:
+    def refund(self) -> View:
         """The RefundedPayment, as a view."""
-        return self._member("refunded_payment")
+        return self._known("refund", self._member("refunded_payment"))
 
     @property
-    def reaction(self) -> View | None:
+    def reaction(self) -> View:
         """The MessageReactionUpdated, as a view."""
-        return self._scope.view if self._scope.row.kind == "message_reaction" else None
+        return self._known("reaction", self._scope.view if self._scope.row.kind == "message_reaction" else None)
 
     @property
     def payload(self) -> dict[str, Any]:
@@ -155,8 +159,23 @@ class Context(Speaking):
         await self._unit.release_reads()
         return await self._scope.chats.administrators(self.chat.id)
 
+    def _message(self) -> View | None:
+        found, peek = self._scope.view, self._scope.peek
+        if found is None or peek is None:
+            return None
+        if peek.callback_query is not None:
+            under: View | None = found.message
+            return under
+        return found if peek.written is not None or "message_id" in found else None
+
     def _member(self, name: str) -> View | None:
-        found: View | None = getattr(self.message, name) if self.message is not None else None
+        message = self._message()
+        found: View | None = getattr(message, name) if message is not None else None
+        return found
+
+    def _known(self, name: str, found: View | None) -> View:
+        if found is None:
+            raise HandlerError(f"route {self._scope.route!r} handles no {name}, so there is no ctx.{name}.")
         return found
 
     # --- questions

@@ -13,7 +13,7 @@ from astral_core.cli.check import check
 from astral_core.config import Host as HostSettings
 from astral_core.config import load_settings, nearest
 from astral_core.db.migrate import owns
-from astral_core.declare import ANY, PRIVATE, ChatKind
+from astral_core.declare import PRIVATE, ChatKind
 from astral_core.errors import PluginLoadError
 from astral_core.host.discover import discover, import_plugin
 from astral_core.host.host import Host, load
@@ -112,9 +112,9 @@ def _more(where: list[str], note: str) -> dict[str, object]:
     return {**({"chat": where} if where else {}), **({"note": note} if note else {})}
 
 
-def chats(chat: ChatKind) -> list[str]:
-    """The kinds of chats that a route answers in; none if that is the private chat alone, or all of them."""
-    return [] if chat in (PRIVATE, ANY) else [str(kind.name).lower() for kind in chat]
+def chats(chat: ChatKind | None) -> list[str]:
+    """The kinds of chats that a route answers in; none if that is the private chat alone."""
+    return [] if chat in (PRIVATE, None) else [str(kind.name).lower() for kind in chat or PRIVATE]
 
 
 def plugin_command(name: str) -> click.Command | None:

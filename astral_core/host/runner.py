@@ -12,7 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pluggy
@@ -50,9 +49,9 @@ def register(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
         if hook.name in found:
             raise HookError(plugin.id, f"{_place(hook.function)}: implements {hook.name} twice.")
         _check(manager, plugin.id, hook)
-        found[hook.name] = _implementation(hook)
+        found[hook.name] = staticmethod(_implementation(hook))
     try:
-        manager.register(SimpleNamespace(**found), name=plugin.id)
+        manager.register(type("Hooks", (), found)(), name=plugin.id)
     except pluggy.PluginValidationError as error:
         raise HookError(plugin.id, str(error)) from error
 

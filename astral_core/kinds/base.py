@@ -35,11 +35,11 @@ class RegisteredHandler:
 
 
 class Line(NamedTuple):
-    """One declaration as `astral routes` and `astral plugins info` show it."""
+    """One declaration as `astral routes` and `astral plugins info` show it; `chat` is None if it is about no chat."""
 
     key: str
     plugin: str
-    chat: ChatKind
+    chat: ChatKind | None
     note: str = ""
 
 
@@ -208,7 +208,8 @@ class Kind:
     def lines(self) -> Iterator[Line]:
         """What `astral routes` and `astral plugins info` show."""
         for key, route in self.routes.items():
-            yield Line(self.shown(key, route), route.plugin, route.chat)
+            chat = route.chat if hasattr(route.declared, "chat") else None
+            yield Line(self.shown(key, route), route.plugin, chat)
 
     def shown(self, key: str, route: RegisteredHandler) -> str:
         """A route as people know it."""

@@ -34,7 +34,7 @@ class CallbackRoute(Route[P]):
     flood: Flood | None = None
     timeout: float | None = None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> CallbackCall:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> CallbackCall:
         """A press of a button with these arguments."""
         return CallbackCall(self, self.arguments(args, kwargs))
 
@@ -47,7 +47,7 @@ async def _elsewhere(ctx: Any) -> None:
 class NamedRoute(Route[...]):
     """A button's route of another plugin, by its name."""
 
-    def __call__(self, **arguments: Any) -> CallbackCall:
+    def __call__(self, /, **arguments: Any) -> CallbackCall:
         """A press of a button with these arguments."""
         return CallbackCall(self, arguments)
 

@@ -41,7 +41,7 @@ class DeepLink(Route[P]):
     flood: Flood | None = None
     timeout: float | None = None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> LinkCall:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> LinkCall:
         """The link with these arguments."""
         return LinkCall(self, self.arguments(args, kwargs))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from astral_core.declare import ANY, Event, Handler
+from astral_core.declare import Event, Handler
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import Claims, Kind, Line, Owner, RegisteredHandler, registered
 
@@ -50,4 +50,4 @@ class Subscribers(Kind):
     def lines(self) -> Iterator[Line]:
         """The events."""
         for route in self.routes.values():
-            yield Line(route.declared.event.name, route.plugin, ANY)
+            yield Line(route.declared.event.name, route.plugin, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from astral_core.declare import ANY, Handler
+from astral_core.declare import Handler
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import Claims, Kind, Line, Owner, registered
 from astral_core.kinds.codec import is_name
@@ -44,4 +44,4 @@ class Jobs(Kind):
     def lines(self) -> Iterator[Line]:
         """With their intervals."""
         for key, route in self.routes.items():
-            yield Line(key, route.plugin, ANY, f"every {route.declared.every:g} s")
+            yield Line(key, route.plugin, None, f"every {route.declared.every:g} s")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from astral_core.declare import ANY, Handler
+from astral_core.declare import Handler
 from astral_core.kinds.base import Claims, Kind, Line, Owner, registered
 
 
@@ -35,4 +35,4 @@ class Middlewares(Kind):
     def lines(self) -> Iterator[Line]:
         """With their order."""
         for route in self.routes.values():
-            yield Line(route.name, route.plugin, ANY, f"order {route.declared.order}")
+            yield Line(route.name, route.plugin, None, f"order {route.declared.order}")

@@ -33,7 +33,7 @@ class QuestionRoute(Route[P]):
     flood: Flood | None = None
     timeout: float | None = None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> QuestionCall:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> QuestionCall:
         """A question with these arguments, which are kept until it is answered."""
         return QuestionCall(self, self.arguments(args, kwargs))
 

@@ -30,7 +30,7 @@ class StepRoute(Route[P]):
     backoff: float | None = None
     timeout: float | None = None
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> StepCall:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> StepCall:
         """The work with these arguments."""
         return StepCall(self, self.arguments(args, kwargs))
 

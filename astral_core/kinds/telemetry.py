@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from astral_core.declare import ANY, Handler
+from astral_core.declare import Handler
 from astral_core.kinds.base import Claims, Kind, Line, Owner, registered
 
 
@@ -34,4 +34,4 @@ class TelemetrySubscribers(Kind):
 
     def lines(self) -> Iterator[Line]:
         """The names of the handlers."""
-        return (Line(route.name, route.plugin, ANY) for route in self.routes.values())
+        return (Line(route.name, route.plugin, None) for route in self.routes.values())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from astral_core.declare import ANY, Handler
+from astral_core.declare import Handler
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import Claims, Kind, Line, Owner, registered
 
@@ -52,7 +52,7 @@ class Pages(Kind):
 
     def lines(self) -> Iterator[Line]:
         """Method and path."""
-        return (Line(key, route.plugin, ANY) for key, route in self.routes.items())
+        return (Line(key, route.plugin, None) for key, route in self.routes.items())
 
 
 class Webhooks(Kind):
@@ -76,4 +76,4 @@ class Webhooks(Kind):
 
     def lines(self) -> Iterator[Line]:
         """The path."""
-        return (Line(f"POST {key}", route.plugin, ANY) for key, route in self.routes.items())
+        return (Line(f"POST {key}", route.plugin, None) for key, route in self.routes.items())
