@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-import aiohttp
 import click
 
 from astral_core import PluginContext, now, offline_context
+from astral_core.errors import TelegramError
 from astral_payments.errors import OutcomeUnknown, PaymentsError, YooKassaRejected
 from astral_payments.handlers.sweep import patiently
-from astral_payments.listing import TIMEOUT, Charge, Source
+from astral_payments.listing import Charge, Source
 from astral_payments.money import format_money
 from astral_payments.settings import PaymentsSettings
 from astral_payments.shop import Shop, open_shop
@@ -63,15 +63,12 @@ async def _run(since: datetime, dry_run: bool, say: Callable[[str], None]) -> No
 
 async def _bot_name(ctx: PluginContext) -> str:
     """The bot's user name, by which its payments in a shop are told from those of other bots."""
-    telegram = ctx.services.settings.telegram
-    token = telegram.token.get_secret_value() if telegram.token is not None else ""
-    url = f"{telegram.api_url.rstrip('/')}/bot{token}/getMe"
     try:
-        async with ctx.http.post(url, timeout=TIMEOUT, allow_redirects=False) as answer:
-            return str((await answer.json(content_type=None))["result"]["username"])
-    except (TimeoutError, aiohttp.ClientError, OSError, ValueError, LookupError, TypeError) as error:
-        cause = type(error).__name__  # its text has the token
-    raise PaymentsError(f"Telegram does not say who the bot is ({cause}). Fix: `astral doctor` looks at the token.")
+        return str((await ctx.call_now("getMe"))["username"])
+    except (TelegramError, LookupError, TypeError) as error:
+        raise PaymentsError(
+            f"Telegram does not say who the bot is ({error}). Fix: `astral doctor` looks at the token."
+        ) from error
 
 
 @dataclass

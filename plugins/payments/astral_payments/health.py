@@ -62,9 +62,8 @@ async def astral_health(ctx: PluginContext) -> Health:
 
 def _shuts_out(settings: PaymentsSettings, ctx: PluginContext) -> bool:
     """Whether senders are checked whose addresses cannot be seen."""
-    core = ctx.services.settings
     checked = settings.ip_check == "enforce" and settings.yookassa_secret_key is not None and not settings.emulated
-    return checked and bool(core.telegram.public_url) and not core.web.trusted_proxies
+    return checked and ctx.url("") is not None and not ctx.trusted_proxies
 
 
 def _findings(gauges: dict[str, float]) -> Iterator[HealthFinding]:

@@ -8,9 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-import aiohttp
-
 from astral_core import PluginContext
+from astral_core.errors import TelegramError, TelegramThrottled
 from astral_payments.errors import ListUnavailable, MoneyError, OutcomeUnknown, YooKassaRejected
 from astral_payments.money import STARS as XTR
 from astral_payments.money import from_value
@@ -19,7 +18,6 @@ from astral_payments.yookassa_client import YooKassaClient
 from astral_payments.yookassa_objects import OBJECT_ID
 
 PAGE = 100  # entries, the most that both providers give
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5)
 _REF = 255  # characters
 
 Source = Literal["stars", "payments", "refunds"]
@@ -80,28 +78,12 @@ async def stars_page(ctx: PluginContext, offset: int) -> Listed:
 
     :raises ListUnavailable: there is no answer, or not yet.
     """
-    telegram = ctx.services.settings.telegram
-    token = telegram.token.get_secret_value() if telegram.token is not None else ""
-    url = f"{telegram.api_url.rstrip('/')}/bot{token}/getStarTransactions"
-    sent = {"offset": offset, "limit": PAGE}
-    try:
-        async with ctx.http.post(url, json=sent, timeout=TIMEOUT, allow_redirects=False) as answer:
-            body: Any = await answer.json(content_type=None)
-    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
-        cause = type(error).__name__  # its text has the token
-    else:
-        return _stars(body, offset)
-    raise ListUnavailable("Telegram's Stars transactions", cause)
-
-
-def _stars(body: Any, offset: int) -> Listed:
     which = "Telegram's Stars transactions"
-    if not isinstance(body, dict) or body.get("ok") is not True:
-        told = body if isinstance(body, dict) else {}
-        parameters = told.get("parameters")
-        wait = parameters.get("retry_after") if isinstance(parameters, dict) else None
-        raise ListUnavailable(which, str(told.get("description", "no answer of the Bot API"))[:200], wait)
-    result = body.get("result")
+    try:
+        result = await ctx.call_now("getStarTransactions", offset=offset, limit=PAGE)
+    except TelegramError as error:
+        wait = error.retry_after if isinstance(error, TelegramThrottled) else None
+        raise ListUnavailable(which, error.description[:200], wait) from error
     items = result.get("transactions") if isinstance(result, dict) else None
     if not isinstance(items, list):
         raise ListUnavailable(which, "the answer has no transactions")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
-from astral_core import N_, MenuItem, Plugin, PluginContext, Tables
+from astral_core import Plugin, PluginContext, Tables
 from astral_payments import notices, steps, web
 from astral_payments.api import OrderPaid, OrderRevoked, Product
 from astral_payments.cli import payments
@@ -21,7 +21,6 @@ plugin = Plugin(
     settings=PaymentsSettings,
     tables=Tables(metadata),
     routes=[part.routes for part in (buy, stars, pages, admin, late, fetch, sweep, steps, notices, web)],
-    menu=[MenuItem(N_("My payments"), pages.history(), order=80)],
     events=[OrderPaid, OrderRevoked],
     cli=payments,
 )

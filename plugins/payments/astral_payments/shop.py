@@ -146,9 +146,9 @@ class Shop:
             ways.append(YOOKASSA)
         return ways
 
-    def by_link(self, rest: str) -> Product | None:
+    def by_link(self, name: str) -> Product | None:
         """The product that a deep link names; links have no dots."""
-        return next((product for code, product in self.products.items() if link_of(code) == rest), None)
+        return next((product for code, product in self.products.items() if link_of(code) == name), None)
 
     def offer(self, collected: Iterable[tuple[str, Any]], ctx: PluginContext) -> None:
         """Take the products of all plugins; a wrong one is left out, with its plugin's name in the log."""

@@ -168,7 +168,7 @@ async def _look_up(ctx: PluginContext, token: str) -> Shown | None:
 
 def _language(ctx: PluginContext, request: web.Request, shown: Shown | None) -> str:
     chosen = shown.language if shown is not None else None
-    base = (chosen or request.headers.get("Accept-Language", ""))[:2].lower()
+    base = (chosen or request.headers.get("Accept-Language") or "")[:2].lower()
     return base if base in ctx.languages else "en"
 
 

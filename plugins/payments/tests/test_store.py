@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError, fields
+from datetime import datetime
 from typing import Any, get_args, get_type_hints
 
 import pytest
 from sqlalchemy import select
 
+from astral_core import UtcDateTime
 from astral_payments.errors import PaymentsError
 from astral_payments.store import OrderRow, PaymentRow, Record, RefundRow, lock_both, payment_with_order
 from astral_payments.tables import orders, payments, refunds
@@ -23,8 +25,8 @@ def test_a_record_has_the_columns_of_its_table(kind: type[Record]) -> None:
     columns = {column.name: column for column in kind.table.columns}
     assert found.keys() == columns.keys()
     for name, column in columns.items():
-        wanted = {column.type.python_type, *([type(None)] if column.nullable else [])}
-        assert set(found[name]) == wanted, name
+        held = datetime if isinstance(column.type, UtcDateTime) else column.type.python_type
+        assert set(found[name]) == ({held, type(None)} if column.nullable else {held}), name
 
 
 async def test_joined_rows_are_told_apart(seller: Any) -> None:

@@ -29,10 +29,10 @@ NOT_FOR_SALE = N_("This is no longer for sale.")
 NOT_THIS_WAY = N_("This way of paying is not available now. Please choose another one.")
 
 
-@routes.deep_link("{rest:slug}")
-async def link(ctx: Context, rest: str) -> None:
+@routes.deep_link("{name:slug}")
+async def link(ctx: Context, name: str) -> None:
     """A forwarded invoice leads here: everybody gets an invoice of their own."""
-    product = ctx.get(Shop).by_link(rest)
+    product = ctx.get(Shop).by_link(name)
     if product is None:
         raise Refuse(NOT_FOR_SALE)
     await _offer(ctx, product)
@@ -126,7 +126,9 @@ async def _invoice(ctx: Context, product: Product, order: OrderRow) -> None:
         currency=XTR,
         prices=[{"label": title, "amount": price.amount}],
         provider_token="",  # Telegram's sign for Stars
-        start_parameter=f"payments-{link_of(product.code)}",  # else a forwarded copy could be paid by anybody
+        start_parameter=ctx.start_parameter(
+            link(name=link_of(product.code))
+        ),  # else a forwarded copy could be paid by anybody
         buttons=[[ctx.pay_button(ctx.t("Pay {money}", money=money))]],
     )
 

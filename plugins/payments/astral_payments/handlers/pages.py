@@ -73,6 +73,9 @@ def _state(payment: PaymentRow, refund: RefundRow | None) -> Message:
     return names.get(payment.status, N_("waiting for the payment"))
 
 
+routes.menu(N_("My payments"), history(), order=80)
+
+
 @routes.callback("support")
 @routes.command("paysupport", description=N_("Help with a payment"))
 async def support(ctx: Context) -> None:
@@ -132,7 +135,7 @@ def _leave(ctx: Context) -> list[Button]:
     return [ctx.button(N_("Never mind"), named_route("core:menu")())]
 
 
-@routes.question("problem")
+@routes.question("problem", accept="any")
 async def problem(ctx: Context) -> None:
     """Pass a buyer's words on to the admins."""
     words = ctx.text.strip()
