@@ -75,7 +75,7 @@ def core_range(version: str) -> str:
 
 def _check_plugin_name(name: str) -> None:
     """Ask the host itself, as if such a plugin were installed; the command has the plugin's name too."""
-    (plugin,) = discover(Host(disabled=()), [EntryPoint(name, f"astral_{name}.plugin", GROUP)])
+    (plugin,) = discover(Host(disabled=()), [EntryPoint(name, f"astral_{name}:plugin", GROUP)])
     if not plugin.alive:
         raise PluginError(name, f"{plugin.reason}.", "choose another name, such as in: astral new plugin weather")
     if name in _core_commands():
