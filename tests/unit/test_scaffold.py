@@ -13,9 +13,9 @@ import pytest
 from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
 
-from astral_core import core_plugin
 from astral_core._version import __version__
 from astral_core.cli import cli
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.errors import AstralError, PluginError
 from astral_core.host.discover import RESERVED
 from astral_core.host.host import load
