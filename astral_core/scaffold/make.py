@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import EntryPoint
 from pathlib import Path, PurePosixPath
-from typing import Any, NoReturn
+from typing import Any
 
 from packaging.version import Version
 
-from astral_core import core_plugin
 from astral_core._version import __version__
 from astral_core.config import Host
-from astral_core.errors import AstralError, PluginError, PluginLoadError
+from astral_core.core_plugin import plugin as core_plugin
+from astral_core.errors import AstralError, PluginError
 from astral_core.host.discover import GROUP, discover
 from astral_core.kinds.command import Command
 from astral_core.scaffold.settings import settings_as_env, settings_as_toml
@@ -75,7 +75,7 @@ def core_range(version: str) -> str:
 
 def _check_plugin_name(name: str) -> None:
     """Ask the host itself, as if such a plugin were installed; the command has the plugin's name too."""
-    (plugin,) = discover(Host(disabled=()), [EntryPoint(name, f"astral_{name}.plugin", GROUP)])
+    (plugin,) = discover(Host(disabled=()), [EntryPoint(name, f"astral_{name}:plugin", GROUP)])
     if not plugin.alive:
         raise PluginError(name, f"{plugin.reason}.", "choose another name, such as in: astral new plugin weather")
     if name in _core_commands():
@@ -83,11 +83,7 @@ def _check_plugin_name(name: str) -> None:
 
 
 def _core_commands() -> set[str]:
-    return {item.name for item in core_plugin.plugin if isinstance(item, Command)}
-
-
-def _not_running() -> NoReturn:
-    raise PluginLoadError("core", "its routes are read without a running bot.")
+    return {item.name for item in core_plugin if isinstance(item, Command)}
 
 
 def _make(kind: str, name: str, target: Path, values: Mapping[str, Any]) -> Path:

@@ -13,21 +13,19 @@ import pytest
 from click.testing import CliRunner, Result
 from packaging.requirements import Requirement
 
-from astral_core import core_plugin
 from astral_core._version import __version__
 from astral_core.cli import cli
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.errors import AstralError, PluginError
 from astral_core.host.discover import RESERVED
 from astral_core.host.host import load
-from astral_core.host.state import Plugin, State
+from astral_core.host.state import LoadedPlugin, State
 from astral_core.scaffold.make import core_range, new_bot, new_plugin
 
 PLUGIN_FILES = {
     ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml",
-    "astral_weather/__init__.py", "astral_weather/handlers.py", "astral_weather/locales/ru.po",
-    "astral_weather/migrations/__init__.py", "astral_weather/migrations/versions/0001_initial.py",
-    "astral_weather/plugin.py", "astral_weather/py.typed", "astral_weather/settings.py", "astral_weather/store.py",
-    "astral_weather/tables.py",
+    "astral_weather/__init__.py", "astral_weather/locales/ru.po", "astral_weather/migrations/__init__.py",
+    "astral_weather/migrations/versions/0001_initial.py", "astral_weather/py.typed", "astral_weather/tables.py",
 }  # fmt: skip
 BOT_FILES = {
     ".dockerignore", ".env.example", ".gitignore", "Dockerfile", "README.md", "astral.toml", "compose.yaml",
@@ -76,7 +74,7 @@ def test_the_plugin_asks_for_this_core(tmp_path: Path) -> None:
     folder = new_plugin("weather", tmp_path, 'Ann "Tester" Ивановна')
     project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["name"] == "astral-weather"
-    assert project["entry-points"] == {"astral.plugins": {"weather": "astral_weather.plugin"}}
+    assert project["entry-points"] == {"astral.plugins": {"weather": "astral_weather:plugin"}}
     assert project["authors"] == [{"name": 'Ann "Tester" Ивановна'}]
     assert 'Ann "Tester" Ивановна' in (folder / "LICENSE").read_text(encoding="utf-8")
     (core,) = [line for line in project["dependencies"] if line.startswith("astral-core")]
@@ -217,7 +215,7 @@ def test_the_generated_plugin_is_taken_by_the_host(
 ) -> None:
     """All checks of a start pass: hooks, names, texts, tables, and what is demanded for personal data."""
     monkeypatch.syspath_prepend(str(new_plugin("scaffolded", tmp_path)))
-    plugin = Plugin("scaffolded", "astral-scaffolded", "0.1.0", "astral_scaffolded.plugin")
+    plugin = LoadedPlugin("scaffolded", "astral-scaffolded", "0.1.0", "astral_scaffolded")
     host = load(make_settings(host={"on_error": "stop"}), core_plugin, [plugin])
     assert plugin.state is State.LOADED
     assert host.registry.commands["scaffolded"].plugin == "scaffolded"

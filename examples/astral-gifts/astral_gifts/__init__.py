@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from astral_core import N_, Button, Context, MenuItem, Plugin, PluginContext, Refuse, Routes, Tables, named_route, now
+from astral_core import N_, Button, Context, Plugin, PluginContext, Refuse, Tables, named_route, now
 from astral_payments.api import BUY_ROUTE, OrderPaid, OrderRevoked, PaymentsApi, Product
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
@@ -14,7 +14,6 @@ from astral_gifts.tables import is_kept, metadata, wishes
 from astral_gifts.wishes import WISHES, Wish, frames, greeting
 
 buy = named_route(BUY_ROUTE)
-routes = Routes()
 
 
 class GiftsSettings(BaseModel):
@@ -26,8 +25,11 @@ class GiftsSettings(BaseModel):
     pause: float = Field(default=0.7, ge=0, le=3, description="seconds between the pictures of the unwrapping")
 
 
-@routes.callback("box")
-@routes.command("gift", description=N_("A good wish for you"))
+plugin = Plugin(settings=GiftsSettings, tables=Tables(metadata))
+
+
+@plugin.callback("box")
+@plugin.command("gift", description=N_("A good wish for you"))
 async def gift(ctx: Context) -> None:
     """Show the wishes: those that the user has can be read, the others bought."""
     owned = select(wishes.c.code).where(wishes.c.user_id == ctx.user.id, is_kept)
@@ -39,7 +41,10 @@ async def gift(ctx: Context) -> None:
     ctx.show(text, [*rows, [ctx.menu_button()]])
 
 
-@routes.callback("read/{code:slug}")
+plugin.menu(N_("A good wish for you"), gift(), order=70)
+
+
+@plugin.callback("read/{code:slug}")
 async def read(ctx: Context, code: str) -> None:
     """Show a wish again; anybody can forge a button, and so it is looked up whose it is."""
     if code not in WISHES or not await ctx.get(PaymentsApi).has(ctx.session, ctx.user.id, code):
@@ -59,7 +64,7 @@ def wish_button(ctx: Context, wish: Wish, mine: set[str]) -> Button | None:
 # --- a wish is paid for, and its money goes back
 
 
-@routes.event(OrderPaid)
+@plugin.event(OrderPaid)
 async def deliver(ctx: Context, event: OrderPaid) -> None:
     """Bring the box: once an order, however often its event comes, and not where its money went back meanwhile."""
     wish = WISHES.get(event.product)
@@ -72,7 +77,7 @@ async def deliver(ctx: Context, event: OrderPaid) -> None:
         show_frame(ctx, event.order_id, wish, 0)
 
 
-@routes.step("unwrap")
+@plugin.step("unwrap")
 async def unwrap(ctx: Context, order_id: str, code: str, n: int) -> None:
     """Show the next picture of the unwrapping: a step each, so that a restart goes on where it was."""
     await asyncio.sleep(ctx.settings(GiftsSettings).pause)  # before the session is used: it holds nothing meanwhile
@@ -92,7 +97,7 @@ def show_frame(ctx: Context, order_id: str, wish: Wish, n: int) -> None:
         ctx.defer(unwrap(order_id=order_id, code=wish.code, n=n + 1))
 
 
-@routes.event(OrderRevoked)
+@plugin.event(OrderRevoked)
 async def take_back(ctx: Context, event: OrderRevoked) -> None:
     """Take the wish of a refunded order back: out of the table, and out of its message."""
     kept = update(wishes).where(wishes.c.order_id == event.order_id, is_kept)
@@ -102,14 +107,7 @@ async def take_back(ctx: Context, event: OrderRevoked) -> None:
         ctx.show(text, [[ctx.button(N_("All wishes"), gift())]], slot=code, fresh=False)
 
 
-# --- what it is to the bot
-
-plugin = Plugin(
-    settings=GiftsSettings,
-    tables=Tables(metadata),
-    routes=[routes],
-    menu=[MenuItem(N_("A good wish for you"), gift(), order=70)],
-)
+# --- what it is to others
 
 
 @plugin.hook

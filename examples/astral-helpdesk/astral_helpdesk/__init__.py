@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from astral_core import GROUP, N_, Context, Health, HealthFinding, Plugin, PluginContext, Refuse, Tables
+from astral_core import GROUP, N_, Context, Health, HealthFinding, Plugin, PluginContext, Refuse, Skip, Tables
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
-from telegram import Update
-from telegram.ext import CommandHandler, MessageHandler, filters
 
 from astral_helpdesk import store
 from astral_helpdesk.tables import metadata
@@ -32,7 +30,7 @@ plugin = Plugin(settings=HelpdeskSettings, tables=Tables(metadata))
 # --- both ways
 
 
-@plugin.text()
+@plugin.message()
 async def to_helpers(ctx: Context) -> None:
     """Copy what a person writes into their topic, which is made at their first message."""
     group = ctx.settings(HelpdeskSettings).group
@@ -52,11 +50,13 @@ async def to_helpers(ctx: Context) -> None:
     await copy(ctx, group, thread)
 
 
+@plugin.message(chat=GROUP)
 async def to_person(ctx: Context) -> None:
     """Copy what a helper writes in a topic to the person whose it is."""
     topic = await topic_here(ctx)
-    if topic is not None:
-        await copy(ctx, topic.user_id)
+    if topic is None:
+        raise Skip
+    await copy(ctx, topic.user_id)
 
 
 async def copy(ctx: Context, to: int, thread: int | None = None) -> None:
@@ -103,42 +103,26 @@ async def close(ctx: Context) -> None:
         ctx.call("closeForumTopic", chat_id=ctx.chat.id, message_thread_id=topic.thread_id)
 
 
+@plugin.message("forum_topic_closed", "forum_topic_reopened", chat=GROUP)
 async def closed_by_hand(ctx: Context) -> None:
     """Note that somebody closed a topic, or opened it again, without /close."""
     topic = await topic_here(ctx)
-    if topic is not None:
-        await store.set_closed(ctx.session, topic.thread_id, closed="forum_topic_closed" in ctx.message)
+    if topic is None:
+        raise Skip
+    await store.set_closed(ctx.session, topic.thread_id, closed="forum_topic_closed" in ctx.message)
 
 
 async def topic_here(ctx: Context) -> Row[Any] | None:
     """The person's topic in which this was written; None elsewhere."""
-    if ctx.chat.id != ctx.settings(HelpdeskSettings).group:
+    if ctx.topic is None or ctx.chat.id != ctx.settings(HelpdeskSettings).group:
         return None
     return await store.topic_at(ctx.session, ctx.topic)
 
 
 async def is_administrator(ctx: Context) -> bool:
     """Whether an administrator wrote this. An anonymous one writes as the group itself."""
-    return ctx.user.id in await ctx.administrators() if ctx.has_user else ctx.sender.id == ctx.chat.id
-
-
-def raw(handler: Callable[[Context], Awaitable[None]]) -> Callable[[Update, Any], Awaitable[None]]:
-    """A handler in the shape of python-telegram-bot."""
-
-    async def call(_update: Update, context: Any) -> None:
-        await handler(context.astral)
-
-    return call
-
-
-# What the core has no routes for: all that is said in a topic, what happens to it, and the command of an anonymous
-# administrator. What is edited is not said again, and what begins like a command is not for the person.
-_topic = filters.ChatType.SUPERGROUP & filters.IS_TOPIC_MESSAGE & filters.UpdateType.MESSAGE
-_said = ~filters.StatusUpdate.ALL & ~filters.COMMAND & ~filters.CaptionRegex("^/")
-_closed = filters.StatusUpdate.FORUM_TOPIC_CLOSED | filters.StatusUpdate.FORUM_TOPIC_REOPENED
-plugin.raw(CommandHandler("close", raw(close), _topic))
-plugin.raw(MessageHandler(_topic & _said, raw(to_person)))
-plugin.raw(MessageHandler(_topic & _closed, raw(closed_by_hand)))
+    who = ctx.sender
+    return who is not None and (who.id == ctx.chat.id or who.id in await ctx.administrators())
 
 
 # --- for the owner and for a person who asks what is kept

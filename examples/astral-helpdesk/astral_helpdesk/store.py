@@ -13,7 +13,7 @@ async def topic_of(session: Session, user_id: int) -> Row[Any] | None:
     return (await session.execute(select(topics).where(topics.c.user_id == user_id))).first()
 
 
-async def topic_at(session: Session, thread_id: int | None) -> Row[Any] | None:
+async def topic_at(session: Session, thread_id: int) -> Row[Any] | None:
     """The topic with this number; None where it is nobody's."""
     return (await session.execute(select(topics).where(topics.c.thread_id == thread_id))).first()
 

@@ -1,12 +1,9 @@
 """The game: in a group by /quiz, in any chat through inline mode. Everybody may press every button."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from astral_core import GROUP, N_, Button, Context, Markup, Refuse, Routes, html
+from astral_core import GROUP, N_, Button, Context, Markup, Refuse, Routes, View, html
 from sqlalchemy import Row
-from telegram import Update
-from telegram.ext import CommandHandler, InlineQueryHandler, MessageHandler, filters
 
 from astral_quiz import store
 from astral_quiz.questions import QUESTIONS
@@ -51,6 +48,14 @@ async def begin(ctx: Context) -> None:
     ctx.edit(question_text(ctx, game), question_buttons(ctx, game))
 
 
+@routes.inline()
+async def offer(ctx: Context, _query: View) -> None:
+    """Answer `@bot` in the text field of any chat with a message whose button starts a game there."""
+    start = [[ctx.button(N_("Start"), begin())]]
+    about = N_("Play a quiz together")
+    ctx.answer_inline([ctx.inline_article("quiz", N_("Quiz"), N_("Who knows the sky?"), start, description=about)])
+
+
 # --- the game
 
 
@@ -83,6 +88,12 @@ async def proceed(ctx: Context, game: int, number: int) -> None:
         ctx.edit(await result_text(ctx, moved))
     else:
         ctx.edit(question_text(ctx, moved), question_buttons(ctx, moved))
+
+
+@routes.message("migrate_from_chat_id", chat=GROUP)
+async def migrated(ctx: Context) -> None:
+    """Take the games along: a group has become a supergroup, which has another id."""
+    await store.move(ctx.session, str(ctx.message.migrate_from_chat_id), str(ctx.chat.id))
 
 
 # --- texts, in the language of the game
@@ -127,44 +138,5 @@ def place_of(ctx: Context) -> str:
 
 async def is_administrator(ctx: Context) -> bool:
     """Whether an administrator wrote this. An anonymous one writes as the group itself."""
-    return ctx.user.id in await ctx.administrators() if ctx.has_user else ctx.sender.id == ctx.chat.id
-
-
-# --- what the core has no routes for: inline queries, the move of a group, the commands of anonymous administrators
-
-
-async def offer(_update: Update, context: Any) -> None:
-    """Answer `@bot` in the text field of any chat with a message whose button starts a game there."""
-    ctx: Context = context.astral
-    result = {
-        "type": "article",
-        "id": "quiz",
-        "title": ctx.t("Quiz"),
-        "description": ctx.t("Play a quiz together"),
-        "input_message_content": {"message_text": ctx.t("Who knows the sky?")},
-        "reply_markup": {"inline_keyboard": [[ctx.button(N_("Start"), begin()).as_json()]]},
-    }
-    ctx.call("answerInlineQuery", inline_query_id=ctx.query.id, results=[result], is_personal=True)
-
-
-async def migrated(_update: Update, context: Any) -> None:
-    """Take the games along where a group becomes a supergroup; told in both, and done in the new one."""
-    ctx: Context = context.astral
-    if ctx.message.migrate_from_chat_id is not None:
-        await store.move(ctx.session, str(ctx.message.migrate_from_chat_id), str(ctx.chat.id))
-
-
-def raw(handler: Callable[[Context], Awaitable[None]]) -> Callable[[Update, Any], Awaitable[None]]:
-    """A handler in the shape of python-telegram-bot."""
-
-    async def call(_update: Update, context: Any) -> None:
-        await handler(context.astral)
-
-    return call
-
-
-_new = filters.ChatType.GROUPS & filters.UpdateType.MESSAGE
-routes.raw(InlineQueryHandler(offer))
-routes.raw(MessageHandler(_new & filters.StatusUpdate.MIGRATE, migrated))
-for name, handler in (("quiz", quiz), ("stopquiz", stopquiz), ("scores", scores)):
-    routes.raw(CommandHandler(name, raw(handler), _new))
+    who = ctx.sender
+    return who is not None and (who.id == ctx.chat.id or who.id in await ctx.administrators())

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from astral_core import N_, Button, Context, Markup, MenuItem, Plugin, PluginContext, Refuse, Routes, Tables, now
+from astral_core import N_, Button, Context, Markup, Plugin, PluginContext, Refuse, Tables, now
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
 
@@ -15,7 +15,6 @@ from astral_tides.words import facts, read_day
 
 NO_DAY = N_("I do not know that day. Write it like this: <code>/moon 2026-12-24</code>, from {first} to {last}.")
 BATCH = 500  # messages that are made ready in one transaction
-routes = Routes()
 
 
 class TidesSettings(BaseModel):
@@ -26,8 +25,11 @@ class TidesSettings(BaseModel):
     hour: int = Field(default=7, ge=0, le=23, description="hour of the daily message, in universal time")
 
 
-@routes.callback("now")
-@routes.command("moon", description=N_("The Moon on a day"))
+plugin = Plugin(settings=TidesSettings, tables=Tables(metadata), routes=[web.routes])
+
+
+@plugin.callback("now")
+@plugin.command("moon", description=N_("The Moon on a day"))
 async def moon(ctx: Context) -> None:
     """Show today, or the day that was typed behind the command."""
     day = read_day(ctx.args) if ctx.args else today()
@@ -36,7 +38,10 @@ async def moon(ctx: Context) -> None:
     await show(ctx, day)
 
 
-@routes.callback("day/{n:int}")
+plugin.menu(N_("The Moon today"), moon(), order=60)
+
+
+@plugin.callback("day/{n:int}")
 async def moon_day(ctx: Context, n: int) -> None:
     """Show a day by its number; anybody can forge a button, and so the number is checked."""
     if not FIRST_DAY.toordinal() <= n <= LAST_DAY.toordinal():
@@ -44,7 +49,7 @@ async def moon_day(ctx: Context, n: int) -> None:
     await show(ctx, date.fromordinal(n))
 
 
-@routes.callback("on")
+@plugin.callback("on")
 async def subscribe(ctx: Context) -> None:
     """Begin with the daily message: today, if its hour has not come yet."""
     moment = now()
@@ -54,7 +59,7 @@ async def subscribe(ctx: Context) -> None:
     await show(ctx, moment.date())
 
 
-@routes.callback("off")
+@plugin.callback("off")
 async def unsubscribe(ctx: Context) -> None:
     """End the daily message."""
     await ctx.session.execute(delete(subscribers).where(subscribers.c.user_id == ctx.user.id))
@@ -104,7 +109,7 @@ def is_due(moment: datetime, hour: int) -> bool:
     return moment.hour >= hour
 
 
-@routes.job("daily", every=300)
+@plugin.job("daily", every=300)
 async def daily(ctx: Context) -> None:
     """After its hour, make today's messages ready. It looks every five minutes, so that a restart skips no day."""
     moment = now()
@@ -112,7 +117,7 @@ async def daily(ctx: Context) -> None:
         await batch.handler(ctx, day=moment.date().toordinal())
 
 
-@routes.step("batch")
+@plugin.step("batch")
 async def batch(ctx: Context, day: int) -> None:
     """Make a batch of messages ready and put them off until tomorrow; another one follows, until there is none.
 
@@ -131,21 +136,14 @@ async def batch(ctx: Context, day: int) -> None:
     ctx.defer(batch(day=day))
 
 
-@routes.step("send")
+@plugin.step("send")
 async def send_day(ctx: Context, day: int) -> None:
     """Send the message of a day to who still wants it."""
     if await is_subscribed(ctx):
         ctx.reply(card(ctx, date.fromordinal(day)), [[ctx.button(N_("Tomorrow"), moon_day(n=day + 1))]])
 
 
-# --- what it is to the bot
-
-plugin = Plugin(
-    settings=TidesSettings,
-    tables=Tables(metadata),
-    routes=[routes, web.routes],
-    menu=[MenuItem(N_("The Moon today"), moon(), order=60)],
-)
+# --- what is kept of a person
 
 
 @plugin.hook
