@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from astral_core.bot.buttons import Button, Buttons, rows
     from astral_core.bot.context import Context
     from astral_core.bot.people import User
+    from astral_core.bot.raw import RawContext
     from astral_core.bot.scope import ChatInfo
     from astral_core.botapi.views import View
     from astral_core.clock import now
@@ -67,6 +68,7 @@ __all__ = [
     "Message",
     "Plugin",
     "PluginContext",
+    "RawContext",
     "Ref",
     "Refuse",
     "Route",
@@ -117,6 +119,7 @@ _HOMES = {
     "PRIVATE": "astral_core.declare",
     "Plugin": "astral_core.plugin",
     "PluginContext": "astral_core.host.context",
+    "RawContext": "astral_core.bot.raw",
     "Ref": "astral_core.inbox.effect",
     "Refuse": "astral_core.errors",
     "Route": "astral_core.declare",

@@ -26,7 +26,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     """Open and close what the plugin needs while it runs: an async generator with one `yield`.
 
-    When: after migrations, before traffic; closed in reverse order. `ctx.provide(Type, instance)` stands before
+    When: after migrations, before traffic; closed in reverse order. Call `ctx.provide(Type, instance)` before
     the yield. Returns: nothing; it yields once. Example: `ctx.provide(WeatherApi, Weather(ctx)); yield`.
     """
     del ctx
@@ -48,7 +48,7 @@ async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, b
     """Export what the plugin knows of a user.
 
     When: on /mydata. Returns: file name -> content, or for what may be much an async iterator of its pieces, such as
-    `json_array` makes. Demanded of every plugin whose tables refer to a user.
+    `json_array` makes. Every plugin whose tables refer to a user needs it.
     Example: `return {"weather.json": b"{}"}`.
     """
 
@@ -57,6 +57,6 @@ async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, b
 async def astral_delete_user(ctx: PluginContext, user_id: int, reason: str) -> int:
     """Delete what the plugin knows of a user, except what the law demands to keep.
 
-    When: on /forget. Returns: how many rows were deleted or made anonymous. Demanded like the export. Example:
+    When: on /forget. Returns: how many rows were deleted or made anonymous. Needed where the export is. Example:
     `return await purge(ctx, user_id)`.
     """

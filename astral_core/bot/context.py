@@ -14,7 +14,7 @@ from telegram.ext import ExtBot
 
 from astral_core.bot.people import Question, User, save_question
 from astral_core.bot.scope import ChatInfo, HandlerScope
-from astral_core.bot.speaking import Speaking
+from astral_core.bot.speaking import Speaking, scope_of
 from astral_core.bot.update import LazyUpdate
 from astral_core.botapi.views import View
 from astral_core.errors import HandlerError, NoPerson
@@ -228,17 +228,6 @@ class Context(Speaking):
         )  # fmt: skip
         return route
 
-    async def save_question(self) -> None:
-        """Write what `ask` wants; done by the core after the handler. An answered question ends by itself."""
-        scope, key, asked = self._scope, self._scope.question_key, self._scope.asked
-        if scope.user is None:
-            return
-        before = scope.open_question or await scope.people.question(key)
-        if before is not None and before.timer is not None and (asked is None or asked.timer != before.timer):
-            self._unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(*key[1:])))
-        await save_question(scope.unit.session, key, asked)
-        self.after_commit(lambda: scope.people.keep_question(key, asked))
-
     # --- others
 
     @property
@@ -277,6 +266,19 @@ class Context(Speaking):
             later = self._scope.later
             return later.lane, later
         return super()._place(to, lane)
+
+
+async def save_question_of(ctx: Context) -> None:
+    """Write what `ctx.ask` wants, after the handler. An answered question ends by itself."""
+    scope = scope_of(ctx)
+    key, asked = scope.question_key, scope.asked
+    if scope.user is None:
+        return
+    before = scope.open_question or await scope.people.question(key)
+    if before is not None and before.timer is not None and (asked is None or asked.timer != before.timer):
+        scope.unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(*key[1:])))
+    await save_question(scope.unit.session, key, asked)
+    ctx.after_commit(lambda: scope.people.keep_question(key, asked))
 
 
 def no_store(name: str) -> NoReturn:

@@ -17,7 +17,7 @@ from typing import Any
 from telegram import Update
 from telegram.ext import Application, BaseHandler
 
-from astral_core.bot.context import Context
+from astral_core.bot.context import Context, save_question_of
 from astral_core.bot.flood import Floods
 from astral_core.bot.incoming import CoreReplies, Incoming
 from astral_core.bot.people import Question
@@ -93,7 +93,7 @@ class Router(BaseHandler[Update, RawContext, object]):
                 continue
             break
         if scope.answered_to is not None or scope.question_ended or scope.asked is not None:
-            await ctx.save_question()
+            await save_question_of(ctx)
 
     async def _run(self, match: Match, update: Update, application: Any, context: RawContext) -> None:
         """Run the handler inside the middleware; the pointer without, or middleware would speak in its place."""

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from astral_core.bot.application import BotApplication
 from astral_core.bot.buttons import plain
 from astral_core.bot.chats import Chats
-from astral_core.bot.context import Context
+from astral_core.bot.context import Context, save_question_of
 from astral_core.bot.guard import Guard
 from astral_core.bot.membership import KINDS as MEMBERSHIP
 from astral_core.bot.membership import Membership
@@ -181,7 +181,7 @@ class BotRunner:
         middleware = list(self._services.registry.of(Middlewares).routes.values())
         await self._guard.drive(run_chain(middleware, context, call), scope)
         if scope.asked is not None or scope.question_ended:
-            await context.save_question()
+            await save_question_of(context)
 
     def _find(self, kind: str, body: dict[str, Any]) -> tuple[RegisteredHandler, tuple[Any, ...], dict[str, Any]]:
         registry = self._services.registry

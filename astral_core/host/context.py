@@ -53,6 +53,8 @@ class Shared:
         """The running parts; only after the start."""
         return self._get_services()
 
+    # --- the bot
+
     @property
     def id(self) -> str:
         """The plugin's id."""
@@ -62,8 +64,6 @@ class Shared:
     def log(self) -> logging.Logger:
         """The plugin's logger."""
         return logging.getLogger(f"astral.plugins.{self.id}")
-
-    # --- settings, and the bot
 
     def settings(self, model: type[M]) -> M:
         """The plugin's settings, as the model that it declared (`Plugin(settings=...)`)."""
@@ -234,6 +234,8 @@ class Work(Shared):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._unit.__aexit__(kind, error, trace)
+
+    # --- storage
 
     @property
     def session(self) -> Session:

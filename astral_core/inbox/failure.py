@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from astral_core.db.engine import may_pass
-from astral_core.errors import CpuBusy, CpuTimeout, DatabaseError, TelegramThrottled, TelegramUnavailable
+from astral_core.errors import AstralError, CpuBusy, CpuTimeout, DatabaseError, TelegramThrottled, TelegramUnavailable
 
 
 def is_infrastructure(error: BaseException) -> bool:
@@ -35,4 +35,6 @@ def _is_native(error: BaseException) -> bool:
     library = sys.modules.get("telegram.error")  # the inbox does not need it: who raised it has imported it
     if library is None or isinstance(error, library.BadRequest):
         return False
+    if isinstance(error.__cause__, AstralError):  # the library wraps what our transport raises
+        return is_infrastructure(error.__cause__)
     return isinstance(error, (library.RetryAfter, library.NetworkError))
