@@ -27,9 +27,9 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from astral_core import core_plugin
 from astral_core.cli import cli
 from astral_core.config import Host, load_settings
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.host.discover import discover, from_file
 from astral_core.host.host import load
 from astral_playground.__main__ import main as playground

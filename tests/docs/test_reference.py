@@ -17,14 +17,15 @@ import pytest
 
 from astral_core import errors, hookspecs
 from astral_core.cli import cli
-from astral_core.host.runner import colour, is_hookspec
+from astral_core.kinds.signatures import colour
 from astral_core.observe.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs/reference"
 SHIPPED = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml"))
-MODULES = [hookspecs, *(importlib.import_module(f"astral_{plugin}.plugin") for plugin in SHIPPED)]
-HOOKS = [function for module in MODULES for function in vars(module).values() if is_hookspec(function)]
+MODULES = [importlib.import_module(f"astral_{plugin}.plugin") for plugin in SHIPPED]
+HOOKS = [function for name, function in vars(hookspecs).items() if name.startswith("astral_")]
+HOOKS += [function for module in MODULES for function in module.plugin.hookspecs]
 
 
 def generator(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

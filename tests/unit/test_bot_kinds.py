@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from telegram import Bot, Message, Update, User, ext
 from telegram.ext import BaseHandler, ConversationHandler, filters
 
-from astral_core.bot.kinds import kinds_of
+from astral_core.kinds.foreign import kinds_of
 from astral_core.botapi.table import Field, alternatives, table, update_kinds
 
 EVERY = frozenset(update_kinds())

@@ -152,22 +152,25 @@ def test_plugins_info_tells_all_that_is_known_of_a_broken_plugin() -> None:
 
 
 def test_routes_that_answer_in_groups_say_so(installed: Callable[[str, str], None]) -> None:
-    """Where one answers stands behind it, unless it is the private chat alone; in `routes` and in `plugins info`."""
+    """Where one answers stands behind it, unless it is the private chat alone; in `routes` and in `plugins info`.
+
+    A command without a description is in no menu of Telegram's, which is told too.
+    """
     installed(
         "tally",
         "from astral_core import ANY, CHANNEL, GROUP, Plugin\n\nplugin = Plugin()\n\n"
-        "@plugin.command('coffee', chat=GROUP)\n@plugin.callback('cup', chat=GROUP | CHANNEL)\n"
+        "@plugin.command('coffee', chat=GROUP, description='Coffee')\n@plugin.callback('cup', chat=GROUP | CHANNEL)\n"
         "@plugin.command('mine')\n@plugin.text(chat=ANY)\nasync def coffee(ctx):\n    ...\n",
     )
     records = json.loads(astral("routes", "--json").stdout)
-    assert {"kind": "command", "key": "coffee", "plugin": "tally", "chat": ["group"]} in records
-    assert {"kind": "command", "key": "mine", "plugin": "tally"} in records
+    assert {"kind": "command", "key": "/coffee", "plugin": "tally", "chat": ["group"]} in records
+    assert {"kind": "command", "key": "/mine", "plugin": "tally", "note": "hidden"} in records
     assert {"kind": "text", "key": "*", "plugin": "tally", "chat": ["private", "group", "channel"]} in records
     lines = astral("routes").stdout.splitlines()
-    assert next(line for line in lines if " coffee " in line).split() == ["command", "coffee", "tally", "group"]
-    assert next(line for line in lines if " mine " in line).split() == ["command", "mine", "tally"]
+    assert next(line for line in lines if " /coffee " in line).split() == ["command", "/coffee", "tally", "group"]
+    assert next(line for line in lines if " /mine " in line).split() == ["command", "/mine", "tally", "hidden"]
     brought = json.loads(astral("plugins", "info", "tally", "--json").stdout)
-    assert brought["commands"] == ["/coffee (group)", "/mine"] or brought["commands"] == ["/mine", "/coffee (group)"]
+    assert sorted(brought["commands"]) == ["/coffee (group)", "/mine (hidden)"]
     assert brought["buttons"] == ["tally:cup (group, channel)"]
 
 
@@ -187,8 +190,8 @@ def test_plugins_info_tells_what_a_plugin_brings() -> None:
 def test_hooks_are_listed_with_who_implements_them() -> None:
     """In the order of the calls; a hook that a plugin brings for others is among them, and names it."""
     records = {item["hook"]: item for item in json.loads(astral("hooks", "--json").stdout)}
-    assert records["astral_schema"]["implemented_by"][0] == "core"
-    order = records["astral_routes"]["implemented_by"]
+    assert records["astral_health"]["implemented_by"][0] == "core"
+    order = records["astral_export_user"]["implemented_by"]
     assert order.index("profile") < order.index("natal")
     assert records["astral_lifespan"]["colour"] == "async generator"
     assert (records["astral_products"]["from"], records["astral_products"]["implemented_by"]) == (
@@ -204,7 +207,7 @@ def test_routes_without_token_or_database(tmp_path: Path) -> None:
     config.write_text("[host]\nenabled = []\n", encoding="utf-8")
     assert "/start" not in astral("routes").stderr
     records = json.loads(astral("routes", "--json").stdout)
-    assert {"kind": "command", "key": "start", "plugin": "core"} in records
+    assert {"kind": "command", "key": "/start", "plugin": "core"} in records
     assert {"kind": "callback", "key": "core:menu", "plugin": "core"} in records
 
 

@@ -361,8 +361,8 @@ def test_a_required_plugin_that_is_not_there_is_told(
 def test_a_plugin_error_out_of_the_whole_is_the_plugins(bot: pytest.MonkeyPatch, install: Install) -> None:
     """What shows only when all are put together is told with its plugin, too."""
     source = (
-        "from astral_core import MenuItem, Plugin, Routes\n\nroutes = Routes()\n\n@routes.callback('x')\n"
-        "async def x(ctx):\n    pass\n\nplugin = Plugin(menu=[MenuItem('Text', x())])\n"
+        "from astral_core import Plugin, Routes\n\nroutes = Routes()\n\n@routes.callback('x')\n"
+        "async def x(ctx):\n    pass\n\nplugin = Plugin()\nplugin.menu('Text', x())\n"
     )
     install("menu", source)
     bot.setenv("ASTRAL_HOST__ENABLED", '["menu"]')

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astral_core.errors import CallbackDataError
-from astral_core.host.callback import LIMIT, TYPES, compile_pattern, split
+from astral_core.kinds.codec import LIMIT, TYPES, compile_pattern, split
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 SLUGS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,23}", fullmatch=True)

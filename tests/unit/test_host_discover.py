@@ -151,6 +151,51 @@ def test_a_module_that_cannot_be_imported_is_noted_not_raised(
     assert plugin.error is not None
 
 
+@pytest.mark.parametrize(
+    ("source", "value", "cause"),
+    [
+        ("", "astral_wrong:plugin", "astral_wrong has no 'plugin'. Fix: make `plugin = Plugin(...)` there"),
+        ("", "astral_wrong", "the entry point name it (astral_wrong:plugin)"),
+        ("plugin = 3", "astral_wrong:plugin", "'plugin' of astral_wrong is 3, which is no Plugin"),
+        ("from astral_core import Routes\nplugin = Routes()", "astral_wrong:plugin", "which is no Plugin"),
+        ("", "astral_wrong:weather", "astral_wrong has no 'weather'"),
+    ],
+)
+def test_an_entry_point_names_a_plugin_object(
+    source: str, value: str, cause: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module without one, or with something else by that name, is told with the line that it needs."""
+    (tmp_path / "astral_wrong.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugin = discover(Host(), [entry("wrong", value=value)])[0]
+    import_plugin(plugin)
+    assert (plugin.state, plugin.phase) == (State.FAILED, "import")
+    assert cause in plugin.reason
+
+
+@pytest.mark.parametrize(
+    ("value", "migrations"),
+    [
+        ("astral_rain:plugin", "astral_rain.migrations"),
+        ("astral_rain.plugin:plugin", "astral_rain.migrations"),
+        ("astral_rain.deep.plugin:plugin", "astral_rain.deep.migrations"),
+    ],
+)
+def test_migrations_are_beside_the_module_of_the_plugin(
+    value: str, migrations: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the plugin says otherwise."""
+    source = "from astral_core import Plugin, Tables, plugin_metadata\nplugin = Plugin(tables=Tables(plugin_metadata('rain')))"
+    for path in ("__init__.py", "plugin.py", "deep/__init__.py", "deep/plugin.py"):
+        (tmp_path / "astral_rain" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "astral_rain" / path).write_text(f"{source}\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugin = discover(Host(), [entry("rain", value=value)])[0]
+    import_plugin(plugin)
+    assert plugin.declared.tables is not None
+    assert plugin.declared.tables.migrations == migrations
+
+
 def test_the_installed_plugins_are_found_with_profile_before_natal() -> None:
     """The scan of this environment finds the house's own plugins, dependencies first."""
     ids = [plugin.id for plugin in discover(Host(disabled=()))]

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy
 from pydantic import BaseModel
 
-from astral_core import Context, Event, MenuItem, Plugin, Routes, Tables, core_plugin, core_users, plugin_metadata
+from astral_core import Context, Event, Plugin, Routes, Tables, core_users, plugin_metadata
 from astral_core.config import Settings
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.errors import DeclarationError, PluginLoadError
 from astral_core.host.discover import from_file
 from astral_core.host.host import Host, load
@@ -156,9 +157,11 @@ def bad_page(path: str) -> Plugin:
     return plugin
 
 
-def stranger() -> Any:
-    """A route of nobody."""
-    return Routes().callback("x")(handler)
+def bad_menu() -> Plugin:
+    """A button of /start that leads to a route of nobody."""
+    plugin = Plugin()
+    plugin.menu("Open", Routes().callback("x")(handler)())
+    return plugin
 
 
 @pytest.mark.parametrize(
@@ -168,7 +171,7 @@ def stranger() -> Any:
         (bad_job, "every > 0 s"),
         (lambda: bad_page("now"), "must begin with a slash"),
         (lambda: bad_page("/{"), "is wrong"),
-        (lambda: Plugin(menu=[MenuItem("Open", stranger()())]), "names a route that no plugin declares"),
+        (bad_menu, "names a route that no plugin declares"),
     ],
 )
 def test_a_bad_declaration_stops_its_plugin_alone(
@@ -206,7 +209,7 @@ def test_tables_about_people_demand_both_privacy_hooks_of_their_plugin(
     person = sqlalchemy.Column("who", sqlalchemy.ForeignKey(core_users.c.id), primary_key=True)
     sqlalchemy.Table("bad", tables, person)
     bad = make_plugin("bad", tables=Tables(tables, "astral_core.db.migrations"))
-    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "implement astral_export_user")
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "@plugin.hook async def astral_export_user")
 
 
 def test_an_implementer_of_anothers_hook_is_checked_whatever_the_order(

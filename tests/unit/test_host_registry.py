@@ -18,18 +18,19 @@ from astral_core import (
     ChatKind,
     Context,
     Event,
-    MenuItem,
     Plugin,
     Routes,
-    core_plugin,
 )
 from astral_core.config import Settings
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.errors import ConflictError, DeclarationError, PluginLoadError
-from astral_core.host.discover import from_file
-from astral_core.host.handlers import check_handler
+from astral_core.host.discover import from_file, take
 from astral_core.host.host import load
 from astral_core.host.registry import Registry, build_registry
 from astral_core.host.state import LoadedPlugin, State
+from astral_core.kinds.deep_link import DeepLinks
+from astral_core.kinds.signatures import check_handler
+from astral_core.kinds.text import Texts
 
 STOP = {"host": {"on_error": "stop"}}
 MakePlugin = Callable[..., LoadedPlugin]
@@ -57,7 +58,7 @@ async def on_full(ctx: Context, event: Full) -> None:
 def plugin(plugin_id: str, *routes: Routes, **declared: Any) -> LoadedPlugin:
     """A plugin with these declarations."""
     made = LoadedPlugin(plugin_id, f"astral-{plugin_id}", "1.0", f"astral_{plugin_id}.plugin")
-    made.XXX = Plugin(routes=routes, **declared)
+    take(made, Plugin(routes=routes, **declared), f"astral_{plugin_id}")
     return made
 
 
@@ -249,7 +250,7 @@ def test_the_method_of_a_page_is_the_same_in_small_letters() -> None:
     routes = Routes()
     for method in ("GET", "get"):
         routes.page(method, "/now")(page)
-    with pytest.raises(DeclarationError, match="declares the web route 'GET /now of moon' twice"):
+    with pytest.raises(DeclarationError, match="declares the page 'GET /now of moon' twice"):
         build(plugin("moon", routes))
 
 
@@ -279,7 +280,7 @@ def test_stacked_decorators_give_one_handler_many_ways_in() -> None:
 
     registry = build(plugin("moon", routes))
     assert set(registry.callbacks) == {"moon:moon.open", "moon:moon.again"}
-    assert registry.commands["moon"].description == "The moon"
+    assert registry.commands["moon"].declared.description == "The moon"
     assert registry.key_of(moon) == "moon:moon.open"
 
 
@@ -344,21 +345,28 @@ def test_partials_callable_objects_and_defaults_are_handlers() -> None:
     check_handler("moon", "command", functools.partial(with_more, 1), ("ctx",), ["n"])
 
 
-def test_a_menu_item_leads_somewhere_without_arguments() -> None:
-    """The menu makes its buttons itself and has no values to give."""
+@pytest.mark.parametrize(
+    ("text", "lead"),
+    [(" ", lambda route: route(number=1)), ("Again", lambda route: route), ("Again", lambda route: route(number="x"))],
+)
+def test_a_menu_item_has_a_text_and_a_call_that_fits(text: str, lead: Callable[[Any], Any]) -> None:
+    """The menu makes its buttons when somebody opens it: what cannot be a button is told at the start."""
     routes = Routes()
-    route: Any = routes.callback("again/{number:int}")(other_name)
-    for item in (MenuItem("Again", route(number=1)), MenuItem(" ", route(number=1))):
-        with pytest.raises(DeclarationError, match="menu item"):
-            build(plugin("moon", routes, menu=[item]))
+    route = routes.callback("again/{number:int}")(other_name)
+    routes.menu("Again", route(number=1))
+    build(plugin("moon", routes))
+    routes.menu(text, lead(route))
+    with pytest.raises(DeclarationError, match="menu item"):
+        build(plugin("moon", routes))
 
 
 def test_the_menus_buttons_answer_in_the_private_chat() -> None:
     """The menu is shown nowhere else, and a button of it that leads to nothing would be a riddle."""
     routes = Routes()
     route: Any = routes.callback("play", chat=GROUP)(handler)
+    routes.menu("Play", route())
     with pytest.raises(DeclarationError, match=r"does not answer. Fix: declare 'play' with chat=PRIVATE \| GROUP"):
-        build(plugin("moon", routes, menu=[MenuItem("Play", route())]))
+        build(plugin("moon", routes))
 
 
 def test_everything_answers_in_the_private_chat_unless_it_says_more() -> None:
@@ -373,18 +381,34 @@ def test_everything_answers_in_the_private_chat_unless_it_says_more() -> None:
     registry = build(plugin("moon", routes))
     for table, key in ((registry.commands, ""), (registry.callbacks, "moon:"), (registry.questions, "moon.")):
         assert (table[f"{key}quiet"].chat, table[f"{key}loud"].chat) == (PRIVATE, ANY)
-    assert (registry.text and registry.text.chat, registry.deep_links["moon.buy"].chat) == (GROUP, PRIVATE)
+    others = [route.chat for kind in (Texts, DeepLinks) for route in registry.of(kind).routes.values()]
+    assert others == [GROUP, PRIVATE]
 
 
-@pytest.mark.parametrize("kind", ["command", "question", "deep_link", "text"])
-@pytest.mark.parametrize("chat", [CHANNEL, ChatKind(0), "group"])
+@pytest.mark.parametrize(
+    ("kind", "chat"),
+    [(kind, chat) for kind in ("command", "question", "deep_link") for chat in (CHANNEL, ChatKind(0), "group")]
+    + [(kind, chat) for kind in ("message", "text") for chat in (ChatKind(0), "group")],
+)
 def test_a_route_that_could_answer_nowhere_is_refused(kind: str, chat: Any) -> None:
-    """Nobody writes in a channel as a person; a word is no kind of chat."""
+    """Nobody writes in a channel as a person, but its posts are text; a word is no kind of chat."""
     routes = Routes()
-    name = [] if kind == "text" else ["x"]
+    name = [] if kind in ("message", "text") else ["x"]
     getattr(routes, kind)(*name, chat=chat)(handler)
     with pytest.raises(DeclarationError, match=r"'moon': the .* cannot answer in chat=.*PRIVATE \| GROUP"):
         build(plugin("moon", routes))
+
+
+def test_telegram_is_asked_for_what_the_routes_take() -> None:
+    """Posts of channels, edited messages and reactions come only if somebody wants them."""
+    routes = Routes()
+    routes.text()(handler)
+    base = build(plugin("moon", routes)).updates()
+    assert base == {"message"}
+    routes.text(chat=CHANNEL)(handler)
+    routes.on("message_reaction", chat=GROUP)(several)
+    routes.pre_checkout()(several)
+    assert build(plugin("moon", routes)).updates() - base == {"channel_post", "message_reaction", "pre_checkout_query"}
 
 
 def test_each_of_telegrams_menus_has_room_of_its_own() -> None:
@@ -409,7 +433,7 @@ def test_withdrawing_a_plugin_takes_all_its_ways_in() -> None:
     assert not registry.callbacks
     assert not registry.questions
     assert not registry.payments
-    assert registry.text is None
+    assert not registry.of(Texts).routes
     assert registry.subscribers["moon.full"] == []
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from astral_core import Call, Context, Event, MenuItem, Plugin, Route, Routes, named_route
+from astral_core import Call, Context, Event, Plugin, Route, Routes, named_route
 from astral_core.errors import HandlerError
 
 
@@ -65,13 +65,6 @@ def test_a_plugin_has_the_routes_of_its_collectors_and_its_own() -> None:
     plugin.command("own")(plain)
     routes.command("other")(plain)
     assert [getattr(item, "name", "") for item in plugin] == ["other", "own"]
-
-
-def test_a_menu_item_takes_a_call() -> None:
-    """As every verb does; a plugin keeps what it was given."""
-    item = MenuItem("Open", Routes().callback("open")(plain)(), order=5)
-    assert Plugin(menu=[item]).menu == (item,)
-    assert (item.call.route.name, item.order, item.admin) == ("open", 5, False)
 
 
 def test_hooks_are_functions_by_their_names() -> None:
