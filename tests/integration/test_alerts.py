@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert, select
 
-from astral_core import N_, Context, Message, PluginContext, Routes
+from astral_core import N_, Context, PluginContext, Routes
 from astral_core.alerts import LIMIT
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DONE, core_deaths, core_inbox, core_runs, now
@@ -263,7 +263,7 @@ async def test_an_alert_that_fails_causes_no_other(sqlite_url: str, make_plugin:
         alert = Alert("watch", "broken", ["reefs"])
         object.__setattr__(alert, "texts", ["<b>no end"])  # as a version might have stored it that did not look
         async with context.work() as work:
-            work.rows += alert.rows(kit.running.bot.services)
+            work._unit.rows += alert.rows(kit.running.bot.services)
         await kit.settled()
         assert await dead(kit) == 1
 
@@ -292,7 +292,7 @@ async def test_a_wrong_alert_is_refused_with_plugin_and_way_out(
         context = kit.running.host.contexts["watch"]
         async with context.work() as work:
             with pytest.raises(EffectError, match=what) as caught:
-                work.alert(key, Message(text) if isinstance(text, str) else text, **values)
+                work.alert(key, text, **values)
         assert "plugin 'watch'" in str(caught.value)
         assert "Fix: " in str(caught.value)
 

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web as aioweb
 
-from astral_core import Context, MenuItem, PluginContext, Routes
+from astral_core import Context, PluginContext, Routes
 from astral_core.app import App, build
 from astral_core.config import load_settings
 from astral_core.errors import PluginLoadError
@@ -88,7 +88,7 @@ async def test_a_lifespan_that_fails_takes_out_its_plugin_and_its_dependents(
         started.append("moon")
 
     routes = Routes()
-    opens = routes.callback("open")(hello)
+    routes.menu("Broken item", routes.callback("open")(hello)())
 
     @routes.middleware()
     async def middleware(ctx: Context, call_next: Callable[[], Awaitable[None]]) -> None:
@@ -98,8 +98,7 @@ async def test_a_lifespan_that_fails_takes_out_its_plugin_and_its_dependents(
     async def page(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
         return aioweb.Response(text="broken")
 
-    menu = [MenuItem("Broken item", opens())]
-    broken = make_plugin("broken", routes, commands={"broken": hello}, hooks=[hook()], menu=menu)
+    broken = make_plugin("broken", routes, commands={"broken": hello}, hooks=[hook()])
     dependent = make_plugin("moon", commands={"moon": hello}, hooks=[lifespan(note)], requires=("astral-broken",))
     good = make_plugin("good", commands={"good": hello})
     async with TelegramEmulator() as telegram:

@@ -314,7 +314,7 @@ async def test_forgetting_reaches_a_plugin_that_is_away(kit: Any, until: Until) 
         await connection.execute(text("CREATE TABLE shop_guests (user_id BIGINT)"))
         await connection.execute(delete(core_plugins).where(core_plugins.c.id == "shop"))
     await kit(broken=True)
-    assert bot.running.host.registry.away["shop"].forgets
+    assert bot.running.host.registry.away["shop"].holds_user_data
     await bot.running.roster.remember()
     async with bot.running.database.engine.begin() as connection:
         row = {

@@ -288,7 +288,7 @@ async def test_what_is_recorded_is_not_awaited(
         await anna.send("/awaited")
         await anna.wait_for("Something went wrong")
         assert "one" not in [message.text for message in anna.messages]
-    assert "without `await`" in caplog.text
+    assert "Fix: write it without await." in caplog.text
 
 
 async def test_an_album_is_one_call_with_all_its_pictures(database_url: str, make_plugin: MakePlugin) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from astral_core.bot.scope import scope_of
 from sqlalchemy import insert
 
 from astral_core import Context, Handled, PluginContext, Routes
+from astral_core.bot.speaking import scope_of
 from astral_core.db.engine import open_database
 from astral_core.db.tables import core_inbox, core_outbox
 from astral_core.errors import Refuse

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from astral_core import Context, MenuItem, PluginContext, Routes, core_users
+from astral_core import Context, PluginContext, Routes, core_users
 from astral_core.db.tables import core_dialogs
 from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
@@ -56,16 +56,14 @@ def speaks_russian(message: Any) -> bool:
 
 
 # Out of order, and one for admins.
-MENU = [
-    MenuItem("Last", late(), order=90),
-    MenuItem("First & <best>", open_(), order=10),
-    MenuItem("Admin's", admin(), order=50, admin=True),
-]
+routes.menu("Last", late(), order=90)
+routes.menu("First & <best>", open_(), order=10)
+routes.menu("Admin's", admin(), order=50, admin=True)
 
 
 async def test_the_menu_is_assembled_from_all_plugins_in_order(sqlite_url: str, make_plugin: MakePlugin) -> None:
     """Plugins' items first, by order, then the core's own; items for admins are shown to admins."""
-    plugin = make_plugin("weather", routes, menu=MENU)
+    plugin = make_plugin("weather", routes)
     async with bot_kit(sqlite_url, plugins=[plugin], admins=(1001,)) as kit:
         boss, anna = kit.user("Boss", id=1001), kit.user("Anna <b>", id=1002)
         await anna.send("/start")

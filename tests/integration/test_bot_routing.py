@@ -147,7 +147,10 @@ async def test_deep_links_go_to_their_plugin(sqlite_url: str, make_plugin: MakeP
 async def test_a_question_survives_a_restart_with_the_same_arguments(
     database_url: str, make_plugin: MakePlugin
 ) -> None:
-    """What was asked stands in the database; its arguments have the same types before and after a restart."""
+    """What was asked stands in the database; its arguments have the same types before and after a restart.
+
+    A command in between acts, and leaves the question open; an answer ends it.
+    """
     async with bot_kit(database_url, plugins=[make_plugin("weather", routes)]) as kit:
         anna = kit.user("Anna")
         await anna.send("/ask")
@@ -160,7 +163,9 @@ async def test_a_question_survives_a_restart_with_the_same_arguments(
         assert second.text == first.text.replace(" 3 ", " 4 ")
         await anna.send("/echo")
         await anna.wait_for("echo:")
-        await anna.send("late answer")
+        await anna.send("late")
+        assert (await anna.wait_for()).text == first.text.replace("again 3", "late 5")
+        await anna.send("later")
         assert "answer" not in (await anna.wait_for()).text
 
 

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from sqlalchemy import event, insert, text, update
 
-from astral_core import N_, Context, Health, HealthFinding, Message, PluginContext
+from astral_core import N_, Context, Health, HealthFinding, PluginContext
 from astral_core.app import composition
 from astral_core.checkup import Checkup
 from astral_core.db.tables import DEAD, DONE, PARKED, core_inbox, core_replicas
@@ -142,10 +142,9 @@ async def test_a_plugin_that_hangs_holds_nobody_up(
         assert await metrics(kit) == {"astral_ship_sails": 2, "astral_boat_sails": 2}
 
 
-def finding(code: Any, *arguments: Any, **more: Any) -> Health:
-    """A health of one finding, of whatever types; what is text is a marked one."""
-    said = [Message(one) if isinstance(one, str) and number < 2 else one for number, one in enumerate(arguments)]
-    return Health([HealthFinding(code, *said, **more)])
+def finding(*arguments: Any, **more: Any) -> Health:
+    """A health of one finding, of whatever types."""
+    return Health([HealthFinding(*arguments, **more)])
 
 
 @pytest.mark.parametrize(

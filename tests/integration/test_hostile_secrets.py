@@ -14,13 +14,13 @@ from urllib.parse import quote
 import aiohttp
 import pytest
 from aiohttp import web as aioweb
-from astral_core.bot.scope import scope_of
 from click.testing import Result
 from sqlalchemy import text
 from telegram.error import TelegramError as LibraryError
 
 from astral_core import PluginContext, Routes
 from astral_core.app import build
+from astral_core.bot.speaking import scope_of
 from astral_core.bot.transport import Transport
 from astral_core.cli.run import secrets_of as known_secrets
 from astral_core.config import load_settings

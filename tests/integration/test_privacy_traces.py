@@ -167,8 +167,8 @@ async def leave_traces(kit: BotKit, anna: EmulatedUser, post: Post) -> None:
 
 async def fill_tables(kit: BotKit, anna: EmulatedUser) -> None:
     """What plugins keep, and what is parked for one that is away."""
-    tables = {table.name: table for plugin in kit.running.host.plugins if plugin.declared.schema
-              for table in plugin.declared.schema.metadata.tables.values()}  # fmt: skip
+    tables = {table.name: table for plugin in kit.running.host.plugins if plugin.declared.tables
+              for table in plugin.declared.tables.metadata.tables.values()}  # fmt: skip
     order, mine = uuid4(), {"user_id": anna.id}
     birth = {"birth_date": BORN, "place_name": PLACE, "country": "RU", "latitude": 63.4641, "longitude": 142.7737,
              "zone": "Asia/Ust-Nera", "population": 500}  # fmt: skip
