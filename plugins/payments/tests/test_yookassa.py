@@ -474,7 +474,7 @@ async def test_a_refund_in_the_cabinet_takes_the_product_back(seller: Any) -> No
 
 async def lanes(seller: Any, step: str) -> list[int]:
     """In which lanes a step was done."""
-    query = select(core_inbox.c.lane).where(core_inbox.c.payload.contains(f'"payments.{step}"'))
+    query = select(core_inbox.c.lane).where(core_inbox.c.ext_id.startswith(f"payments.{step}:"))
     return [row.lane for row in await seller.rows(query.order_by(core_inbox.c.seq))]
 
 
