@@ -101,7 +101,7 @@ async def reading(session: Session, user_id: int, key: str, language: str) -> li
     )
     query = select(natal_readings.c.messages).where(*where).order_by(natal_readings.c.id.desc()).limit(1)
     found = await session.scalar(query)
-    return None if found is None else [Markup(text) for text in json.loads(found)]  # as `keep_reading` wrote them
+    return None if found is None else [Markup(text) for text in json.loads(found)]  # noqa: S704  # kept as Markup
 
 
 async def is_answered(session: Session, order_id: str) -> bool:

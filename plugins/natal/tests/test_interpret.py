@@ -126,7 +126,7 @@ class TagBalance(HTMLParser):
 def plain(message: str) -> str:
     """The visible text of a message, after checking its markup."""
     parser = TagBalance()
-    parser.feed(message)
+    parser.feed(str(message))
     parser.close()
     assert parser.open == []
     return parser.text

@@ -221,10 +221,12 @@ async def test_a_restart_in_the_middle_loses_nothing(both: Any) -> None:
     assert len(talk.from_bot) == 1
 
 
-async def test_a_command_leaves_the_wizard_but_the_draft_stays(talk: Any) -> None:
-    """After /help a text is no answer any more; /profile offers to go on or to start over."""
+async def test_a_command_in_between_costs_nothing(talk: Any) -> None:
+    """After /help a text still answers the card; /profile asks whether to go on or to start over, and waits."""
     await _to_place(talk)
     await talk.say("/help", "What I can do")
+    await talk.say("Moscow", "Which place")
+    await talk.say("/profile", "Shall we go on?")
     await talk.say("Moscow", "did not quite get that")
     await talk.say("/profile", "Shall we go on?")
     assert "Friday, 15 June 1990" in talk.card

@@ -70,7 +70,7 @@ async def restart(ctx: Context) -> None:
 async def answer(ctx: Context) -> None:
     """Take the answer to the card that is shown."""
     draft, message = await current(ctx), ctx.message
-    if draft is None or message is None:
+    if draft is None:
         await overview(ctx)
         return
     if message.text is not None or message.location is not None:
