@@ -169,24 +169,29 @@ class BotKit:
     async def export(self, person: Person, *, plugin: str | None = None) -> dict[str, bytes]:
         """What the plugins, or one of them, give out of a person; names of files are those in /mydata's archive."""
         files: dict[str, bytes] = {}
-        for name, exported in self._each("astral_export_user", person, plugin):
-            for file, content in (await exported).items():
+        for name in self._asked(plugin):
+            for file, content in (await self._ask(name, "astral_export_user", person) or {}).items():
                 whole = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
                 files[f"{name}/{file}"] = whole
         return files
 
     async def forget(self, person: Person, *, plugin: str | None = None) -> int:
-        """Let the plugins, or one of them, delete what they know of a person; how many rows that were, they say."""
-        calls = self._each("astral_delete_user", person, plugin, reason="user")
-        rows = sum([await deleted for _, deleted in reversed(calls)])  # dependents before what they depend on
+        """Let the plugins, or one of them, delete what they know of a person; the number of rows that they name."""
+        rows = 0
+        for name in reversed(self._asked(plugin)):  # dependents before what they depend on
+            rows += await self._ask(name, "astral_delete_user", person, reason="user") or 0
         await self.settled()
         return rows
 
-    def _each(self, hook: str, person: Person, plugin: str | None, **arguments: Any) -> list[tuple[str, Any]]:
-        """(plugin, what a hook of it returns) of all plugins that have the hook, or of one, dependencies first."""
-        host = self.running.host
-        contexts = host.contexts if plugin is None else {plugin: self.context(plugin)}
-        return list(host.runner.each(hook, contexts, user_id=person.id, **arguments))
+    def _asked(self, plugin: str | None) -> list[str]:
+        """The plugins that a call is about, dependencies first."""
+        return list(self.running.host.contexts) if plugin is None else [plugin]
+
+    async def _ask(self, plugin: str, hook: str, person: Person, **arguments: str) -> Any:
+        """What an asynchronous hook of a plugin says about a person; None where it has none."""
+        ctx, runner = self.context(plugin), self.running.host.runner
+        said = runner.call(hook, plugin, ctx=ctx, user_id=person.id, **arguments)
+        return None if said is None else await said
 
     async def run_job(self, name: str) -> None:
         """Run the job `name` ("weather.daily") now, as when its time has come."""
