@@ -92,9 +92,9 @@ def _object(name: str, kind: type) -> Iterator[str]:
         yield f"```python\n{call(name, kind)}\n```"
     yield inspect.getdoc(kind) or ""
     told = TOLD_BY.get(name)
-    others = {member.name: member.value for member in members(getattr(astral_core, told))} if told else {}
+    others = {member.name: member for member in members(getattr(astral_core, told))} if told else {}
     found = list(members(kind))
-    shared = [member.name for member in found if others.get(member.name) is member.value]
+    shared = [member.name for member in found if member.says_the_same(others.get(member.name))]
     if shared:
         yield f"As in [{told}](#{told.lower() if told else ''}): {', '.join(code(name) for name in shared)}."
     groups = by_group([member for member in found if member.name not in shared])

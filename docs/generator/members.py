@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from functools import cache, cached_property
 from typing import Any, NamedTuple
 
-# What an author looks for first; other groups follow in the order of the source.
 OTHERS = "others"
-FIRST = ("who and where", "texts", "messages", "buttons", "storage", "durable work", "slow things")
+# What an author looks for first; other groups follow in the order of the source.
+FIRST = (
+    "who and where", "texts", "storage", "durable work", "questions", "messages", "buttons and links", "slow things",
+)  # fmt: skip
 
 
 class Member(NamedTuple):
@@ -31,15 +33,33 @@ class Member(NamedTuple):
         """Whether it is read, not called."""
         return isinstance(self.value, (property, cached_property))
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether it is of use: a property that always raises is not."""
+        read = getattr(self.value, "fget", None) or getattr(self.value, "func", None)
+        refused = "NoReturn" in str(getattr(read, "__annotations__", {}).get("return"))
+        return inspect.isfunction(self.function) or (self.is_property and not refused)
+
+    def says_the_same(self, other: Member | None) -> bool:
+        """Whether what `other` says of itself holds for this one, too."""
+        if other is None or self.is_property != other.is_property:
+            return False
+        return self.value is other.value or (
+            self.is_property and inspect.getdoc(self.function) == inspect.getdoc(other.function)
+        )
+
 
 def members(kind: type) -> Iterator[Member]:
     """What `kind` has of public methods and properties, its own first, then those of the bases of this project."""
     seen: set[str] = set()
-    for owner in (base for base in kind.__mro__ if base.__module__.startswith("astral_")):
+    owners = [base for base in kind.__mro__ if base.__module__.startswith("astral_")]
+    titles: dict[str, str] = {}
+    for owner in owners:  # one that is overridden without a title keeps the title of the base
+        titles = {**_groups(owner), **titles}
+    for owner in owners:
         for name, value in vars(owner).items():
-            member = Member(name, owner, value, _groups(owner).get(name, OTHERS))
-            shown = member.is_property or inspect.isfunction(member.function)
-            if shown and name not in seen and not name.startswith("_"):
+            member = Member(name, owner, value, titles.get(name, OTHERS))
+            if name not in seen and not name.startswith("_") and member.is_shown:
                 seen.add(name)
                 yield member
 
@@ -52,10 +72,10 @@ def by_group(found: list[Member]) -> dict[str, list[Member]]:
 
 @cache
 def _groups(kind: type) -> dict[str, str]:
-    title, found = OTHERS, {}
+    title, found = "", {}
     for line in inspect.getsource(kind).splitlines():
         if mark := re.match(r"    # --- (.+)", line):
             title = mark[1].strip()
         elif made := re.match(r"    (?:async )?def (\w+)", line):
             found.setdefault(made[1], title)
-    return found
+    return {name: title for name, title in found.items() if title}
