@@ -21,7 +21,7 @@ _COMMANDS = {
     "routes": (
         "astral_core.cli.plugins",
         "routes",
-        "Every declaration of every plugin, in the order in which the router asks the kinds.",
+        "Every declaration of every plugin, in the order in which the router asks.",
     ),
     "hooks": ("astral_core.cli.plugins", "hooks", "Every hook, and who implements it."),
     "inbox": ("astral_core.cli.inbox", "inbox", "Updates and durable work."),

@@ -88,7 +88,7 @@ def hooks(as_json: bool) -> None:  # click passes flags so
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def routes(as_json: bool) -> None:  # click passes flags so
-    """Every declaration of every plugin, in the order in which the router asks the kinds.
+    """Every declaration of every plugin, in the order in which the router asks.
 
     Each with its plugin, and where it answers, if that is not the private chat alone."""
     host = looked_at()

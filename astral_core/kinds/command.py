@@ -91,9 +91,7 @@ class Commands(Kind):
             return None
         name, rest, addressed = said
         found = self.named(incoming, name, rest)
-        if name == "start" and found is not None and found.kwargs == {"start": MENU}:
-            return None  # adding the bot to a group sends this: nobody has asked for anything
-        return incoming.asked(found, addressed=addressed)
+        return incoming.asked(found, addressed=addressed) if not is_bare_start(name, found) else None
 
     def named(self, incoming: Incoming, name: str, rest: str) -> Match | None:
         """The command `name`; None if nobody has it, or it is not for this person."""
@@ -113,3 +111,8 @@ class Commands(Kind):
     def parked(self, plugin: str) -> Iterator[str]:
         """The names as people type them."""
         return (f"/{key}" for key in super().parked(plugin))
+
+
+def is_bare_start(name: str, found: Match | None) -> bool:
+    """Whether a /start would only lead a group to the menu: adding the bot sends one, and nobody has asked."""
+    return name == "start" and found is not None and found.kwargs == {"start": MENU}

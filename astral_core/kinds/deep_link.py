@@ -16,6 +16,7 @@ from astral_core.declare import PRIVATE, Call, ChatKind, Flood, Route
 from astral_core.errors import CallbackDataError, DeclarationError
 from astral_core.kinds.base import PEOPLE, Claims, Incoming, Kind, Match, Owner, check_chat, registered
 from astral_core.kinds.codec import TYPES, arguments_of
+from astral_core.kinds.command import is_bare_start
 
 P = ParamSpec("P")
 LIMIT = 64
@@ -117,7 +118,8 @@ class DeepLinks(Kind):
         start, addressed = said[1].split()[0], said[2]
         plugin, _, rest = start.partition("-")
         if plugin == "core":
-            return incoming.asked(incoming.command_named(rest.lower()), addressed=addressed)
+            found = incoming.command_named(rest.lower())
+            return incoming.asked(found, addressed=addressed) if not is_bare_start(rest.lower(), found) else None
         name, _, values = rest.partition("-")
         route = self.routes.get(f"{plugin}-{name}")
         if route is None:
@@ -125,10 +127,10 @@ class DeepLinks(Kind):
         if route is None:
             return incoming.asked(incoming.away(plugin, start, start=start), addressed=addressed)
         try:
-            found = route.codec.parse(values) if route.codec is not None else {}
+            arguments = route.codec.parse(values)
         except CallbackDataError:  # somebody wrote it by hand: then it is a plain /start
             return None
-        return incoming.asked(incoming.here(route, start=start, kwargs=found, words=said[1]), addressed=addressed)
+        return incoming.asked(incoming.here(route, start=start, kwargs=arguments, words=said[1]), addressed=addressed)
 
 
 def _escaped(text: str, keep: str = "") -> str:

@@ -75,7 +75,7 @@ class Questions(Kind):
             return incoming.asked(incoming.away(question.route.partition(".")[0], question.route))
         accept = route.declared.accept
         if incoming.says_something if ANYTHING in accept else incoming.says(frozenset(accept)):
-            return incoming.asked(incoming.here(route, kwargs=question.args, answers=True))
+            return _answered(incoming.asked(incoming.here(route, kwargs=question.args)))
         return incoming.no_answer() if incoming.says_something and incoming.chat in route.chat else None
 
     def _edited(self, incoming: Incoming) -> Match | None:
@@ -90,7 +90,14 @@ class Questions(Kind):
             return incoming.asked(incoming.away(question.route.partition(".")[0], question.route))
         if not {"text", ANYTHING} & {*route.declared.accept}:
             return None
-        return incoming.asked(incoming.here(route, kwargs=question.args, answers=True))
+        return _answered(incoming.asked(incoming.here(route, kwargs=question.args)))
+
+
+def _answered(match: Match | None) -> Match | None:
+    """The question is over, also if a group was led to the private chat with it."""
+    if match is not None:
+        match.answers = True
+    return match
 
 
 def check_content(plugin: Owner, what: str, kinds: tuple[str, ...]) -> None:
