@@ -26,7 +26,7 @@ class Bulkhead:
         self._complain = LogThrottle()
 
     def take(self) -> None:
-        """Take one, inside SQLAlchemy's greenlet; waits where all are taken. Raises PoolTimeout after 30 s."""
+        """Take one, inside SQLAlchemy's greenlet; waits where all are taken. Raises PoolTimeout after `PATIENCE`."""
         if self.held < self.limit:
             self.held += 1
         else:
