@@ -10,7 +10,6 @@ row ends quietly. So cancelling wins until the messages leave, and nothing is wr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,13 +22,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database, brief
 from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
-from astral_core.errors import DatabaseError, InboxError
+from astral_core.db.together import Together
+from astral_core.errors import InboxError
 from astral_core.inbox.address import Address, decode, encode
+from astral_core.inbox.journal import Journal
 from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow, chat_of
 from astral_core.inbox.schedule import Schedule, read_schedule
 
 SOURCE = "internal:due"  # of inbox rows that were fired
-MOST = 100  # due rows that are looked up at once
 JOB = "job"  # the kind of recurring work that plugins declare
 _WAITING, _FIRED = DueState.WAITING, DueState.FIRED
 _KEY = (core_due.c.route, core_due.c.lane, core_due.c.key)
@@ -169,52 +169,22 @@ async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]
 
 
 class Finder:
-    """Looks up the due rows of inbox rows that were fired; what is asked for during a look shares the next one."""
+    """Looks up the due rows of inbox rows that were fired."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._asked: list[tuple[int, asyncio.Future[Fired | None]]] = []
-        self._looking: asyncio.Task[None] | None = None
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._fired: Together[int, Fired] = Together(self._look, "astral-due-find")
 
     async def find(self, row: InboxRow) -> InboxRow | None:
         """`row` with what its due row knows; None if that was cancelled or replaced since."""
         number, _, generation = row.ext_id.partition(":")
-        answer: asyncio.Future[Fired | None] = asyncio.get_running_loop().create_future()
-        self._asked.append((int(number), answer))
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="astral-due-find")
-        due = await answer
+        due = await self._fired.find(int(number))
         if due is None or due.generation != int(generation):
             return None
         return replace(row, due=due, attempts=due.attempts, received_at=due.since or row.received_at)
 
-    async def _look(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked[:MOST], self._asked[MOST:]
-            try:
-                found = await self._read([number for number, _ in asked])
-            except BaseException as error:
-                for _, answer in asked:
-                    if not answer.done():
-                        answer.set_exception(_failed(error))
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for number, answer in asked:
-                if not answer.done():
-                    answer.set_result(found.get(number))
-
-    async def _read(self, numbers: list[int]) -> dict[int, Fired]:
-        names = ("id", "generation", "attempts", "tries", "since", "schedule")
-        query = select(*(core_due.c[name] for name in names))
-        query = query.where(core_due.c.id.in_(numbers), core_due.c.state == _FIRED)
-        async with brief(self._database) as connection:
-            return {row.id: Fired(*row) for row in (await connection.execute(query)).all()}
-
-
-def _failed(error: BaseException) -> Exception:
-    """The same error for everybody who waits; a task that was cancelled is the database's condition for them."""
-    return error if isinstance(error, Exception) else DatabaseError("the look for due work was cancelled")
+    async def _look(self, numbers: list[int]) -> dict[int, Fired]:
+        return {due.number: due for due in await self._journal.fired(numbers)}
 
 
 def over(fired: Fired, ahead: float) -> Ended:
