@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import String, and_, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Interval, String, and_, bindparam, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -83,18 +84,29 @@ def _same(fired: Fired) -> Any:
 
 async def arm(database: Database, connection: AsyncConnection, due: Due, ahead: float) -> None:
     """Let `due` wait for its time."""
-    make = sqlite.insert if database.is_sqlite else postgresql.insert
-    moment = due.at if due.at is not None else _moment(database, ahead) + timedelta(seconds=due.after)
+    ahead_by = timedelta(seconds=ahead + due.after)
     person = due.to.user if due.person is None and due.to is not None else due.person
     values = {
-        "kind": due.kind, "payload": due.payload, "state": _WAITING, "due_at": moment, "person": person,
-        "attempts": 0, "tries": 0, "since": None, "schedule": due.schedule.encoded() if due.schedule else None,
+        "route": due.route, "lane": due.lane, "key": due.key, "kind": due.kind, "payload": due.payload,
+        "person": person, "schedule": due.schedule.encoded() if due.schedule else None,
         "address": encode(due.to, chat_of(due.lane)),
     }  # fmt: skip
-    new = make(core_due).values(route=due.route, lane=due.lane, key=due.key, generation=1, **values)
-    replaced = {"generation": core_due.c.generation + 1, **values}
-    where = ~_is_awaited() if due.keep_first else None
-    await connection.execute(new.on_conflict_do_update(index_elements=list(_KEY), set_=replaced, where=where))
+    by_server = due.at is None and not database.is_sqlite
+    when = {"ahead": ahead_by} if by_server else {"due_at": due.at if due.at is not None else now() + ahead_by}
+    statement = _arming(database.is_sqlite, by_server=by_server, keep_first=due.keep_first)
+    await connection.execute(statement, {**values, **when})
+
+
+@cache
+def _arming(sqlite_: bool, *, by_server: bool, keep_first: bool) -> Any:
+    """The statement that arms: to make it costs more than to run it. `by_server` it is due `ahead` of its clock."""
+    fresh: dict[str, Any] = {"state": _WAITING, "attempts": 0, "tries": 0, "since": None}
+    told = ("kind", "payload", "person", "schedule", "address", "due_at")
+    moment = {"due_at": func.clock_timestamp() + bindparam("ahead", type_=Interval())} if by_server else {}
+    new = (sqlite.insert if sqlite_ else postgresql.insert)(core_due).values(generation=1, **fresh, **moment)
+    replaced = {"generation": core_due.c.generation + 1, **fresh, **{name: new.excluded[name] for name in told}}
+    where = ~_is_awaited() if keep_first else None
+    return new.on_conflict_do_update(index_elements=list(_KEY), set_=replaced, where=where)
 
 
 def _is_awaited() -> Any:
