@@ -9,12 +9,13 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_dialogs, core_users, now
+from astral_core.db.together import Together
 from astral_core.inbox.envelope import Sender, as_json
 
 K = TypeVar("K")
@@ -44,6 +45,10 @@ class Question:
     timer: str | None = None  # the step that runs if nobody answers in time
 
 
+# Made once: to make a statement costs more than to run it.
+_USERS = select(*(core_users.c[name] for name in User.__slots__), core_users.c.blocked_at).where(
+    core_users.c.id.in_(bindparam("people", expanding=True))
+)
 QuestionKey = tuple[int, str, int]  # the chat, the place in it, the person
 
 
@@ -91,6 +96,7 @@ class People:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._shared = not database.is_sqlite
+        self._found: Together[int, Any] = Together(self._look, "astral-people")
         self.users: Lru[int, User] = Lru()
         self.questions: Lru[QuestionKey, Question | None] = Lru()
         self.seen: Lru[int, Sender] = Lru()  # people as this replica has stored them, and as they come in
@@ -101,10 +107,7 @@ class People:
         cached = not self._shared or lane == user_id
         found = self.users.get(user_id) if cached else None
         if found is None:
-            columns = [core_users.c[name] for name in User.__slots__]
-            query = select(*columns, core_users.c.blocked_at).where(core_users.c.id == user_id)
-            async with self._database.engine.connect() as connection:
-                row = (await connection.execute(query)).first()
+            row = await self._found.find(user_id)
             if row is None:
                 return None
             *values, blocked_at = row
@@ -113,6 +116,12 @@ class People:
                 self.users.put(user_id, found)
                 self._blocked.put(user_id, blocked_at is not None)
         return found
+
+    async def _look(self, people: list[int]) -> dict[int, Any]:
+        several = 1 << (len(people) - 1).bit_length()  # few lengths, and so few statements for PostgreSQL to plan
+        padded = people + people[:1] * (several - len(people))
+        async with self._database.engine.connect() as connection:
+            return {row.id: row for row in (await connection.execute(_USERS, {"people": padded})).all()}
 
     async def question(self, key: QuestionKey) -> Question | None:
         """What somebody was asked in a place."""

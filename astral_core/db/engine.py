@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 from weakref import WeakSet
 
-import aiosqlite
 from sqlalchemy import Connection, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -28,6 +27,7 @@ from sqlalchemy.sql.expression import CompoundSelect, Select
 from sqlalchemy.util import await_only
 
 from astral_core.db.bulkhead import Bulkhead, Permit
+from astral_core.db.driver import Driver
 from astral_core.db.lock import WriteLock
 from astral_core.db.private import make_private, named_plainly
 from astral_core.errors import ConfigError, DatabaseError
@@ -37,7 +37,7 @@ ANSWER = 12.0  # seconds for something quick: more than PATIENCE, and than the s
 PATIENCE = 5.0  # seconds to wait for a lock; below any handler_timeout: the database's condition, not a handler's bug
 URGENT = "astral_urgent"  # execution option: this statement goes before other writers
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
-_WRITING = "astral_writing"  # connection info: BEGIN IMMEDIATE was sent and the lock is held
+_WRITING = "astral_writing"  # connection info: the lock is held; BEGIN IMMEDIATE goes with the first write
 
 # PostgreSQL's classes of errors that a second try may pass (its manual, appendix A): connection, rollback
 # (deadlock, serialization), resources, operator intervention, system.
@@ -201,12 +201,12 @@ def _sqlite(named: URL, pool_size: int, share: int) -> Database:
         raise ConfigError("database.url: SQLite needs a file, e.g. sqlite+aiosqlite:///astral.db.")
     threads: WeakSet[threading.Thread] = WeakSet()
 
-    def connecting(*args: Any, **options: Any) -> aiosqlite.Connection:
-        driver: Any = aiosqlite.connect(*args, factory=_RollingBack, **options)
+    def connecting(*args: Any, **options: Any) -> Driver:
+        driver: Any = Driver(lambda: sqlite3.connect(*args, factory=_RollingBack, **options))
         driver.stop = _once(driver)
         driver._thread.daemon = True  # noqa: SLF001  # the driver has no public accessor; SQLAlchemy does the same
         threads.add(driver._thread)  # noqa: SLF001  # also where nobody waits until it is connected
-        return cast("aiosqlite.Connection", driver)
+        return cast("Driver", driver)
 
     arguments = {"timeout": PATIENCE, "async_creator_fn": connecting}
     engine = create_async_engine(
@@ -219,17 +219,11 @@ def _sqlite(named: URL, pool_size: int, share: int) -> Database:
     ) -> None:
         if _is_read(context) or statement.startswith("PRAGMA"):
             return
-        if connection.info.get(_WRITING):
-            if not connection.connection.driver_connection.in_transaction:  # type: ignore[union-attr]
-                cursor.execute("BEGIN IMMEDIATE")  # it committed and goes on: the lock is still its own
-            return
-        await_only(lock.acquire(urgent=bool(connection.get_execution_options().get(URGENT))))
-        try:
-            cursor.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            lock.release()
-            raise
-        connection.info[_WRITING] = True
+        if not connection.info.get(_WRITING):
+            await_only(lock.acquire(urgent=bool(connection.get_execution_options().get(URGENT))))
+            connection.info[_WRITING] = True  # until it goes back to the pool, also where it commits and goes on
+        driver: Any = connection.connection.driver_connection
+        driver.begins = True
         _mark_write(connection, cursor, statement, parameters, context, many)
 
     def done(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -87,7 +87,7 @@ def build_inbox(
     deliverer = Deliverer(store, bot.sender, bot.runner, inflight, lease, observer)
     ending = Ending(database, store, bot.runner, inflight, observer, settings.suspect_delay)
     worker = Worker(
-        database, store, bot.runner, deliverer, ending, Finder(database), inflight, observer,
+        database, store, bot.runner, deliverer, ending, Finder(store.journal), inflight, observer,
         handler_timeout=settings.handler_timeout, process=name, suspect_delay=settings.suspect_delay,
     )  # fmt: skip
     replica = Replica(

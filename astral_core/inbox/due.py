@@ -10,26 +10,27 @@ row ends quietly. So cancelling wins until the messages leave, and nothing is wr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from msgspec.structs import replace
-from sqlalchemy import String, and_, case, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Interval, String, and_, bindparam, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database, brief
 from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
-from astral_core.errors import DatabaseError, InboxError
+from astral_core.db.together import Together
+from astral_core.errors import InboxError
 from astral_core.inbox.address import Address, decode, encode
+from astral_core.inbox.journal import Journal
 from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow, chat_of
 from astral_core.inbox.schedule import Schedule, read_schedule
 
 SOURCE = "internal:due"  # of inbox rows that were fired
-MOST = 100  # due rows that are looked up at once
 JOB = "job"  # the kind of recurring work that plugins declare
 _WAITING, _FIRED = DueState.WAITING, DueState.FIRED
 _KEY = (core_due.c.route, core_due.c.lane, core_due.c.key)
@@ -83,18 +84,29 @@ def _same(fired: Fired) -> Any:
 
 async def arm(database: Database, connection: AsyncConnection, due: Due, ahead: float) -> None:
     """Let `due` wait for its time."""
-    make = sqlite.insert if database.is_sqlite else postgresql.insert
-    moment = due.at if due.at is not None else _moment(database, ahead) + timedelta(seconds=due.after)
+    ahead_by = timedelta(seconds=ahead + due.after)
     person = due.to.user if due.person is None and due.to is not None else due.person
     values = {
-        "kind": due.kind, "payload": due.payload, "state": _WAITING, "due_at": moment, "person": person,
-        "attempts": 0, "tries": 0, "since": None, "schedule": due.schedule.encoded() if due.schedule else None,
+        "route": due.route, "lane": due.lane, "key": due.key, "kind": due.kind, "payload": due.payload,
+        "person": person, "schedule": due.schedule.encoded() if due.schedule else None,
         "address": encode(due.to, chat_of(due.lane)),
     }  # fmt: skip
-    new = make(core_due).values(route=due.route, lane=due.lane, key=due.key, generation=1, **values)
-    replaced = {"generation": core_due.c.generation + 1, **values}
-    where = ~_is_awaited() if due.keep_first else None
-    await connection.execute(new.on_conflict_do_update(index_elements=list(_KEY), set_=replaced, where=where))
+    by_server = due.at is None and not database.is_sqlite
+    when = {"ahead": ahead_by} if by_server else {"due_at": due.at if due.at is not None else now() + ahead_by}
+    statement = _arming(database.is_sqlite, by_server=by_server, keep_first=due.keep_first)
+    await connection.execute(statement, {**values, **when})
+
+
+@cache
+def _arming(sqlite_: bool, *, by_server: bool, keep_first: bool) -> Any:
+    """The statement that arms: to make it costs more than to run it. `by_server` it is due `ahead` of its clock."""
+    fresh: dict[str, Any] = {"state": _WAITING, "attempts": 0, "tries": 0, "since": None}
+    told = ("kind", "payload", "person", "schedule", "address", "due_at")
+    moment = {"due_at": func.clock_timestamp() + bindparam("ahead", type_=Interval())} if by_server else {}
+    new = (sqlite.insert if sqlite_ else postgresql.insert)(core_due).values(generation=1, **fresh, **moment)
+    replaced = {"generation": core_due.c.generation + 1, **fresh, **{name: new.excluded[name] for name in told}}
+    where = ~_is_awaited() if keep_first else None
+    return new.on_conflict_do_update(index_elements=list(_KEY), set_=replaced, where=where)
 
 
 def _is_awaited() -> Any:
@@ -169,52 +181,22 @@ async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]
 
 
 class Finder:
-    """Looks up the due rows of inbox rows that were fired; what is asked for during a look shares the next one."""
+    """Looks up the due rows of inbox rows that were fired."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._asked: list[tuple[int, asyncio.Future[Fired | None]]] = []
-        self._looking: asyncio.Task[None] | None = None
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._fired: Together[int, Fired] = Together(self._look, "astral-due-find")
 
     async def find(self, row: InboxRow) -> InboxRow | None:
         """`row` with what its due row knows; None if that was cancelled or replaced since."""
         number, _, generation = row.ext_id.partition(":")
-        answer: asyncio.Future[Fired | None] = asyncio.get_running_loop().create_future()
-        self._asked.append((int(number), answer))
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="astral-due-find")
-        due = await answer
+        due = await self._fired.find(int(number))
         if due is None or due.generation != int(generation):
             return None
         return replace(row, due=due, attempts=due.attempts, received_at=due.since or row.received_at)
 
-    async def _look(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked[:MOST], self._asked[MOST:]
-            try:
-                found = await self._read([number for number, _ in asked])
-            except BaseException as error:
-                for _, answer in asked:
-                    if not answer.done():
-                        answer.set_exception(_failed(error))
-                if not isinstance(error, Exception):
-                    raise
-                continue
-            for number, answer in asked:
-                if not answer.done():
-                    answer.set_result(found.get(number))
-
-    async def _read(self, numbers: list[int]) -> dict[int, Fired]:
-        names = ("id", "generation", "attempts", "tries", "since", "schedule")
-        query = select(*(core_due.c[name] for name in names))
-        query = query.where(core_due.c.id.in_(numbers), core_due.c.state == _FIRED)
-        async with brief(self._database) as connection:
-            return {row.id: Fired(*row) for row in (await connection.execute(query)).all()}
-
-
-def _failed(error: BaseException) -> Exception:
-    """The same error for everybody who waits; a task that was cancelled is the database's condition for them."""
-    return error if isinstance(error, Exception) else DatabaseError("the look for due work was cancelled")
+    async def _look(self, numbers: list[int]) -> dict[int, Fired]:
+        return {due.number: due for due in await self._journal.fired(numbers)}
 
 
 def over(fired: Fired, ahead: float) -> Ended:

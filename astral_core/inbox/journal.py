@@ -11,7 +11,7 @@ from astral_core.db.engine import Database
 from astral_core.inbox.effect import Content
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents
-from astral_core.inbox.rows import Arrival, Census, Committed, InboxRow, Mark, NewRow, Stored, Waiting
+from astral_core.inbox.rows import Arrival, Census, Committed, Ended, Fired, InboxRow, Mark, NewRow, Stored, Waiting
 
 
 class Journal(Protocol):
@@ -40,15 +40,23 @@ class Journal(Protocol):
         """What `insert` stored is handed out, or its transaction was given up."""
 
     async def finish(
-        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content]
-    ) -> None:
-        """End `row` and record its messages in the handler's transaction. Fenced where it is not ours any more."""
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content],
+        over: Ended | None = None,
+    ) -> None:  # fmt: skip
+        """End `row`, and the due row that is `over`, and record its messages in the handler's transaction.
+
+        Fenced where `row` is not ours any more, DueCancelled where the due row is gone.
+        """
 
     async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
         """Put messages into the outbox in the caller's transaction."""
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
         """What waits in `lane`, at most `limit` rows; None where it is not ours any more."""
+        ...
+
+    async def fired(self, numbers: Sequence[int]) -> list[Fired]:
+        """The due rows of these numbers that were fired and are still there."""
         ...
 
     async def waiting(self) -> list[Waiting]:

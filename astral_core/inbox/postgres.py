@@ -12,7 +12,6 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -23,28 +22,32 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.db.tables import DEAD_EFFECT, SENT, UNSENT
-from astral_core.errors import Fenced, InboxError
+from astral_core.db.together import Together
+from astral_core.errors import DueCancelled, Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.address import decode
 from astral_core.inbox.effect import Content
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents, read_deliveries
-from astral_core.inbox.rows import Arrival, Census, Committed, Ended, InboxRow, Mark, NewRow, Stored, Waiting, chat_of
+from astral_core.inbox.rows import (
+    Arrival,
+    Census,
+    Committed,
+    Ended,
+    Fired,
+    InboxRow,
+    Mark,
+    NewRow,
+    Stored,
+    Waiting,
+    chat_of,
+)
 
 log = logging.getLogger("astral.inbox")
 
 LINKS = 5  # connections: store, mark, read, notify, and one for marks with much to say
+_Wanted = tuple[int, int, int]  # a lane, the epoch of its claim, and how many of its rows
 ANSWER = 10.0  # seconds for one statement: a connection that leads nowhere tells nothing by itself
-
-
-@dataclass(slots=True, eq=False)
-class _Asked:
-    """Somebody who wants to know what waits in a lane."""
-
-    lane: int
-    epoch: int
-    limit: int
-    answer: asyncio.Future[LaneContents | None]
 
 
 class PostgresJournal:
@@ -57,8 +60,7 @@ class PostgresJournal:
         self._database = open_database(url, LINKS, name=database.name)
         self._bot_id = bot_id
         self._closed = False
-        self._asked: list[_Asked] = []
-        self._looking: asyncio.Task[None] | None = None
+        self._lanes: Together[_Wanted, LaneContents] = Together(self._load_all, "astral-inbox-read")
         self._links: dict[str, AsyncConnection] = {}
         self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -102,15 +104,18 @@ class PostgresJournal:
         """Nothing: the count of arrivals tells which rows `load` has seen."""
 
     async def finish(
-        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content]
-    ) -> None:
-        """End `row` and record its messages; Fenced where it is not ours, not pending, or not the first."""
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content],
+        over: Ended | None = None,
+    ) -> None:  # fmt: skip
+        """End `row`, record messages, end what is `over`; Fenced where `row` is not ours, pending and the first."""
         raw = driver_of(connection)
         with translated():
             if not await _fetch(raw, sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.owner):
                 raise Fenced(f"row {row.seq} is not pending, not this replica's, or not the first of its lane")
             if contents:
                 await self.record(connection, row.seq, row.lane, contents)
+            if over is not None and await self._end_due(raw, [over]) != 1:
+                raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
 
     async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
         """Put messages into the outbox in the caller's transaction."""
@@ -127,34 +132,16 @@ class PostgresJournal:
 
         Lanes that are asked for while a look is under way share the next one.
         """
-        asked = _Asked(lane, epoch, limit, asyncio.get_running_loop().create_future())
-        self._asked.append(asked)
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="astral-inbox-read")
-        return await asked.answer
+        return await self._lanes.find((lane, epoch, limit))
 
-    async def _look(self) -> None:
-        while self._asked:
-            asked, self._asked = self._asked, []
-            try:
-                found = await self._load_all(asked)
-            except Exception as error:  # noqa: BLE001  # whoever waits is told
-                for one in asked:
-                    if not one.answer.done():
-                        one.answer.set_exception(error)
-                continue
-            for one in asked:
-                if not one.answer.done():
-                    one.answer.set_result(found.get((one.lane, one.epoch)))
-
-    async def _load_all(self, asked: Sequence[_Asked]) -> dict[tuple[int, int], LaneContents]:
-        wanted = list({(one.lane, one.epoch): None for one in asked})
-        limit = min(one.limit for one in asked)
+    async def _load_all(self, asked: Sequence[_Wanted]) -> dict[_Wanted, LaneContents]:
+        wanted = list({(lane, epoch): None for lane, epoch, _ in asked})
+        least = min(limit for _, _, limit in asked)
         keys = [lane for lane, _ in wanted], [epoch for _, epoch in wanted]
         found: dict[tuple[int, int], LaneContents] = {}
         unsent: dict[int, LaneContents] = {}
         for lane, epoch, arrivals, messages, *columns in await self._query(
-            "read", sql.LOAD, *keys, self.owner, limit
+            "read", sql.LOAD, *keys, self.owner, least
         ):
             contents = found.get((lane, epoch))
             if contents is None:
@@ -166,7 +153,11 @@ class PostgresJournal:
         if unsent:
             for delivery in read_deliveries(await self._query("read", sql.UNSENT_MESSAGES, list(unsent))):
                 unsent[delivery.lane].deliveries.append(delivery)
-        return found
+        return {one: found[one[:2]] for one in asked if one[:2] in found}
+
+    async def fired(self, numbers: Sequence[int]) -> list[Fired]:
+        """The due rows of these numbers that were fired and are still there."""
+        return [Fired(*record) for record in await self._query("read", sql.FIRED, list(numbers))]
 
     async def waiting(self) -> list[Waiting]:
         """Every lane that this replica owns."""
@@ -285,14 +276,16 @@ class PostgresJournal:
         return {mark.seq for mark in plain if mark.seq not in ended}
 
     @staticmethod
-    async def _end_due(raw: Any, ended: Sequence[Ended]) -> None:
-        """Due rows go with the rows that were made of them, or wait for their next run."""
+    async def _end_due(raw: Any, ended: Sequence[Ended]) -> int:
+        """Due rows go with the rows that were made of them, or wait for their next run; how many were there."""
+        there = 0
         gone = [(due.number, due.generation) for due in ended if due.again is None]
         if gone:
-            await _fetch(raw, sql.DUE_GONE, *_turned(gone, 2))
+            there += len(await _fetch(raw, sql.DUE_GONE, *_turned(gone, 2)))
         again = [(due.number, due.generation, due.again.isoformat()) for due in ended if due.again is not None]
         if again:
-            await _fetch(raw, sql.DUE_AGAIN, *_turned(again, 3))
+            there += len(await _fetch(raw, sql.DUE_AGAIN, *_turned(again, 3)))
+        return there
 
     @staticmethod
     async def _note(raw: Any, marks: Sequence[Mark]) -> None:

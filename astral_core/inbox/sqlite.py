@@ -1,16 +1,16 @@
 """The inbox on SQLite: one process, one connection of its own, a whole group commit in one hop to its thread.
 
 A statement through SQLAlchemy and aiosqlite costs several hops between threads; a hop costs more than the statement.
-The process's write lock is taken for the commit, before all other writers. Each step of a statement lets go of the
-interpreter's lock and has to get it back from a busy loop, and so whole batches go in few statements.
+The process's write lock is taken for the commit, before all other writers. What a handler's own transaction writes
+into the inbox goes in one hop to its connection's thread (`inbox/sqlite_rows.py`).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,7 +22,8 @@ from astral_core.db.engine import PRAGMAS, Database, driver_of
 from astral_core.db.lock import WriteLock
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PARKED, PENDING, SENDING, SENT, UNSENT, DueState, now
 from astral_core.db.thread import WorkThread
-from astral_core.errors import Fenced, InboxError
+from astral_core.errors import InboxError
+from astral_core.inbox import sqlite_rows
 from astral_core.inbox.address import decode
 from astral_core.inbox.effect import Content
 from astral_core.inbox.outbox import LaneContents, read_deliveries
@@ -30,6 +31,8 @@ from astral_core.inbox.rows import (
     Arrival,
     Census,
     Committed,
+    Ended,
+    Fired,
     InboxRow,
     Mark,
     NewRow,
@@ -38,14 +41,10 @@ from astral_core.inbox.rows import (
     chat_of,
     unique,
 )
+from astral_core.inbox.sqlite_rows import as_moment, as_text, listed
 
 T = TypeVar("T")
 
-_INSERT = (
-    "INSERT INTO core_inbox"
-    " (source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error, address)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING RETURNING seq"
-)
 _USERS = (
     "INSERT INTO core_users (id, first_name, last_name, username, language_code, created_at, seen_at)"
     " VALUES (:id, :first_name, :last_name, :username, :language_code, :now, :now) ON CONFLICT (id) DO UPDATE SET"
@@ -57,17 +56,6 @@ _CHATS = (
     " VALUES (:id, :type, :title, :username, :is_forum, :now) ON CONFLICT (id) DO UPDATE SET type = excluded.type,"
     " title = excluded.title, username = excluded.username, is_forum = excluded.is_forum"
 )
-# The same for many rows; their numbers are given out here, so that none has to be asked for.
-_SIZES = (64, 8, 1)
-_MANY = (
-    "INSERT INTO core_inbox"
-    " (seq, source, ext_id, lane, kind, express, payload, state, attempts, crashes, received_at, error, address)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?) ON CONFLICT (source, ext_id) DO NOTHING"
-)
-_ONE = "(?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)"
-_INSERTS = {size: _MANY.replace(_ONE, ", ".join([_ONE] * size)) for size in _SIZES}
-_LAST = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'core_inbox'"
-_STORED = "SELECT seq FROM core_inbox WHERE seq > ?"
 _PENDING = (
     f"SELECT json_group_array(seq) FROM core_inbox WHERE state = {PENDING}"
     " AND seq IN (SELECT value FROM json_each(?))"
@@ -76,15 +64,6 @@ _ALL_DONE = (
     f"UPDATE core_inbox SET state = {DONE}, payload = NULL, done_at = ?"
     f" WHERE state = {PENDING} AND seq IN (SELECT value FROM json_each(?))"
 )
-_DONE = f"UPDATE core_inbox SET state = {DONE}, payload = NULL, done_at = ? WHERE seq = ? AND state = {PENDING}"
-_FIRST = (  # what was answered already is done all the same; a handler that wrote can still be rolled back
-    " AND NOT EXISTS (SELECT 1 FROM core_inbox AS earlier WHERE earlier.lane = core_inbox.lane"
-    f" AND earlier.state = {PENDING} AND earlier.seq < core_inbox.seq)"
-)
-_OUTBOX = (
-    "INSERT INTO core_outbox (seq, n, lane, plugin, effect, blob_id, state, attempts, created_at, error_id, error)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)"
-)
 _SENT = "UPDATE core_outbox SET state = ?, message_id = ?, error_id = ?, error = ? WHERE seq = ? AND n = ?"
 _BLOBS_GONE = (
     "DELETE FROM core_blobs WHERE id IN"
@@ -92,10 +71,9 @@ _BLOBS_GONE = (
     f" AND state <> {DEAD_EFFECT} AND blob_id IS NOT NULL)"
 )
 _SENT_GONE = f"DELETE FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?)) AND state <> {DEAD_EFFECT}"
-_DUE_GONE = f"DELETE FROM core_due WHERE id = ? AND generation = ? AND state = {DueState.FIRED}"
-_DUE_AGAIN = (
-    f"UPDATE core_due SET state = {DueState.WAITING}, due_at = ?, generation = generation + 1, attempts = 0,"
-    f" tries = 0, since = NULL WHERE id = ? AND generation = ? AND state = {DueState.FIRED}"
+_FIRED = (
+    "SELECT id, generation, attempts, tries, since, schedule FROM core_due"
+    f" WHERE state = {DueState.FIRED} AND id IN (SELECT value FROM json_each(?))"
 )
 _SLOT = (
     "INSERT INTO core_slots (chat_id, place, user_id, slot, message_id, photo) VALUES (?, ?, ?, ?, ?, ?)"
@@ -171,40 +149,34 @@ class SqliteJournal:
 
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
         """Insert `rows` in the caller's transaction."""
-        raw = driver_of(connection)
         moment = now()
-        found: dict[tuple[str, str], int] = {}
-        for key, row in unique(rows).items():
-            for (seq,) in await raw.execute_fetchall(_INSERT, _columns(row, moment)):
-                found[key] = seq
+        found = await driver_of(connection).run(sqlite_rows.insert, unique(rows), moment)
         self._handing.update(found.values())
-        return Stored(_answers(rows, found, moment))
+        return Stored(sqlite_rows.answers(rows, found, moment))
 
     def handed(self, stored: Stored) -> None:
         """Rows of `insert` are handed out, or given up."""
         self._handing.difference_update(row.seq for row in stored.rows if row is not None)
 
     async def finish(
-        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content]
-    ) -> None:
-        """End `row` and record its messages; Fenced where somebody else ended it."""
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content],
+        over: Ended | None = None,
+    ) -> None:  # fmt: skip
+        """End `row`, the due row that is `over`, and record the messages; Fenced where somebody else ended it."""
         del epoch
-        raw = driver_of(connection)
-        if not await raw.execute_fetchall(_DONE + _FIRST + " RETURNING seq", (_text(now()), row.seq)):
-            raise Fenced(f"row {row.seq} is not pending, or an earlier one of its lane is")
-        if contents:
-            await self.record(connection, row.seq, row.lane, contents)
+        await driver_of(connection).run(sqlite_rows.finish, row, contents, over)
 
     async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
         """Put messages into the outbox in the caller's transaction."""
-        raw, moment, records = driver_of(connection), _text(now()), []
-        for n, content in enumerate(contents):
-            blob = None
-            if content.data is not None:
-                insert = "INSERT INTO core_blobs (data) VALUES (?) RETURNING id"
-                ((blob,),) = await raw.execute_fetchall(insert, (content.data,))
-            records.append((seq, n, lane, content.effect.plugin, content.record, blob, UNSENT, moment, None, None))
-        await raw.executemany(_OUTBOX, records)
+        await driver_of(connection).run(sqlite_rows.record, seq, lane, contents)
+
+    async def fired(self, numbers: Sequence[int]) -> list[Fired]:
+        """The due rows of these numbers that were fired and are still there."""
+        found = await self._run(self._fetch, _FIRED, (listed(numbers),))
+        return [
+            Fired(number, generation, attempts, tries, as_moment(since) if since else None, schedule)
+            for number, generation, attempts, tries, since, schedule in found
+        ]
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
         """What waits in `lane`."""
@@ -234,7 +206,7 @@ class SqliteJournal:
     async def count(self) -> Census:
         """How much there is of everything."""
         ((pending, dead, oldest, unsent, replicas, parked, internal),) = await self._run(self._fetch, _COUNT)
-        age = (now() - _moment(oldest)).total_seconds() if oldest else 0.0
+        age = (now() - as_moment(oldest)).total_seconds() if oldest else 0.0
         return Census(pending, dead, max(age, 0.0), unsent, replicas, parked, internal)
 
     # --- in the journal's thread
@@ -266,7 +238,7 @@ class SqliteJournal:
         connection.execute("BEGIN IMMEDIATE")
         try:
             stored = Stored(self._insert(rows, moment))
-            fenced = self._mark(marks, _text(moment)) if marks else set()
+            fenced = self._mark(marks, as_text(moment)) if marks else set()
             connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite itself may have rolled back
@@ -277,25 +249,13 @@ class SqliteJournal:
         return Committed(stored, fenced)
 
     def _insert(self, rows: Sequence[NewRow], moment: datetime) -> list[InboxRow | None]:
-        users = {row.user["id"]: {**row.user, "now": _text(moment)} for row in rows if row.user is not None}
+        users = {row.user["id"]: {**row.user, "now": as_text(moment)} for row in rows if row.user is not None}
         if users:
             self._open.executemany(_USERS, users.values())
-        chats = {row.chat["id"]: {**row.chat, "now": _text(moment)} for row in rows if row.chat is not None}
+        chats = {row.chat["id"]: {**row.chat, "now": as_text(moment)} for row in rows if row.chat is not None}
         if chats:
             self._open.executemany(_CHATS, chats.values())
-        new = unique(rows)
-        ((last,),) = self._fetch(_LAST)
-        records = [(seq, *_columns(row, moment)) for seq, row in enumerate(new.values(), last + 1)]
-        stored = 0
-        for batch in _batches(records):
-            stored += self._open.execute(
-                _INSERTS[len(batch)], [value for record in batch for value in record]
-            ).rowcount
-        found = dict(zip(new, range(last + 1, last + 1 + len(new)), strict=True))
-        if stored != len(new):  # some were here already
-            there = {seq for (seq,) in self._fetch(_STORED, (last,))}
-            found = {key: seq for key, seq in found.items() if seq in there}
-        return _answers(rows, found, moment)
+        return sqlite_rows.answers(rows, sqlite_rows.insert(self._open, unique(rows), moment), moment)
 
     def _mark(self, marks: Sequence[Mark], moment: str) -> set[int]:
         for mark in marks:
@@ -305,21 +265,19 @@ class SqliteJournal:
                 self._remember(mark, moment)
         sent = [mark.seq for mark in marks if mark.recorded and mark.ends]
         if sent:
-            self._open.execute(_BLOBS_GONE, (_listed(sent),))
-            self._open.execute(_SENT_GONE, (_listed(sent),))
+            self._open.execute(_BLOBS_GONE, (listed(sent),))
+            self._open.execute(_SENT_GONE, (listed(sent),))
         fenced = self._end([mark.seq for mark in marks if mark.ends and not mark.recorded], moment)
         ended = [mark.due for mark in marks if mark.due is not None and mark.seq not in fenced]
-        if ended:
-            self._open.executemany(_DUE_GONE, [(due.number, due.generation) for due in ended if due.again is None])
-            again = [(_text(due.again), due.number, due.generation) for due in ended if due.again is not None]
-            self._open.executemany(_DUE_AGAIN, again)
+        for due in ended:
+            sqlite_rows.end_due(self._open, due)
         return fenced
 
     def _end(self, seqs: Sequence[int], moment: str) -> set[int]:
         """Rows are done; returns those that had ended before."""
         if not seqs:
             return set()
-        ((pending,),) = self._fetch(_PENDING, (_listed(seqs),))
+        ((pending,),) = self._fetch(_PENDING, (listed(seqs),))
         self._open.execute(_ALL_DONE, (moment, pending))
         return set(seqs).difference(msgspec.json.decode(pending))
 
@@ -336,7 +294,7 @@ class SqliteJournal:
                 effect = msgspec.json.encode(mark.dead[n]).decode()
                 plugin = mark.dead[n].plugin
                 record = (mark.seq, n, mark.lane, plugin, effect, None, DEAD_EFFECT, moment, mark.error_id, refused)
-                self._open.execute(_OUTBOX, record)
+                self._open.execute(sqlite_rows.OUTBOX, record)
 
     def _remember(self, mark: Mark, moment: str) -> None:
         """Keep what the sending taught: slots, file ids, users who blocked the bot."""
@@ -355,45 +313,7 @@ class SqliteJournal:
         return LaneContents(0, rows, read_deliveries(self._fetch(_UNSENT, (lane, lane))))
 
 
-def _columns(row: NewRow, moment: datetime) -> tuple[Any, ...]:
-    return (
-        row.source, row.ext_id, row.lane, row.kind, row.express, row.payload, row.state, _text(moment), row.error,
-        row.address,
-    )  # fmt: skip
-
-
-def _batches(records: Sequence[T]) -> Iterator[Sequence[T]]:
-    """`records` in pieces of the few sizes that there are statements for."""
-    place = 0
-    for size in _SIZES:
-        while len(records) - place >= size:
-            yield records[place : place + size]
-            place += size
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return msgspec.json.encode(numbers).decode()
-
-
-def _answers(rows: Iterable[NewRow], found: dict[tuple[str, str], int], moment: datetime) -> list[InboxRow | None]:
-    """One answer a row: the stored row; None for a duplicate and for one that nobody has to handle."""
-    answers: list[InboxRow | None] = []
-    for row in rows:
-        seq = found.pop((row.source, row.ext_id), None)
-        answers.append(row.stored(seq, moment) if seq is not None and row.state == PENDING else None)
-    return answers
-
-
 def _row(record: Sequence[Any]) -> InboxRow:
     seq, source, ext_id, lane, kind, express, payload, received_at, attempts, crashes, address = record
-    moment, to = _moment(received_at), decode(address, chat_of(lane))
+    moment, to = as_moment(received_at), decode(address, chat_of(lane))
     return InboxRow(seq, source, ext_id, lane, kind, bool(express), payload or "", moment, attempts, crashes, to=to)
-
-
-def _text(moment: datetime) -> str:
-    """A time as SQLAlchemy's DateTime keeps it in SQLite."""
-    return moment.replace(tzinfo=None).isoformat(" ", "microseconds")
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

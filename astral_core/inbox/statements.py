@@ -103,12 +103,18 @@ DELETE FROM core_blobs WHERE id IN (SELECT blob_id FROM gone WHERE blob_id IS NO
 DUE_GONE = f"""
 DELETE FROM core_due AS due USING unnest($1::text[]::bigint[], $2::text[]::int[]) AS old (id, generation)
 WHERE due.id = old.id AND due.generation = old.generation AND due.state = {DueState.FIRED}
+RETURNING due.id
 """
 DUE_AGAIN = f"""
 UPDATE core_due AS due SET state = {DueState.WAITING}, due_at = next.due_at, generation = due.generation + 1,
   attempts = 0, tries = 0, since = NULL
 FROM unnest($1::text[]::bigint[], $2::text[]::int[], $3::text[]::timestamptz[]) AS next (id, generation, due_at)
 WHERE due.id = next.id AND due.generation = next.generation AND due.state = {DueState.FIRED}
+RETURNING due.id
+"""
+FIRED = f"""
+SELECT id, generation, attempts, tries, since, schedule FROM core_due
+WHERE id = ANY($1::text[]::bigint[]) AND state = {DueState.FIRED}
 """
 SLOT = """
 INSERT INTO core_slots (chat_id, place, user_id, slot, message_id, photo) VALUES ($1, $2, $3, $4, $5, $6)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database, driver_of
 from astral_core.db.session import Session
-from astral_core.errors import DueCancelled, HandlerError
+from astral_core.errors import HandlerError
 from astral_core.inbox import due
 from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
@@ -86,15 +86,16 @@ class UnitOfWork:
     async def commit(self, row: InboxRow | None = None, epoch: int = 0, contents: Sequence[Content] = ()) -> None:
         """Commit everything: the writes, the end of `row` and its messages; hand new rows out, run the callbacks.
 
-        Raises Fenced where `row` is not this process's to end any more.
+        Raises Fenced where `row` is not this process's to end any more, DueCancelled where it was cancelled.
         """
         journal, stored = self._store.journal, Stored([])
         try:
             if self.rows or self.due or row is not None:
                 connection = await self._begun()
                 if row is not None:
-                    await journal.finish(connection, row, epoch, contents)
-                await self._change_due(connection, row)
+                    over = due.over(row.due, self._store.clock.ahead()) if row.due is not None else None
+                    await journal.finish(connection, row, epoch, contents, over)
+                await self._change_due(connection)
                 if self.rows:
                     stored = await journal.insert(connection, self.rows)
             if self._session is not None:
@@ -107,13 +108,9 @@ class UnitOfWork:
         self._store.accept(stored)
         self._call_back()
 
-    async def _change_due(self, connection: AsyncConnection, row: InboxRow | None) -> None:
-        """End the due row that `row` was made of, then arm and cancel in the order of the calls."""
+    async def _change_due(self, connection: AsyncConnection) -> None:
+        """Arm and cancel in the order of the calls: after the end of the due row that this runs for."""
         ahead = self._store.clock.ahead()
-        if row is not None and row.due is not None:
-            ended = await connection.execute(due.ended(row.due, ahead))
-            if ended.rowcount != 1:
-                raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
         for change in self.due:
             if isinstance(change, Due):
                 await due.arm(self._database, connection, change, ahead)
