@@ -55,7 +55,7 @@ async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
         unpaid = await session.execute(
             delete(orders).where(orders.c.user_id == user_id, orders.c.status == OPEN, orders.c.id.not_in(paid_for))
         )
-        return int(revoked.rowcount + emptied.rowcount + unpaid.rowcount)  # type: ignore[attr-defined]  # as above
+        return int(revoked.rowcount + emptied.rowcount + unpaid.rowcount)  # type: ignore[attr-defined]  # an UPDATE's has it
 
 
 def _plain(value: Any) -> str:
