@@ -171,6 +171,7 @@ def bad_menu() -> Plugin:
         (bad_job, "every > 0 s"),
         (lambda: bad_page("now"), "must begin with a slash"),
         (lambda: bad_page("/{"), "is wrong"),
+        (lambda: Plugin(events=[3]), "Plugin(events=[...]) holds 3, which is no Event"),  # type: ignore[list-item]
         (bad_menu, "names a route that no plugin declares"),
     ],
 )

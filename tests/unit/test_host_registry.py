@@ -416,7 +416,7 @@ def test_each_of_telegrams_menus_has_room_of_its_own() -> None:
     here = commands(*(f"p{n}" for n in range(100)), description="x")
     there = commands(*(f"g{n}" for n in range(100)), description="x", chat=GROUP)
     build(plugin("moon", here, there))
-    with pytest.raises(DeclarationError, match="/g100 is one of 101 in Telegram's menu"):
+    with pytest.raises(DeclarationError, match="/g100 is one of 101 commands in Telegram's menu"):
         build(plugin("moon", here, there, commands("g100", description="x", chat=GROUP)))
 
 
@@ -457,7 +457,7 @@ def test_a_menu_of_more_than_100_commands_is_refused() -> None:
     hidden, admins = (commands(name, description="x", **{name: True}) for name in ("hidden", "admin"))
     sun = plugin("sun", listed, hidden, admins, commands("c"))
     build(sun)
-    with pytest.raises(DeclarationError, match="'moon': its command /rise is one of 101 in Telegram's menu"):
+    with pytest.raises(DeclarationError, match="'moon': its /rise is one of 101 commands in Telegram's menu"):
         build(sun, plugin("moon", commands("rise", description="x")))
 
 
