@@ -312,9 +312,7 @@ def test_a_broken_dependency_is_named(install: Install) -> None:
 
 def test_an_absolute_path_is_the_owners_business(install: Install) -> None:
     """A webhook that these settings do not allow is no mistake of the plugin."""
-    install(
-        f"{EMPTY}@plugin.webhook('/webhook/weather')\nasync def take(ctx, request):\n    pass\n"
-    )
+    install(f"{EMPTY}@plugin.webhook('/webhook/weather')\nasync def take(ctx, request):\n    pass\n")
     assert audit_plugin("weather") == []
 
 

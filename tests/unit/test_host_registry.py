@@ -326,8 +326,8 @@ def test_a_handler_that_wants_the_update_first_is_refused_with_the_way_out(
 ) -> None:
     """It would get the context as its update; python-telegram-bot's own handlers have `raw`."""
     routes = Routes()
+    getattr(routes, kind)(*arguments)(old_style)
     with pytest.raises(DeclarationError, match=r"old_style\(ctx"):
-        getattr(routes, kind)(*arguments)(old_style)
         build(plugin("moon", routes))
 
 
@@ -347,7 +347,11 @@ def test_partials_callable_objects_and_defaults_are_handlers() -> None:
 
 @pytest.mark.parametrize(
     ("text", "lead"),
-    [(" ", lambda route: route(number=1)), ("Again", lambda route: route), ("Again", lambda route: route(number="x"))],
+    [
+        (" ", lambda route: route(number=1)),
+        ("Again", lambda route: route),
+        ("Again", lambda route: route(number="x")),
+    ],
 )
 def test_a_menu_item_has_a_text_and_a_call_that_fits(text: str, lead: Callable[[Any], Any]) -> None:
     """The menu makes its buttons when somebody opens it: what cannot be a button is told at the start."""
@@ -408,7 +412,8 @@ def test_telegram_is_asked_for_what_the_routes_take() -> None:
     routes.text(chat=CHANNEL)(handler)
     routes.on("message_reaction", chat=GROUP)(several)
     routes.pre_checkout()(several)
-    assert build(plugin("moon", routes)).updates() - base == {"channel_post", "message_reaction", "pre_checkout_query"}
+    more = {"channel_post", "message_reaction", "pre_checkout_query"}
+    assert build(plugin("moon", routes)).updates() == base | more
 
 
 def test_each_of_telegrams_menus_has_room_of_its_own() -> None:
