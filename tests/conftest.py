@@ -110,9 +110,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: astral-{name}\nVersion: 1.0\n", encoding="utf-8"
         )
-        (info / "entry_points.txt").write_text(
-            f"[astral.plugins]\n{name} = astral_{name}:plugin\n", encoding="utf-8"
-        )
+        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}:plugin\n", encoding="utf-8")
         (info / "RECORD").touch()
         (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
 

@@ -168,6 +168,7 @@ def test_a_package_without_py_typed(install: Install) -> None:
         ("import sys\nsys.exit(3)", "SystemExit: 3"),
         ("import os\nos._exit(7)", "ended the process with code 7"),
         ("x =", "SyntaxError"),
+        ("from astral_core import Plugin\nPlugin(routes=[42])", "Plugin(routes=[...]) holds 42, which is no Routes"),
     ],
 )
 def test_an_import_that_needs_something_is_found(
@@ -281,8 +282,7 @@ def table(name):
         ("tables=table('climate')", "table 'climate' must be called weather or weather_"),
         ("tables=table('weather_users')", "its tables refer to users"),
         ("events=[Sunny]", "event 'sun.out' must be called weather."),
-        ("events=[42]", "42"),
-        ("routes=[42]", "42"),
+        ("events=[42]", "Plugin(events=[...]) holds 42, which is no Event"),
     ],
 )
 def test_declarations_keep_the_rules(install: Install, declared: str, cause: str) -> None:
@@ -312,9 +312,7 @@ def test_a_broken_dependency_is_named(install: Install) -> None:
 
 def test_an_absolute_path_is_the_owners_business(install: Install) -> None:
     """A webhook that these settings do not allow is no mistake of the plugin."""
-    install(
-        f"{EMPTY}@plugin.webhook('/webhook/weather')\nasync def take(ctx, request):\n    pass\n"
-    )
+    install(f"{EMPTY}@plugin.webhook('/webhook/weather')\nasync def take(ctx, request):\n    pass\n")
     assert audit_plugin("weather") == []
 
 

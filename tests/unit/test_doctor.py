@@ -85,9 +85,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
         (info / "METADATA").write_text(
             "\n".join(["Metadata-Version: 2.1", f"Name: astral-{name}", "Version: 1.0", *lines, ""]), encoding="utf-8"
         )
-        (info / "entry_points.txt").write_text(
-            f"[astral.plugins]\n{name} = astral_{name}:plugin\n", encoding="utf-8"
-        )
+        (info / "entry_points.txt").write_text(f"[astral.plugins]\n{name} = astral_{name}:plugin\n", encoding="utf-8")
         (info / "RECORD").touch()
         (site / f"astral_{name}.py").write_text(source, encoding="utf-8")
 

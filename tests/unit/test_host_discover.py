@@ -185,10 +185,13 @@ def test_migrations_are_beside_the_module_of_the_plugin(
     value: str, migrations: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unless the plugin says otherwise."""
-    source = "from astral_core import Plugin, Tables, plugin_metadata\nplugin = Plugin(tables=Tables(plugin_metadata('rain')))"
+    source = (
+        "from astral_core import Plugin, Tables, plugin_metadata\n"
+        "plugin = Plugin(tables=Tables(plugin_metadata('rain')))\n"
+    )
     for path in ("__init__.py", "plugin.py", "deep/__init__.py", "deep/plugin.py"):
         (tmp_path / "astral_rain" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "astral_rain" / path).write_text(f"{source}\n", encoding="utf-8")
+        (tmp_path / "astral_rain" / path).write_text(source, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     plugin = discover(Host(), [entry("rain", value=value)])[0]
     import_plugin(plugin)

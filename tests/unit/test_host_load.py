@@ -171,6 +171,7 @@ def bad_menu() -> Plugin:
         (bad_job, "every > 0 s"),
         (lambda: bad_page("now"), "must begin with a slash"),
         (lambda: bad_page("/{"), "is wrong"),
+        (lambda: Plugin(events=[3]), "Plugin(events=[...]) holds 3, which is no Event"),  # type: ignore[list-item]
         (bad_menu, "names a route that no plugin declares"),
     ],
 )
@@ -209,7 +210,9 @@ def test_tables_about_people_demand_both_privacy_hooks_of_their_plugin(
     person = sqlalchemy.Column("who", sqlalchemy.ForeignKey(core_users.c.id), primary_key=True)
     sqlalchemy.Table("bad", tables, person)
     bad = make_plugin("bad", tables=Tables(tables, "astral_core.db.migrations"))
-    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "@plugin.hook async def astral_export_user")
+    check_failed(
+        loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "@plugin.hook async def astral_export_user"
+    )
 
 
 def test_an_implementer_of_anothers_hook_is_checked_whatever_the_order(
@@ -218,13 +221,15 @@ def test_an_implementer_of_anothers_hook_is_checked_whatever_the_order(
     """The wrong implementation is to blame, not the plugin that brings the hook and comes later."""
     implementer, bringer = Plugin(), Plugin()
 
-    @implementer.hook(optional=True)
-    async def good_tides(ctx: Any) -> None:
-        """Async where the hook is sync."""
-
     @bringer.hookspec
     def good_tides(ctx: Any) -> None:
         """The hook itself."""
+
+    async def wrong(ctx: Any) -> None:
+        """Async where the hook is sync."""
+
+    wrong.__name__ = "good_tides"
+    implementer.hook(optional=True)(wrong)
 
     bad, good = make_plugin("bad", implementer), make_plugin("good", bringer, commands={"good": handler})
     check_failed(loaded(make_settings, bad, good), "register", "good_tides is async, the hook is sync")
