@@ -38,8 +38,8 @@ BROKEN = {
         "configure",
         "ASTRAL_PLUGINS__BAD__",
     ),
-    "sync handler": ("@plugin.command('bad')\ndef h(ctx): ...", "import", "must be `async def`"),
-    "old handler": ("@plugin.command('bad')\nasync def h(update, ctx): ...", "import", "(ctx)"),
+    "sync handler": ("@plugin.command('bad')\ndef h(ctx): ...", "declare", "must be `async def`"),
+    "old handler": ("@plugin.command('bad')\nasync def h(update, ctx): ...", "declare", "takes the update first"),
     "clashing command": (
         "@plugin.command('good')\nasync def h(ctx): ...",
         "conflicts",

@@ -254,11 +254,11 @@ def test_an_author_writes_the_next_version(install: Install, monkeypatch: pytest
 def test_what_has_no_versions_is_told_to_its_author(install: Install) -> None:
     """A plugin that is not installed (as one in a file), that is broken, or that has no tables."""
     install("sky", models="raise RuntimeError('no stars')")
-    install("weather", models="")
+    install("weather", models="from astral_core import Plugin\nplugin = Plugin()\n")
 
     def revise(plugin: str) -> str:
         return told(CliRunner().invoke(db, ["revision", plugin, "-m", "x"]))
 
     assert "A plugin in one file has none: make it a package" in revise("hello")
     assert "no stars" in revise("sky")
-    assert "declares no tables. Fix: return a Schema" in revise("weather")
+    assert "declares no tables. Fix: Plugin(tables=Tables(metadata))" in revise("weather")

@@ -23,7 +23,7 @@ import time
 import weakref
 from pathlib import Path
 from sqlalchemy import text
-from astral_core import Plugin
+from astral_core import Health, Plugin
 
 plugin = Plugin()
 
@@ -56,6 +56,11 @@ async def garbage(ctx):
     circles = [weakref.ref(Circle()) for _ in range(100_000)]
     left = sum(circle() is not None for circle in circles)
     ctx.reply(f"bounded: {left < 50_000}, what the start built is left alone: {gc.get_freeze_count() > 50_000}")
+
+
+@plugin.hook
+async def astral_health(ctx):
+    return Health(gauges={"sun": 1})
 """
 
 
@@ -184,9 +189,11 @@ async def test_reload_starts_anew_when_a_source_file_changes(
     assert await bot.stop() == 0
 
 
-async def test_hooks_are_traced_where_somebody_asks(telegram: TelegramEmulator, bot: BotProcess) -> None:
+async def test_hooks_are_traced_where_somebody_asks(
+    telegram: TelegramEmulator, bot: BotProcess, until: Until
+) -> None:
     """Each call with its plugin, what came back and how long it took."""
     bot.arguments = (*bot.arguments, "--trace-hooks")
     await bot.start()
-    assert "astral.hooks  astral_routes of weather: Routes of 4 in " in bot.text()
+    await until(lambda: "astral.hooks  astral_health of weather: Health in " in bot.text())
     assert await bot.stop() == 0

@@ -188,9 +188,8 @@ async def test_what_this_version_cannot_read_is_a_dead_letter(
 ) -> None:
     """And the lane goes on."""
     async with start(sqlite_url, plugins) as groups:
-        work = groups.kit.running.host.contexts["desk"].work()
-        async with work:
-            work.add_row("messages", "k", DESK, {"plugin": "desk", "messages": [{"effect": 1}]})
+        async with groups.kit.context("desk").work() as work:
+            work._unit.add_row("messages", "k", DESK, {"plugin": "desk", "messages": [{"effect": 1}]})
         await groups.kit.settled()
         await groups.kit.advance(2)
         await groups.kit.chat("Anna").send("help")

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from astral_core import core_plugin, core_users, offline_context
+from astral_core import core_users, offline_context
 from astral_core.config import load_settings
+from astral_core.core_plugin import plugin as core_plugin
 from astral_core.db import migrate
 from astral_core.db.engine import open_database
 from astral_core.db.migrate import CORE
