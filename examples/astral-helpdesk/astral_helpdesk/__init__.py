@@ -74,8 +74,8 @@ async def copy_album(ctx: Context, source: int, album: str, thread: int | None) 
     await asyncio.sleep(ctx.settings(HelpdeskSettings).album_pause)
     numbers = await store.take_parts(ctx.session, source, album)
     if numbers:  # none where the person was forgotten meanwhile
-        to = {"chat_id": ctx.chat.id, "message_thread_id": thread}
-        ctx.call("copyMessages", **to, from_chat_id=source, message_ids=numbers)
+        here = ctx.chat.id
+        ctx.call("copyMessages", chat_id=here, message_thread_id=thread, from_chat_id=source, message_ids=numbers)
 
 
 # --- what helpers do in a topic

@@ -1,7 +1,7 @@
 """Games, and who answered what in them."""
 
 from astral_core import Serial, UtcDateTime, core_users, now, plugin_metadata
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table
 
 metadata = plugin_metadata("quiz")
 
@@ -23,7 +23,7 @@ answers = Table(
     "quiz_answers",
     metadata,
     # The key is the rule of the game: one answer, and so at most one point, a person and question.
-    Column("game_id", ForeignKey(games.c.id), primary_key=True, autoincrement=False),
+    Column("game_id", BigInteger, ForeignKey(games.c.id), primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("user_id", ForeignKey(core_users.c.id), primary_key=True, autoincrement=False, index=True),
     Column("is_right", Boolean, nullable=False),
