@@ -68,7 +68,7 @@ def _project(folder: Path) -> Path:
     info.mkdir(parents=True)
     head = f"Metadata-Version: 2.1\nName: astral-{PLUGIN}\nVersion: 0.1.0\n"
     (info / "METADATA").write_text(f"{head}Requires-Dist: astral-core>=0.1,<0.2\n", encoding="utf-8")
-    (info / "entry_points.txt").write_text(f"[astral.plugins]\n{PLUGIN} = astral_{PLUGIN}.plugin:plugin\n")
+    (info / "entry_points.txt").write_text(f"[astral.plugins]\n{PLUGIN} = astral_{PLUGIN}:plugin\n")
     (project / "site" / "kit_probe.py").write_text(PROBE, encoding="utf-8")
     return project
 
