@@ -8,6 +8,8 @@ AstralError
 │   ├── ConflictError           plugins that cannot live together; lists all conflicts
 │   ├── HookError               a hook has the wrong colour, arguments or result
 │   └── PluginLoadError         a plugin could not be imported, migrated or started
+├── ArchiveTooLarge             a person's export is more than a file in Telegram can hold
+├── BodyTimeout                 the body of a request came too slowly
 ├── DatabaseError
 │   ├── DatabaseBusy            another process holds the database
 │   ├── MigrationError          the schema in the database is not the one the code knows
@@ -57,6 +59,14 @@ class FailpointError(AstralError):
     def __init__(self, name: str) -> None:
         super().__init__(f"failpoint {name}")
         self.name = name
+
+
+class ArchiveTooLarge(AstralError):
+    """More than one file for Telegram can hold."""
+
+
+class BodyTimeout(AstralError, TimeoutError):
+    """A body did not come in time. Who reads it gets this; a route that lets it pass answers 408."""
 
 
 class PluginError(AstralError):

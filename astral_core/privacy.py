@@ -10,13 +10,13 @@ from markupsafe import Markup
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
 
-from astral_core.bot.archive import Archive, ArchiveTooLarge
+from astral_core.bot.archive import Archive
 from astral_core.bot.context import Context
 from astral_core.bot.home import menu
 from astral_core.bot.speaking import scope_of
 from astral_core.db.tables import core_dialogs, core_facts, core_files, core_slots, core_users, now
 from astral_core.db.wipe import truncate_log
-from astral_core.errors import Parked
+from astral_core.errors import ArchiveTooLarge, Parked
 from astral_core.host.context import PluginContext, services_of
 from astral_core.host.host import Host
 from astral_core.i18n import N_, html

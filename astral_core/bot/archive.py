@@ -9,14 +9,10 @@ from collections.abc import AsyncIterable
 from types import TracebackType
 from typing import IO, Self
 
-from astral_core.errors import AstralError
+from astral_core.errors import ArchiveTooLarge
 
 LARGEST = 48 * 2**20  # bytes; Telegram takes files of 50 MB
 UNPACKED = 2**30  # bytes of one member
-
-
-class ArchiveTooLarge(AstralError):
-    """More than one file for Telegram can hold."""
 
 
 class Archive:

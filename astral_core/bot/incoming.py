@@ -113,11 +113,11 @@ class Incoming:
         text = self.message.text or ""
         if not text.startswith("/") or self.message.is_automatic_forward:
             return None
-        word, _, rest = text.partition(" ") if "\n" not in text else _split(text)
+        word, *rest = text.split(maxsplit=1)  # a phone may write a no-break space
         name, _, addressee = word[1:].lower().partition("@")
         if addressee and addressee != self._username().lower():
             return None
-        return name, rest.strip(), bool(addressee)
+        return name, rest[0].strip() if rest else "", bool(addressee)
 
     def command_named(self, name: str) -> Match | None:
         """The command `name`, as if it was typed."""
@@ -193,9 +193,3 @@ class Incoming:
         if other or message.text == "/" or (message.caption or "").startswith("/"):
             return None
         return Match(self._replies.fallback)
-
-
-def _split(text: str) -> tuple[str, str, str]:
-    """A command's word and what follows it, also on the next line."""
-    word, *rest = text.split(maxsplit=1)
-    return word, " ", rest[0] if rest else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -153,10 +153,23 @@ def _by_argnames(hook: str, impl: Any) -> Implementation:
         except BaseException as error:
             trace.debug("%s of %s raised %s", hook, impl.plugin_name, told(error))
             raise
+        if inspect.iscoroutine(result):
+            return _awaited(hook, impl.plugin_name, result, began)
         trace.debug("%s of %s: %s in %.1f ms", hook, impl.plugin_name, _said(result), _ms(began))
         return result
 
     return call
+
+
+async def _awaited(hook: str, plugin: str, coroutine: Coroutine[Any, Any, Any], began: float) -> Any:
+    """The result of an async hook, which is traced when it is there."""
+    try:
+        result = await coroutine
+    except BaseException as error:
+        trace.debug("%s of %s raised %s", hook, plugin, told(error))
+        raise
+    trace.debug("%s of %s: %s in %.1f ms", hook, plugin, _said(result), _ms(began))
+    return result
 
 
 def _said(result: Any) -> str:

@@ -86,9 +86,10 @@ class Callbacks(Kind):
 
     def find(self, incoming: Incoming) -> Match | None:
         """Anybody can send any data: an unreadable button is an expired one, not an error of the plugin."""
-        if incoming.query.data is None:  # the button of a game, or of the future
+        query = incoming.query
+        if query is None or query.data is None:  # of a form that is not known, the button of a game, or of the future
             return None
-        key, values = split(incoming.query.data)
+        key, values = split(query.data)
         route = self.routes.get(key)
         if route is None or route.codec is None:
             return incoming.away(key.partition(":")[0], key) or incoming.expired()

@@ -36,6 +36,8 @@ class PreCheckouts(Kind):
 
     def find(self, incoming: Incoming) -> Match | None:
         """The route, or the core's own answer."""
+        if incoming.query is None:  # of a form that is not known
+            return None
         payload = incoming.query.invoice_payload
         route = self.routes.get(payload.partition(":")[0])
         return Match(route, (incoming.view,)) if route is not None else incoming.declined(payload)

@@ -54,7 +54,8 @@ class Raws(Kind):
 
     def find(self, incoming: Incoming) -> Match | None:
         """The first handler that wants the update."""
-        if not self.routes or (incoming.kind == "callback_query" and incoming.query.data is not None):
+        query = incoming.query
+        if not self.routes or (query is not None and query.data is not None):
             return None
         if not incoming.is_readable:
             return None

@@ -35,5 +35,7 @@ class Shippings(Kind):
 
     def find(self, incoming: Incoming) -> Match | None:
         """The route; nothing is charged while there is no answer."""
+        if not self.routes:
+            return None
         payload = str(incoming.view.invoice_payload or "")
         return Match(incoming.by_payload(self.routes, payload), (incoming.view,))

@@ -52,7 +52,9 @@ class Metrics:
 
     def _handlers(self) -> None:
         labels = ("plugin", "route", "outcome")
-        self.done = self._counter("astral_updates_done", "Rows handled, by outcome: ok, refused, retry, dead, parked, emitted", *labels)
+        self.done = self._counter(
+            "astral_updates_done", "Rows by outcome: ok, refused, retry, dead, parked, emitted", *labels
+        )
         self.wait = self._histogram("astral_update_wait_seconds", "From the receipt of a row to its handler")
         self.handler = self._histogram("astral_handler_seconds", "Time in the handler", "plugin", "route")
 

@@ -8,16 +8,13 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 
+from astral_core.errors import BodyTimeout
 from astral_core.observe.logs import LogThrottle
 
 HEAD_TIMEOUT = 5.0  # seconds from the first byte of a head to its last
 BODY_TIMEOUT = 5.0  # seconds from the end of a head to the end of its body
 KEEP_ALIVE = 75.0  # seconds that a connection may be idle
 LINGER = 2.0  # seconds for which the rest of a refused body is thrown away, so that its sender reads the answer
-
-
-class BodyTimeout(TimeoutError):
-    """A body did not come in time. Who reads it gets this; a route that lets it pass answers 408."""
 
 
 class Connections:

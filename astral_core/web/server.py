@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from astral_core.config import Web
-from astral_core.errors import ConfigError
+from astral_core.errors import BodyTimeout, ConfigError
 from astral_core.host.host import Host
 from astral_core.host.state import State
 from astral_core.kinds import RegisteredHandler
@@ -19,7 +19,7 @@ from astral_core.kinds.web import Pages, Webhooks
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
 from astral_core.web.client import networks, seen_through
-from astral_core.web.connection import BodyTimeout, Connection, Connections, in_time
+from astral_core.web.connection import Connection, Connections, in_time
 from astral_core.web.health import Health
 from astral_core.web.webhook import MAX_BODY, TelegramWebhook
 

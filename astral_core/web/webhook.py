@@ -12,10 +12,10 @@ from aiohttp import web
 from astral_core import failpoint
 from astral_core.bot.ingest import Ingest
 from astral_core.config import Telegram
-from astral_core.errors import DatabaseError, IngestRefused
+from astral_core.errors import BodyTimeout, DatabaseError, IngestRefused
 from astral_core.observe.logs import LogThrottle
 from astral_core.observe.metrics import Metrics
-from astral_core.web.connection import BodyTimeout, Connection
+from astral_core.web.connection import Connection
 
 log = logging.getLogger("astral.web")
 _JSON = {"Content-Type": "application/json"}

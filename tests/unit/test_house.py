@@ -60,7 +60,7 @@ def test_parts_are_whole_when_they_are_made(path: str) -> None:
 
 # What authors wrote before a plugin was one object, a context came first and a route was called.
 OLD = re.compile(
-    r"""\bhookimpl\b|\bastral_(?:config|schema|routes|web|middleware|menu|events|jobs|cli)\(
+    r"""\bfrom\ astral_core\ import\ .*\bhookimpl\b|@hookimpl\b|\bastral_(?:config|schema|routes|web|middleware|menu|events|jobs|cli)\(
     |\basync\ def\ \w+\(update\b(?!,\ context|:\ (?:telegram\.)?Update,\ context)|\bplugin_context\(
     |\.defer_once\(|\.defer_to\(|\bctx\.(?:run\b|api\(|chat_id\b|is_admin\b)
     |\b(?:WebRoute|TelemetrySubscriber|Subscriber|Schema|Job|Middleware)\(\w""",
@@ -84,9 +84,6 @@ def test_nothing_uses_the_old_shape_of_plugins() -> None:
 
 def test_all_errors_are_in_one_tree() -> None:
     """A plugin imports `astral_core.errors` and no other module inside; so all errors of the core are there."""
-    from astral_core.errors import AstralError  # noqa: PLC0415  # the others of this file read sources alone
-
     for path in (ROOT / "astral_core").rglob("*.py"):
         if path.name not in ("errors.py", "__main__.py") and "migrations" not in path.parts:
-            assert not re.search(r"^class \w+\((?:\w*Error|Refuse)\):", path.read_text("utf-8"), re.MULTILINE), path
-    assert issubclass(AstralError, Exception)
+            assert not re.search(r"^class \w+\((?:\w*Error|Refuse|Exception)\):", path.read_text("utf-8"), re.MULTILINE), path
