@@ -28,7 +28,7 @@ COMMAND = {
 TYPE_FILTERS = [one for one in vars(filters.UpdateType).values() if isinstance(one, filters.BaseFilter)]
 
 
-async def callback(update: Any, ctx: Any) -> Any:
+async def callback(update: Any, context: Any) -> Any:
     """What a handler calls."""
 
 
