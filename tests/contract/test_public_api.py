@@ -30,7 +30,7 @@ HOW = (
     "have to do, and accept it with\n\n    {accept}=1 pytest {test}\n"
 )
 # Authors are given these: their arguments may change.
-MADE_BY_THE_CORE = {"Call", "ChatInfo", "Context", "PluginContext", "Route", "Session", "View", "Work"}
+MADE_BY_THE_CORE = {"Call", "ChatInfo", "Context", "PluginContext", "RawContext", "Route", "Session", "View", "Work"}
 SPECIAL = {"__aenter__", "__aexit__", "__await__", "__call__", "__iter__", "__len__"}  # what callers use by syntax
 
 
