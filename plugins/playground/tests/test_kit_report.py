@@ -83,6 +83,10 @@ WRONG = {
         '@plugin.callback("days/{n:int")\nasync def days(ctx, n):\n    pass\n',
         '    @plugin.callback("days/{n:int")',
     ),
+    "old handler": (
+        '@plugin.command("rain")\nasync def rain(update, ctx):\n    pass\n',
+        '    @plugin.command("rain")',
+    ),
     "import": ("1 / 0\n", "    1 / 0"),
     "syntax": ("def broken(:\n", "    def broken(:"),
 }
