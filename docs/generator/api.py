@@ -128,6 +128,8 @@ def _constant(name: str, value: Any) -> str:
     origin, parts = get_origin(value), [code(getattr(get_origin(p) or p, "__name__", p)) for p in get_args(value)]
     if name == "__version__":
         return "The version of the core."
+    if isinstance(value, astral_core.ChatKind):
+        return f"{code(f'ChatKind.{name}')}: see [ChatKind](#chatkind)."
     if origin in (Union, UnionType, Literal):
         return f"One of {', '.join(parts)}."
     if origin is not None:

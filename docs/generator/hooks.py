@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from astral_core.cli.plugins import specifications
-from astral_core.host.runner import colour
+from astral_core.kinds.signatures import colour
 from generator.shipped import host
 from generator.text import code, page, signature
 

@@ -72,7 +72,8 @@ def by_group(found: list[Member]) -> dict[str, list[Member]]:
 
 @cache
 def _groups(kind: type) -> dict[str, str]:
-    title, found = "", {}
+    title = ""
+    found: dict[str, str] = {}
     for line in inspect.getsource(kind).splitlines():
         if mark := re.match(r"    # --- (.+)", line):
             title = mark[1].strip()

@@ -27,10 +27,15 @@ def signature(function: Callable[..., Any], owner: type | None = None) -> str:
 
 
 def call(head: str, function: Callable[..., Any], owner: type | None = None) -> str:
-    """A call of `head` with all arguments, one on each line if they are too long for one."""
+    """A call of `head` with all arguments, one on each line if they are too long for one.
+
+    What makes decorators is shown as one: what that returns is a matter for type checkers.
+    """
     found = _signature(function, owner)
+    if str(found.return_annotation).startswith("Callable["):
+        head, found = f"@{head}", found.replace(return_annotation=found.empty)
     line = f"{head}{found}"
-    if len(line) <= WIDTH:
+    if len(line) <= WIDTH or not found.parameters:
         return line
     result = str(found.replace(parameters=[])).removeprefix("()")
     inner = re.sub(r"^\(|\)$", "", str(found.replace(return_annotation=found.empty)))
@@ -68,6 +73,8 @@ def _annotation(value: Any, names: dict[str, Any]) -> Any:
 
 def _choice(word: str, names: dict[str, Any]) -> str:
     value = names.get(word)
+    if get_origin(value) is tuple:
+        return str(value)
     return " | ".join(map(repr, get_args(value))) if get_origin(value) is Literal else word
 
 
