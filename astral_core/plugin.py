@@ -28,6 +28,7 @@ from astral_core.kinds.question import ANYTHING, QuestionRoute
 from astral_core.kinds.raw import Raw
 from astral_core.kinds.refund import RefundedPayment
 from astral_core.kinds.shipping import Shipping
+from astral_core.kinds.signatures import refuse_old_style
 from astral_core.kinds.step import StepRoute
 from astral_core.kinds.telemetry import TelemetrySubscriber
 from astral_core.kinds.text import Text
@@ -334,9 +335,10 @@ class Routes:
 
 
 def _function(handler: Any) -> Any:
-    """The function below stacked decorators."""
+    """The function below stacked decorators. DeclarationError if it takes the update first, as other libraries do."""
     while isinstance(handler, Route):
         handler = handler.handler
+    refuse_old_style(handler)
     return handler
 
 

@@ -146,6 +146,7 @@ async def away(ctx: Context) -> None:
 
 async def declined(ctx: Context) -> None:
     """What is said to a payment whose plugin rests, before anything is charged."""
+    del ctx
     raise Refuse(N_("Payments are resting for a moment. You were not charged. Please try again a little later."))
 
 

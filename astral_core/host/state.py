@@ -81,7 +81,7 @@ class LoadedPlugin:
         """Stop here, and remember where and why."""
         self.state = state
         self.phase = phase
-        text = str(error).removeprefix(f"plugin {self.id!r}: ")
+        text = str(error).removeprefix(f"plugin {self.id!r}: ").removeprefix("plugin '?': ")
         if not text.endswith("..."):
             text = text.removesuffix(".")
         self.reason = text if isinstance(error, AstralError) else f"{type(error).__name__}: {text}"

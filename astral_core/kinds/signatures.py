@@ -26,7 +26,6 @@ def check_handler(
     `named` None: further arguments are known only when the route is asked for (questions, steps).
     """
     target = _target(handler)
-    _check_old_style(plugin, what, target, positional, named)
     if not callable(target):
         raise DeclarationError(plugin, f"{what}: {target!r} is no function.")
     if colour(target) != "async" and colour(target.__call__) != "async":
@@ -44,18 +43,15 @@ def check_handler(
         ) from None
 
 
-def _check_old_style(
-    plugin: str, what: str, target: Any, positional: tuple[str, ...], named: Iterable[str] | None
-) -> None:
-    """A handler with the update first, as python-telegram-bot calls them, is told how the line reads here."""
+def refuse_old_style(target: Any) -> None:
+    """DeclarationError, with the line to write, for a handler with the update first as other libraries call it."""
     code = getattr(inspect.unwrap(target), "__code__", None) if callable(target) else None
     if code is None or code.co_varnames[: code.co_argcount][:1] != ("update",):
         return
-    name = getattr(target, "__name__", "handler")
-    rest = [*positional[1:], *(named if named is not None else code.co_varnames[2 : code.co_argcount])]
-    line = f"async def {name}({', '.join(('ctx: Context', *rest))}) -> None:"
+    rest = code.co_varnames[2 : code.co_argcount]
+    line = f"async def {getattr(target, '__name__', 'handler')}({', '.join(('ctx: Context', *rest))}) -> None:"
     raise DeclarationError(
-        plugin, f"{what}: the handler {_name(target)} takes the update first.",
+        "?", f"the handler {_name(target)} takes the update first.",
         f"write `{line}`; python-telegram-bot's object is ctx.update.",
     )  # fmt: skip
 

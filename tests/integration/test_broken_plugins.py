@@ -39,7 +39,7 @@ BROKEN = {
         "ASTRAL_PLUGINS__BAD__",
     ),
     "sync handler": ("@plugin.command('bad')\ndef h(ctx): ...", "declare", "must be `async def`"),
-    "old handler": ("@plugin.command('bad')\nasync def h(update, ctx): ...", "declare", "takes the update first"),
+    "old handler": ("@plugin.command('bad')\nasync def h(update, ctx): ...", "import", "takes the update first"),
     "clashing command": (
         "@plugin.command('good')\nasync def h(ctx): ...",
         "conflicts",
