@@ -1,7 +1,8 @@
-"""The codec of callback data: what goes out comes back, fits 64 bytes, and forged data breaks nothing."""
+"""What buttons and links carry: what goes out comes back, fits, and forged data breaks nothing."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -10,8 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from astral_core import Context, Routes
-from astral_core.errors import CallbackDataError, HandlerError
+from astral_core.errors import CallbackDataError, DeclarationError, HandlerError
+from astral_core.host.state import LoadedPlugin
+from astral_core.kinds.base import Claims
 from astral_core.kinds.codec import LIMIT, TYPES, compile_pattern, split
+from astral_core.kinds.deep_link import DeepLinks
 
 INTS = st.integers(-(2**63), 2**63 - 1)
 SLUGS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,23}", fullmatch=True)
@@ -118,3 +122,55 @@ def test_arguments_that_do_not_fit_are_refused_when_the_button_is_made(
     codec, route = compile_pattern("moon", "again/{n:int}"), Routes().callback("again/{n:int}")(again)
     with pytest.raises(HandlerError):
         codec.build(route(*args, **kwargs).arguments)
+
+
+async def opened(ctx: Context, **values: Any) -> None:
+    """A handler of links."""
+
+
+def link_codec(plugin: str, pattern: str) -> Any:
+    """The codec of a deep link with this pattern."""
+    links, route = DeepLinks(), Routes().deep_link(pattern)(opened)
+    owner = LoadedPlugin(plugin, f"astral-{plugin}", "1.0", f"astral_{plugin}")
+    key = links.add(owner, route, Claims({}, ()))
+    assert key is not None
+    return links.routes[key].codec
+
+
+@given(routes(), st.booleans())
+def test_what_a_link_carries_comes_back(route: tuple[str, str, list[tuple[str, Any]]], named: bool) -> None:
+    """Telegram takes A-Z a-z 0-9 _ - and 64 of them. The plugin and the name stand before the first two dashes."""
+    plugin, pattern, values = route
+    named = named or not values
+    try:
+        codec = link_codec(plugin, pattern if named else pattern.partition("/")[2])
+    except DeclarationError as error:
+        assert "Telegram allows 64" in str(error)  # noqa: PT017  # the only reason for a well-formed pattern
+        return
+    given = {f"a{n}": value for n, (_, value) in enumerate(values)}
+    start = codec.build(given)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", start)
+    assert codec.key.split("-")[0] == plugin
+    assert codec.key.count("-") == named
+    assert codec.parse(start.removeprefix(codec.key).removeprefix("-")) == given
+
+
+@given(
+    st.one_of(st.text(max_size=64), st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)),
+    st.sampled_from(["buy", "buy/{n:int}", "{code:slug}", "buy/{id:uuid}", "buy/{n:int}/{m:int}"]),
+)
+def test_a_forged_link_raises_nothing_but_callback_data_error(forged: str, pattern: str) -> None:
+    """Anybody can write a link; what can be read is what the bot itself would write."""
+    codec = link_codec("moon", pattern)
+    try:
+        parsed = codec.parse(forged)
+    except CallbackDataError:
+        return
+    assert codec.parse(codec.build(parsed).removeprefix(codec.key).removeprefix("-")) == parsed
+
+
+def test_the_last_value_of_a_link_is_written_as_it_is_where_it_can_be() -> None:
+    """People read links: a code with dashes stays what it is."""
+    assert link_codec("payments", "{code:slug}").build({"code": "sky-full"}) == "payments-sky-full"
+    assert link_codec("moon", "{code:slug}").build({"code": "a-b_c.d"}) == "moon-a-b__c_pd"
+    assert link_codec("moon", "tide.low/{n:int}/{m:int}").build({"n": -5, "m": -7}) == "moon-tide_plow-_m5--7"
