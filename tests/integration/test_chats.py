@@ -270,7 +270,8 @@ async def test_a_command_for_groups_answers_there(database_url: str, start: Star
         (refused,) = await groups.say(f"/quiz@{groups.name}", sender_chat=SUPER, **{"from": HIDDEN})
         assert refused.params["text"] == "I can only do this for a person. Please write as yourself."
         assert texts(await groups.say("/sky d", sender_chat=SUPER, **{"from": HIDDEN})) == ["sky of game d"]
-        assert await groups.say(f"/quiz@{groups.name}", sender_chat=NEWS, **{"from": FORWARDED}) == []
+        forwarded = {"sender_chat": NEWS, "is_automatic_forward": True, "from": FORWARDED}
+        assert await groups.say(f"/quiz@{groups.name}", **forwarded) == []
         anna = groups.kit.chat("Anna")
         await anna.send("/sky c")
         assert anna.last.text == "sky of game c"
