@@ -10,8 +10,8 @@ from astral_payments.api import BUY_ROUTE, OrderPaid, OrderRevoked, PaymentsApi,
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
 
+from astral_gifts.goods import WISHES, Wish, frames, greeting
 from astral_gifts.tables import is_kept, metadata, wishes
-from astral_gifts.wishes import WISHES, Wish, frames, greeting
 
 buy = named_route(BUY_ROUTE)
 

@@ -18,7 +18,7 @@ routes = Routes()
 @routes.command("quiz", description=N_("Play a quiz together"), chat=GROUP)
 async def quiz(ctx: Context) -> None:
     """Start a game in the group; where one is running, show its question again."""
-    game = await store.start(ctx.session, place_of(ctx), ctx.language)
+    game = await store.start(ctx.session, str(ctx.chat.id), ctx.language)
     ctx.reply(question_text(ctx, game), question_buttons(ctx, game))
 
 
@@ -27,7 +27,7 @@ async def stopquiz(ctx: Context) -> None:
     """End the group's game and show its points."""
     if not await is_administrator(ctx):
         raise Refuse(N_("Only administrators of the group may end the quiz."))
-    game = await store.stop(ctx.session, place_of(ctx))
+    game = await store.stop(ctx.session, str(ctx.chat.id))
     if game is None:
         raise Refuse(N_("No quiz is running here."))
     ctx.reply(await result_text(ctx, game))
@@ -36,7 +36,7 @@ async def stopquiz(ctx: Context) -> None:
 @routes.command("scores", description=N_("Who knows most in this group"), chat=GROUP)
 async def scores(ctx: Context) -> None:
     """Show the points of all games in the group."""
-    found = await store.points(ctx.session, place=place_of(ctx))
+    found = await store.points(ctx.session, place=str(ctx.chat.id))
     title = ctx.t("<b>All quizzes of this group</b>")
     ctx.reply(html("{title}\n\n{table}", title=title, table=table(ctx, ctx.language, found)))
 
@@ -132,8 +132,8 @@ def table(ctx: Context, language: str, found: list[tuple[str, int]]) -> Markup:
 
 
 def place_of(ctx: Context) -> str:
-    """Where a game is: the group, or the message that was sent through the bot into a chat that it does not know."""
-    return (ctx.query.inline_message_id if ctx.query is not None else None) or str(ctx.chat.id)
+    """Where a pressed game is: a group, or a message that was sent through the bot into a chat it does not know."""
+    return ctx.query.inline_message_id or str(ctx.chat.id)
 
 
 async def is_administrator(ctx: Context) -> bool:
