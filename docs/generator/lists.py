@@ -27,7 +27,7 @@ def metrics() -> str:
         "`GET /metrics` is for this machine alone, or for those who have the bearer token `web.metrics_token`. Times "
         "are in seconds; a histogram is the series `_bucket`, `_sum` and `_count`. No label holds a chat or a user."
     )
-    return page("Metrics", intro, table(["metric", "type", "labels", "meaning"], sorted(rows)))
+    return page("Metrics", intro, table(["metric", "type", "labels", "meaning"], rows))
 
 
 def error_classes() -> str:
