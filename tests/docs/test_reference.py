@@ -150,7 +150,7 @@ def test_every_code_that_a_check_can_give_is_explained(package: str, module: str
 
 
 def test_every_public_name_is_explained() -> None:
-    """Each has a heading, and so has each method of the objects that handlers get; below it is more than a signature."""
+    """Each has a heading, as has each method of what handlers get; below it is more than a signature."""
     import astral_core
 
     sections = re.split(r"^#{3,5} ", page("api.md"), flags=re.MULTILINE)[1:]
