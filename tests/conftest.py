@@ -83,6 +83,8 @@ def make_plugin(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadedPlugin]:
         **declared: Any,
     ) -> LoadedPlugin:
         given = [one for one in routes if isinstance(one, Plugin)]
+        if given and (len(routes) > 1 or declared):
+            raise TypeError("make_plugin: a ready Plugin takes no other routes and keywords")
         plugin = given[0] if given else Plugin(routes=list(routes), **declared)
         for name, handler in (commands or {}).items():
             plugin.command(name)(handler)
