@@ -24,7 +24,7 @@ from astral_core.scaffold.make import core_range, new_bot, new_plugin
 
 PLUGIN_FILES = {
     ".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml",
-    "astral_weather/__init__.py", "astral_weather/locales/ru.po", "astral_weather/migrations/__init__.py",
+    "astral_weather/__init__.py", "astral_weather/locales/ru.po",
     "astral_weather/migrations/versions/0001_initial.py", "astral_weather/py.typed", "astral_weather/tables.py",
 }  # fmt: skip
 BOT_FILES = {

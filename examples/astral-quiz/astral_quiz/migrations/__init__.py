@@ -1,1 +1,0 @@
-"""Alembic versions of the quiz tables."""

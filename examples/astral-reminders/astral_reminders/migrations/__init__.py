@@ -1,1 +1,0 @@
-"""Alembic versions of the reminders tables."""
