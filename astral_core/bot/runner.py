@@ -103,9 +103,10 @@ class BotRunner:
             else:
                 await self._internal(scope, outcome)
         except HandlerFailed as failed:
-            if isinstance(failed.__cause__, Refuse):
-                raise self._shown(scope, failed.__cause__) from None
-            raise failed.__cause__ or failed from None
+            error = failed.__cause__ or failed
+            if isinstance(error, Refuse):
+                raise self._shown(scope, error) from None
+            raise error from error.__cause__  # its own cause stays: it tells what may pass
         except Refuse as refusal:
             raise self._shown(scope, refusal) from None
         finally:
