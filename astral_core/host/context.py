@@ -205,11 +205,11 @@ class Shared:
 class PluginContext(Shared):
     """The core as one plugin sees it, in hooks, web routes and telemetry."""
 
-    def work(self) -> Work:
+    def work(self) -> OpenWork:
         """A unit of work: `async with ctx.work() as work: ...` commits at the end, or rolls back on an error."""
         services = self._services
         unit = UnitOfWork(services.database, services.store, self.id)
-        return Work(self.id, self._get_services, unit)
+        return OpenWork(self.id, self._get_services, unit)
 
     def warm(self, function: Callable[..., object], *args: Any) -> None:
         """Run `function` in the process pool in the background; in `astral_lifespan`."""
@@ -226,14 +226,6 @@ class Work(Shared):
     def __init__(self, plugin: str, services: Callable[[], Services], unit: UnitOfWork) -> None:
         super().__init__(plugin, services)
         self._unit = unit
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._unit.__aexit__(kind, error, trace)
 
     # --- storage
 
@@ -327,6 +319,18 @@ class Work(Shared):
                 f"plugin {self.id!r}: this work belongs to no chat. Fix: say either to=<chat id> or lane=(...)."
             )
         return (to, None) if to is not None else (own_lane(self.id, lane or ()), None)
+
+
+class OpenWork(Work):
+    """A unit of work that is opened with `async with` and committed at its end."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._unit.__aexit__(kind, error, trace)
 
 
 def own_lane(plugin: str, lane: Lane) -> int:

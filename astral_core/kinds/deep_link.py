@@ -107,6 +107,9 @@ class DeepLinks(Kind):
         check_chat(plugin, what, declared.chat, PEOPLE)
         if key in self.routes:
             raise DeclarationError(plugin.id, f"two deep links are called {declared.name!r}.")
+        others = [one for one, route in self.routes.items() if route.plugin == plugin.id]
+        if others and (nameless or plugin.id in others):  # a value could look like the other one's name
+            raise DeclarationError(plugin.id, f"has other links beside {what}.", "give each link a name.")
         self.routes[key] = route
         return key
 
