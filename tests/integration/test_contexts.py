@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 from aiohttp import web as aioweb
 from sqlalchemy import text as sql
+from telegram import Update
+from telegram.ext import CommandHandler
 
-from astral_core import GROUP, N_, Context, Markup, PluginContext, Refuse, Routes, Work, html
+from astral_core import GROUP, N_, Context, Markup, PluginContext, RawContext, Refuse, Routes, Work, html
 from astral_core.errors import HandlerError, MissingService, TelegramRefused
 from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
@@ -224,9 +226,23 @@ async def who(ctx: Context) -> None:
 @person.command("stores")
 async def stores(ctx: Context) -> None:
     """Ask for what python-telegram-bot's context has."""
+    ask_for_stores(ctx)
+
+
+async def natively(update: Update, context: RawContext) -> None:
+    """A handler of python-telegram-bot that does the same."""
+    ask_for_stores(context)
+    context.astral.reply(f"{context.astral.user.first_name} {update.effective_chat and update.effective_chat.id}")
+
+
+person.raw(CommandHandler("native", natively))
+
+
+def ask_for_stores(context: Context | RawContext) -> None:
+    """Each of them is refused."""
     for name in ("user_data", "chat_data", "bot_data", "job_queue"):
         with pytest.raises(HandlerError, match="Fix: ") as refused:
-            getattr(ctx, name)
+            getattr(context, name)
         found.append(str(refused.value))
 
 
@@ -245,13 +261,17 @@ async def test_who_writes_as_the_group_is_no_person(sqlite_url: str, make_plugin
 
 
 async def test_what_would_be_lost_is_not_there(sqlite_url: str, make_plugin: MakePlugin) -> None:
-    """With what to use instead."""
+    """With what to use instead; also for handlers of python-telegram-bot, which have the Context beside their own."""
     found.clear()
     async with bot_kit(sqlite_url, [make_plugin("club", person)]) as kit:
-        await kit.chat("Anna").send("/stores")
-    assert len(found) == 4
+        anna = kit.chat("Anna")
+        await anna.send("/stores")
+        await anna.send("/native")
+        assert anna.last.text == f"Anna {anna.id}"
+    assert len(found) == 8
+    assert found[4:] == found[:4]
     assert "ctx.ask(question(name=...))" in found[0]
-    assert "ctx.defer(step(...), after=...)" in found[-1]
+    assert "ctx.defer(step(...), after=...)" in found[3]
 
 
 links = Routes()
