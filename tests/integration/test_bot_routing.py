@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, Context, Routes, named_route
+from astral_core import ANY, Context, RawContext, Routes, named_route
 from astral_core.db.tables import DONE, PARKED, core_inbox, now
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import suspects
@@ -74,7 +74,7 @@ async def open_(ctx: Context, n: int) -> None:
     ctx.reply(f"opened {n}")
 
 
-async def foreign(update: Update, context: Any) -> None:
+async def foreign(update: Update, context: RawContext) -> None:
     """An existing python-telegram-bot handler."""
     context.astral.reply("foreign")
 

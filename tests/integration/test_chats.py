@@ -11,7 +11,7 @@ from sqlalchemy import select
 from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, CHANNEL, GROUP, Context, Refuse, Routes, View
+from astral_core import ANY, CHANNEL, GROUP, Context, RawContext, Refuse, Routes, View
 from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_outbox, now
 from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.records import Call
@@ -504,7 +504,7 @@ async def test_handlers_of_python_telegram_bot_hear_every_chat(
     """They say themselves what they want: groups, who is nameless, channels, and what no route of this chat takes."""
     foreign = Routes()
 
-    async def hears(update: Update, context: Any) -> None:
+    async def hears(update: Update, context: RawContext) -> None:
         context.astral.reply("heard")
 
     foreign.raw(MessageHandler(filters.Regex("^(listen|/purse)"), hears))
