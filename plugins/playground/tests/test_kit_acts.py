@@ -6,9 +6,9 @@ import sys
 
 import pytest
 from telegram import InlineQueryResultArticle, InputTextMessageContent, Update
-from telegram.ext import ContextTypes, InlineQueryHandler, MessageHandler, filters
+from telegram.ext import InlineQueryHandler, MessageHandler, filters
 
-from astral_core import Plugin
+from astral_core import Plugin, RawContext
 from astral_playground.telegram import PageError
 from astral_playground.telegram.acts_media import Piece
 from astral_playground.testkit.bot import BotKit
@@ -23,7 +23,7 @@ KINDS = ("voice", "video", "video_note", "animation", "audio", "sticker", "dice"
 plugin = Plugin()
 
 
-async def received(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def received(update: Update, context: RawContext) -> None:
     """Names what came."""
     message = update.effective_message
     if message is not None:
@@ -31,7 +31,7 @@ async def received(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
         await message.reply_text(f"got {kind}{' of an album' if message.media_group_id else ''}")
 
 
-async def offered(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+async def offered(update: Update, context: RawContext) -> None:
     """Offers two results."""
     query = update.inline_query
     if query is not None and query.query != "nothing":

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from telegram import KeyboardButton, ReplyKeyboardMarkup, Update
-from telegram.ext import ContextTypes, MessageHandler, filters
+from telegram import KeyboardButton, ReplyKeyboardMarkup
 
 from astral_core import Context, Plugin, View
 from astral_playground.testkit.bot import BotKit
@@ -17,6 +16,7 @@ PIXEL = (
     b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89"
     b"\x00\x00\x00\rIDATx\x9cc\xf8\xcf\xc0\xf0\x1f\x00\x05\x00\x01\xff\x89\x99=\x1d\x00\x00\x00\x00IEND\xaeB`\x82"
 )
+MEDIA = ("photo", "document", "location", "contact")
 plugin = Plugin()
 
 
@@ -73,16 +73,10 @@ async def payment(ctx: Context, payment: View) -> None:
     ctx.reply("Спасибо!")
 
 
-async def received(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
+@plugin.message(*MEDIA)
+async def received(ctx: Context) -> None:
     """Names what came."""
-    message = update.effective_message
-    if message is not None:
-        kinds = ("photo", "document", "location", "contact")
-        await message.reply_text(f"got {next(kind for kind in kinds if getattr(message, kind))}")
-
-
-media = filters.PHOTO | filters.Document.ALL | filters.LOCATION | filters.CONTACT
-plugin.raw(MessageHandler(media, received))
+    ctx.reply(f"got {next(kind for kind in MEDIA if getattr(ctx.message, kind))}")
 
 
 async def test_an_act_returns_when_all_its_messages_are_there(chat: Chat) -> None:
