@@ -9,6 +9,7 @@ from __future__ import annotations
 import gettext
 import importlib.util
 import io
+import re
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Any
 from markupsafe import Markup, escape
 
 SOURCE_LANGUAGE = "en"
+
+
+_TAG = re.compile(r"<[^>]*>")
 
 
 class Message(str):
@@ -60,10 +64,12 @@ class Texts:
         return self._catalog.gettext(text) if isinstance(text, Message) else str(escape(text))
 
     def plain(self, text: str) -> str:
-        """`text` where Telegram takes no HTML: on buttons, in answers to presses."""
+        """`text` where Telegram takes no HTML: on buttons, in answers to presses. Tags are left out."""
         if isinstance(text, Message):
             text = Markup(self._catalog.gettext(text))  # noqa: S704  # the same
-        return text.unescape() if isinstance(text, Markup) else str(text)
+        if not isinstance(text, Markup):
+            return str(text)
+        return Markup(_TAG.sub("", text)).unescape()  # noqa: S704  # the same
 
 
 class Catalogs:

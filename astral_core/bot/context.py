@@ -258,7 +258,7 @@ class Context(Speaking):
     @property
     def job_queue(self) -> NoReturn:
         """Refused: its jobs would be lost with the process."""
-        raise HandlerError("ctx.job_queue is not there. Fix: ctx.defer(step(...), after=...), or @routes.job.")
+        no_jobs()
 
     def _place(self, to: int | None, lane: Lane | None) -> tuple[int, Address | None]:
         """Here, unless another chat or lane is meant; in a group durable work is for the same person."""
@@ -279,6 +279,11 @@ async def save_question_of(ctx: Context) -> None:
         scope.unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(*key[1:])))
     await save_question(scope.unit.session, key, asked)
     ctx.after_commit(lambda: scope.people.keep_question(key, asked))
+
+
+def no_jobs() -> NoReturn:
+    """HandlerError for a queue of jobs in memory."""
+    raise HandlerError("job_queue would be lost with the process. Fix: ctx.defer(step(...), after=...), or a job.")
 
 
 def no_store(name: str) -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn, Self
 
 from telegram.ext import Application, CallbackContext, ExtBot
 
-from astral_core.bot.context import Context, no_store
+from astral_core.bot.context import Context, no_jobs, no_store
 from astral_core.bot.scope import current_scope
 from astral_core.errors import HandlerError
 
@@ -41,3 +41,8 @@ class RawContext(CallbackContext[ExtBot[None], dict[Any, Any], dict[Any, Any], d
     def bot_data(self) -> NoReturn:  # type: ignore[override]  # the same
         """Refused: it would be lost with the process."""
         no_store("bot_data")
+
+    @property
+    def job_queue(self) -> NoReturn:
+        """Refused: its jobs would be lost with the process."""
+        no_jobs()

@@ -235,7 +235,10 @@ class Work(Shared):
         return self._unit.session
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call `callback` after a successful commit. For memory only, such as caches: a crash loses it."""
+        """Call `callback` after the commit, if anything was written, deferred or emitted.
+
+        For memory only, such as caches: a crash loses it.
+        """
         self._unit.after_commit.append(callback)
 
     # --- durable work

@@ -23,8 +23,9 @@ LIMIT = 64
 _ESCAPES = {"_": "__", "-": "_m", ".": "_p"}
 _ESCAPED = {code: character for character, code in _ESCAPES.items()}
 _CODE = re.compile(r"_[_mp]")
-# The widest value of each type as it stands in a link: of a slug each character may need two.
-_WIDTHS = {"int": 21, "slug": 48, "uuid": 44}
+# The widest value of each type in a link. In a slug `_` and `.` need two characters: one with many of them may be
+# refused when the link is made.
+_WIDTHS = {"int": 21, "slug": 24, "uuid": 44}
 
 
 class LinkCall(Call):

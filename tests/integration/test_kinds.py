@@ -371,7 +371,7 @@ async def two(ctx: Context, a: str, b: str) -> None:
         (lambda r: r.on("chat_member")(polled), "give it one or more of GROUP | CHANNEL"),
         (lambda r: r.command("x", timeout=0)(rest), "no number of seconds above 0"),
         (lambda r: r.step("x", tries=0)(failing.handler), "is not 1 to 100"),
-        (lambda r: r.deep_link("x/{a:slug}/{b:slug}")(two), "may need"),
+        (lambda r: r.deep_link("x/{a:uuid}/{b:uuid}")(two), "may need"),
     ],
 )
 def test_what_cannot_be_meant_fails_when_it_is_declared(
