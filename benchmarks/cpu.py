@@ -20,6 +20,7 @@ from benchmarks.setting import Setting
 ROUTES = 1_000
 FEW = 5
 EDITS, NOOP, MANY = "answers and edits", "no-op", f"no-op, {ROUTES} routes in front"
+LIMITED = "no-op with a flood limit"
 TRIAL = 20  # posts to learn roughly what one costs
 ASTRAL = "Astral"
 IN_BODY, AS_CALL = "answer in the body", "answer as a call"
@@ -92,6 +93,8 @@ class Comparison:
             bot = self.setting.bots.astral(f"{ASTRAL}, SQLite", self.setting.bots.sqlite(), routes)
             await (await stack.enter_async_context(bot)).answers()
             runs.append(Run(f"{bot.name}, {IN_BODY}", column, bot, "press:noop"))
+            if routes == FEW:
+                runs.append(Run(f"{bot.name}, {IN_BODY}", LIMITED, bot, "press:limited"))
         return runs
 
     async def _peer(self, stack: AsyncExitStack, peer: Peer, routes: int) -> Child | None:
@@ -181,6 +184,7 @@ def _judge(report: Report, costs: Costs, reasons: dict[str, str]) -> None:
     for row in (row for row, column in costs if column == str(FEW) and (row, MANY) in costs):
         what = f"CPU, no-op with {ROUTES} routes: {row}"
         _ratio(report, what, costs[row, MANY], costs[row, str(FEW)], 1.05, f"x with {FEW}")
+        _ratio(report, f"CPU, {LIMITED}: {row}", costs[row, LIMITED], costs[row, str(FEW)], 1.08, "x without")
 
 
 def _judge_noop(report: Report, costs: Costs, row: str) -> None:

@@ -5,6 +5,7 @@ The first use too many is told, later ones are silent until one is let through a
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -25,7 +26,7 @@ SLOW_DOWN = N_("That was a bit fast. Please try again in a moment.")
 class _Uses:
     """The moments of the uses within the period, the row counted last, and whether a refusal was told."""
 
-    moments: list[float] = field(default_factory=list)
+    moments: deque[float] = field(default_factory=deque)
     row: int = 0
     told: bool = False
 
@@ -46,7 +47,8 @@ class Floods:
         if uses.row == scope.row.seq:  # this row was let through before, and is tried again
             return True
         moment = self._time()
-        uses.moments = [one for one in uses.moments if 0 <= moment - one < flood.per]
+        while uses.moments and not 0 <= moment - uses.moments[0] < flood.per:  # over, or a clock that was set back
+            uses.moments.popleft()
         if len(uses.moments) < flood.most:
             uses.moments.append(moment)
             uses.row, uses.told = scope.row.seq, False

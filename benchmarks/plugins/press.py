@@ -10,7 +10,7 @@ import os
 
 from sqlalchemy import text
 
-from astral_core import Context, Plugin
+from astral_core import Context, Flood, Plugin
 
 plugin = Plugin()
 COUNT = text("UPDATE bench_counters SET n = n + 1 WHERE id = :id")
@@ -32,6 +32,11 @@ for index in range(int(os.environ.get("BENCH_ROUTES", "0"))):
 @plugin.callback("noop")
 async def noop(ctx: Context) -> None:
     """Nothing."""
+
+
+@plugin.callback("limited", flood=Flood(1_000_000, per=3600))
+async def limited(ctx: Context) -> None:
+    """Nothing, behind a limit that nobody reaches."""
 
 
 @plugin.callback("edit")
