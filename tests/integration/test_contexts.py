@@ -149,6 +149,8 @@ TEXTS: list[tuple[str, str]] = [
 ]
 PLAIN: list[tuple[str, str]] = [
     (N_("Tom &amp; Jerry"), "Том & Джерри"),
+    (BOLD, "Жирно"),
+    (Markup("<i>a</i>\n&lt;b"), "a\n<b"),
     (Markup("Tom &amp; Jerry"), "Tom & Jerry"),
     (html("Tom &amp; {b}", b="<b"), "Tom & <b"),
     ("Tom &amp; <b>", "Tom &amp; <b>"),
@@ -191,7 +193,7 @@ async def test_only_markup_is_html_and_only_messages_are_translated(
 async def test_buttons_and_answers_take_the_same_texts(
     sqlite_url: str, plugins: list[LoadedPlugin], make_plugin: MakePlugin, text: str, shown: str
 ) -> None:
-    """Telegram shows no HTML there: it is unescaped."""
+    """Telegram shows no HTML there: tags are left out, and the rest is unescaped."""
     speaking = Routes()
 
     @speaking.callback("press", answer="manual")
@@ -274,43 +276,48 @@ async def test_what_would_be_lost_is_not_there(sqlite_url: str, make_plugin: Mak
     assert "ctx.defer(step(...), after=...)" in found[3]
 
 
-links = Routes()
+named, nameless = Routes(), Routes()
 
 
-@links.deep_link("gift/{n:int}/{m:int}")
-async def gift(ctx: Context, n: int, m: int) -> None:
+@named.deep_link("gift/{code:slug}/{n:int}")
+async def gift(ctx: Context, code: str, n: int) -> None:
     """Somebody opened a link."""
-    ctx.reply(f"gift {n} {m}", [[ctx.menu_button()]])
+    ctx.reply(f"gift {code!r} {n}", [[ctx.menu_button()]])
 
 
-@links.deep_link("{code:slug}")
+@named.command("gift")
+async def show_gift(ctx: Context) -> None:
+    """Show the link in each form."""
+    call = gift(code="a_b.c-d", n=-5)
+    found.extend([ctx.link(call), ctx.link(call, group=True), ctx.start_parameter(call)])
+    ctx.reply("A gift", [[ctx.button("Open", call)]])
+
+
+@nameless.deep_link("{code:slug}")
 async def other(ctx: Context, code: str) -> None:
     """A link without a name of its own."""
     ctx.reply(f"other {code!r}")
 
 
-@links.command("links")
-async def show_links(ctx: Context) -> None:
-    """Show links of each form."""
-    calls = gift(n=-5, m=6), other(code="x-y_z.")
-    found.append([ctx.link(call) for call in calls] + [ctx.link(calls[0], group=True)])
-    assert found[0][0].endswith(f"?start={ctx.start_parameter(calls[0])}")
-    ctx.reply("links", [[ctx.button("A gift", calls[0])]])
+@nameless.command("other")
+async def show_other(ctx: Context) -> None:
+    """Show the link."""
+    found.append(ctx.link(other(code="x-y_z.")))
 
 
 async def test_a_link_leads_to_its_route_with_its_arguments(sqlite_url: str, make_plugin: MakePlugin) -> None:
     """Also with characters that a link may not have; the button back to the menu speaks the person's language."""
     found.clear()
-    async with bot_kit(sqlite_url, [make_plugin("shop", links)]) as kit:
+    async with bot_kit(sqlite_url, [make_plugin("shop", named), make_plugin("sale", nameless)]) as kit:
         anna = kit.chat("Анна", language_code="ru")
-        await anna.send("/links")
+        await anna.send("/gift")
+        await anna.send("/other")
         address = f"https://t.me/{kit.telegram.world.bot.username}?start"
-        ((one, two, into_group),) = found
-        assert (one, into_group) == (f"{address}=shop-gift-_m5-6", f"{address}group=shop-gift-_m5-6")
-        for link, said in ((one, "gift -5 6"), (two, "other 'x-y_z.'")):
+        one, into_group, parameter, two = found
+        assert (one, into_group) == (f"{address}={parameter}", f"{address}group={parameter}")
+        for link, said in ((two, "other 'x-y_z.'"), (one, "gift 'a_b.c-d' -5")):
             await anna.send(f"/start {link.partition('=')[2]}")
             assert anna.last.text == said
-        await anna.send(f"/start {one.partition('=')[2]}")
         assert anna.keyboard == [["‹ Меню"]]
         await anna.tap("‹ Меню")
         assert "Что я умею" in str(anna.keyboard)
