@@ -41,7 +41,7 @@ class Reader:
         path.write_text(path.read_text(encoding="utf-8") + text, encoding="utf-8")
 
     def edit(self, block: str) -> None:
-        """Apply a diff whose lines stand in the file exactly once."""
+        """Apply a diff whose lines are in the file exactly once."""
         head, *lines = block.splitlines()
         path = self.folder / head.removeprefix("--- ")
         text = path.read_text(encoding="utf-8")
@@ -96,7 +96,7 @@ class Reader:
 
 @pytest.mark.timeout(600)
 def test_the_page_can_be_followed_from_the_first_line_to_the_last(tmp_path: Path) -> None:
-    """Who types what stands there gets a plugin that passes its own tests, the audit and ruff."""
+    """Who types what the page says gets a plugin that passes its own tests, the audit and ruff."""
     reader = Reader(tmp_path)
     steps = [match.groups() for match in STEP.finditer(PAGE.read_text(encoding="utf-8"))]
     assert len(steps) > 20

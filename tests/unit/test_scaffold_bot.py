@@ -69,7 +69,7 @@ def test_every_setting_stands_in_the_file_and_secrets_only_in_the_environment(bo
 
 
 def test_every_setting_says_what_it_means(bot: Path) -> None:
-    """Above each setting stands a sentence that is not just its name."""
+    """Above each setting is a sentence that is not just its name."""
     lines = (bot / "astral.toml").read_text().splitlines()
     for above, line in itertools.pairwise(lines):
         if found := re.match(r"#(\w+) = ", line):

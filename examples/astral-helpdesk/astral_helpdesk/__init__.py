@@ -38,7 +38,7 @@ async def to_helpers(ctx: Context) -> None:
         raise Refuse(N_("Nobody is here to answer yet. Please come back later."))
     topic = await store.topic_of(ctx.session, ctx.user.id)
     if topic is None:
-        # Its number is needed now, so this call is made at once, and thus before the first write.
+        # Its number is needed now, so this call is made at once, before the first write.
         made = await ctx.bot.create_forum_topic(group, ctx.user.first_name[:NAME_LIMIT])
         thread = made.message_thread_id
         await store.add_topic(ctx.session, ctx.user.id, thread)
@@ -159,5 +159,5 @@ async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
 
 @plugin.step("remove")
 async def remove_topic(ctx: Context, thread: int) -> None:
-    """Delete the topic of a person who wants to be forgotten, with all that stands in it."""
+    """Delete the topic of a person who wants to be forgotten, with all that is in it."""
     ctx.call("deleteForumTopic", chat_id=ctx.chat.id, message_thread_id=thread)

@@ -167,7 +167,7 @@ async def test_inline_mode_starts_a_game_in_any_chat(bot: BotKit, anna: Chat, be
 
 
 async def test_two_messages_of_inline_mode_are_two_games(bot: BotKit, anna: Chat, ben: Chat) -> None:
-    """One of them stands in the chat of two people, which the bot cannot see."""
+    """One of them is in the chat of two people, which the bot cannot see."""
     group = bot.group("Sky", admins=[anna], members=[ben])
     first = await (await ben.inline("quiz")).choose(chat=group)
     second = await (await ben.inline("quiz")).choose(chat=anna)

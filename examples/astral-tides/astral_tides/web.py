@@ -19,7 +19,7 @@ routes = Routes()
 
 @routes.page("GET", "/")
 async def page(ctx: PluginContext, request: web.Request) -> web.Response:
-    """Show the day of `?day=`, or today; a day that is none is told and answered with 400."""
+    """Show the day of `?day=`, or today; what is no day is told and answered with 400."""
     typed = request.query.get("day", "").strip()
     today = now().date()
     read = read_day(typed) if typed else today

@@ -46,7 +46,7 @@ def format_moment(moment: datetime, language: str) -> str:
 
 
 def read_day(text: str) -> date | None:
-    """The date that somebody has typed as 2026-12-24 or 24.12.2026; None where it is none that `moon_on` takes."""
+    """The date that somebody has typed as 2026-12-24 or 24.12.2026; None if `moon_on` does not take it."""
     parts = text.split("-") if "-" in text else text.split(".")[::-1]
     try:
         typed = date(*map(int, parts))
