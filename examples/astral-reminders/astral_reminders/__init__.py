@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from astral_core import N_, Context, Plugin, PluginContext, Tables, now
+from astral_core import N_, Context, Flood, Plugin, PluginContext, Tables, now
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
@@ -24,7 +24,7 @@ class RemindersSettings(BaseModel):
 plugin = Plugin(settings=RemindersSettings, tables=Tables(metadata))
 
 
-@plugin.command("remind", description=N_("Remind me: /remind tomorrow 9:00 tea"))
+@plugin.command("remind", description=N_("Remind me: /remind tomorrow 9:00 tea"), flood=Flood(20, per=60))
 async def remind(ctx: Context) -> None:
     """Keep a reminder, and say when it comes."""
     zone = ctx.settings(RemindersSettings).zone
