@@ -320,10 +320,7 @@ class Routes:
         [Callable[[PluginContext, web.Request], Awaitable[web.StreamResponse]]],
         Callable[[PluginContext, web.Request], Awaitable[web.StreamResponse]],
     ]:
-        """Take posts at an absolute path that the owner allows in `web.webhooks`: `(ctx, request)`.
-
-        `request.remote` sees through `web.trusted_proxies`.
-        """
+        """Take posts at a path that the owner allows in `web.webhooks`, seen through trusted proxies."""
         return self._add(lambda handler: Webhook(path, handler))
 
     def _add(self, make: Callable[[Any], Any]) -> Callable[[F], F]:

@@ -16,13 +16,14 @@ import click
 from generator.api import api
 from generator.commands import commands
 from generator.hooks import hooks
-from generator.lists import error_classes, findings, metrics
+from generator.lists import error_classes, findings, kinds, metrics
 from generator.settings import settings
 
 from astral_core.config import PREFIX
 
 TARGET = Path(__file__).resolve().parent / "reference"
 PAGES: dict[str, Callable[[], str]] = {
+    "kinds.md": kinds,
     "hooks.md": hooks,
     "settings.md": settings,
     "cli.md": commands,

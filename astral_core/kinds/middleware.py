@@ -18,7 +18,7 @@ class Middleware:
 
 
 class Middlewares(Kind):
-    """In their order, `outermost first`."""
+    """In their order, the outermost first."""
 
     declares = Middleware
     name, plural = "middleware", "middleware"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
 from astral_core import errors
 from astral_core.errors import AstralError
+from astral_core.kinds import KINDS, Kind
+from astral_core.kinds.update import Updates
 from astral_core.observe.metrics import Metrics
 from generator.text import code, page, sentence, table
+
+MANY = 5  # kinds of update that a table can name
 
 
 def metrics() -> str:
@@ -28,6 +32,35 @@ def metrics() -> str:
         "are in seconds; a histogram is the series `_bucket`, `_sum` and `_count`. No label holds a chat or a user."
     )
     return page("Metrics", intro, table(["metric", "type", "labels", "meaning"], rows))
+
+
+def kinds(known: Iterable[type[Kind]] = KINDS) -> str:
+    """Every kind of declaration, in the order in which the router asks those that take updates."""
+    rows = [
+        [
+            code(kind.name),
+            sentence(inspect.getdoc(kind.declares) or ""),
+            _updates(kind),
+            sentence(inspect.getdoc(kind) or ""),
+        ]
+        for kind in known
+    ]
+    intro = (
+        "What plugins declare, by kind. An update goes to the first kind that has a route for it, from the top down; "
+        "`astral routes` shows the declarations of your bot in the same order. A kind is one module of "
+        "`astral_core/kinds`; one of your own is a `Kind` and a declaration that names it, given to `Routes.add`."
+    )
+    return page("Kinds of route", intro, table(["kind", "what it declares", "updates", "how one is found"], rows))
+
+
+def _said(documented: type) -> str:
+    return sentence(inspect.getdoc(documented) or "")
+
+
+def _updates(kind: type[Kind]) -> str:
+    if len(kind.updates) > MANY:
+        return "all that have no kind of their own" if kind is Updates else "nearly all"
+    return ", ".join(code(name) for name in sorted(kind.updates)) or "none"
 
 
 def error_classes() -> str:

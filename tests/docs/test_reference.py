@@ -17,6 +17,8 @@ import pytest
 
 from astral_core import errors, hookspecs
 from astral_core.cli import cli
+from astral_core.kinds import KINDS, Kind
+from astral_core.kinds.base import Claims, Owner
 from astral_core.kinds.signatures import colour
 from astral_core.observe.metrics import Metrics
 
@@ -134,6 +136,28 @@ def test_every_error_stands_in_the_reference() -> None:
     names = {name for name, value in vars(errors).items() if isinstance(value, type)}
     listed = set(re.findall(r"`(\w+)` \| ", page("errors.md")))
     assert {name for name in names if issubclass(getattr(errors, name), errors.AstralError)} == listed
+
+
+def test_every_kind_of_route_is_in_the_reference_also_one_of_ones_own(generate: ModuleType) -> None:
+    """The page is made from the kinds themselves: a new one needs nothing but its module."""
+
+    class Bell:
+        """A message that rings."""
+
+    class Bells(Kind):
+        """Found by its sound."""
+
+        declares = Bell
+        name, plural = "bell", "bells"
+        updates = frozenset(("message",))
+
+        def add(self, plugin: Owner, declared: Any, claims: Claims) -> str | None:
+            """Nothing: this one is only shown."""
+
+    made = generate.kinds((*KINDS, Bells))
+    rows = re.findall(r"^\| `(\w+)` \|", made, re.MULTILINE)
+    assert rows == [*(kind.name for kind in KINDS), "bell"]
+    assert "| `bell` | A message that rings. | `message` | Found by its sound. |" in made
 
 
 @pytest.mark.parametrize(("package", "module"), [("doctor", "astral_core.doctor"), ("audit", "astral_core.audit")])
