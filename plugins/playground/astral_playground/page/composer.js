@@ -195,15 +195,25 @@ function isSilent() {
   return status !== "creator" && !(status === "administrator" && rights.includes("can_post_messages"));
 }
 
-export function drawComposer() {
+/** Every place has a draft of its own. */
+function followPlace() {
   const place = `${store.userId}:${store.chatId}:${store.thread}`;
-  if (draftOf !== place) {
-    drafts[draftOf] = input().value;
-    input().value = drafts[place] ?? "";
-    draftOf = place;
-    recalled = -1;
-    resize();
-  }
+  if (draftOf === place) return;
+  drafts[draftOf] = input().value;
+  input().value = drafts[place] ?? "";
+  draftOf = place;
+  recalled = -1;
+  resize();
+}
+
+/** Write in the place that was just chosen: what is typed before the next frame is its text already. */
+export function takeUp() {
+  followPlace();
+  if (matchMedia("(pointer: fine)").matches) input().focus();
+}
+
+export function drawComposer() {
+  followPlace();
   const blocked = Boolean(user()?.blocked) && !group();
   byId("compose-row").hidden = blocked || !user() || isSilent();
   byId("silent").hidden = !isSilent();

@@ -1,6 +1,7 @@
 // The chats of the selected person: the private one with the bot, groups and channels; and new ones.
 
 import { addGroup, forward, joinGroup } from "./actions.js";
+import { takeUp } from "./composer.js";
 import { byId, el, icon, reconcile } from "./dom.js";
 import { clock, currentLanguage, day, dayKey, t } from "./i18n.js";
 import { dialog, formDialog } from "./overlays.js";
@@ -81,7 +82,7 @@ function row(id) {
 function choose(id) {
   openChat(id);
   document.body.dataset.view = "chat";
-  if (matchMedia("(pointer: fine)").matches) byId("input").focus();
+  takeUp();
 }
 
 /** Groups that the selected person is not in. */

@@ -1,6 +1,7 @@
 // The people whose phones this page plays, as a strip: a press plays another one.
 
 import { addUser } from "./actions.js";
+import { takeUp } from "./composer.js";
 import { byId, el, icon, reconcile } from "./dom.js";
 import { currentLanguage, t } from "./i18n.js";
 import { formDialog } from "./overlays.js";
@@ -40,7 +41,7 @@ function row(one) {
 
 function choose(id) {
   select(id);
-  if (matchMedia("(pointer: fine)").matches) byId("input").focus();
+  takeUp();
 }
 
 export function drawUsers() {

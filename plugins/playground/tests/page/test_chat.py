@@ -221,12 +221,15 @@ async def test_unread_badges(page: Page, emulator: Any, make: Any) -> None:
 
 
 async def test_drafts_stay_with_their_person(page: Page) -> None:
-    """A text that was begun waits in its own chat."""
+    """A text that was begun waits in its own chat; one that is typed before the next frame is the new person's."""
     await page.locator("#input").fill("черновик")
     await page.locator("#people button", has_text="Борис").click()
     await expect(page.locator("#input")).to_have_value("")
     await page.locator("#people button", has_text="Анна").click()
     await expect(page.locator("#input")).to_have_value("черновик")
+    await page.evaluate("document.querySelectorAll('#people button')[1].click(); input.value = 'быстро'")
+    await expect(page.locator("#people button", has_text="Борис")).to_have_attribute("aria-current", "true")
+    await expect(page.locator("#input")).to_have_value("быстро")
 
 
 async def test_starters_and_commands(page: Page, emulator: Any) -> None:
