@@ -58,7 +58,7 @@ def info(plugin: str, as_json: bool) -> None:  # click passes flags so
         return
     for name, value in record.items():
         if value:
-            click.echo(f"{name + ':':<14}{(chr(10) + ' ' * 14).join(value) if isinstance(value, list) else value}")
+            click.echo(f"{name + ':':<15}{(chr(10) + ' ' * 15).join(value) if isinstance(value, list) else value}")
 
 
 @click.command()

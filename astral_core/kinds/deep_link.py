@@ -14,7 +14,17 @@ from typing import Any, ParamSpec
 
 from astral_core.declare import PRIVATE, Call, ChatKind, Flood, Route
 from astral_core.errors import CallbackDataError, DeclarationError
-from astral_core.kinds.base import PEOPLE, Claims, Incoming, Kind, Match, Owner, check_chat, registered
+from astral_core.kinds.base import (
+    PEOPLE,
+    Claims,
+    Incoming,
+    Kind,
+    Match,
+    Owner,
+    RegisteredHandler,
+    check_chat,
+    registered,
+)
 from astral_core.kinds.codec import TYPES, arguments_of
 from astral_core.kinds.command import is_bare_start
 
@@ -113,6 +123,10 @@ class DeepLinks(Kind):
             raise DeclarationError(plugin.id, f"has other links beside {what}.", "give each link a name.")
         self.routes[key] = route
         return key
+
+    def shown(self, key: str, route: RegisteredHandler) -> str:
+        """The parameter, with the names of its arguments."""
+        return "-".join((key, *(f"{{{name}:{kind}}}" for name, kind in route.codec.arguments)))
 
     def find(self, incoming: Incoming) -> Match | None:
         """The link that somebody opened: a /start with something behind it."""

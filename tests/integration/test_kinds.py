@@ -453,7 +453,7 @@ async def test_a_kind_of_one_module_is_routed_shown_and_checked(
     shown = CliRunner().invoke(cli, ["routes"])
     assert any(line.split()[:3] == ["bell", "ding", "gate"] for line in shown.output.splitlines()), shown.output
     info = CliRunner().invoke(cli, ["plugins", "info", "gate"])
-    assert "bells:        ding" in info.output
+    assert "bells:         ding" in info.output
     two = [make_plugin("door", bell("ding")), make_plugin("tower", bell("ding"))]
     for plugin in two:
         import_plugin(plugin)
