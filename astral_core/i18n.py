@@ -10,6 +10,8 @@ import gettext
 import importlib.util
 import io
 import re
+import string
+from functools import lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -124,11 +126,37 @@ def _compile(content: bytes, language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+class _Escaped:
+    """A value on its way into a template: formatted as it is told, then escaped."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __format__(self, spec: str) -> str:
+        return str(escape(format(self._value, spec) if spec else self._value))
+
+    def __repr__(self) -> str:
+        return str(escape(repr(self._value)))
+
+    __str__ = __repr__
+
+
+@lru_cache(4096)
+def _checked(template: str) -> str:
+    """The template itself. ValueError if a placeholder is more than a name: a text must not reach into a value."""
+    for _, field, spec, _ in string.Formatter().parse(template):
+        if field is not None and not (field.isidentifier() and "{" not in (spec or "")):
+            raise ValueError(f"the placeholder {{{field}}} is no plain name in {template[:80]!r}")
+    return template
+
+
 def fill(template: str, values: dict[str, Any]) -> str:
     """Put `values` into `{placeholders}`, escaped for HTML unless they are Markup."""
     if not values:
         return template
-    return template.format(**{key: escape(value) for key, value in values.items()})
+    return _checked(template).format(**{key: _Escaped(value) for key, value in values.items()})
 
 
 def pick(wanted: str | None, spoken: tuple[str, ...], default: str) -> str:

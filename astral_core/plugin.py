@@ -333,8 +333,7 @@ class Routes:
 
 def _function(handler: Any) -> Any:
     """The function below stacked decorators. DeclarationError if it takes the update first, as other libraries do."""
-    while isinstance(handler, Route):
-        handler = handler.handler
+    handler = handler.handler if isinstance(handler, Route) else handler  # a route's is a function already
     refuse_old_style(handler)
     return handler
 
@@ -385,6 +384,8 @@ class Plugin(Routes):
         """
 
         def add(function: H) -> H:
+            if not hasattr(function, "__name__"):
+                raise DeclarationError("?", f"the hook {function!r} has no name.", "give a function.")
             self.hooks.append(Hook(function, optional))
             return function
 

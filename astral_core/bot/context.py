@@ -5,6 +5,7 @@ Messages sent through `ctx` are effects: recorded and checked now, sent after th
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -18,7 +19,8 @@ from astral_core.bot.speaking import Speaking, scope_of
 from astral_core.bot.update import LazyUpdate
 from astral_core.botapi.views import View
 from astral_core.errors import HandlerError, NoPerson
-from astral_core.host.context import Lane, PluginContext
+from astral_core.host.arguments import Lane
+from astral_core.host.context import PluginContext
 from astral_core.i18n import N_
 from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
@@ -183,12 +185,12 @@ class Context(Speaking):
     def ask(
         self, call: QuestionCall, /, *, within: timedelta | None = None, otherwise: StepCall | None = None
     ) -> None:
-        """Give this user's next message to `call`: a question called with what it shall keep.
+        """Give this user's next message to `call`: a question called with what it keeps until then.
 
-        After `within` the question is closed, and the step `otherwise` runs, if there is one.
+        After `within` the question is closed, and the step `otherwise` runs, if there is one. NoPerson if there is
+        nobody to ask.
         """
-        if not isinstance(call, QuestionCall):
-            raise HandlerError(f"ctx.ask takes a question that is called with its arguments, not {call!r}.")
+        _check_question(call, within, otherwise)
         scope, route = self._scope, call.route
         if isinstance(route, QuestionRoute) and scope.chat_kind not in route.chat:
             what = (
@@ -199,34 +201,38 @@ class Context(Speaking):
                 raise HandlerError(what)
             self.log.warning("%s", what)  # a payment must not fail for it
             return RECORDED
-        if otherwise is not None and within is None:
-            raise HandlerError("ctx.ask: otherwise= needs within=.")
+        if scope.person is None:
+            raise NoPerson(NOBODY)
         # Through JSON now, so that the answer's handler sees the same types with and without a restart between.
         stored = msgspec.json.decode(as_json(call.arguments))
         key = self._services.registry.key_of(route)
-        if scope.asked is not None and scope.asked.timer is not None:  # it was asked before, in this handler
-            self._unit.add_due(Cancel(scope.asked.timer, scope.later.lane, _timer_key(*scope.question_key[1:])))
+        self._cancel_timer()
         timer = self._timer(within, otherwise) if within is not None else None
         scope.asked = Question(key, stored, scope.edits_from(key, stored), timer)
         return RECORDED
 
     def end_question(self) -> None:
         """Ask nothing any more: the user went elsewhere."""
+        self._cancel_timer()
         self._scope.asked = None
         self._scope.question_ended = True
         return RECORDED
 
+    def _cancel_timer(self) -> None:
+        """What this handler has asked before, it asks no more."""
+        asked = self._scope.asked
+        if asked is not None and asked.timer is not None:
+            self._unit.add_due(_timer_off(self._scope))
+
     def _timer(self, within: timedelta, otherwise: StepCall | None) -> str:
-        """Arm what follows when nobody has answered; return the route under which it waits."""
-        _, place, person = self._scope.question_key
-        route = self._services.registry.key_of(otherwise.route) if otherwise is not None else CLOSE
-        body = {"route": route, "args": otherwise.arguments if otherwise is not None else {}, "closes": True}
-        later = self._scope.later
-        self._unit.add_due(
-            Due("step", route, later.lane, _timer_key(place, person), as_json(body), after=within.total_seconds(),
-                to=later)
-        )  # fmt: skip
-        return route
+        """Arm the end of the question; return the mark by which that knows its own."""
+        scope, mark = self._scope, uuid.uuid4().hex
+        route = self._services.registry.key_of(otherwise.route) if otherwise is not None else None
+        args = {"timer": mark, "route": route, "args": otherwise.arguments if otherwise is not None else {}}
+        body = as_json({"route": CLOSE, "args": args})
+        off = _timer_off(scope)
+        self._unit.add_due(Due("step", CLOSE, off.lane, off.key, body, after=within.total_seconds(), to=scope.later))
+        return mark
 
     # --- others
 
@@ -275,8 +281,8 @@ async def save_question_of(ctx: Context) -> None:
     if scope.user is None:
         return
     before = scope.open_question or await scope.people.question(key)
-    if before is not None and before.timer is not None and (asked is None or asked.timer != before.timer):
-        scope.unit.add_due(Cancel(before.timer, scope.later.lane, _timer_key(*key[1:])))
+    if before is not None and before.timer is not None and (asked is None or asked.timer is None):
+        scope.unit.add_due(_timer_off(scope))  # a new timer replaces the old one by itself
     await save_question(scope.unit.session, key, asked)
     ctx.after_commit(lambda: scope.people.keep_question(key, asked))
 
@@ -293,6 +299,16 @@ def no_store(name: str) -> NoReturn:
     )
 
 
-def _timer_key(place: str, person: int) -> str:
-    """Under which key the end of a question waits: one for each person in a place."""
-    return f"question:{place}:{person}"
+def _timer_off(scope: HandlerScope) -> Cancel:
+    """The end of the timer of the question that is open here for this person: there is one of them."""
+    _, place, person = scope.question_key
+    return Cancel(CLOSE, scope.later.lane, f"question:{place}:{person}")
+
+
+def _check_question(call: object, within: object, otherwise: object) -> None:
+    if not isinstance(call, QuestionCall):
+        raise HandlerError(f"ctx.ask takes a question that is called with its arguments, not {call!r}.")
+    if within is not None and (not isinstance(within, timedelta) or within <= timedelta()):
+        raise HandlerError(f"ctx.ask: within={within!r} is no time to wait. Fix: timedelta(hours=1).")
+    if otherwise is not None and (within is None or not isinstance(otherwise, StepCall)):
+        raise HandlerError("ctx.ask: otherwise= is a step that is called with its arguments, and needs within=.")

@@ -24,11 +24,16 @@ SLOW_DOWN = N_("That was a bit fast. Please try again in a moment.")
 
 @dataclass(slots=True)
 class _Uses:
-    """The moments of the uses within the period, the row counted last, and whether a refusal was told."""
+    """The uses within the period, as moments and rows, and whether a refusal was told."""
 
-    moments: deque[float] = field(default_factory=deque)
-    row: int = 0
+    uses: deque[tuple[float, int]] = field(default_factory=deque)
+    rows: set[int] = field(default_factory=set)
     told: bool = False
+
+    def forget(self, moment: float, per: float) -> None:
+        """Leave out what is over; after a clock was set back, everything."""
+        while self.uses and not 0 <= moment - self.uses[0][0] < per:
+            self.rows.discard(self.uses.popleft()[1])
 
 
 class Floods:
@@ -36,22 +41,21 @@ class Floods:
 
     def __init__(self, time: Callable[[], float]) -> None:
         self._time = time
-        self._uses: Lru[tuple[str, str, int], _Uses] = Lru()
+        self._uses: Lru[tuple[int, int], _Uses] = Lru()
 
     def admits(self, ctx: Context, scope: HandlerScope, handler: RegisteredHandler) -> bool:
         """Whether the handler may run; if not, the person may have been told."""
         flood = handler.flood
         if flood is None:
             return True
-        uses = self._of(scope, handler, flood)
-        if uses.row == scope.row.seq:  # this row was let through before, and is tried again
+        uses, row, moment = self._of(scope, handler, flood), scope.row.seq, self._time()
+        if row in uses.rows:  # it was let through before, and is tried again
             return True
-        moment = self._time()
-        while uses.moments and not 0 <= moment - uses.moments[0] < flood.per:  # over, or a clock that was set back
-            uses.moments.popleft()
-        if len(uses.moments) < flood.most:
-            uses.moments.append(moment)
-            uses.row, uses.told = scope.row.seq, False
+        uses.forget(moment, flood.per)
+        if len(uses.uses) < flood.most:
+            uses.uses.append((moment, row))
+            uses.rows.add(row)
+            uses.told = False
             return True
         scope.services.metric(Counter, "astral_flood_refusals", REFUSALS, ("plugin", "route")).labels(
             handler.plugin, handler.name
@@ -61,7 +65,7 @@ class Floods:
 
     def _of(self, scope: HandlerScope, handler: RegisteredHandler, flood: Flood) -> _Uses:
         person = scope.user.id if scope.user is not None and flood.of == "user" else scope.chat_id
-        key = (handler.plugin, f"{handler.kind} {handler.name}", person)
+        key = (id(handler), person)  # the registry keeps the handler for as long as this lives
         found = self._uses.get(key)
         if found is None:
             self._uses.put(key, found := _Uses())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from markupsafe import Markup
 from sqlalchemy import Executable
 from sqlalchemy import update as sql_update
@@ -105,9 +107,16 @@ async def set_language(ctx: Context, code: str) -> None:
 
 
 @routes.step("close_question")
-async def close_question(ctx: Context) -> None:
-    """End a question that got no answer in time; the core has closed it when this runs."""
-    ctx.log.debug("a question got no answer in time")
+async def close_question(ctx: Context, timer: str, route: str | None, args: dict[str, Any]) -> None:
+    """Close the question that got no answer in time, and let the step `route` run."""
+    scope = scope_of(ctx)
+    question = await scope.people.question(scope.question_key)
+    if question is None or question.timer != timer:
+        return  # it was answered, or another one is asked
+    ctx.end_question()
+    if route is not None:
+        later = scope.later
+        scope.unit.add_row("step", f"{route}:{timer}", later.lane, {"route": route, "args": args}, later)
 
 
 async def fallback(ctx: Context) -> None:

@@ -49,7 +49,7 @@ class Incoming:
         self.query: Any = peek.callback_query or peek.pre_checkout_query
         self.message: PeekMessage = peek.written or PeekMessage()
         self.text = self.message.text or self.message.caption or ""
-        self.is_command = self.text.startswith("/")
+        self.is_command = peek.channel_post is None and (self.message.text or "").startswith("/")
         self.question = question
         self.chat: ChatKind = scope.chat_kind
         self._registry = registry

@@ -42,7 +42,7 @@ class Question:
     route: str
     args: dict[str, Any]
     edits_from: int | None = None  # the first message whose edit answers it; None if that is not known
-    timer: str | None = None  # the step that runs if nobody answers in time
+    timer: str | None = None  # the mark of what closes it if nobody answers in time
 
 
 # Made once: to make a statement costs more than to run it.

@@ -11,7 +11,9 @@ leads to the private chat, for who spoke to the bot.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from telegram import Update
@@ -50,12 +52,13 @@ class Router(BaseHandler[Update, RawContext, object]):
         self._asked: dict[str, list[Kind]] = {}
         for kind in registry.kinds.values():
             if kind.always or kind.routes:
-                for update in kind.updates:
+                for update in {*kind.updates, *kind.wanted()}:
                     self._asked.setdefault(update, []).append(kind)
         # A group says much that is not for the bot: its database is asked for a question only where there may be one.
         self._asks_in_groups = any(GROUP in route.chat for route in registry.of(Questions).routes.values())
         self._pointer = RegisteredHandler("core", "pointer", "text", Pointer(time, username))
         self._floods = Floods(time)
+        self._may_skip = frozenset(kind.name for kind in registry.kinds.values() if kind.may_skip)
 
     @staticmethod
     async def _unused(update: Update, context: RawContext) -> None:
@@ -78,38 +81,51 @@ class Router(BaseHandler[Update, RawContext, object]):
         if not isinstance(update, LazyUpdate):
             raise HandlerError("an update reached the router outside of the inbox's worker.")
         scope.route = "ignored"
-        for match in self._matches(await self._incoming(update, scope)):
-            enter(scope, match.handler)
-            scope.args = match.words
-            if match.answers:
-                scope.answered_to = scope.open_question
-            if match.handler.flood is not None and not self._floods.admits(ctx, scope, match.handler):
-                break
-            try:
-                await self._run(match, update, application, context)
-            except Skip:
-                _check_skip(scope)
-                scope.route = "ignored"
-                continue
-            break
+        matches = self._matches(await self._incoming(update, scope))
+        first = next(matches, None)
+        if first is None:
+            return
+        enter(scope, first.handler)
+        middleware = self._middleware.routes
+        if first.handler is self._pointer or not middleware:  # middleware must not speak in the pointer's place
+            await self._run(first, matches, update, application, context)
+        else:
+            call = partial(self._run, first, matches, update, application, context)
+            await run_chain(list(middleware.values()), ctx, call)
         if scope.answered_to is not None or scope.question_ended or scope.asked is not None:
             await save_question_of(ctx)
 
-    async def _run(self, match: Match, update: Update, application: Any, context: RawContext) -> None:
-        """Run the handler inside the middleware; the pointer without, or middleware would speak in its place."""
-        ctx, handler = context.astral, match.handler
-        middleware = self._middleware.routes
-        if match.check is None and (not middleware or handler is self._pointer):
-            await handler.handler(ctx, *match.args, **match.kwargs)
+    async def _run(
+        self, first: Match, others: Iterator[Match], update: Update, application: Any, context: RawContext
+    ) -> None:
+        """Run the first route, and the next ones for as long as they raise Skip."""
+        ctx, scope = context.astral, scope_of(context.astral)
+        for match in itertools.chain((first,), others):
+            handler = match.handler
+            enter(scope, handler)
+            scope.args = match.words
+            if handler.flood is not None and not self._floods.admits(ctx, scope, handler):
+                return
+            scope.answered_to = scope.open_question if match.answers else None
+            before = _done(scope)
+            try:
+                if match.check is not None:
+                    await handler.declared.handler.handle_update(update, application, match.check, context)
+                else:
+                    await handler.handler(ctx, *match.args, **match.kwargs)
+            except Skip:
+                self._check_skip(scope, before)
+                scope.route = "ignored"
+                continue
             return
 
-        async def call() -> None:
-            if match.check is not None:
-                await handler.declared.handler.handle_update(update, application, match.check, context)
-            else:
-                await handler.handler(ctx, *match.args, **match.kwargs)
-
-        await run_chain(list(middleware.values()), ctx, call)
+    def _check_skip(self, scope: HandlerScope, before: tuple[object, ...]) -> None:
+        """HandlerError for a Skip that would lose something."""
+        who = f"plugin {scope.plugin!r}, route {scope.route!r}"
+        if scope.kind not in self._may_skip:
+            raise HandlerError(f"{who}: a {scope.kind} route cannot raise Skip: it is the only one.")
+        if _done(scope) != before:
+            raise HandlerError(f"{who}: raises Skip after it has written or said something. Fix: decide before that.")
 
     async def _incoming(self, update: LazyUpdate, scope: HandlerScope) -> Incoming:
         """The update as the kinds see it, with the question that is open for who sent it."""
@@ -161,17 +177,23 @@ def enter(scope: HandlerScope, handler: RegisteredHandler) -> None:
     """Note whose handler runs, for texts, logs and the watchdog."""
     scope.plugin, scope.route, scope.kind = handler.plugin, handler.name, handler.kind
     scope.unit.plugin = handler.plugin
-    if handler.timeout is not None and scope.limit is not None:
-        scope.limit.reschedule(asyncio.get_running_loop().time() + handler.timeout)
+    if scope.limit is not None and (handler.timeout is not None or scope.limit.when() != scope.deadline):
+        limit(scope, handler.timeout)
     log_scope.set({"row": scope.row.seq, "plugin": handler.plugin, "route": handler.name})
 
 
-def _check_skip(scope: HandlerScope) -> None:
-    if scope.unit.wrote or scope.effects.contents or scope.asked is not None or scope.question_ended:
-        raise HandlerError(
-            f"plugin {scope.plugin!r}, route {scope.route!r}: raises Skip after it has written or said something. "
-            "Fix: decide before that."
-        )
+def limit(scope: HandlerScope, timeout: float | None) -> None:
+    """Give a handler its route's time; the core's own for None. Telegram waits for an express answer no longer."""
+    if scope.limit is None or scope.deadline is None:
+        return
+    until = scope.deadline if timeout is None else asyncio.get_running_loop().time() + timeout
+    scope.limit.reschedule(min(until, scope.deadline) if scope.row.express else until)
+
+
+def _done(scope: HandlerScope) -> tuple[object, ...]:
+    """What has been written, said and asked until now."""
+    unit = scope.unit
+    return unit.wrote, len(unit.rows), len(unit.due), len(scope.effects.contents), scope.asked, scope.question_ended
 
 
 async def run_chain(

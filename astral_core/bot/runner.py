@@ -92,7 +92,8 @@ class BotRunner:
         heard = Said(row.payload)  # stays when this is over: the row's end is still told, and its messages' fate
         said.set(heard)
         scope = await self._new_scope(row, unit)
-        scope.limit = outcome.limit
+        if outcome.limit is not None:
+            scope.limit, scope.deadline = outcome.limit, outcome.limit.when()
         if scope.user is not None:
             heard.add(scope.user.first_name, scope.user.last_name, scope.user.username)
         token = current_scope.set(scope)
@@ -172,15 +173,21 @@ class BotRunner:
         if isinstance(route.declared, StepRoute):
             outcome.tries, outcome.backoff = route.declared.tries, route.declared.backoff
         enter(scope, route)
-        if body.get("closes"):  # the question whose time is over
-            scope.question_ended = True
         context = Context(scope, self._application.bot)
 
         async def call() -> None:
             await route.handler(context, *args, **kwargs)
 
         middleware = list(self._services.registry.of(Middlewares).routes.values())
-        await self._guard.drive(run_chain(middleware, context, call), scope)
+        try:
+            await self._guard.drive(run_chain(middleware, context, call), scope)
+        except Refuse as refusal:
+            if isinstance(refusal, NoPerson) or scope.address.is_nowhere:  # nobody could be told
+                who = f"plugin {scope.plugin!r}, route {scope.route!r}"
+                raise HandlerError(
+                    f"{who}: refuses durable work, and there is nobody to tell: {refusal}"
+                ) from refusal
+            raise
         if scope.asked is not None or scope.question_ended:
             await save_question_of(context)
 

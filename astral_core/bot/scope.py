@@ -66,7 +66,8 @@ class HandlerScope:
     pressed: int | None = None  # the number of the message whose button was pressed
     args: str = ""  # what follows a command
     update: LazyUpdate | None = None
-    limit: asyncio.Timeout | None = None  # the time that the handler has; None if nothing may change it
+    limit: asyncio.Timeout | None = None  # the time that the handler has
+    deadline: float | None = None  # what it was at first, by the loop's clock
 
     @property
     def chat_id(self) -> int:

@@ -12,12 +12,13 @@ from astral_core.bot.buttons import Button, Buttons
 from astral_core.bot.check import ANSWER_LIMIT
 from astral_core.bot.scope import HandlerScope
 from astral_core.db.tables import CACHE_WIDTH, SLOT_WIDTH, storable
+from astral_core.declare import PRIVATE
 from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.host.context import Work
 from astral_core.i18n import N_, Message, Texts
 from astral_core.inbox.effect import RECORDED, Effect, OnDoubt, Ref, Slot
 from astral_core.kinds.callback import CallbackCall, NamedRoute
-from astral_core.kinds.deep_link import LinkCall
+from astral_core.kinds.deep_link import DeepLink, LinkCall
 from astral_core.markup import utf16
 
 _SPOKEN = frozenset(("command", "text", "message", "deep_link", "event"))  # the answer is a new message
@@ -276,7 +277,8 @@ class Speaking(Work):
         """The address of a deep link; with `group` one that asks into which group the bot shall come."""
         if not isinstance(call, LinkCall):
             raise HandlerError(f"ctx.link takes a deep link's route that is called with its arguments, not {call!r}.")
-        return f"https://t.me/{self.bot_name}?{'startgroup' if group else 'start'}={self.start_parameter(call)}"
+        in_group = group or (isinstance(call.route, DeepLink) and PRIVATE not in call.route.chat)
+        return f"https://t.me/{self.bot_name}?{'startgroup' if in_group else 'start'}={self.start_parameter(call)}"
 
     def start_parameter(self, call: LinkCall, /) -> str:
         """The parameter of a deep link, as an invoice's `start_parameter` takes it."""

@@ -300,7 +300,7 @@ core_dialogs = Table(
     Column("route", String(80), nullable=False),
     Column("args", Text, nullable=False),
     Column("message_id", BigInteger),  # the first message whose edit answers it
-    Column("timer", String(80)),  # the step that runs if nobody answers in time
+    Column("timer", String(32)),  # the mark of what closes it if nobody answers in time
     _created(),
 )
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import aiohttp
 from markupsafe import Markup
@@ -22,20 +22,19 @@ from astral_core.declare import Event
 from astral_core.errors import ConfigError, DeclarationError, HandlerError, MissingService
 from astral_core.handled import Handled
 from astral_core.host.alerts import Alert, raise_alert
+from astral_core.host.arguments import Keep, Lane, check_key, check_time, own_lane, template
 from astral_core.host.services import Services
 from astral_core.i18n import Texts
 from astral_core.inbox import due
-from astral_core.inbox.address import Address, lane_own
+from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
 from astral_core.inbox.effect import RECORDED
 from astral_core.inbox.envelope import as_builtins, as_json
-from astral_core.inbox.work import UnitOfWork
+from astral_core.inbox.work import UnitOfWork, check_lane
 from astral_core.kinds.step import StepCall, StepRoute
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-Keep = Literal["last", "first", "once"]
-Lane = tuple[str | int, ...]
 
 
 class Shared:
@@ -262,16 +261,19 @@ class Work(Shared):
         done already: keys are remembered for three days (`inbox.keep_done_hours`).
 
         The work runs in the lane of this handler's chat, or in that of the chat `to`, or in a lane of the plugin's
-        own: `lane=("payment", 7)`. What runs in one lane runs in its order.
+        own: `lane=("payment", 7)`, where no chat is, and no `ctx.user`. What runs in one lane runs in its order.
         """
         if not isinstance(call, StepCall):
             raise HandlerError(f"ctx.defer takes a step that is called with its arguments, not {call!r}.")
         number, address = self._place(to, lane)
         route = self._services.registry.key_of(call.route)
         body = {"route": route, "args": call.arguments}
-        _check_time(after, at, key, keep)
+        check_time(after, at, key, keep)
+        if key is not None:
+            check_key(key)
         if after is None and at is None and (key is None or keep == "once"):
-            self._unit.add_row("step", f"{route}:{key or uuid.uuid4().hex}", number, body, address)
+            once = f"{number}:{key}" if key is not None else uuid.uuid4().hex
+            self._unit.add_row("step", f"{route}:{once}", number, body, address)
             return RECORDED
         seconds = after.total_seconds() if after is not None else 0.0
         self._unit.add_due(
@@ -282,6 +284,7 @@ class Work(Shared):
 
     def cancel(self, step: StepRoute[Any], /, *, key: str, to: int | None = None, lane: Lane | None = None) -> None:
         """Let nothing of `step` wait under `key` any more, also if it is just about to run."""
+        check_key(key)
         self._unit.add_due(Cancel(self._services.registry.key_of(step), self._place(to, lane)[0], key))
         return RECORDED
 
@@ -290,6 +293,8 @@ class Work(Shared):
     ) -> datetime | None:
         """When the work of `step` that waits under `key` is due; None if none waits. Committed work only."""
         route, number = self._services.registry.key_of(step), self._place(to, lane)[0]
+        check_key(key)
+        check_lane(self.id, number)
         return await due.pending(await self.session.connection(), route, number, key)
 
     def emit(self, event: Event, /, *, to: int | None = None) -> None:
@@ -301,10 +306,11 @@ class Work(Shared):
     def alert(self, key: str, text: str, /, **values: Any) -> None:
         """Tell each of the bot's admins in private, after the commit: at most once a `key` and hour.
 
-        `text` is a source text of the plugin, translated for each admin when it is delivered: mark it with N_. It is
-        HTML, and `values` are escaped; they stand in the log, too, so give ids and numbers, no names.
+        `text` is a source text of the plugin, translated for each admin when it is delivered: mark it with N_. Then
+        it is HTML, which `values` fill; any other text is said as it is. The values are in the log, too, so give ids
+        and numbers, no names.
         """
-        raise_alert(self._unit, self._services, Alert(self.id, key, [text], values))
+        raise_alert(self._unit, self._services, Alert(self.id, key, [template(text, values)], values))
         return RECORDED
 
     # --- slow things
@@ -336,31 +342,9 @@ class OpenWork(Work):
         await self._unit.__aexit__(kind, error, trace)
 
 
-def own_lane(plugin: str, lane: Lane) -> int:
-    """The number of a plugin's own lane; HandlerError if it has no name."""
-    if not isinstance(lane, tuple) or not lane or not all(isinstance(part, (str, int)) for part in lane):
-        raise HandlerError(f'plugin {plugin!r}: {lane!r} names no lane. Fix: give a tuple such as ("order", 7).')
-    return lane_own(plugin, lane)
-
-
 def services_of(context: Shared) -> Services:
     """The running parts behind a context; for the core itself."""
     return context._services  # noqa: SLF001  # plugins have no business with them
-
-
-def _check_time(after: timedelta | None, at: datetime | None, key: str | None, keep: Keep) -> None:
-    if after is not None and at is not None:
-        raise HandlerError("ctx.defer: give either after= or at=, not both.")
-    if after is not None and not isinstance(after, timedelta):
-        raise HandlerError(f"ctx.defer: after={after!r} is no timedelta. Fix: timedelta(seconds=...).")
-    if at is not None and at.tzinfo is None:
-        raise HandlerError(
-            "ctx.defer: at= has no time zone. Fix: give an aware datetime, such as now() + timedelta(...)."
-        )
-    if keep not in ("last", "first", "once"):
-        raise HandlerError(f'ctx.defer: keep={keep!r} is none of "last", "first", "once".')
-    if keep == "once" and (key is None or after is not None or at is not None):
-        raise HandlerError('ctx.defer: keep="once" is for work with a key and without a time. Fix: keep="first".')
 
 
 def _named(api: Any) -> str:

@@ -11,7 +11,7 @@ from astral_core.errors import CallbackDataError, ConflictError, DeclarationErro
 from astral_core.host.state import LoadedPlugin
 from astral_core.kinds import KINDS, Kind, RegisteredHandler
 from astral_core.kinds.base import Claims
-from astral_core.kinds.callback import Callbacks
+from astral_core.kinds.callback import Callbacks, NamedRoute
 from astral_core.kinds.command import Commands
 from astral_core.kinds.deep_link import DeepLinks
 from astral_core.kinds.event import Subscribers
@@ -104,8 +104,11 @@ class Registry:
             raise DeclarationError(plugin.id, f"its routes hold {declared!r}, which is no declaration.")
         held = self.kinds[kind] if kind in self.kinds else self.kinds.setdefault(kind, kind())
         key = held.add(plugin, declared, claims)
-        if isinstance(declared, Route) and key is not None:
-            self._keys[declared] = key
+        if isinstance(declared, Route) and key is not None and self._keys.setdefault(declared, key) != key:
+            raise DeclarationError(
+                    plugin.id, f"its route {declared.name!r} is another plugin's, too ({self._keys[declared]!r}).",
+                    "give each plugin Routes of its own.",
+                )  # fmt: skip
 
     def key_of(self, route: Route[Any]) -> str:
         """`plugin:name` of a callback route, `plugin.name` of another; DeclarationError if nobody declared it."""
@@ -193,7 +196,8 @@ def _check_menu(registry: Registry, item: RegisteredHandler) -> None:
     """A menu item leads to a button's route that answers in the private chat, with arguments that fit."""
     call, text = item.declared.call, item.name
     try:
-        route = registry.callbacks[registry.key_of(call.route)]
+        key = call.route.name if isinstance(call.route, NamedRoute) else registry.key_of(call.route)
+        route = registry.callbacks[key]
     except (DeclarationError, KeyError):
         raise DeclarationError(item.plugin, f"menu item {text!r} names a route that no plugin declares.") from None
     if PRIVATE not in route.chat:

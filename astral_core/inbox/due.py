@@ -29,6 +29,7 @@ from astral_core.inbox.address import Address, decode, encode
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow, chat_of
 from astral_core.inbox.schedule import Schedule, read_schedule
+from astral_core.inbox.wakeup import SOON
 
 SOURCE = "internal:due"  # of inbox rows that were fired
 JOB = "job"  # the kind of recurring work that plugins declare
@@ -163,10 +164,11 @@ def _fired(row: Any) -> NewRow:
 
 
 async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]:
-    """The seconds until the next row is due, None if none waits; and whether one waits for another try."""
+    """The seconds until the next row is due, None if none waits; and whether one is tried again soon."""
     moment = now() + timedelta(seconds=ahead)
     first = select(core_due.c.due_at).where(core_due.c.state == _WAITING).order_by(core_due.c.due_at).limit(1)
-    again = exists().where(core_due.c.state == _WAITING, core_due.c.tries > 0)
+    near = core_due.c.due_at <= _moment(database, ahead) + timedelta(seconds=SOON)
+    again = exists().where(core_due.c.state == _WAITING, core_due.c.tries > 0, near)
     clock = literal(None) if database.is_sqlite else func.clock_timestamp()
     async with brief(database) as connection:
         due_at, retrying, shared = (await connection.execute(select(first.scalar_subquery(), again, clock))).one()

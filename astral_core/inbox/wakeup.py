@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import time
 
+SOON = 30.0  # seconds; what is tried again later than that keeps nobody waiting
+
 
 class Wakeup:
     """`within(seconds)` makes `wait` return in time; many calls cost one wake-up."""
@@ -23,7 +25,7 @@ class Wakeup:
 
     @property
     def retrying(self) -> bool:
-        """Whether something that failed waits for another try, as far as is known here."""
+        """Whether something that failed is tried again soon, as far as is known here."""
         return self._retrying
 
     @property
@@ -33,8 +35,9 @@ class Wakeup:
 
     def expect_retry(self, seconds: float) -> None:
         """Something that failed waits for another try in `seconds`."""
-        self._retrying = True
-        self._expected += 1
+        if seconds <= SOON:
+            self._retrying = True
+            self._expected += 1
         self.within(seconds)
 
     def found(self, *, retrying: bool, asked: int) -> None:

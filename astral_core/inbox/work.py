@@ -32,7 +32,8 @@ def internal_row(kind: str, key: str, lane: int, body: dict[str, Any], to: Addre
     return NewRow(source=f"{INTERNAL}:{kind}", ext_id=key, lane=lane, kind=kind, payload=as_json(body), to=to)
 
 
-def _check_lane(plugin: str, lane: int) -> None:
+def check_lane(plugin: str, lane: int) -> None:
+    """HandlerError if this is no lane's number."""
     if isinstance(lane, bool) or not isinstance(lane, int) or abs(lane) >= 2**63:
         raise HandlerError(f"plugin {plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
 
@@ -70,12 +71,12 @@ class UnitOfWork:
 
         `to` is its address where that is more than the chat of its lane.
         """
-        _check_lane(self.plugin, lane)
+        check_lane(self.plugin, lane)
         self.rows.append(internal_row(kind, key, lane, body, to))
 
     def add_due(self, change: Due | Cancel) -> None:
         """Arm or cancel work that waits for its time. HandlerError where its lane is no chat's number."""
-        _check_lane(self.plugin, change.lane)
+        check_lane(self.plugin, change.lane)
         self.due.append(change)
 
     async def release_reads(self) -> None:

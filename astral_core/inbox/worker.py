@@ -178,7 +178,7 @@ class Worker:
         try:
             limit = self.inflight.deadlines.left(row) if row.express else self.handler_timeout
             async with asyncio.timeout(limit) as timeout:
-                outcome.limit = timeout if not row.express else None
+                outcome.limit = timeout
                 await self._handle(row, work, outcome)
             delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
@@ -289,7 +289,8 @@ class Worker:
                 return await self.ending.try_again(lane, row, row.attempts, delay)
             return delay
         attempts, most = row.attempts + 1, outcome.tries or ATTEMPTS
-        if not is_infrastructure(error) and attempts < most and not row.express:
+        is_bug = not is_infrastructure(error) or (row.internal and outcome.tries is not None)  # or it took too long
+        if is_bug and attempts < most and not row.express:
             log.warning("row %d failed in plugin %r, route %r; one more try", row.seq, outcome.plugin, outcome.route)
             self.ending.tell(row, outcome, "retry", started)
             if row.internal:

@@ -180,6 +180,7 @@ class Kind:
     plural: ClassVar[str]
     updates: ClassVar[frozenset[str]] = frozenset()
     always: ClassVar[bool] = False
+    may_skip: ClassVar[bool] = False  # whether a route may raise Skip: somebody else may take the update
 
     def __init__(self) -> None:
         self.routes: dict[str, RegisteredHandler] = {}

@@ -67,6 +67,9 @@ class LinkCodec:
 
     def build(self, values: Mapping[str, Any]) -> str:
         """The parameter. CallbackDataError if a value is none of its type."""
+        if values.keys() != {name for name, _ in self.arguments}:
+            names = ", ".join(name for name, _ in self.arguments)
+            raise CallbackDataError(f"link {self.key!r} takes ({names}), got {dict(values)!r}")
         texts = [TYPES[kind].encode(values[name]) for name, kind in self.arguments]
         last = texts[-1:]
         found = "-".join(

@@ -26,6 +26,7 @@ class InlineQueries(Kind):
 
     declares = Inline
     name, plural = "inline", "inline"
+    may_skip = True
     updates = frozenset(("inline_query",))
 
     def add(self, plugin: Owner, declared: Inline, claims: Claims) -> str | None:

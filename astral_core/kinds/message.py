@@ -12,6 +12,13 @@ from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, Registe
 from astral_core.kinds.question import check_content
 
 EVERYTHING = "*"  # all that people say
+# A message with the first one has the second as well, for older programs: it is the first.
+INCLUDED = {"animation": "document", "venue": "location"}
+INSTEAD = {  # members with routes of their own
+    "successful_payment": "payment",
+    "refunded_payment": "refund",
+    "web_app_data": "web_app_data",
+}
 
 
 @dataclass(frozen=True)
@@ -34,11 +41,12 @@ class Messages(Kind):
 
     declares = Message
     name, plural = "message", "messages"
+    may_skip = True
     updates = frozenset(("message", "channel_post"))
 
     def __init__(self) -> None:
         super().__init__()
-        self._by_content: dict[str, list[RegisteredHandler]] = {}
+        self._by_content: dict[str, list[tuple[int, RegisteredHandler]]] = {}
 
     def add(self, plugin: Owner, declared: Message, claims: Claims) -> str | None:
         """Two plugins that take the same content without a pattern are a conflict."""
@@ -47,6 +55,11 @@ class Messages(Kind):
             plugin, declared, Messages, name, what=name, codec=compiled(plugin, name, declared.pattern)
         )
         check_content(plugin, name, declared.contents)
+        for content in declared.contents:
+            if content in INSTEAD:
+                raise DeclarationError(
+                    plugin.id, f"the route {name} is asked for nothing.", f"use {INSTEAD[content]}."
+                )
         check_chat(plugin, name, declared.chat, ANY)
         contents = declared.contents or (EVERYTHING,)
         taken = [
@@ -57,14 +70,14 @@ class Messages(Kind):
         if all(taken):
             self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
             for content in contents:
-                self._by_content.setdefault(content, []).append(route)
+                self._by_content.setdefault(content, []).append((len(self.routes), route))
         return None
 
     def withdraw(self, plugin: str) -> None:
         """Take out everything of `plugin`."""
         super().withdraw(plugin)
         for routes in self._by_content.values():
-            routes[:] = [route for route in routes if route.plugin != plugin]
+            routes[:] = [(number, route) for number, route in routes if route.plugin != plugin]
 
     def wanted(self) -> frozenset[str]:
         """Posts of channels only if somebody takes them."""
@@ -78,13 +91,15 @@ class Messages(Kind):
         return (Match(route) for route in self._fitting(incoming))
 
     def _fitting(self, incoming: Incoming) -> Iterator[RegisteredHandler]:
-        by = self._by_content
-        found: list[RegisteredHandler] = []
-        for content in incoming.contents:
-            found += by.get(content, ())
+        by, contents = self._by_content, set(incoming.contents)
+        contents -= {less for more, less in INCLUDED.items() if more in contents}
+        found: list[tuple[int, RegisteredHandler]] = []
+        for content in contents & by.keys():
+            found += by[content]
         if incoming.is_spoken:
             found += by.get(EVERYTHING, ())
-        here = [route for route in dict.fromkeys(found) if incoming.chat in route.chat]
+        routes = {number: route for number, route in found if incoming.chat in route.chat}
+        here = [routes[number] for number in sorted(routes)]  # in the order of the declarations
         yield from (route for route in here if route.codec is not None and route.codec.search(incoming.text))
         yield from (route for route in here if route.codec is None)
 
@@ -98,6 +113,9 @@ class Messages(Kind):
 def compiled(plugin: Owner, what: str, pattern: str | re.Pattern[str] | None) -> re.Pattern[str] | None:
     """A pattern that is searched for; DeclarationError if it is none."""
     try:
-        return re.compile(pattern) if pattern is not None else None
+        found = re.compile(pattern) if pattern is not None else None
     except re.error as error:
         raise DeclarationError(plugin.id, f"{what}: the pattern is no regular expression: {error}.") from error
+    if found is not None and not isinstance(found.pattern, str):
+        raise DeclarationError(plugin.id, f"{what}: the pattern is bytes.", "give a str.")
+    return found

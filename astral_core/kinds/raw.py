@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Raws(Kind):
 
     declares = Raw
     name, plural = "raw", "raw"
+    may_skip = True
     # A press of a button with data, and the question before a payment, have exact routes.
     updates = frozenset(update_kinds()) - {"pre_checkout_query"}
 
@@ -52,18 +53,20 @@ class Raws(Kind):
 
         return {kind for route in self.routes.values() for kind in kinds_of(route.declared.handler)}
 
-    def find(self, incoming: Incoming) -> Match | None:
-        """The first handler that wants the update."""
+    def find(self, incoming: Incoming) -> Iterator[Match] | None:
+        """The handlers that want the update."""
         query = incoming.query
         if not self.routes or (query is not None and query.data is not None):
             return None
         if not incoming.is_readable:
             return None
+        return self._wanting(incoming)
+
+    def _wanting(self, incoming: Incoming) -> Iterator[Match]:
         for route in self.routes.values():
             check = route.declared.handler.check_update(incoming.update)
             if check is not None and check is not False:
-                return Match(route, check=check)
-        return None
+                yield Match(route, check=check)
 
     def shown(self, key: str, route: RegisteredHandler) -> str:
         """The handler's class and its callback."""

@@ -31,6 +31,7 @@ def check_handler(
     if colour(target) != "async" and colour(target.__call__) != "async":
         raise DeclarationError(plugin, f"{what}: the handler {_name(target)} must be `async def`.")
     signature = inspect.signature(target)
+    _check_names(plugin, what, signature, len(positional))
     try:
         if named is None:
             signature.bind_partial(*positional)
@@ -43,12 +44,22 @@ def check_handler(
         ) from None
 
 
+def _check_names(plugin: str, what: str, signature: inspect.Signature, given: int) -> None:
+    """What is stored of a call is kept by name: an argument that has none to be called by could never arrive."""
+    for parameter in list(signature.parameters.values())[given:]:
+        if parameter.kind in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL):
+            raise DeclarationError(plugin, f"{what}: the argument {parameter.name!r} cannot be given by name.")
+
+
 def refuse_old_style(target: Any) -> None:
     """DeclarationError, with the line to write, for a handler with the update first as other libraries call it."""
-    code = getattr(inspect.unwrap(target), "__code__", None) if callable(target) else None
-    if code is None or code.co_varnames[: code.co_argcount][:1] != ("update",):
+    try:
+        names = list(inspect.signature(target).parameters) if callable(target) else []
+    except (TypeError, ValueError):  # something built in, which is told when the plugin loads
+        names = []
+    if names[:1] != ["update"]:
         return
-    rest = code.co_varnames[2 : code.co_argcount]
+    rest = names[2:]
     line = f"async def {getattr(target, '__name__', 'handler')}({', '.join(('ctx: Context', *rest))}) -> None:"
     raise DeclarationError(
         "?", f"the handler {_name(target)} takes the update first.",

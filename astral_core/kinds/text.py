@@ -27,6 +27,7 @@ class Texts(Kind):
 
     declares = Text
     name, plural = "text", "texts"
+    may_skip = True
     updates = frozenset(("message", "channel_post"))
 
     def add(self, plugin: Owner, declared: Text, claims: Claims) -> str | None:

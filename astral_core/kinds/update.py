@@ -19,6 +19,7 @@ INSTEAD = {  # kinds with routes of their own
     "shipping_query": "shipping",
     "channel_post": "message(..., chat=CHANNEL) or text(chat=CHANNEL)",
 }
+PLACELESS = frozenset(("poll",))  # kinds that come from no chat
 ELSEWHERE = {  # kinds that never come from a private chat
     "edited_channel_post": CHANNEL,
     "business_message": GROUP,  # where the owner of the business account reads, too
@@ -48,6 +49,7 @@ class Updates(Kind):
 
     declares = OnUpdate
     name, plural = "update", "updates"
+    may_skip = True
     updates = frozenset(update_kinds()) - INSTEAD.keys()
 
     def add(self, plugin: Owner, declared: OnUpdate, claims: Claims) -> str | None:
@@ -60,7 +62,8 @@ class Updates(Kind):
             raise DeclarationError(plugin.id, f"the {what} names no kind of update.", f"did you mean {near!r}?")
         check_chat(plugin, what, declared.chat, ELSEWHERE.get(kind, ANY))
         route = registered(plugin, declared, Updates, f"on {kind}", ("ctx", "update"), what=what)
-        taken = [claims.take(f"route on {kind!r}", str(where.name).lower(), plugin) for where in declared.chat]
+        chats = ["anywhere"] if kind in PLACELESS else [str(where.name).lower() for where in declared.chat]
+        taken = [claims.take(f"route on {kind!r}", where, plugin) for where in chats]
         if all(taken):
             self.routes[f"{plugin.id}:{kind}:{len(self.routes)}"] = route
         return None

@@ -292,7 +292,7 @@ async def test_a_wrong_alert_is_refused_with_plugin_and_way_out(
         context = kit.running.host.contexts["watch"]
         async with context.work() as work:
             with pytest.raises(EffectError, match=what) as caught:
-                work.alert(key, text, **values)
+                work.alert(key, N_(text) if isinstance(text, str) else text, **values)
         assert "plugin 'watch'" in str(caught.value)
         assert "Fix: " in str(caught.value)
 

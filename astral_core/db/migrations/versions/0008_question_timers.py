@@ -1,4 +1,4 @@
-"""The step that runs if a question gets no answer in time."""
+"""The mark of what closes a question that gets no answer in time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("core_dialogs", sa.Column("timer", sa.String(80), nullable=True))
+    op.add_column("core_dialogs", sa.Column("timer", sa.String(32), nullable=True))
 
 
 def downgrade() -> None:
