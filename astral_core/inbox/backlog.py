@@ -48,6 +48,16 @@ class Backlog:
         else:
             self._updates = max(self._updates - 1, 0)
 
-    def correct(self, *, pending: int, internal: int) -> None:
-        """So many rows are pending in the database, and so many of them are the bot's own work."""
-        self._updates, self._internal = pending - internal, internal
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Updates and the bot's own rows, as this process counts them."""
+        return self._updates, self._internal
+
+    def correct(self, *, pending: int, internal: int, asked: tuple[int, int] | None = None) -> None:
+        """So many rows are pending in the database, and so many of them are the bot's own work.
+
+        `asked` is what was `counted` when the database was asked: what has been counted since is kept.
+        """
+        updates, own = asked or self.counted
+        self._updates = max(pending - internal + self._updates - updates, 0)
+        self._internal = max(internal + self._internal - own, 0)

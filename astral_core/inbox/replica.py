@@ -270,9 +270,11 @@ class Replica:
             await self.lanes.release_idle()
         if self.store.failing:
             await self._try_to_write()
+        backlog = self.store.backlog
+        asked = backlog.counted
         self._census = census = await self.store.journal.count()
         self._counted = time.monotonic()
-        self.store.backlog.correct(pending=census.pending, internal=census.internal)
+        backlog.correct(pending=census.pending, internal=census.internal, asked=asked)
         if census.parked and self.election.leader and self._handling and await suspects.release_due(self.database):
             self.resync.request()
 
