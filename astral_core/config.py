@@ -126,7 +126,7 @@ class Inbox(Section):
         default=1_000, ge=1, description="rows of one chat held in memory; the rest waits in the database"
     )
     handler_timeout: float = Field(default=30.0, gt=0, description="seconds a handler may take")
-    waiting: Literal["warn", "raise"] = Field(
+    slow_wait: Literal["warn", "raise"] = Field(
         default="warn", description="what happens to a handler that waits for something slow after its first write"
     )
     suspect_delay: float = Field(

@@ -24,7 +24,7 @@ from astral_core.host.context import PluginContext, services_of
 from astral_core.host.failed import EventFailed
 from astral_core.host.state import State
 from astral_core.i18n import N_
-from astral_core.inbox.notes import SUSPECT
+from astral_core.inbox.row_updates import SUSPECT
 from astral_core.plugin import Plugin
 from astral_core.roster import states_of
 from astral_core.vitals import Health, HealthFinding

@@ -10,7 +10,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from astral_core import core_plugin
 from astral_core.bot.transport import Transport
 from astral_core.config import Settings, load_settings
-from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import status
 from astral_core.errors import DatabaseError, MigrationError, PluginLoadError
@@ -18,6 +17,7 @@ from astral_core.host.context import PluginContext
 from astral_core.host.host import Host, load
 from astral_core.host.services import Services
 from astral_core.inbox.build import detached_store
+from astral_core.process_pool import ProcessPool
 
 
 @contextlib.asynccontextmanager
@@ -26,7 +26,7 @@ async def at_rest(settings: Settings, host: Host, database: Database) -> AsyncIt
     token = settings.telegram.token
     transport = Transport(settings.telegram.api_url, token.get_secret_value()) if token is not None else None
     services = Services(
-        settings, database, detached_store(database), host.registry, Cpu(1, warm=False), host.catalogs(),
+        settings, database, detached_store(database), host.registry, ProcessPool(1, warm=False), host.catalogs(),
         host.plugin_settings, telemetry=lambda _: None, implementations=host.implementations,
         call=transport.call if transport is not None else None,
     )  # fmt: skip
@@ -50,7 +50,7 @@ async def offline_context(plugin: str) -> AsyncIterator[PluginContext]:
     defers or emits is stored; a running bot takes it within half a minute, else the next one.
     """
     settings = load_settings()
-    host = load(settings, core_plugin.plugin, judge=False)
+    host = load(settings, core_plugin.plugin, enforce=False)
     found = next((item for item in host.plugins if item.id == plugin), None)
     if found is None or not found.alive:
         reason = f"{found.phase}: {found.reason}" if found is not None else "it is not installed"

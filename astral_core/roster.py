@@ -19,7 +19,7 @@ from astral_core.db.engine import Database
 from astral_core.db.tables import core_replicas
 from astral_core.host import memory
 from astral_core.host.host import Host
-from astral_core.inbox import notes
+from astral_core.inbox import row_updates
 from astral_core.inbox.replica import Replica
 from astral_core.observe.metrics import Metrics
 
@@ -53,11 +53,11 @@ class Roster:
     async def replay(self) -> None:
         """Let what waited for a plugin of this process go on."""
         here = [plugin.id for plugin in self.host.alive]
-        for plugin in await notes.awaited(self.database, here):
+        for plugin in await row_updates.awaited(self.database, here):
             states = await self._replicas()
             able = {number for number, said in states.items() if said.get(plugin) == "active"}
             mine = self.replica.lease.number
-            number = await notes.replay(self.database, plugin, able | {mine or 0}, mine)
+            number = await row_updates.replay(self.database, plugin, able | {mine or 0}, mine)
             if number:
                 log.info("%d rows had waited for plugin %r, which is back; they go on", number, plugin)
 

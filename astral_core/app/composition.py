@@ -14,13 +14,12 @@ from astral_core.app.leadership import Leadership
 from astral_core.app.lifecycle import App
 from astral_core.app.readiness import Readiness
 from astral_core.bot.bot import Bot, build_bot
-from astral_core.bot.guard import Guard
+from astral_core.bot.guard import TransactionGuard
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.people import People
 from astral_core.checkup import Checkup
 from astral_core.clock import Clock, SystemClock
 from astral_core.config import Settings
-from astral_core.cpu import Cpu
 from astral_core.db.engine import Database, open_database
 from astral_core.errors import ConfigError
 from astral_core.handled import Handled
@@ -35,6 +34,7 @@ from astral_core.kinds.telemetry import TelemetrySubscribers
 from astral_core.observe.metrics import Metrics
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
+from astral_core.process_pool import ProcessPool
 from astral_core.roster import Roster
 from astral_core.supervisor import Supervisor
 from astral_core.web.webhook import TelegramWebhook
@@ -65,7 +65,7 @@ def build(
         bot.chats.forget(lane)
 
     def make_bot(store: Store) -> Bot:
-        guard = Guard(strict=settings.inbox.waiting == "raise")
+        guard = TransactionGuard(strict=settings.inbox.slow_wait == "raise")
         services = _services(
             settings, host, store, metrics, telemetry, clock, guard, lambda: made.application.bot.username,
             lambda method, params: made.transport.call(method, params),
@@ -91,11 +91,11 @@ def build(
 
 
 def _services(
-    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock, guard: Guard,
-    username: Callable[[], str], call: Callable[[str, dict[str, Any]], Awaitable[Any]],
+    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock,
+    guard: TransactionGuard, username: Callable[[], str], call: Callable[[str, dict[str, Any]], Awaitable[Any]],
 ) -> Services:  # fmt: skip
     return Services(
-        settings, store.database, store, host.registry, Cpu(settings.pool.workers, warm=settings.pool.warm),
+        settings, store.database, store, host.registry, ProcessPool(settings.pool.workers, warm=settings.pool.warm),
         host.catalogs(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
         call=call, username=username, time=clock.time, waits=guard.waits, traces=[guard.trace()],
         registry_of_metrics=metrics.registry,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from astral_core.bot.commands import announce_commands
-from astral_core.bot.hook import Hook, wanted
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.polling import poll_forever
 from astral_core.bot.reachable import until_reachable
 from astral_core.bot.transport import Transport
+from astral_core.bot.webhook_setup import WebhookRegistration, wanted
 from astral_core.host.services import Services
 from astral_core.inbox.election import Election
 from astral_core.supervisor import Supervisor
@@ -47,6 +47,8 @@ class Leadership:
         self._announced = self._election.terms
         telegram = self._services.settings.telegram
         if telegram.public_url and telegram.webhook_secret and not self._polling:
-            hook = Hook(self._transport, self._services.database, telegram, wanted(self._services.registry))
+            hook = WebhookRegistration(
+                self._transport, self._services.database, telegram, wanted(self._services.registry)
+            )
             await until_reachable(hook.ensure)
         self._supervisor.start(announce_commands(self._transport, self._services), "astral-menu")

@@ -50,6 +50,6 @@ def load_alone(plugin_id: str, settings: Settings, webhooks: Sequence[str] = ())
         ),
         core_plugin.plugin,
         plugins,
-        judge=False,
+        enforce=False,
     )
     return host, next(plugin for plugin in plugins if plugin.id == plugin_id)

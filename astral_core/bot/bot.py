@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from astral_core.bot.application import BotApplication, build_application
 from astral_core.bot.chats import Chats
-from astral_core.bot.guard import Guard
-from astral_core.bot.hook import wanted
+from astral_core.bot.guard import TransactionGuard
 from astral_core.bot.membership import Membership
 from astral_core.bot.people import People
 from astral_core.bot.runner import BotRunner
 from astral_core.bot.sender import MessageSender
-from astral_core.bot.transport import Told, Transport
+from astral_core.bot.transport import AfterCall, Transport
+from astral_core.bot.webhook_setup import wanted
 from astral_core.host.services import Services
 
 
@@ -29,7 +29,7 @@ class Bot:
     sender: MessageSender
 
 
-def build_bot(services: Services, people: People, guard: Guard, told: Told | None = None) -> Bot:
+def build_bot(services: Services, people: People, guard: TransactionGuard, told: AfterCall | None = None) -> Bot:
     """The bot of these services; `told` is told of each call of the Bot API. Starts nothing."""
     settings = services.settings
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from astral_core.bot.buttons import Buttons, keyboard
-from astral_core.bot.check import CAPTION_LIMIT, check_buttons, plain_values
+from astral_core.bot.limits import CAPTION_LIMIT, check_buttons, plain_values
 from astral_core.botapi.check import check_call
 from astral_core.botapi.table import table
 from astral_core.errors import EffectError
 from astral_core.inbox.address import Address
-from astral_core.inbox.effect import Content, Effect, Ref, Slot
+from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, Slot
 from astral_core.inbox.outbox import recorded
 from astral_core.markup import TEXT_LIMIT, check_html
 
@@ -26,7 +26,7 @@ class Effects:
     """The effects of one handler, in order. Every method returns a reference to the message to come."""
 
     def __init__(self) -> None:
-        self.contents: list[Content] = []
+        self.contents: list[OutgoingEffect] = []
 
     def add(self, effect: Effect, data: bytes | None = None) -> Ref:
         """Record any effect. EffectError where it cannot be stored."""

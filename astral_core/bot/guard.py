@@ -24,7 +24,7 @@ _DATABASE = str(Path(sqlalchemy.__file__).parent)
 
 
 @dataclass(frozen=True)
-class Guard:
+class TransactionGuard:
     """Tells off who waits after the first write: with an error where it is strict, else with a line in the log."""
 
     strict: bool = False

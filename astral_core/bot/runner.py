@@ -14,7 +14,7 @@ from astral_core.bot.application import BotApplication
 from astral_core.bot.buttons import plain
 from astral_core.bot.chats import Chats
 from astral_core.bot.context import Context, save_question_of
-from astral_core.bot.guard import Guard
+from astral_core.bot.guard import TransactionGuard
 from astral_core.bot.membership import KINDS as MEMBERSHIP
 from astral_core.bot.membership import Membership
 from astral_core.bot.people import People, User
@@ -30,7 +30,7 @@ from astral_core.host.services import Services
 from astral_core.i18n import N_, Texts, pick
 from astral_core.inbox import money
 from astral_core.inbox.address import Address
-from astral_core.inbox.effect import Content, Effect
+from astral_core.inbox.effect import Effect, OutgoingEffect
 from astral_core.inbox.envelope import Sender
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import InboxRow, NewRow
@@ -76,7 +76,7 @@ class BotRunner:
 
     def __init__(
         self, application: BotApplication, services: Services, people: People, chats: Chats, membership: Membership,
-        transport: Transport, guard: Guard,
+        transport: Transport, guard: TransactionGuard,
     ) -> None:  # fmt: skip
         self._chats = chats
         self._membership = membership
@@ -242,7 +242,7 @@ class BotRunner:
 
     # --- what the worker says to the user itself
 
-    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+    async def refusal(self, row: InboxRow, text: str) -> list[OutgoingEffect]:
         """The refusal's text, and the end of the spinner or the declined payment."""
         scope = await self._speaking(row)
         if row.kind == "pre_checkout_query":
@@ -256,7 +256,7 @@ class BotRunner:
             scope.effects.text("core", scope.address, str(text), None)  # ctx.t gives Markup
         return scope.effects.contents
 
-    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+    async def apology(self, row: InboxRow, error_id: str) -> list[OutgoingEffect]:
         """One apology in the user's language, with the id that the owner finds the traceback by."""
         scope = await self._speaking(row)
         gettext = self._services.catalogs["core"].for_language(scope.language).gettext
@@ -276,7 +276,7 @@ class BotRunner:
         scope.effects.text("core", scope.address, apology.format(error_id=error_id), None)
         return scope.effects.contents
 
-    def _given_up(self, scope: HandlerScope, error_id: str) -> list[Content]:
+    def _given_up(self, scope: HandlerScope, error_id: str) -> list[OutgoingEffect]:
         """Tell the person for whom durable work was done, in their own chat, that it is given up."""
         if scope.user is None or is_alert(scope.row):
             return []
@@ -325,7 +325,7 @@ class BotRunner:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[OutgoingEffect]:
         """What a user is told of a payment or a press that is kept until its plugin is back, or is tried `again`."""
         if row.kind not in SPOKEN or not row.address.is_private:
             return []
@@ -365,7 +365,7 @@ class BotRunner:
             scope.effects.add(Effect(method="answerCallbackQuery", params={"callback_query_id": query.id}))
 
     @staticmethod
-    def _decline(row: InboxRow, text: str) -> list[Content]:
+    def _decline(row: InboxRow, text: str) -> list[OutgoingEffect]:
         query = msgspec.json.decode(row.payload)["pre_checkout_query"]
         params = {"pre_checkout_query_id": query["id"], "ok": False, "error_message": plain(text)}
         return [recorded(Effect(method="answerPreCheckoutQuery", params=params))]

@@ -16,7 +16,7 @@ from astral_core.bot.transport import Transport
 from astral_core.db.engine import Database
 from astral_core.db.tables import FILE_ID_WIDTH, core_files, core_slots, storable
 from astral_core.errors import TelegramRefused
-from astral_core.inbox.effect import Content, Effect, Ref, Sent, Slot, SlotState
+from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, SendResult, Slot, SlotState
 from astral_core.inbox.elsewhere import as_new, at, is_about_a_message
 
 log = logging.getLogger("astral.bot")
@@ -57,7 +57,7 @@ class MessageSender:
         self._database = database
         self._bot_id = bot_id
 
-    async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+    async def send(self, content: OutgoingEffect, sent: dict[int, SendResult]) -> SendResult:
         """Send `content`. A refusal by Telegram is a result, not an exception: it will never succeed."""
         effect = content.effect
         chat_id = effect.chat_id
@@ -77,7 +77,7 @@ class MessageSender:
             await self._membership.moved(chat_id, error.migrated_to)
             return await self._send_to_new(content, error.migrated_to, sent)
 
-    async def _send_to_new(self, content: Content, chat_id: int, sent: dict[int, Sent]) -> Sent:
+    async def _send_to_new(self, content: OutgoingEffect, chat_id: int, sent: dict[int, SendResult]) -> SendResult:
         """Send to the supergroup that the effect's group has become; an old message's number is none there."""
         effect = content.effect
         ref = sent.get(effect.message.n) if isinstance(effect.message, Ref) else None
@@ -95,33 +95,33 @@ class MessageSender:
             return await self._refused(content.effect, error)
         return msgspec.structs.replace(found, chat_id=chat_id)
 
-    async def _send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+    async def _send(self, content: OutgoingEffect, sent: dict[int, SendResult]) -> SendResult:
         effect = content.effect
         if effect.method == "show":
             return await self._show(content)
         return await self._call(effect, self._params(effect, sent), content.data)
 
-    async def _refused(self, effect: Effect, error: TelegramRefused) -> Sent:
+    async def _refused(self, effect: Effect, error: TelegramRefused) -> SendResult:
         """What a refusal means."""
         description = error.description.lower()
         if any(text in description for text in _ALREADY):
-            return Sent()
+            return SendResult()
         if effect.optional:
             log.info("%s in chat %s was refused: %s", effect.method, effect.chat_id, error)
-            return Sent()
+            return SendResult()
         if error.code == HTTPStatus.FORBIDDEN and effect.chat_id is not None:
             if effect.chat_id > 0 and not _is_business(effect):
                 if not any(text in description for text in _AWAY):
-                    return Sent(refused=str(error))  # one thing may not be done; others may
+                    return SendResult(refused=str(error))  # one thing may not be done; others may
                 self._people.note_blocked(effect.chat_id, blocked=True)
-                return Sent(blocked=effect.chat_id)
+                return SendResult(blocked=effect.chat_id)
             log.info("%s in chat %s: %s", effect.method, effect.chat_id, error)
             if effect.chat_id < 0 and any(text in description for text in _LOST):
                 await self._membership.lost(effect.chat_id)
-            return Sent()
-        return Sent(refused=str(error))
+            return SendResult()
+        return SendResult(refused=str(error))
 
-    def _params(self, effect: Effect, sent: dict[int, Sent]) -> dict[str, Any]:
+    def _params(self, effect: Effect, sent: dict[int, SendResult]) -> dict[str, Any]:
         if effect.message is None:
             return dict(effect.params)
         target: int | None
@@ -139,7 +139,7 @@ class MessageSender:
 
     async def _call(
         self, effect: Effect, params: dict[str, Any], data: bytes | None, method: str | None = None
-    ) -> Sent:
+    ) -> SendResult:
         method = method or effect.method
         if method == "sendMediaGroup" and data is not None:
             album = msgspec.msgpack.decode(data, type=dict[str, bytes])
@@ -161,18 +161,18 @@ class MessageSender:
         return self._result(effect, await self._transport.call(method, params, files))
 
     @staticmethod
-    def _result(effect: Effect, result: Any) -> Sent:
+    def _result(effect: Effect, result: Any) -> SendResult:
         if isinstance(result, list) and result:
             result = result[0]  # an album is known by its first message
         if not isinstance(result, dict):
-            return Sent()
+            return SendResult()
         number = result.get("message_id")
-        found = Sent(message_id=number if isinstance(number, int) and abs(number) < 2**63 else None)
+        found = SendResult(message_id=number if isinstance(number, int) and abs(number) < 2**63 else None)
         if effect.cache:
             found.file_key, found.file_id, found.file_owner = effect.cache, _file_id(result), effect.owner
         return found
 
-    async def _show(self, content: Content) -> Sent:
+    async def _show(self, content: OutgoingEffect) -> SendResult:
         effect, slot = content.effect, content.effect.slot
         chat_id = effect.chat_id
         if slot is None or chat_id is None:
@@ -181,7 +181,7 @@ class MessageSender:
         before = await self._held(chat_id, slot)
         held = self._editable(before, slot)
         if held is not None and held.photo == photo and await self._edited(effect, held.message_id, content.data):
-            return Sent(message_id=held.message_id)
+            return SendResult(message_id=held.message_id)
         method = "sendPhoto" if photo else "sendMessage"
         found = await self._call(effect, dict(effect.params), content.data, method)
         if found.message_id is not None:
@@ -257,10 +257,10 @@ class MessageSender:
             return (await connection.execute(query)).scalar_one_or_none()
 
 
-def _unsent(effect: Effect, why: str) -> Sent:
+def _unsent(effect: Effect, why: str) -> SendResult:
     """What is not sent, because Telegram has told before that it would not take it."""
     log.info("%s in chat %s is not sent: %s", effect.method, effect.chat_id, why)
-    return Sent()
+    return SendResult()
 
 
 def _old(effect: Effect, message_id: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from astral_core.bot.buttons import Button, Buttons
-from astral_core.bot.check import ANSWER_LIMIT
+from astral_core.bot.limits import ANSWER_LIMIT
 from astral_core.bot.scope import HandlerScope
 from astral_core.db.tables import CACHE_WIDTH, SLOT_WIDTH, storable
 from astral_core.declare import PRIVATE

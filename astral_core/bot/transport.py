@@ -29,8 +29,8 @@ UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
 _WHO = "getMe"
 _PERHAPS_THE_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 _JSON = {"Content-Type": "application/json"}
-Guard = Callable[[str], None]
-Told = Callable[[str, int, float], None]
+BeforeCall = Callable[[str], None]
+AfterCall = Callable[[str, int, float], None]
 
 
 class Transport:
@@ -40,7 +40,9 @@ class Transport:
     with the code 0 where no answer came.
     """
 
-    def __init__(self, api_url: str, token: str, guard: Guard | None = None, told: Told | None = None) -> None:
+    def __init__(
+        self, api_url: str, token: str, guard: BeforeCall | None = None, told: AfterCall | None = None
+    ) -> None:
         self._base = f"{api_url.rstrip('/')}/bot{token}/"
         self._guard = guard
         self._told = told

@@ -133,7 +133,7 @@ async def _ask_and_drop(database: Database, plugin: str, yes: bool) -> None:
 
 def _host() -> Host:
     """All plugins, whatever is broken: that a plugin cannot be loaded keeps nobody from the database."""
-    return load(load_settings(), core_plugin.plugin, judge=False)
+    return load(load_settings(), core_plugin.plugin, enforce=False)
 
 
 def _needed(host: Host, plugin: str) -> list[Chain]:

@@ -26,7 +26,7 @@ from astral_core.db.tables import (
     core_outbox,
 )
 from astral_core.errors import DatabaseError
-from astral_core.inbox.notes import SUSPECT, revive, revive_message
+from astral_core.inbox.row_updates import SUSPECT, revive, revive_message
 
 T = TypeVar("T")
 

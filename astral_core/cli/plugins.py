@@ -34,7 +34,7 @@ plugins.add_command(check)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def list_(as_json: bool) -> None:  # click passes flags so
     """Each plugin with its version, state and, where it failed, the reason."""
-    records = [_record(plugin) for plugin in looked_at().plugins if plugin.id != "core"]
+    records = [_record(plugin) for plugin in load_host().plugins if plugin.id != "core"]
     if as_json:
         click.echo(json.dumps(records, ensure_ascii=False, indent=2))
     else:
@@ -48,11 +48,16 @@ def list_(as_json: bool) -> None:  # click passes flags so
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def info(plugin: str, as_json: bool) -> None:  # click passes flags so
     """Everything that PLUGIN brings: hooks, commands, buttons, tables, settings, pages, jobs, events."""
-    host = looked_at()
+    host = load_host()
     found = next((item for item in host.plugins if item.id == plugin), None)
     if found is None:
         raise click.ClickException(f"no plugin {plugin!r} is installed. {near(plugin, [p.id for p in host.plugins])}")
-    record = {**_record(found), "module": found.module_name, "requires": list(found.requires), **brought(host, found)}
+    record = {
+        **_record(found),
+        "module": found.module_name,
+        "requires": list(found.requires),
+        **describe(host, found),
+    }
     if as_json:
         click.echo(json.dumps(record, ensure_ascii=False, indent=2))
         return
@@ -67,7 +72,7 @@ def hooks(as_json: bool) -> None:  # click passes flags so
     """Every hook, and who implements it.
 
     In the order of the calls; a hook that a plugin brings names it."""
-    host = looked_at()
+    host = load_host()
     records = [
         {
             "hook": name,
@@ -91,7 +96,7 @@ def routes(as_json: bool) -> None:  # click passes flags so
     """Every declaration of every plugin, in the order in which the router asks.
 
     Each with its plugin, and where it answers, if that is not the private chat alone."""
-    host = looked_at()
+    host = load_host()
     for found in host.plugins:
         if not found.alive and found.state is not State.DISABLED:
             click.echo(f"plugin {found.provider} is {found.state} in phase {found.phase}: {found.reason}", err=True)
@@ -133,9 +138,9 @@ def plugin_command(name: str) -> click.Command | None:
     return None
 
 
-def looked_at() -> Host:
+def load_host() -> Host:
     """All plugins, loaded as for a start, but nothing stops at a broken one."""
-    return load(load_settings(), core_plugin.plugin, judge=False)
+    return load(load_settings(), core_plugin.plugin, enforce=False)
 
 
 def near(name: str, known: Iterable[str]) -> str:
@@ -154,7 +159,7 @@ def specifications(host: Host) -> Iterator[tuple[str, Callable[..., Any], str]]:
             yield function.__name__, function, plugin.id
 
 
-def brought(host: Host, plugin: LoadedPlugin) -> dict[str, list[str]]:
+def describe(host: Host, plugin: LoadedPlugin) -> dict[str, list[str]]:
     """What `plugin` declared, by kind, as its users and its owner call it."""
     registry, declared = host.registry, plugin.declared
     model = host.plugin_settings.get(plugin.id)

@@ -157,7 +157,7 @@ def driver_of(connection: AsyncConnection) -> Any:
     return sync.connection.driver_connection
 
 
-def may_pass(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether `error` is the database's condition, which may pass, and no mistake of the caller."""
     if isinstance(error, PoolTimeout):
         return True

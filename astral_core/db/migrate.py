@@ -20,7 +20,7 @@ from sqlalchemy import Connection, column, inspect, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core import failpoint
-from astral_core.db.engine import Database, may_pass
+from astral_core.db.engine import Database, is_transient
 from astral_core.errors import DatabaseError, MigrationError
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _guarded(connection: Connection, chain: Chain, down_to: str | None) -> None:
     except MigrationError:
         raise
     except (Exception, SystemExit) as error:
-        if may_pass(error):
+        if is_transient(error):
             raise DatabaseError(
                 f"plugin {chain.plugin!r}: the database failed during its migrations, nothing of them was kept: "
                 f"{error}. Fix: try again; if it stays so, look whether the database is reachable, has space and is "

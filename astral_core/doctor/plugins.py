@@ -35,7 +35,7 @@ class Plugins:
     def check(self) -> Iterator[Finding]:
         """Each plugin in a bad state, each conflict, and what is required and not there."""
         self.found = discover(self.settings.host)
-        self.host = load(self.settings, core_plugin.plugin, self.found, judge=False)
+        self.host = load(self.settings, core_plugin.plugin, self.found, enforce=False)
         yield from (finding for plugin in self.found for finding in self._state(plugin))
         yield from self._required()
 

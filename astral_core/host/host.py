@@ -79,11 +79,11 @@ class Host:
 
 
 def load(
-    settings: Settings, core: Plugin, plugins: Sequence[LoadedPlugin] | None = None, *, judge: bool = True
+    settings: Settings, core: Plugin, plugins: Sequence[LoadedPlugin] | None = None, *, enforce: bool = True
 ) -> Host:
     """Load the `core`'s own plugin and all others; broken ones are set aside or stop the start.
 
-    Without `judge` nothing stops it and nothing is logged: for whoever only wants to see what there is.
+    Without `enforce` nothing stops it and nothing is logged: for whoever only wants to see what there is.
 
     Raises PluginLoadError where a required plugin cannot take part, and where any cannot and `host.on_error` is
     "stop"; then also ConflictError, with all that clashes.
@@ -100,8 +100,8 @@ def load(
             _guard(plugin, phase, host)
         host.runner.renew()
         quarantine_dependents(host.plugins)
-    host.registry = _settled(host, stop=judge and settings.host.on_error == "stop")
-    if judge:
+    host.registry = _resolve_conflicts(host, stop=enforce and settings.host.on_error == "stop")
+    if enforce:
         enforce_policy(host)
         warn_of_strangers(settings, host.plugins)
         warn_of_renames(settings, host.plugins)
@@ -118,7 +118,7 @@ def _refuse_taken_ids(plugins: Sequence[LoadedPlugin]) -> None:
             plugin.id = f"{plugin.id}:{plugin.distribution}"  # whoever looks by id finds the one that serves
 
 
-def _settled(host: Host, *, stop: bool) -> Registry:
+def _resolve_conflicts(host: Host, *, stop: bool) -> Registry:
     """The registry of all that can live together. Whoever clashes with another is set aside, or stops the start."""
     settings = host.settings
     indispensable = sorted(with_dependencies(settings.host.required, host.plugins))

@@ -20,7 +20,7 @@ from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
 from astral_core.inbox.store import Store
 
 if TYPE_CHECKING:
-    from astral_core.cpu import Cpu
+    from astral_core.process_pool import ProcessPool
 
 M = TypeVar("M", Counter, Gauge, Histogram)
 
@@ -36,7 +36,7 @@ class Services:
     database: Database
     store: Store
     registry: Registry
-    cpu: Cpu
+    cpu: ProcessPool
     catalogs: Mapping[str, Catalogs]
     plugin_settings: Mapping[str, Any]
     telemetry: Callable[[Handled], None]

@@ -12,15 +12,15 @@ from astral_core import failpoint
 from astral_core.backoff import backoff
 from astral_core.db.tables import UNSENT, storable
 from astral_core.errors import TelegramThrottled, TelegramUnavailable
-from astral_core.inbox import due, notes
-from astral_core.inbox.effect import Sender, Sent
+from astral_core.inbox import due, row_updates
+from astral_core.inbox.effect import Sender, SendResult
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import InboxRow, Mark
+from astral_core.inbox.rows import InboxRow, Progress
 from astral_core.inbox.runner import Runner
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
@@ -70,7 +70,7 @@ class Deliverer:
             self._doubt(delivery, n, "its process died, perhaps after it was sent")
         drop = content.effect.on_doubt == "drop"
         if drop and not delivery.noted:
-            await self.store.write(lambda connection: connection.execute(notes.sending(delivery.seq, n)))
+            await self.store.write(lambda connection: connection.execute(row_updates.sending(delivery.seq, n)))
             delivery.noted = True
         if failpoint.armed:
             failpoint.hit("outbox.sending")
@@ -87,12 +87,12 @@ class Deliverer:
                 else:
                     await self._not_sent(delivery, n)
                 return backoff(delivery.tries)
-            sent = Sent(refused=f"gave up: {error}")
+            sent = SendResult(refused=f"gave up: {error}")
         except Exception as error:
             if is_infrastructure(error):
                 raise
             log.exception("row %d: message %d could not be sent", delivery.seq, n)
-            sent = Sent(refused=told(error))
+            sent = SendResult(refused=told(error))
         if failpoint.armed:
             failpoint.hit("outbox.sent")
         delivery.results[n] = sent
@@ -103,7 +103,9 @@ class Deliverer:
     async def _not_sent(self, delivery: Delivery, n: int) -> None:
         """Take back that a message is on its way: Telegram said no, and so it may be sent by whoever has it next."""
         if delivery.noted:
-            await self.store.write(lambda connection: connection.execute(notes.sending(delivery.seq, n, UNSENT)))
+            await self.store.write(
+                lambda connection: connection.execute(row_updates.sending(delivery.seq, n, UNSENT))
+            )
             delivery.noted = False
 
     def _doubt(self, delivery: Delivery, n: int, why: str) -> None:
@@ -125,7 +127,7 @@ class Deliverer:
                 await connection.exec_driver_sql("SELECT 1")  # the transaction begins
                 await self.store.journal.finish(connection, row, lane.epoch, list(half.contents.values()))
                 for n, sent in half.results.items():
-                    await connection.execute(notes.sent(half.seq, n, sent.message_id))
+                    await connection.execute(row_updates.sent(half.seq, n, sent.message_id))
                 if half.due is not None:
                     await connection.execute(due.ended(half.due, self.store.clock.ahead()))
 
@@ -143,7 +145,7 @@ class Deliverer:
             log.error("error %s: %s of plugin %r was refused: %s", error_id, effect.method, effect.plugin, reason)
             delivery.results[n].refused = storable(reason, 4000)
         over = due.over(delivery.due, self.store.clock.ahead()) if delivery.due is not None and last else None
-        mark = Mark(
+        mark = Progress(
             delivery.seq, delivery.lane, lane.epoch, delivery.recorded, last, over,
             {n: delivery.results[n] for n in numbers},
             {n: delivery.contents[n].effect for n in refused}, error_id,
@@ -159,4 +161,4 @@ class Deliverer:
             self.inflight.complete(lane, delivery.seq)
         else:
             log.warning("row %d was ended by somebody else, or is another replica's", delivery.seq)
-            lane.mistrust()
+            lane.invalidate()

@@ -84,7 +84,7 @@ class Effect(msgspec.Struct, kw_only=True):
         return chat if isinstance(chat, int) else None
 
 
-class Content(msgspec.Struct, kw_only=True):
+class OutgoingEffect(msgspec.Struct, kw_only=True):
     """An effect with its file's content, on its way to the sender. Made by `outbox.recorded`.
 
     `record` is the effect as the outbox stores it.
@@ -106,7 +106,7 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
     photo: bool
 
 
-class Sent(msgspec.Struct, kw_only=True):
+class SendResult(msgspec.Struct, kw_only=True):
     """What came of an effect: the message, and what the core shall remember."""
 
     message_id: int | None = None
@@ -122,6 +122,6 @@ class Sent(msgspec.Struct, kw_only=True):
 class Sender(Protocol):
     """Sends one effect. Raises TelegramUnavailable or TelegramThrottled where it should be tried again."""
 
-    async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+    async def send(self, content: OutgoingEffect, sent: dict[int, SendResult]) -> SendResult:
         """Send `content`; `sent` holds the results of the same handler's earlier effects by number."""
         ...

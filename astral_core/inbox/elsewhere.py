@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from astral_core.errors import InboxError
 from astral_core.inbox.address import lane_named, lane_of
-from astral_core.inbox.effect import Content, Effect, Ref
+from astral_core.inbox.effect import Effect, OutgoingEffect, Ref
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import INTERNAL, InboxRow, NewRow, chat_of
 
@@ -47,13 +47,13 @@ def is_one(row: InboxRow) -> bool:
     return row.internal and row.kind == KIND
 
 
-def split(contents: Sequence[Content], row: InboxRow) -> tuple[list[Content], list[NewRow]]:
+def split(contents: Sequence[OutgoingEffect], row: InboxRow) -> tuple[list[OutgoingEffect], list[NewRow]]:
     """The messages of the handler of `row`: those for its own chat, and a new row for each other chat."""
     own = {row.lane, chat_of(row.lane)}
     lanes = [_lane(content.effect, row.lane, own) for content in contents]
     if all(lane == row.lane for lane in lanes):
         return list(contents), []
-    groups: dict[int, list[Content]] = {row.lane: []}
+    groups: dict[int, list[OutgoingEffect]] = {row.lane: []}
     places = []
     for content, lane in zip(contents, lanes, strict=True):
         group = groups.setdefault(lane, [])
@@ -63,7 +63,7 @@ def split(contents: Sequence[Content], row: InboxRow) -> tuple[list[Content], li
     return mine, [_row(row, lane, group) for lane, group in groups.items()]
 
 
-def read(row: InboxRow) -> list[Content]:
+def read(row: InboxRow) -> list[OutgoingEffect]:
     """The messages of a row that `split` made. InboxError if another version made it and this one cannot read it."""
     try:
         found = _messages.decode(row.payload)
@@ -72,12 +72,12 @@ def read(row: InboxRow) -> list[Content]:
     return [recorded(message.effect, message.data) for message in found.messages]
 
 
-def redirected(contents: Sequence[Content], chat_id: int) -> list[Content]:
+def redirected(contents: Sequence[OutgoingEffect], chat_id: int) -> list[OutgoingEffect]:
     """Messages for the supergroup that a group has become: a number of the group's is no message there.
 
     What changes a message of the group is sent as a new one if it has a text; all else about such a message is over.
     """
-    found: list[Content] = []
+    found: list[OutgoingEffect] = []
     places: dict[int, int] = {}  # of the messages that go out, by their number among `contents`
     for number, content in enumerate(contents):
         effect = content.effect
@@ -127,7 +127,7 @@ def _lane(effect: Effect, lane: int, own: set[int]) -> int:
     return lane if found in own else found
 
 
-def _renumbered(content: Content, places: Sequence[int]) -> Content:
+def _renumbered(content: OutgoingEffect, places: Sequence[int]) -> OutgoingEffect:
     """`content` with the number that the message to which it refers has among those for the same chat."""
     ref = content.effect.message
     if not isinstance(ref, Ref) or places[ref.n] == ref.n:
@@ -135,6 +135,6 @@ def _renumbered(content: Content, places: Sequence[int]) -> Content:
     return recorded(replace(content.effect, message=Ref(places[ref.n])), content.data)
 
 
-def _row(cause: InboxRow, lane: int, contents: Sequence[Content]) -> NewRow:
+def _row(cause: InboxRow, lane: int, contents: Sequence[OutgoingEffect]) -> NewRow:
     found = _Messages(contents[0].effect.plugin, [_Message(content.effect, content.data) for content in contents])
     return NewRow(SOURCE, f"{cause.seq}:{uuid4().hex}", lane, KIND, msgspec.json.encode(found).decode())

@@ -14,8 +14,8 @@ from astral_core.db.engine import Database
 from astral_core.db.tables import now
 from astral_core.errors import HandlerFailed, Parked
 from astral_core.handled import Handled
-from astral_core.inbox import due, elsewhere, notes, suspects
-from astral_core.inbox.effect import Content
+from astral_core.inbox import due, elsewhere, row_updates, suspects
+from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
@@ -59,9 +59,9 @@ class Ending:
         alarms = self.runner.alarm(row, Outcome(), error_id) if row is not None else []
 
         async def end(connection: AsyncConnection) -> bool:
-            changes = [notes.dead(seq, error_id, why), notes.dead_messages(seq, error_id, why)]
+            changes = [row_updates.dead(seq, error_id, why), row_updates.dead_messages(seq, error_id, why)]
             if not self.database.is_sqlite:
-                mine = notes.owned(lane.id, self.store.journal.owner, lane.epoch)
+                mine = row_updates.owned(lane.id, self.store.journal.owner, lane.epoch)
                 changes = [change.where(mine) for change in changes]
             for change in changes:
                 await connection.execute(change)
@@ -71,17 +71,17 @@ class Ending:
         if lane.deliveries:
             lane.deliveries.popleft()
         self.inflight.complete(lane, seq)
-        lane.mistrust()
+        lane.invalidate()
 
     async def put_away(self, lane: Lane, row: InboxRow, verdict: Verdict, also: Sequence[Any]) -> None:
         """Take a suspect out of its lane: its chat goes on. `also` are changes of the same transaction."""
         outcome, started = Outcome(), time.perf_counter()
         if verdict is Verdict.GUILTY:
             died = HandlerFailed("the process died each time that it handled this row")
-            await self.bury(lane, row, outcome, died, started, also)
+            await self.dead_letter(lane, row, outcome, died, started, also)
         elif verdict is Verdict.DROP:
             log.warning("row %d (%s) is too old to be answered", row.seq, row.kind)
-            await self.take_out(lane, row, [notes.done(row.seq), *also], [])
+            await self.take_out(lane, row, [row_updates.done(row.seq), *also], [])
         else:
             delay = suspects.MONEY_DELAY if self.runner.is_about_money(row) else self.suspect_delay
             log.warning(
@@ -95,20 +95,20 @@ class Ending:
     async def try_again(self, lane: Lane, row: InboxRow, attempts: int, delay: float) -> float:
         """Let durable work wait for another try outside of its lane: others of its chat go on."""
         again = due.again(self.database, row, delay=delay, attempts=attempts, ahead=self._ahead)
-        if await self.take_out(lane, row, [notes.done(row.seq), again], []):
+        if await self.take_out(lane, row, [row_updates.done(row.seq), again], []):
             self.store.wakeup.expect_retry(delay)
         return 0
 
     async def cancelled(self, lane: Lane, row: InboxRow) -> None:
         """End due work that was cancelled or replaced before it could commit."""
         log.debug("row %d was cancelled or replaced", row.seq)
-        await self.take_out(lane, row, [notes.done(row.seq)], [])
+        await self.take_out(lane, row, [row_updates.done(row.seq)], [])
 
     @property
     def _ahead(self) -> float:
         return self.store.clock.ahead()
 
-    async def bury(
+    async def dead_letter(
         self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float, also: Sequence[Any] = ()
     ) -> None:
         """End a row as a dead letter: one traceback, one apology, one error id, and an alert. `also` as above."""
@@ -116,7 +116,7 @@ class Ending:
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self.words(self.runner.apology(row, error_id), row)
-        dead = notes.dead(row.seq, error_id, f"{where}: {told(error)}")
+        dead = row_updates.dead(row.seq, error_id, f"{where}: {told(error)}")
         if row.due is not None:
             also = [*also, due.ended(row.due, self._ahead)]
         mine, others = elsewhere.split(contents, row)
@@ -127,14 +127,14 @@ class Ending:
     async def park(self, lane: Lane, row: InboxRow, outcome: Outcome, parked: Parked, started: float) -> None:
         """Let a row wait until its plugin is back, outside of its lane; its user is told once."""
         log.warning("row %d (%s) waits until plugin %r is back", row.seq, row.kind, parked.plugin)
-        told = row.attempts == notes.REPLAYED
+        told = row.attempts == row_updates.REPLAYED
         contents = [] if told else await self.words(self.runner.patience(row), row)
-        if await self.take_out(lane, row, [notes.parked(row.seq, parked.plugin)], contents):
+        if await self.take_out(lane, row, [row_updates.parked(row.seq, parked.plugin)], contents):
             outcome.plugin = parked.plugin
             self.tell(row, outcome, "parked", started)
 
     async def take_out(
-        self, lane: Lane, row: InboxRow, changes: Sequence[Any], contents: list[Content],
+        self, lane: Lane, row: InboxRow, changes: Sequence[Any], contents: list[OutgoingEffect],
         alarms: Sequence[NewRow] = (),
     ) -> bool:  # fmt: skip
         """Take a row out of its lane by the first of `changes`, say `contents`, store `alarms`: all or nothing.
@@ -145,7 +145,7 @@ class Ending:
         async def take_out(connection: AsyncConnection) -> bool:
             mine, *others = changes
             if not self.database.is_sqlite:
-                mine = mine.where(notes.owned(row.lane, self.store.journal.owner, lane.epoch))
+                mine = mine.where(row_updates.owned(row.lane, self.store.journal.owner, lane.epoch))
             if (await connection.execute(mine)).rowcount != 1:
                 return False
             for change in others:
@@ -159,13 +159,13 @@ class Ending:
         lane.failures = 0
         if not taken:
             log.warning("row %d was ended by somebody else, or is another replica's", row.seq)
-            lane.mistrust()
+            lane.invalidate()
         elif contents:
             lane.deliveries.append(Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=True))
         return taken
 
     @staticmethod
-    async def words(words: Awaitable[list[Content]], row: InboxRow) -> list[Content]:
+    async def words(words: Awaitable[list[OutgoingEffect]], row: InboxRow) -> list[OutgoingEffect]:
         """What to tell the user; nothing where a bug prevents it, because the lane must go on."""
         try:
             return await words

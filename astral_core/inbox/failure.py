@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from astral_core.db.engine import may_pass
+from astral_core.db.engine import is_transient
 from astral_core.errors import AstralError, CpuBusy, CpuTimeout, DatabaseError, TelegramThrottled, TelegramUnavailable
 
 
@@ -13,9 +13,9 @@ def is_infrastructure(error: BaseException) -> bool:
     from concurrent.futures.process import BrokenProcessPool  # 20 ms that most processes never need
 
     if isinstance(error, DatabaseError):  # raised out of another error where that was not the database's condition
-        return error.__cause__ is None or may_pass(error.__cause__)
+        return error.__cause__ is None or is_transient(error.__cause__)
     kinds = (TelegramUnavailable, TelegramThrottled, BrokenProcessPool, CpuBusy, CpuTimeout, ConnectionError)
-    return isinstance(error, kinds) or _is_native(error) or may_pass(error)
+    return isinstance(error, kinds) or _is_native(error) or is_transient(error)
 
 
 def retry_after(error: BaseException) -> float | None:

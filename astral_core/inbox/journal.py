@@ -8,10 +8,21 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
-from astral_core.inbox.effect import Content
+from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents
-from astral_core.inbox.rows import Arrival, Census, Committed, Ended, Fired, InboxRow, Mark, NewRow, Stored, Waiting
+from astral_core.inbox.rows import (
+    CommitResult,
+    Ended,
+    Fired,
+    InboxRow,
+    InboxStats,
+    InsertResult,
+    LaneArrival,
+    LaneSnapshot,
+    NewRow,
+    Progress,
+)
 
 
 class Journal(Protocol):
@@ -28,19 +39,19 @@ class Journal(Protocol):
     async def close(self) -> None:
         """Close the journal's own connections."""
 
-    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Progress]) -> CommitResult:
         """Store `rows` and note `marks` durably, all or nothing of each."""
         ...
 
-    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
+    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> InsertResult:
         """Insert `rows` in the caller's transaction; `handed` has to follow."""
         ...
 
-    def handed(self, stored: Stored) -> None:
+    def handed(self, stored: InsertResult) -> None:
         """What `insert` stored is handed out, or its transaction was given up."""
 
     async def finish(
-        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content],
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[OutgoingEffect],
         over: Ended | None = None,
     ) -> None:  # fmt: skip
         """End `row`, and the due row that is `over`, and record its messages in the handler's transaction.
@@ -48,7 +59,9 @@ class Journal(Protocol):
         Fenced where `row` is not ours any more, DueCancelled where the due row is gone.
         """
 
-    async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
+    async def record(
+        self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[OutgoingEffect]
+    ) -> None:
         """Put messages into the outbox in the caller's transaction."""
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:
@@ -59,22 +72,22 @@ class Journal(Protocol):
         """The due rows of these numbers that were fired and are still there."""
         ...
 
-    async def waiting(self) -> list[Waiting]:
+    async def waiting(self) -> list[LaneSnapshot]:
         """Every lane of ours in which something may wait."""
         ...
 
-    async def adopt(self, limit: int) -> list[Arrival]:
+    async def adopt(self, limit: int) -> list[LaneArrival]:
         """Claim lanes that wait and have no owner."""
         ...
 
-    async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
+    async def release(self, lanes: Sequence[LaneSnapshot], *, idle: bool) -> list[int]:
         """Give lanes back; `idle` ones only where nothing came meanwhile. Return those that are given back."""
         ...
 
-    async def announce(self, arrivals: Sequence[Arrival]) -> None:
+    async def announce(self, arrivals: Sequence[LaneArrival]) -> None:
         """Tell the owners of lanes that rows came for them."""
 
-    async def count(self) -> Census:
+    async def count(self) -> InboxStats:
         """How much there is of everything."""
         ...
 

@@ -22,7 +22,7 @@ from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.outbox import Delivery
-from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, is_express
+from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, is_express
 from astral_core.supervisor import Supervisor
 
 log = logging.getLogger("astral.inbox")
@@ -70,7 +70,7 @@ class Lane:
         """Put `row` in its place: by seq, but never before a row that was begun."""
         bisect.insort(self.rows, row, lo=1 if self.begun and self.rows else 0, key=lambda item: item.seq)
 
-    def mistrust(self) -> None:
+    def invalidate(self) -> None:
         """Read this lane anew before its next step."""
         self.stale = True
         self.version += 1
@@ -163,19 +163,19 @@ class Lanes:
 
     async def _give_back(self, lanes: Sequence[Lane]) -> None:
         """Let other replicas adopt `lanes`; the rows stay pending."""
-        held = [Waiting(lane.id, lane.epoch, lane.arrivals) for lane in lanes]
+        held = [LaneSnapshot(lane.id, lane.epoch, lane.arrivals) for lane in lanes]
         for lane in lanes:
             self._lose(lane)
         try:
             async with asyncio.timeout(GIVE_BACK):
                 if await self._journal.release(held, idle=False):
-                    await self._journal.announce([Arrival(0, None, 0, 0, 0, 0)])
+                    await self._journal.announce([LaneArrival(0, None, 0, 0, 0, 0)])
         except Exception as error:  # noqa: BLE001  # the others find out by themselves that this process is gone
             log.warning("lanes could not be given back: %s", type(error).__name__)
 
     # --- rows come
 
-    def dispatch(self, stored: Stored) -> None:
+    def dispatch(self, stored: InsertResult) -> None:
         """Take committed rows: of lanes that are ours, and that were not read meanwhile."""
         if self._handler is None:
             return
@@ -187,7 +187,7 @@ class Lanes:
         for row in rows:
             self._join(row)
 
-    def _expects(self, arrival: Arrival) -> bool:
+    def _expects(self, arrival: LaneArrival) -> bool:
         """Whether the rows of `arrival` follow those that are known here; a gap makes the lane stale."""
         if arrival.owner is None or arrival.owner != self._journal.owner:
             return False
@@ -200,7 +200,7 @@ class Lanes:
             lane.arrivals = arrival.arrivals
             return True
         if lane.arrivals < arrival.arrivals:
-            lane.mistrust()
+            lane.invalidate()
             self._wake(lane)
         return False
 
@@ -239,7 +239,7 @@ class Lanes:
             if lane is None:
                 known = False
             else:
-                lane.mistrust()
+                lane.invalidate()
                 self._wake(lane)
         return known
 
@@ -255,7 +255,7 @@ class Lanes:
             elif found.arrivals == lane.arrivals:
                 continue
             lane.inherited = lane.inherited or (inherited and not lane.begun)
-            lane.mistrust()
+            lane.invalidate()
             self._wake(lane)
 
     async def adopt(self) -> int:
@@ -289,13 +289,13 @@ class Lanes:
         idle = [lane for lane in self._lanes.values() if not lane.busy and lane.idle and lane.idle_since < before]
         if not idle:
             return
-        held = [Waiting(lane.id, lane.epoch, lane.arrivals) for lane in idle]
+        held = [LaneSnapshot(lane.id, lane.epoch, lane.arrivals) for lane in idle]
         released = set(await self._journal.release(held, idle=True))
         for lane in idle:
             if lane.id in released:
                 self._lose(lane)
             elif not lane.lost:
-                lane.mistrust()
+                lane.invalidate()
                 self._wake(lane)
 
     # --- work

@@ -24,7 +24,7 @@ from astral_core.db.tables import (
     core_slots,
     now,
 )
-from astral_core.inbox import notes
+from astral_core.inbox import row_updates
 
 log = logging.getLogger("astral.inbox")
 GONE = ("left", "kicked")  # statuses of a ChatMember that is not in the chat; a restricted one may be, or not
@@ -97,4 +97,4 @@ async def _move_rows(database: Database, connection: AsyncConnection, old: int, 
     await connection.execute(update(core_inbox).where(*waits, held).values(lane=new))
     unsent = (core_outbox.c.lane == old, core_outbox.c.seq != after)
     await connection.execute(update(core_outbox).where(*unsent, held).values(lane=new))
-    await notes.arrived(database, connection, [new])
+    await row_updates.arrived(database, connection, [new])

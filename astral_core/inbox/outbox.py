@@ -11,7 +11,7 @@ import msgspec
 
 from astral_core.db.tables import SENDING, SENT, UNSENT
 from astral_core.errors import EffectError
-from astral_core.inbox.effect import Content, Effect, Sent
+from astral_core.inbox.effect import Effect, OutgoingEffect, SendResult
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import Fired, InboxRow
 
@@ -30,9 +30,9 @@ class Delivery:
 
     seq: int
     lane: int
-    contents: dict[int, Content]
+    contents: dict[int, OutgoingEffect]
     recorded: bool
-    results: dict[int, Sent] = field(default_factory=dict)
+    results: dict[int, SendResult] = field(default_factory=dict)
     unmarked: list[int] = field(default_factory=list)
     started: float = field(default_factory=time.monotonic)
     tries: int = 0
@@ -57,7 +57,7 @@ class LaneContents:
     deliveries: list[Delivery]
 
 
-def recorded(effect: Effect, data: bytes | None = None) -> Content:
+def recorded(effect: Effect, data: bytes | None = None) -> OutgoingEffect:
     """The effect as it is stored and sent: a copy of plain JSON values, which nobody changes afterwards.
 
     What cannot be stored fails here, in the handler that made it. Later it would fail in the commit, and once more
@@ -65,7 +65,7 @@ def recorded(effect: Effect, data: bytes | None = None) -> Content:
     """
     try:
         record = as_json(effect)
-        return Content(effect=_effect.decode(record), record=record, data=data)
+        return OutgoingEffect(effect=_effect.decode(record), record=record, data=data)
     except Exception as error:
         raise EffectError(
             f"plugin {effect.plugin!r}: {str(effect.method)[:64]!r} cannot be stored as JSON "
@@ -85,20 +85,22 @@ def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
         content = _read(effect, data)
         delivery.contents[n] = content or recorded(Effect(method="?", params={}))
         if content is None and state == UNSENT:
-            delivery.results[n] = Sent(refused=UNREADABLE)
+            delivery.results[n] = SendResult(refused=UNREADABLE)
             delivery.unmarked.append(n)
         elif state == SENDING:
-            delivery.results[n] = Sent(refused="it may have been sent before the process died, and must not repeat")
+            delivery.results[n] = SendResult(
+                refused="it may have been sent before the process died, and must not repeat"
+            )
             delivery.unmarked.append(n)
         elif state != UNSENT:
-            delivery.results[n] = Sent(message_id=message_id if state == SENT else None)
+            delivery.results[n] = SendResult(message_id=message_id if state == SENT else None)
     return _doubted(found.values())
 
 
-def _read(record: str, data: bytes | None) -> Content | None:
+def _read(record: str, data: bytes | None) -> OutgoingEffect | None:
     """The content of an outbox row; None where another version wrote it and this one cannot read it."""
     try:
-        return Content(effect=_effect.decode(record), record=record, data=data)
+        return OutgoingEffect(effect=_effect.decode(record), record=record, data=data)
     except msgspec.MsgspecError:
         return None
 

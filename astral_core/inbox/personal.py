@@ -29,7 +29,7 @@ from astral_core.db.tables import (
     core_users,
     now,
 )
-from astral_core.inbox import money, notes
+from astral_core.inbox import money, row_updates
 from astral_core.inbox.address import decode
 from astral_core.inbox.due import SOURCE as DUE
 from astral_core.inbox.elsewhere import KIND as MESSAGES
@@ -193,7 +193,7 @@ async def waiting(session: AsyncSession, person: Person, but: int) -> list[dict[
     states = {PENDING: "waits", DEAD: "failed", PARKED: "waits for a part of the bot"}
     return [
         {"kind": row.kind, "received_at": row.received_at.isoformat(),
-         "state": "is tried again" if row.parked_for == notes.SUSPECT else states[row.state],
+         "state": "is tried again" if row.parked_for == row_updates.SUSPECT else states[row.state],
          "payload": _readable(row.payload)} for row in found
     ]  # fmt: skip
 
@@ -245,7 +245,7 @@ async def forget(session: AsyncSession, person: Person, payments: Collection[str
     """
     ended = {"state": DONE, "payload": None, "error": None, "parked_for": None, "done_at": now()}
     lanes = core_inbox.c.lane.in_(person.lanes)
-    may_end = or_(core_inbox.c.state == DEAD, and_(*notes.parked_words()))
+    may_end = or_(core_inbox.c.state == DEAD, and_(*row_updates.parked_words()))
     own, others = await _search(session, person)
     await session.execute(update(core_inbox).where(lanes, may_end).values(ended))
     for some in _pieces(own):
@@ -264,7 +264,7 @@ async def forget(session: AsyncSession, person: Person, payments: Collection[str
 def _put_off() -> tuple[Any, ...]:
     """Durable work that may have killed a process, and is tried again in some minutes."""
     inbox = core_inbox.c
-    return inbox.state == PARKED, inbox.parked_for == notes.SUSPECT, inbox.source.startswith(f"{INTERNAL}:")
+    return inbox.state == PARKED, inbox.parked_for == row_updates.SUSPECT, inbox.source.startswith(f"{INTERNAL}:")
 
 
 async def forget_late(connection: AsyncConnection, payments: Collection[str] = ()) -> None:

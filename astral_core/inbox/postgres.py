@@ -26,20 +26,20 @@ from astral_core.db.together import Together
 from astral_core.errors import DueCancelled, Fenced, InboxError
 from astral_core.inbox import statements as sql
 from astral_core.inbox.address import decode
-from astral_core.inbox.effect import Content
+from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.outbox import LaneContents, read_deliveries
 from astral_core.inbox.rows import (
-    Arrival,
-    Census,
-    Committed,
+    CommitResult,
     Ended,
     Fired,
     InboxRow,
-    Mark,
+    InboxStats,
+    InsertResult,
+    LaneArrival,
+    LaneSnapshot,
     NewRow,
-    Stored,
-    Waiting,
+    Progress,
     chat_of,
 )
 
@@ -82,29 +82,29 @@ class PostgresJournal:
             await link.close()
         await self._database.dispose()
 
-    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Progress]) -> CommitResult:
         """Store `rows` in one statement and note `marks` in another, side by side; all or nothing of each."""
         if not marks:
-            return Committed(await self._store(rows))
+            return CommitResult(await self._store(rows))
         if not rows:
-            return Committed(Stored([]), await self._mark(marks))
+            return CommitResult(InsertResult([]), await self._mark(marks))
         stored, fenced = await asyncio.gather(self._store(rows), self._mark(marks), return_exceptions=True)
         for outcome in (stored, fenced):
             if isinstance(outcome, BaseException):
                 raise outcome
-        return Committed(stored, fenced)  # type: ignore[arg-type]  # exceptions were raised above
+        return CommitResult(stored, fenced)  # type: ignore[arg-type]  # exceptions were raised above
 
-    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
+    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> InsertResult:
         """Insert `rows` in the caller's transaction."""
         with translated():
             found = await _fetch(driver_of(connection), sql.STORE, *_arrays(rows), self.owner)
         return self._stored(rows, found)
 
-    def handed(self, stored: Stored) -> None:
+    def handed(self, stored: InsertResult) -> None:
         """Nothing: the count of arrivals tells which rows `load` has seen."""
 
     async def finish(
-        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content],
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[OutgoingEffect],
         over: Ended | None = None,
     ) -> None:  # fmt: skip
         """End `row`, record messages, end what is `over`; Fenced where `row` is not ours, pending and the first."""
@@ -117,7 +117,9 @@ class PostgresJournal:
             if over is not None and await self._end_due(raw, [over]) != 1:
                 raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
 
-    async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
+    async def record(
+        self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[OutgoingEffect]
+    ) -> None:
         """Put messages into the outbox in the caller's transaction."""
         raw, records = driver_of(connection), []
         for n, content in enumerate(contents):
@@ -159,19 +161,19 @@ class PostgresJournal:
         """The due rows of these numbers that were fired and are still there."""
         return [Fired(*record) for record in await self._query("read", sql.FIRED, list(numbers))]
 
-    async def waiting(self) -> list[Waiting]:
+    async def waiting(self) -> list[LaneSnapshot]:
         """Every lane that this replica owns."""
         if self.owner is None:
             return []
-        return [Waiting(*record) for record in await self._query("read", sql.WAITING, self.owner)]
+        return [LaneSnapshot(*record) for record in await self._query("read", sql.WAITING, self.owner)]
 
-    async def adopt(self, limit: int) -> list[Arrival]:
+    async def adopt(self, limit: int) -> list[LaneArrival]:
         """Claim up to `limit` lanes that wait and have no owner, those that nobody else claims in this moment."""
         if self.owner is None:
             return []
-        return [Arrival(*record) for record in await self._query("read", sql.ADOPT, self.owner, limit)]
+        return [LaneArrival(*record) for record in await self._query("read", sql.ADOPT, self.owner, limit)]
 
-    async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
+    async def release(self, lanes: Sequence[LaneSnapshot], *, idle: bool) -> list[int]:
         """Give lanes back: idle ones where nothing came meanwhile, or all that are named, for others to adopt."""
         if not lanes or self.owner is None:
             return []
@@ -183,7 +185,7 @@ class PostgresJournal:
             found = await self._query("read", sql.RELEASE, self.owner, numbers, epochs)
         return [record[0] for record in found]
 
-    async def announce(self, arrivals: Sequence[Arrival]) -> None:
+    async def announce(self, arrivals: Sequence[LaneArrival]) -> None:
         """Notify other owners in a statement of its own: within the commit it would serialise all commits."""
         lanes = defaultdict(list)
         for arrival in arrivals:
@@ -194,9 +196,9 @@ class PostgresJournal:
             text = ",".join(numbers)
             await self._query("notify", "SELECT pg_notify($1, $2)", channel, text if len(text) < 7900 else "")
 
-    async def count(self) -> Census:
+    async def count(self) -> InboxStats:
         """How much there is of everything."""
-        return Census(*(await self._query("read", sql.COUNT))[0])
+        return InboxStats(*(await self._query("read", sql.COUNT))[0])
 
     # ---
 
@@ -222,7 +224,7 @@ class PostgresJournal:
                 await connection.invalidate()
                 raise
 
-    async def _store(self, rows: Sequence[NewRow]) -> Stored:
+    async def _store(self, rows: Sequence[NewRow]) -> InsertResult:
         users = {row.user["id"]: row.user for row in rows if row.user is not None}
         if users:  # before the lanes: a handler may hold a user's row and wait for a lane, never the other way round
             names = ("id", "first_name", "last_name", "username", "language_code")
@@ -239,29 +241,30 @@ class PostgresJournal:
         return stored
 
     @staticmethod
-    def _stored(rows: Sequence[NewRow], records: Sequence[Any]) -> Stored:
+    def _stored(rows: Sequence[NewRow], records: Sequence[Any]) -> InsertResult:
         found = {(record[1], record[2]): record for record in records}
         lanes = {
-            record[4]: Arrival(record[4], record[5], record[6], record[7], record[9], record[8]) for record in records
+            record[4]: LaneArrival(record[4], record[5], record[6], record[7], record[9], record[8])
+            for record in records
         }
         answers: list[InboxRow | None] = []
         for row in rows:
             record = found.pop((row.source, row.ext_id), None)
             answers.append(row.stored(record[0], record[3]) if record is not None else None)
-        return Stored(answers, list(lanes.values()))
+        return InsertResult(answers, list(lanes.values()))
 
-    async def _mark(self, marks: Sequence[Mark]) -> set[int]:
+    async def _mark(self, marks: Sequence[Progress]) -> set[int]:
         plain = [mark for mark in marks if mark.ends and not mark.recorded]
         if len(plain) == len(marks) and not any(mark.due or (mark.sent and _teaches(mark)) for mark in marks):
             return await self._done(plain)
         async with self._busy["marks"]:
             return await self._mark_all(marks, plain)
 
-    async def _done(self, marks: Sequence[Mark]) -> set[int]:
+    async def _done(self, marks: Sequence[Progress]) -> set[int]:
         ended = {record[0] for record in await self._query("mark", sql.DONE, *_keys(marks), self.owner)}
         return {mark.seq for mark in marks if mark.seq not in ended}
 
-    async def _mark_all(self, marks: Sequence[Mark], plain: Sequence[Mark]) -> set[int]:
+    async def _mark_all(self, marks: Sequence[Progress], plain: Sequence[Progress]) -> set[int]:
         """Everything in one transaction: what was sent, what that taught, which rows are done."""
         async with self._database.engine.connect() as connection:
             await connection.exec_driver_sql("SELECT 1")  # the transaction begins
@@ -288,7 +291,7 @@ class PostgresJournal:
         return there
 
     @staticmethod
-    async def _note(raw: Any, marks: Sequence[Mark]) -> None:
+    async def _note(raw: Any, marks: Sequence[Progress]) -> None:
         """Write down which messages are sent, and which will never be; what is through goes."""
         progress, dead = [], []
         for mark in marks:
@@ -312,7 +315,7 @@ class PostgresJournal:
         if through:
             await _fetch(raw, sql.SENT_GONE, through)
 
-    async def _remember(self, raw: Any, marks: Sequence[Mark]) -> None:
+    async def _remember(self, raw: Any, marks: Sequence[Progress]) -> None:
         """Keep what the sending taught: slots, file ids, users who blocked the bot."""
         for sent in (sent for mark in marks for sent in mark.sent.values()):
             if sent.slot is not None:
@@ -340,11 +343,11 @@ def _row(lane: int, columns: Sequence[Any]) -> InboxRow:
     return InboxRow(seq, source, ext_id, lane, kind, express, payload or "", received_at, attempts, crashes, to=to)
 
 
-def _teaches(mark: Mark) -> bool:
+def _teaches(mark: Progress) -> bool:
     return any(sent.refused or sent.slot or sent.file_key or sent.blocked for sent in mark.sent.values())
 
 
-def _keys(marks: Sequence[Mark]) -> list[list[int]]:
+def _keys(marks: Sequence[Progress]) -> list[list[int]]:
     return [[mark.seq for mark in marks], [mark.lane for mark in marks], [mark.epoch for mark in marks]]
 
 

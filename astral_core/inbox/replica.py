@@ -35,7 +35,7 @@ from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.lease import LEASE, Lease
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.resync import Resync
-from astral_core.inbox.rows import Census
+from astral_core.inbox.rows import InboxStats
 from astral_core.inbox.statements import CHANNEL
 from astral_core.inbox.store import Store
 from astral_core.inbox.worker import Worker
@@ -93,7 +93,7 @@ class Replica:
     direct_url: str | None = None
     _port: int = 0
     _plugins: str = "{}"  # the state of each, as JSON
-    _census: Census | None = None
+    _census: InboxStats | None = None
     _counted: float = float("-inf")
     _handling: bool = False
     _file: FileLock | None = None
@@ -107,7 +107,7 @@ class Replica:
     _complain: LogThrottle = field(default_factory=lambda: LogThrottle(5.0))
 
     @property
-    def census(self) -> Census | None:
+    def census(self) -> InboxStats | None:
         """What the database held when it was counted last; None before."""
         return self._census
 

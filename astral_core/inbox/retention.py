@@ -22,7 +22,7 @@ from astral_core.db.tables import (
     now,
 )
 from astral_core.db.wipe import Vacuum, shape, vacuum
-from astral_core.inbox import due, notes, personal, suspects
+from astral_core.inbox import due, personal, row_updates, suspects
 from astral_core.inbox.migrate import GONE
 from astral_core.inbox.store import Store
 
@@ -138,7 +138,11 @@ async def _forget_dead(connection: AsyncConnection, before: object) -> None:
         func.coalesce(core_inbox.c.done_at, core_inbox.c.received_at) < before,
     )
     await connection.execute(update(core_inbox).where(*rows).values(payload=None))
-    waiting = (*notes.parked_words(), core_inbox.c.parked_for != notes.SUSPECT, core_inbox.c.received_at < before)
+    waiting = (
+        *row_updates.parked_words(),
+        core_inbox.c.parked_for != row_updates.SUSPECT,
+        core_inbox.c.received_at < before,
+    )
     why = {"state": DEAD, "payload": None, "parked_for": None, "done_at": now(),
            "error": "its plugin was away for too long"}  # fmt: skip
     await connection.execute(update(core_inbox).where(*waiting).values(why))

@@ -11,7 +11,7 @@ import msgspec
 
 from astral_core.db.tables import PENDING
 from astral_core.inbox.address import Address, encode
-from astral_core.inbox.effect import Effect, Sent
+from astral_core.inbox.effect import Effect, SendResult
 
 INTERNAL = "internal"  # the beginning of the sources of rows that the bot makes itself
 # An express row has a lane of its own beside the chat's: the user's id with one of these numbers above it. Telegram
@@ -124,7 +124,7 @@ class NewRow(msgspec.Struct):
         return encode(self.to, chat_of(self.lane))
 
 
-class Arrival(msgspec.Struct, frozen=True):
+class LaneArrival(msgspec.Struct, frozen=True):
     """What a commit did to one lane: who owns it now, since which claim, and the count of its rows so far.
 
     `added` of them came with this commit. `state` is CLAIMED where nothing was pending when the owner took it.
@@ -138,11 +138,11 @@ class Arrival(msgspec.Struct, frozen=True):
     state: int
 
 
-class Stored(msgspec.Struct):
+class InsertResult(msgspec.Struct):
     """The result of an insert: one entry a new row, and the lanes that they went to (none where nobody shares)."""
 
     rows: list[InboxRow | None]
-    arrivals: list[Arrival] = []
+    arrivals: list[LaneArrival] = []
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -153,7 +153,7 @@ class Ended(msgspec.Struct, frozen=True):
     again: datetime | None = None
 
 
-class Mark(msgspec.Struct):
+class Progress(msgspec.Struct):
     """Progress to be noted: of messages that were sent, and of the row that they answer.
 
     `recorded`: the messages stand in the outbox and their row is done; else the row is done with this mark if it
@@ -167,19 +167,19 @@ class Mark(msgspec.Struct):
     recorded: bool
     ends: bool
     due: Ended | None = None
-    sent: dict[int, Sent] = {}
+    sent: dict[int, SendResult] = {}
     dead: dict[int, Effect] = {}
     error_id: str = ""
 
 
-class Committed(msgspec.Struct):
+class CommitResult(msgspec.Struct):
     """What a group commit did: the stored rows, and the seqs of marks that found their row already ended."""
 
-    stored: Stored
+    stored: InsertResult
     fenced: set[int] = set()
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class LaneSnapshot(msgspec.Struct, frozen=True):
     """A lane as the database knows it, to be compared with memory."""
 
     lane: int
@@ -187,7 +187,7 @@ class Waiting(msgspec.Struct, frozen=True):
     arrivals: int
 
 
-class Census(msgspec.Struct, frozen=True):
+class InboxStats(msgspec.Struct, frozen=True):
     """What the database holds, of all replicas: rows, messages, processes; `oldest` is an age in seconds.
 
     `internal` ones of the pending rows are the bot's own work. `parked` rows wait until their plugin is back.

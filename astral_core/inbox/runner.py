@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from astral_core.inbox.effect import Content, Effect
+from astral_core.inbox.effect import Effect, OutgoingEffect
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.work import UnitOfWork
 
@@ -22,7 +22,7 @@ class Outcome:
     plugin: str = "core"
     route: str = "?"
     kind: str = "?"
-    contents: list[Content] = field(default_factory=list)
+    contents: list[OutgoingEffect] = field(default_factory=list)
     user_id: int | None = None
     moved: bool = False
     tries: int | None = None
@@ -37,11 +37,11 @@ class Runner(Protocol):
         """Run the handler in `work`; fill `outcome` as it becomes known. Raises what the handler raised."""
         ...
 
-    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+    async def refusal(self, row: InboxRow, text: str) -> list[OutgoingEffect]:
         """The messages that tell the user of a refusal."""
         ...
 
-    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+    async def apology(self, row: InboxRow, error_id: str) -> list[OutgoingEffect]:
         """The messages that tell the user of a failure."""
         ...
 
@@ -57,7 +57,7 @@ class Runner(Protocol):
         """Tell Telegram now, without the database, that the express row got no answer in time."""
         ...
 
-    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[OutgoingEffect]:
         """The messages that tell the user that the row is kept: until its plugin is back, or to be tried `again`."""
         ...
 

@@ -25,19 +25,19 @@ from astral_core.db.thread import WorkThread
 from astral_core.errors import InboxError
 from astral_core.inbox import sqlite_rows
 from astral_core.inbox.address import decode
-from astral_core.inbox.effect import Content
+from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.outbox import LaneContents, read_deliveries
 from astral_core.inbox.rows import (
-    Arrival,
-    Census,
-    Committed,
+    CommitResult,
     Ended,
     Fired,
     InboxRow,
-    Mark,
+    InboxStats,
+    InsertResult,
+    LaneArrival,
+    LaneSnapshot,
     NewRow,
-    Stored,
-    Waiting,
+    Progress,
     chat_of,
     unique,
 )
@@ -139,7 +139,7 @@ class SqliteJournal:
             self._connection = None
         self._thread.close()
 
-    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+    async def commit(self, rows: Sequence[NewRow], marks: Sequence[Progress]) -> CommitResult:
         """Store `rows` and note `marks` in one transaction."""
         await self._lock.acquire(urgent=True)
         try:
@@ -147,26 +147,28 @@ class SqliteJournal:
         finally:
             self._lock.release()
 
-    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> Stored:
+    async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> InsertResult:
         """Insert `rows` in the caller's transaction."""
         moment = now()
         found = await driver_of(connection).run(sqlite_rows.insert, unique(rows), moment)
         self._handing.update(found.values())
-        return Stored(sqlite_rows.answers(rows, found, moment))
+        return InsertResult(sqlite_rows.answers(rows, found, moment))
 
-    def handed(self, stored: Stored) -> None:
+    def handed(self, stored: InsertResult) -> None:
         """Rows of `insert` are handed out, or given up."""
         self._handing.difference_update(row.seq for row in stored.rows if row is not None)
 
     async def finish(
-        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[Content],
+        self, connection: AsyncConnection, row: InboxRow, epoch: int, contents: Sequence[OutgoingEffect],
         over: Ended | None = None,
     ) -> None:  # fmt: skip
         """End `row`, the due row that is `over`, and record the messages; Fenced where somebody else ended it."""
         del epoch
         await driver_of(connection).run(sqlite_rows.finish, row, contents, over)
 
-    async def record(self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[Content]) -> None:
+    async def record(
+        self, connection: AsyncConnection, seq: int, lane: int, contents: Sequence[OutgoingEffect]
+    ) -> None:
         """Put messages into the outbox in the caller's transaction."""
         await driver_of(connection).run(sqlite_rows.record, seq, lane, contents)
 
@@ -185,29 +187,29 @@ class SqliteJournal:
         found.rows = [row for row in found.rows if row.seq not in self._handing][:limit]
         return found
 
-    async def waiting(self) -> list[Waiting]:
+    async def waiting(self) -> list[LaneSnapshot]:
         """Every lane in which something waits."""
         found = await self._run(self._fetch, _WAITING)
-        return [Waiting(lane, 0, -1) for (lane,) in found]
+        return [LaneSnapshot(lane, 0, -1) for (lane,) in found]
 
-    async def adopt(self, limit: int) -> list[Arrival]:
+    async def adopt(self, limit: int) -> list[LaneArrival]:
         """Nothing: there is nobody to adopt from."""
         del limit
         return []
 
-    async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
+    async def release(self, lanes: Sequence[LaneSnapshot], *, idle: bool) -> list[int]:
         """Nothing is owned, so all of it is free."""
         del idle
         return [lane.lane for lane in lanes]
 
-    async def announce(self, arrivals: Sequence[Arrival]) -> None:
+    async def announce(self, arrivals: Sequence[LaneArrival]) -> None:
         """Nobody else is there to be told."""
 
-    async def count(self) -> Census:
+    async def count(self) -> InboxStats:
         """How much there is of everything."""
         ((pending, dead, oldest, unsent, replicas, parked, internal),) = await self._run(self._fetch, _COUNT)
         age = (now() - as_moment(oldest)).total_seconds() if oldest else 0.0
-        return Census(pending, dead, max(age, 0.0), unsent, replicas, parked, internal)
+        return InboxStats(pending, dead, max(age, 0.0), unsent, replicas, parked, internal)
 
     # --- in the journal's thread
 
@@ -233,11 +235,11 @@ class SqliteJournal:
     def _fetch(self, query: str, parameters: Sequence[Any] = ()) -> list[Any]:
         return self._open.execute(query, parameters).fetchall()
 
-    def _commit(self, rows: Sequence[NewRow], marks: Sequence[Mark]) -> Committed:
+    def _commit(self, rows: Sequence[NewRow], marks: Sequence[Progress]) -> CommitResult:
         connection, moment = self._open, now()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            stored = Stored(self._insert(rows, moment))
+            stored = InsertResult(self._insert(rows, moment))
             fenced = self._mark(marks, as_text(moment)) if marks else set()
             connection.execute("COMMIT")
         except BaseException:
@@ -246,7 +248,7 @@ class SqliteJournal:
             raise
         if failpoint.armed and rows:
             failpoint.hit("ingest.committed")
-        return Committed(stored, fenced)
+        return CommitResult(stored, fenced)
 
     def _insert(self, rows: Sequence[NewRow], moment: datetime) -> list[InboxRow | None]:
         users = {row.user["id"]: {**row.user, "now": as_text(moment)} for row in rows if row.user is not None}
@@ -257,7 +259,7 @@ class SqliteJournal:
             self._open.executemany(_CHATS, chats.values())
         return sqlite_rows.answers(rows, sqlite_rows.insert(self._open, unique(rows), moment), moment)
 
-    def _mark(self, marks: Sequence[Mark], moment: str) -> set[int]:
+    def _mark(self, marks: Sequence[Progress], moment: str) -> set[int]:
         for mark in marks:
             if mark.dead or (mark.recorded and not mark.ends):
                 self._note(mark, moment)
@@ -281,7 +283,7 @@ class SqliteJournal:
         self._open.execute(_ALL_DONE, (moment, pending))
         return set(seqs).difference(msgspec.json.decode(pending))
 
-    def _note(self, mark: Mark, moment: str) -> None:
+    def _note(self, mark: Progress, moment: str) -> None:
         """Write down which messages are sent, and which will never be."""
         for n, sent in mark.sent.items():
             refused = sent.refused
@@ -296,7 +298,7 @@ class SqliteJournal:
                 record = (mark.seq, n, mark.lane, plugin, effect, None, DEAD_EFFECT, moment, mark.error_id, refused)
                 self._open.execute(sqlite_rows.OUTBOX, record)
 
-    def _remember(self, mark: Mark, moment: str) -> None:
+    def _remember(self, mark: Progress, moment: str) -> None:
         """Keep what the sending taught: slots, file ids, users who blocked the bot."""
         for sent in mark.sent.values():
             if sent.slot is not None:

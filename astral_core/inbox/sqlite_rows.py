@@ -15,7 +15,7 @@ import msgspec
 
 from astral_core.db.tables import DONE, PENDING, UNSENT, DueState, now
 from astral_core.errors import DueCancelled, Fenced
-from astral_core.inbox.effect import Content
+from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.rows import Ended, InboxRow, NewRow
 
 T = TypeVar("T")
@@ -63,7 +63,9 @@ def insert(
     return found
 
 
-def finish(connection: sqlite3.Connection, row: InboxRow, contents: Sequence[Content], over: Ended | None) -> None:
+def finish(
+    connection: sqlite3.Connection, row: InboxRow, contents: Sequence[OutgoingEffect], over: Ended | None
+) -> None:
     """End a row, record its messages, end its due row. Fenced, or DueCancelled, where that was ended before."""
     if connection.execute(_DONE + _FIRST, (as_text(now()), row.seq)).rowcount != 1:
         raise Fenced(f"row {row.seq} is not pending, or an earlier one of its lane is")
@@ -79,7 +81,7 @@ def end_due(connection: sqlite3.Connection, over: Ended) -> bool:
     return connection.execute(_DUE_AGAIN, (as_text(over.again), over.number, over.generation)).rowcount == 1
 
 
-def record(connection: sqlite3.Connection, seq: int, lane: int, contents: Sequence[Content]) -> None:
+def record(connection: sqlite3.Connection, seq: int, lane: int, contents: Sequence[OutgoingEffect]) -> None:
     """Put messages into the outbox."""
     when = as_text(now())
     for n, content in enumerate(contents):

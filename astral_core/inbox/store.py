@@ -16,13 +16,13 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.clock import Clock, SystemClock
-from astral_core.db.engine import URGENT, Database, brief, may_pass
+from astral_core.db.engine import URGENT, Database, brief, is_transient
 from astral_core.errors import DatabaseError, IngestRefused
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.resync import Resync
-from astral_core.inbox.rows import Arrival, Committed, InboxRow, Mark, NewRow, Stored
+from astral_core.inbox.rows import CommitResult, InboxRow, InsertResult, LaneArrival, NewRow, Progress
 from astral_core.inbox.wakeup import Wakeup
 
 log = logging.getLogger("astral.inbox")
@@ -33,7 +33,7 @@ Write = Callable[[AsyncConnection], Awaitable[Any]]
 class Dispatcher(Protocol):
     """Takes rows that were committed: the lanes."""
 
-    def dispatch(self, stored: Stored) -> None:
+    def dispatch(self, stored: InsertResult) -> None:
         """Take committed rows."""
 
 
@@ -41,7 +41,7 @@ class Dispatcher(Protocol):
 class _Ticket:
     """An operation on its way to the next commit. A row's result is an InboxRow or None, a mark's whether it held."""
 
-    work: NewRow | Mark
+    work: NewRow | Progress
     result: asyncio.Future[Any]
 
 
@@ -100,7 +100,7 @@ class Store:
         stored: InboxRow | None = await self._submit(row)
         return stored
 
-    async def mark(self, mark: Mark, rows: Sequence[NewRow] = ()) -> bool:
+    async def mark(self, mark: Progress, rows: Sequence[NewRow] = ()) -> bool:
         """Note `mark` in the next commit; False where its row was ended by somebody else before.
 
         `rows` are stored before: a process that dies in between has the rows, and notes the mark once more.
@@ -126,7 +126,7 @@ class Store:
     ) -> Any:  # fmt: skip
         if self._stopped:
             raise DatabaseError("the inbox is stopped")
-        stored = Stored([])
+        stored = InsertResult([])
         try:
             async with opened as connection:
                 await connection.execution_options(**{URGENT: True})
@@ -144,7 +144,7 @@ class Store:
             self.accept(stored)
         return result
 
-    def _submit(self, work: NewRow | Mark) -> asyncio.Future[Any]:
+    def _submit(self, work: NewRow | Progress) -> asyncio.Future[Any]:
         if self._stopped:
             raise DatabaseError("the inbox is stopped")
         ticket = _Ticket(work, asyncio.get_running_loop().create_future())
@@ -169,9 +169,9 @@ class Store:
         if error is None:
             return
         log.warning("a commit of %d operations failed: %s", len(batch), type(error).__name__)
-        if len(batch) > 1 and not may_pass(error):  # one of them is bad: the others must not suffer
+        if len(batch) > 1 and not is_transient(error):  # one of them is bad: the others must not suffer
             for ticket in batch:
-                if error is None or not may_pass(error):
+                if error is None or not is_transient(error):
                     error = await self._commit([ticket])
                 if error is not None:
                     _fail([ticket], error)
@@ -181,12 +181,12 @@ class Store:
     async def _commit(self, batch: Sequence[_Ticket]) -> Exception | None:
         """Commit `batch`, hand its rows out and tell those who wait; or return why it failed."""
         rows = [ticket.work for ticket in batch if isinstance(ticket.work, NewRow)]
-        marks = [ticket.work for ticket in batch if isinstance(ticket.work, Mark)]
+        marks = [ticket.work for ticket in batch if isinstance(ticket.work, Progress)]
         began = time.perf_counter()
         try:
             done = await self.journal.commit(rows, marks)
         except Exception as error:  # noqa: BLE001  # whatever it was, everybody who waits must learn of it
-            self._failing = may_pass(error)
+            self._failing = is_transient(error)
             if rows:
                 self.resync.request()
             return error
@@ -196,7 +196,7 @@ class Store:
         _tell(batch, done)
         return None
 
-    def accept(self, stored: Stored) -> None:
+    def accept(self, stored: InsertResult) -> None:
         """Take committed rows into the count, hand them out, and tell other replicas what is theirs."""
         self.journal.handed(stored)
         rows = [row for row in stored.rows if row is not None]
@@ -209,20 +209,20 @@ class Store:
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
-    def uncertain(self, stored: Stored) -> None:
+    def uncertain(self, stored: InsertResult) -> None:
         """The transaction that stored these rows failed; perhaps it was committed all the same."""
         self.journal.handed(stored)
         if stored.rows:
             self.resync.request()
 
-    async def _announce(self, arrivals: Sequence[Arrival]) -> None:
+    async def _announce(self, arrivals: Sequence[LaneArrival]) -> None:
         try:
             await self.journal.announce(arrivals)
         except Exception as error:  # noqa: BLE001  # the owner looks for itself, too
             log.warning("the owners of %d lanes could not be told: %s", len(arrivals), type(error).__name__)
 
 
-def _tell(batch: Sequence[_Ticket], done: Committed) -> None:
+def _tell(batch: Sequence[_Ticket], done: CommitResult) -> None:
     stored = iter(done.stored.rows)
     for ticket in batch:
         result = next(stored) if isinstance(ticket.work, NewRow) else ticket.work.seq not in done.fenced

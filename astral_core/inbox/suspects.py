@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import PARKED, PENDING, core_deaths, core_inbox, core_runs, now
-from astral_core.inbox import notes
+from astral_core.inbox import row_updates
 
 MONEY_DELAY = 3600.0  # seconds between the tries of a row about money
 DOUBT = 3.0  # seconds in which a process that was taken for dead says that it lives
@@ -145,7 +145,7 @@ def put_off(database: Database, seq: int, delay: float) -> Any:
     return (
         update(core_inbox)
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
-        .values(state=PARKED, parked_for=notes.SUSPECT, due_at=due, crashes=core_inbox.c.crashes + 1)
+        .values(state=PARKED, parked_for=row_updates.SUSPECT, due_at=due, crashes=core_inbox.c.crashes + 1)
     )
 
 
@@ -155,13 +155,13 @@ async def release_due(database: Database) -> int:
         update(core_inbox)
         .where(
             core_inbox.c.state == PARKED,
-            core_inbox.c.parked_for == notes.SUSPECT,
+            core_inbox.c.parked_for == row_updates.SUSPECT,
             core_inbox.c.due_at <= _moment(database),
         )
         .values(state=PENDING, parked_for=None)
         .returning(core_inbox.c.lane, core_inbox.c.seq)
     )
-    return await notes.rows_again(database, due)
+    return await row_updates.rows_again(database, due)
 
 
 async def note_deaths(database: Database, connection: AsyncConnection, processes: list[str]) -> None:

@@ -16,9 +16,9 @@ from astral_core.errors import HandlerError
 from astral_core.inbox import due
 from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
-from astral_core.inbox.effect import Content
+from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.rows import INTERNAL, InboxRow, NewRow, Stored
+from astral_core.inbox.rows import INTERNAL, InboxRow, InsertResult, NewRow
 from astral_core.inbox.store import Store
 
 KEY_WIDTH = 255
@@ -84,12 +84,14 @@ class UnitOfWork:
         if self._session is not None and not self._session.wrote:
             await self._session.rollback()
 
-    async def commit(self, row: InboxRow | None = None, epoch: int = 0, contents: Sequence[Content] = ()) -> None:
+    async def commit(
+        self, row: InboxRow | None = None, epoch: int = 0, contents: Sequence[OutgoingEffect] = ()
+    ) -> None:
         """Commit everything: the writes, the end of `row` and its messages; hand new rows out, run the callbacks.
 
         Raises Fenced where `row` is not this process's to end any more, DueCancelled where it was cancelled.
         """
-        journal, stored = self._store.journal, Stored([])
+        journal, stored = self._store.journal, InsertResult([])
         try:
             if self.rows or self.due or row is not None:
                 connection = await self._begun()

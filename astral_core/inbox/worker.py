@@ -29,7 +29,7 @@ from astral_core.errors import (
     Parked,
     Refuse,
 )
-from astral_core.inbox import due, elsewhere, migrate, notes, suspects
+from astral_core.inbox import due, elsewhere, migrate, row_updates, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.due import Finder
 from astral_core.inbox.ending import Ending
@@ -215,7 +215,7 @@ class Worker:
         finally:
             await work.close()
             if outcome.moved:
-                lane.mistrust()
+                lane.invalidate()
         self._handed_over(lane, row, delivery)
         return 0
 
@@ -226,7 +226,7 @@ class Worker:
             return 0
         log.warning("%s; its effects here are rolled back", error)
         self.inflight.complete(lane, row.seq)
-        lane.mistrust()  # it may be a commit of ours whose answer was lost: then its messages are unsent
+        lane.invalidate()  # it may be a commit of ours whose answer was lost: then its messages are unsent
         self.observer.fenced()
         return 0
 
@@ -296,11 +296,11 @@ class Worker:
             if row.internal:
                 pause = BUG_DELAY if outcome.backoff is None else outcome.backoff
                 return await self.ending.try_again(lane, row, attempts, min(pause * 2 ** (attempts - 1), MOST_DELAY))
-            await self.store.write(lambda connection: connection.execute(notes.attempt(row.seq, attempts)))
+            await self.store.write(lambda connection: connection.execute(row_updates.attempt(row.seq, attempts)))
             if row in lane.rows:
                 lane.rows[lane.rows.index(row)] = msgspec.structs.replace(row, attempts=attempts)
             return BUG_DELAY
-        await self.ending.bury(lane, row, outcome, error, started)
+        await self.ending.dead_letter(lane, row, outcome, error, started)
         return 0
 
     def _is_young(self, row: InboxRow, failures: int, delay: float) -> bool:

@@ -20,7 +20,7 @@ SHIPPED = sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.tom
 def host() -> Host:
     """The core and the plugins of this repository, whatever else is installed."""
     found = [plugin for plugin in discover(HostSettings(disabled=())) if plugin.id in SHIPPED]
-    loaded = load(Settings(), core_plugin, found, judge=False)
+    loaded = load(Settings(), core_plugin, found, enforce=False)
     missing = set(SHIPPED) - {plugin.id for plugin in loaded.alive}
     for plugin in loaded.plugins:
         if not plugin.alive:

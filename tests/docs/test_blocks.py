@@ -165,7 +165,7 @@ def test_a_plugin_in_one_file_is_taken_by_the_host(block: Block, tmp_path: Path)
     """The host imports it, checks its hooks and its declarations, and lets it take part."""
     file = tmp_path / Path(block.file or "").name
     file.write_text(block.text, encoding="utf-8")
-    host = load(load_settings(), core_plugin, [from_file(file)], judge=False)
+    host = load(load_settings(), core_plugin, [from_file(file)], enforce=False)
     (plugin,) = [plugin for plugin in host.plugins if plugin.id != "core"]
     assert plugin.alive, f"{plugin.phase}: {plugin.reason}"
     assert plugin.declared.routes
@@ -272,6 +272,6 @@ def test_toml_is_toml_and_settings_load(block: Block, tmp_path: Path, monkeypatc
         monkeypatch.setenv("ASTRAL_CONFIG", str(tmp_path / "astral.toml"))
         lay_out(block.page, tmp_path)
         own = [from_file(path) for path in tmp_path.glob("*.py") if path.stem in content.get("plugins", {})]
-        host = load(load_settings(), core_plugin, [*discover(Host()), *own], judge=False)
+        host = load(load_settings(), core_plugin, [*discover(Host()), *own], enforce=False)
         assert [plugin.reason for plugin in host.plugins if plugin.phase == "configure"] == []
         assert set(content.get("plugins", {})) <= {plugin.id for plugin in host.alive}

@@ -15,7 +15,7 @@ from astral_core import ANY, Context, RawContext, Routes, named_route
 from astral_core.db.tables import DONE, PARKED, core_inbox, now
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import suspects
-from astral_core.inbox.notes import SUSPECT
+from astral_core.inbox.row_updates import SUSPECT
 from astral_playground.testkit.bot import bot_kit
 
 MakePlugin = Callable[..., LoadedPlugin]

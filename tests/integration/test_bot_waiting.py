@@ -98,7 +98,7 @@ async def test_in_production_it_is_a_warning(
 ) -> None:
     """A bot that serves people goes on; its owner reads which plugin holds the database."""
     plugin = plugin_of(make_plugin, wait, write_first=True)
-    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"waiting": "warn"}) as kit:
+    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"slow_wait": "warn"}) as kit:
         anna = kit.user("Anna")
         await anna.send("/both")
         await anna.wait_for("done")
@@ -120,7 +120,7 @@ async def test_a_cancelled_handler_is_cancelled_under_the_guard_too(
             raise
 
     plugin = make_plugin("sky", commands={"slow": slow})
-    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"handler_timeout": 0.3, "waiting": "raise"}) as kit:
+    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"handler_timeout": 0.3, "slow_wait": "raise"}) as kit:
         anna = kit.user("Anna")
         await anna.send("/slow")
         await anna.wait_for("Something went wrong")

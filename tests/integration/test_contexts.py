@@ -60,7 +60,7 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     yield
 
 
-def looked_at(ctx: PluginContext | Work) -> dict[str, Any]:
+def load_host(ctx: PluginContext | Work) -> dict[str, Any]:
     """What all contexts have, by name."""
     with pytest.raises(MissingService, match=r"nobody provides Coffee\. Fix: "):
         ctx.get(Coffee)
@@ -78,15 +78,15 @@ routes = Routes()
 @routes.command("look")
 async def look(ctx: Context) -> None:
     """Look at it from a handler."""
-    found.append(looked_at(ctx))
+    found.append(load_host(ctx))
     async with ctx.plugin.work() as work:
-        found.append(looked_at(work))
+        found.append(load_host(work))
 
 
 @routes.page("GET", "/look")
 async def page(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
     """Look at it from a page."""
-    found.append(looked_at(ctx))
+    found.append(load_host(ctx))
     return aioweb.Response()
 
 

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from astral_core.cpu import Cpu
 from astral_core.errors import CpuBusy, CpuCrashed, CpuTimeout
+from astral_core.process_pool import ProcessPool
 
 # Forty parents, ten at a time, forked so that they cost little. Ten are killed when so many of their workers have
 # begun to compute: the others' workers are anywhere on their way.
 PARENTS = """
 import asyncio, os, signal, time
-from astral_core.cpu import Cpu
+from astral_core.process_pool import ProcessPool
 async def parent(pipe):
-    cpu = Cpu(workers=1)
+    cpu = ProcessPool(workers=1)
     await cpu.run(abs, -1)
     os.write(pipe, b".")
     await cpu.run(time.sleep, 60)
@@ -45,9 +45,9 @@ if __name__ == "__main__":
 """
 PARENT = """
 import asyncio, os
-from astral_core.cpu import Cpu
+from astral_core.process_pool import ProcessPool
 async def main():
-    print(await Cpu(workers=1).run(os.getpid), flush=True)
+    print(await ProcessPool(workers=1).run(os.getpid), flush=True)
     await asyncio.sleep(60)
 if __name__ == "__main__":
     asyncio.run(main())
@@ -99,12 +99,12 @@ def _quick_workers(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def cpu():
     """A pool of one worker."""
-    made = Cpu(workers=1)
+    made = ProcessPool(workers=1)
     yield made
     await made.close()
 
 
-async def test_work_runs_in_another_process(cpu: Cpu) -> None:
+async def test_work_runs_in_another_process(cpu: ProcessPool) -> None:
     """Results and errors come back from a child; its workers ignore the terminal's signals."""
     pid = await cpu.run(os.getpid)
     assert pid != os.getpid()
@@ -116,7 +116,7 @@ async def test_work_runs_in_another_process(cpu: Cpu) -> None:
     assert await cpu.run(os.getpid) == pid
 
 
-async def test_a_killed_worker_breaks_its_job_and_the_next_one_works(cpu: Cpu) -> None:
+async def test_a_killed_worker_breaks_its_job_and_the_next_one_works(cpu: ProcessPool) -> None:
     """The job that killed its worker twice fails by name and costs no third one; the pool is rebuilt."""
     first = await cpu.run(os.getpid)
     with pytest.raises(CpuCrashed, match="die killed two worker processes"):
@@ -128,7 +128,7 @@ async def test_a_killed_worker_breaks_its_job_and_the_next_one_works(cpu: Cpu) -
 
 async def test_the_innocent_neighbours_of_a_killer_get_their_results(tmp_path: Path) -> None:
     """All jobs of a broken pool run once more, each alone: only the guilty one fails, whoever waited in the queue."""
-    cpu = Cpu(workers=2)
+    cpu = ProcessPool(workers=2)
     begun = tmp_path / "begun"
     slow = asyncio.create_task(cpu.run(slow_after, begun))
     while not begun.exists():  # noqa: ASYNC110  # no event tells
@@ -145,7 +145,7 @@ async def test_the_innocent_neighbours_of_a_killer_get_their_results(tmp_path: P
 
 async def test_a_broken_pool_leaves_no_worker_behind() -> None:
     """Also a worker that was busy when its neighbour died is ended."""
-    cpu = Cpu(workers=2)
+    cpu = ProcessPool(workers=2)
     slow = [asyncio.create_task(cpu.run(time.sleep, 60)) for _ in range(2)]
     while cpu._pool is None or len(cpu._pool._processes) < 2:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.01)
@@ -159,7 +159,7 @@ async def test_a_broken_pool_leaves_no_worker_behind() -> None:
     assert all(isinstance(result, (BrokenProcessPool, asyncio.CancelledError)) for result in results)
 
 
-async def test_a_job_beyond_the_time_limit_loses_its_worker(cpu: Cpu) -> None:
+async def test_a_job_beyond_the_time_limit_loses_its_worker(cpu: ProcessPool) -> None:
     """The caller gets a CpuTimeout, the endless job ends, the next one is served."""
     worker = await cpu.run(os.getpid)
     cpu._timeout = 0.2
@@ -170,7 +170,7 @@ async def test_a_job_beyond_the_time_limit_loses_its_worker(cpu: Cpu) -> None:
     assert await cpu.run(abs, -5) == 5
 
 
-async def test_a_full_queue_refuses(cpu: Cpu) -> None:
+async def test_a_full_queue_refuses(cpu: ProcessPool) -> None:
     """Beyond the bound one is told at once; afterwards there is room again, also after cancellations."""
     cpu._queue = 2
     await cpu.run(abs, 1)
@@ -184,7 +184,7 @@ async def test_a_full_queue_refuses(cpu: Cpu) -> None:
     assert await cpu.run(abs, -1) == 1
 
 
-async def test_what_is_asked_for_twice_at_once_is_computed_once(cpu: Cpu, tmp_path: Path) -> None:
+async def test_what_is_asked_for_twice_at_once_is_computed_once(cpu: ProcessPool, tmp_path: Path) -> None:
     """One key, one computation, also where one of those who wait goes away; later it is computed anew."""
     calls = tmp_path / "calls"
     same = [asyncio.create_task(cpu.run(note, calls, "same", key="moon")) for _ in range(5)]
@@ -202,7 +202,7 @@ async def test_what_is_asked_for_twice_at_once_is_computed_once(cpu: Cpu, tmp_pa
     assert cpu._flights == {}
 
 
-async def test_a_failure_is_everybodys_who_asked_and_nobodys_afterwards(cpu: Cpu) -> None:
+async def test_a_failure_is_everybodys_who_asked_and_nobodys_afterwards(cpu: ProcessPool) -> None:
     """The error of a shared computation reaches each of those who wait, and is not kept."""
     asked = [asyncio.create_task(cpu.run(math.sqrt, -1.0, key="root")) for _ in range(3)]
     assert [type(error) for error in await asyncio.gather(*asked, return_exceptions=True)] == [ValueError] * 3
@@ -216,8 +216,8 @@ async def test_a_failure_is_everybodys_who_asked_and_nobodys_afterwards(cpu: Cpu
 
 async def test_close_does_not_wait_for_an_endless_job() -> None:
     """Within the grace jobs may end, then their workers are killed; closing an unused pool does nothing."""
-    await Cpu(workers=1).close()
-    cpu = Cpu(workers=1)
+    await ProcessPool(workers=1).close()
+    cpu = ProcessPool(workers=1)
     worker = await cpu.run(os.getpid)
     endless = asyncio.create_task(cpu.run(time.sleep, 60))
     await asyncio.sleep(0.05)

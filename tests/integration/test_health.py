@@ -18,7 +18,7 @@ from astral_core.checkup import Checkup
 from astral_core.db.tables import DEAD, DONE, PARKED, core_inbox, core_replicas
 from astral_core.host.health import HealthHooks
 from astral_core.host.state import LoadedPlugin
-from astral_core.inbox.notes import SUSPECT
+from astral_core.inbox.row_updates import SUSPECT
 from astral_playground.testkit.bot import BotKit, bot_kit
 
 MakePlugin = Callable[..., LoadedPlugin]

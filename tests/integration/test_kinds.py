@@ -23,7 +23,7 @@ from astral_core import (
     Skip,
     View,
 )
-from astral_core.bot.hook import wanted
+from astral_core.bot.webhook_setup import wanted
 from astral_core.cli import cli
 from astral_core.errors import ConflictError, DeclarationError
 from astral_core.host.discover import import_plugin

@@ -54,7 +54,7 @@ async def test_units_of_work_read_and_write(configured: str) -> None:
     """As in a running bot."""
     database = open_database(configured, pool_size=2)
     try:
-        await migrate.upgrade(database, load(load_settings(), core_plugin, judge=False).chains())
+        await migrate.upgrade(database, load(load_settings(), core_plugin, enforce=False).chains())
     finally:
         await database.dispose()
     async with offline_context("profile") as ctx:

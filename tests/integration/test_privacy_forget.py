@@ -29,7 +29,7 @@ from astral_core.db.tables import (
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import personal
 from astral_core.inbox.envelope import UNREADABLE
-from astral_core.inbox.notes import SUSPECT
+from astral_core.inbox.row_updates import SUSPECT
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 

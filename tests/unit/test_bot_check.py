@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from astral_core import Button, Ref
 from astral_core.bot.buttons import keyboard
-from astral_core.bot.check import CAPTION_LIMIT, check_buttons
 from astral_core.bot.effects import DOCUMENT_LIMIT, PHOTO_LIMIT, Effects
+from astral_core.bot.limits import CAPTION_LIMIT, check_buttons
 from astral_core.errors import EffectError
 from astral_core.i18n import fill
 from astral_core.inbox.address import Address

@@ -18,7 +18,7 @@ from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.lanes import Lane, Lanes
 from astral_core.inbox.outbox import Delivery, LaneContents
-from astral_core.inbox.rows import Arrival, InboxRow, Stored, Waiting, express_lane
+from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, express_lane
 from astral_core.supervisor import Supervisor
 
 ME, OTHER = 1, 2
@@ -65,21 +65,21 @@ class FakeJournal:
             await asyncio.sleep(0)
         return LaneContents(arrivals, seen[:limit], self.deliveries.pop(lane, []))
 
-    async def waiting(self) -> list[Waiting]:
+    async def waiting(self) -> list[LaneSnapshot]:
         """Lanes in which something may wait."""
         if self.shared:
-            return [Waiting(lane, 1, arrivals) for lane, arrivals in self.arrivals.items()]
+            return [LaneSnapshot(lane, 1, arrivals) for lane, arrivals in self.arrivals.items()]
         lanes = {found.lane for found in self.pending.values()} | self.deliveries.keys()
-        return [Waiting(lane, 0, -1) for lane in lanes]
+        return [LaneSnapshot(lane, 0, -1) for lane in lanes]
 
-    async def release(self, lanes: Sequence[Waiting], *, idle: bool) -> list[int]:
+    async def release(self, lanes: Sequence[LaneSnapshot], *, idle: bool) -> list[int]:
         """Everything can be given back."""
         return [lane.lane for lane in lanes]
 
-    async def announce(self, arrivals: Sequence[Arrival]) -> None:
+    async def announce(self, arrivals: Sequence[LaneArrival]) -> None:
         """Nobody listens."""
 
-    def commit(self, rows: Sequence[InboxRow]) -> Stored:
+    def commit(self, rows: Sequence[InboxRow]) -> InsertResult:
         """Rows appear in the database; what is returned is to be handed out."""
         arrivals = []
         self.pending.update({found.seq: found for found in rows})
@@ -89,8 +89,8 @@ class FakeJournal:
             before = self.arrivals.get(lane, 0)
             self.arrivals[lane] = before + added
             state = ADOPTED if before else CLAIMED
-            arrivals.append(Arrival(lane, ME, 1, before + added, added, state))
-        return Stored(list(rows), arrivals if self.shared else [])
+            arrivals.append(LaneArrival(lane, ME, 1, before + added, added, state))
+        return InsertResult(list(rows), arrivals if self.shared else [])
 
 
 @dataclass
@@ -161,7 +161,7 @@ class Scene:
         """Rows are committed and handed out."""
         self.accept(self.journal.commit(rows))
 
-    def accept(self, stored: Stored) -> None:
+    def accept(self, stored: InsertResult) -> None:
         """Rows are handed out."""
         self.journal.handing.difference_update(found.seq for found in stored.rows if found)
         self.lanes.dispatch(stored)
@@ -278,11 +278,11 @@ async def test_a_lane_that_another_replica_took_over_begins_anew() -> None:
     made = Scene(FakeJournal(True), [(0, 0.0, False)], 1, 100)
     made.give([row(1)])
     old = made.lanes._lanes[1]
-    made.lanes.dispatch(Stored([row(2)], [Arrival(1, ME, 3, 5, 1, ADOPTED)]))
+    made.lanes.dispatch(InsertResult([row(2)], [LaneArrival(1, ME, 3, 5, 1, ADOPTED)]))
     assert old.lost
     assert made.lanes._lanes[1].epoch == 3
     assert made.lanes._lanes[1].stale
-    made.lanes.dispatch(Stored([row(3)], [Arrival(1, OTHER, 4, 6, 1, ADOPTED)]))
+    made.lanes.dispatch(InsertResult([row(3)], [LaneArrival(1, OTHER, 4, 6, 1, ADOPTED)]))
     assert made.lanes._lanes[1].rows == []
     made.lanes.forget_all()
     assert len(made.lanes) == 0
@@ -364,7 +364,7 @@ async def test_a_step_that_awaits_something_cancelled_does_not_end_its_worker(ca
 
     lanes = open_lanes(step, 1)
     lanes.start()
-    lanes.dispatch(Stored([row(1)]))
+    lanes.dispatch(InsertResult([row(1)]))
     while len(lanes):  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0)
     assert len(tries) == 2
@@ -401,7 +401,7 @@ async def test_stop_cancels_what_does_not_end_in_time() -> None:
 
     lanes = open_lanes(step, 2)
     lanes.start()
-    lanes.dispatch(Stored([row(1), row(2, 2, express=True)]))
+    lanes.dispatch(InsertResult([row(1), row(2, 2, express=True)]))
     while len(begun) < 2:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0)
     await lanes.stop(0.01)
@@ -436,7 +436,7 @@ async def test_the_time_of_an_express_row_begins_when_it_comes() -> None:
     first, second = row(1, express=True), row(2, express=True)
     lanes.dispatch(journal.commit([first]))
     await begun.wait()
-    lanes._lanes[first.lane].mistrust()
+    lanes._lanes[first.lane].invalidate()
     lanes.dispatch(journal.commit([second]))
     assert watched == [1, 2]
     go.set()

@@ -25,7 +25,10 @@ def test_a_name_that_is_not_public_is_refused_with_a_hint() -> None:
 
 def test_importing_the_package_loads_no_bot() -> None:
     """Workers of the pool and `astral --help` import the package without python-telegram-bot and SQLAlchemy."""
-    code = "import sys, astral_core.cpu, astral_core.cli; print(*(sys.modules.keys() & {'telegram', 'sqlalchemy'}))"
+    code = (
+        "import sys, astral_core.process_pool, astral_core.cli; "
+        "print(*(sys.modules.keys() & {'telegram', 'sqlalchemy'}))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

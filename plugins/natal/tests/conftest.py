@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from astral_core.cpu import Cpu
 from astral_core.host.state import LoadedPlugin
+from astral_core.process_pool import ProcessPool
 from astral_playground.testkit.bot import module_plugin
 
-STARTED, COMPUTE = Cpu._started, Cpu._compute
+STARTED, COMPUTE = ProcessPool._started, ProcessPool._compute
 
 
 @pytest.fixture(scope="session")
-def warm_pool() -> Iterator[Cpu]:
+def warm_pool() -> Iterator[ProcessPool]:
     """One process pool for all bots of the session: a worker takes seconds to import what draws."""
-    cpu = Cpu(1)
+    cpu = ProcessPool(1)
     yield cpu
     asyncio.run(cpu.close())
 
@@ -34,17 +34,17 @@ def computed() -> dict[bytes, Any]:
 
 
 @pytest.fixture
-def computed_once(monkeypatch: pytest.MonkeyPatch, warm_pool: Cpu, computed: dict[bytes, Any]) -> None:
+def computed_once(monkeypatch: pytest.MonkeyPatch, warm_pool: ProcessPool, computed: dict[bytes, Any]) -> None:
     """Bots share the pool, and what is asked for again is not computed again: most charts are Anna's."""
 
-    async def compute(cpu: Cpu, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    async def compute(cpu: ProcessPool, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         key = pickle.dumps((function, arguments))
         if key not in computed:
             computed[key] = await COMPUTE(cpu, function, arguments)
         return computed[key]
 
-    monkeypatch.setattr(Cpu, "_started", lambda _: STARTED(warm_pool))
-    monkeypatch.setattr(Cpu, "_compute", compute)
+    monkeypatch.setattr(ProcessPool, "_started", lambda _: STARTED(warm_pool))
+    monkeypatch.setattr(ProcessPool, "_compute", compute)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from astral_core.cpu import Cpu
+from astral_core.process_pool import ProcessPool
 from astral_natal.compute import compute_chart
 from astral_natal.engine import ENGINE
 from astral_natal.handlers.chart import GLYPHS
@@ -37,7 +37,7 @@ def drawn_where() -> tuple[int, bytes]:
 @pytest.fixture
 async def cpu():
     """A pool of its own."""
-    pool = Cpu(1)
+    pool = ProcessPool(1)
     yield pool
     await pool.close()
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, select, update
 
 from astral_core import EventFailed
 from astral_core.db.tables import DEAD, core_inbox
-from astral_core.inbox.notes import revive
+from astral_core.inbox.row_updates import revive
 from astral_payments.api import OrderPaid
 from astral_payments.shop import Shop
 from astral_payments.tables import orders

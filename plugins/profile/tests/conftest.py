@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import select, text
 
 from astral_core import Context, Plugin
-from astral_core.cpu import Cpu
+from astral_core.process_pool import ProcessPool
 from astral_playground.testkit.bot import BotKit, bot_kit, module_plugin
 from astral_profile.api import ProfileCompleted
 from astral_profile.tables import drafts, profiles
@@ -116,7 +116,7 @@ class Talk:
 Opened = Callable[..., AbstractAsyncContextManager[Talk]]
 
 
-async def in_a_thread(cpu: Cpu, function: Callable[..., Any], *arguments: Any, key: object = None) -> Any:
+async def in_a_thread(cpu: ProcessPool, function: Callable[..., Any], *arguments: Any, key: object = None) -> Any:
     """What stands in for the process pool: the gazetteer is loaded once for all tests."""
     return await asyncio.to_thread(function, *arguments)
 
@@ -146,7 +146,7 @@ def listener(completed: list[tuple[int, int, tuple[str, ...]]]) -> Iterator[str]
 @pytest.fixture
 def opened(listener: str, monkeypatch: pytest.MonkeyPatch) -> Opened:
     """Open a bot on a database: `async with opened(url, language="ru") as talk`."""
-    monkeypatch.setattr(Cpu, "run", in_a_thread)
+    monkeypatch.setattr(ProcessPool, "run", in_a_thread)
 
     @asynccontextmanager
     async def open_(url: str, language: str = "en") -> AsyncIterator[Talk]:

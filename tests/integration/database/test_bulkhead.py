@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from astral_core.db import bulkhead
-from astral_core.db.engine import Database, may_pass, open_database
+from astral_core.db.engine import Database, is_transient, open_database
 from astral_core.db.session import Session
 from astral_core.errors import SessionClosed
 
@@ -82,7 +82,7 @@ async def test_who_waits_for_too_long_is_told_which_plugin_it_is(
     late = Session(database, "weather")
     with pytest.raises(PoolTimeout, match="'weather' holds all of its 2") as caught:
         await late.connection()
-    assert may_pass(caught.value)
+    assert is_transient(caught.value)
     for session in (*held, late):
         await session.close()
     assert database.permit("weather")._bulkhead.held == 0

@@ -28,12 +28,12 @@ from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects as suspects_module
 from astral_core.inbox import worker as worker_module
 from astral_core.inbox.build import build_inbox
-from astral_core.inbox.effect import Content, Effect, Sent
+from astral_core.inbox.effect import Effect, OutgoingEffect, SendResult
 from astral_core.inbox.lanes import Lane, Lanes
-from astral_core.inbox.notes import revive
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.replica import Replica
+from astral_core.inbox.row_updates import revive
 from astral_core.inbox.rows import InboxRow, NewRow, express_lane
 from astral_core.inbox.runner import Outcome
 from astral_core.inbox.store import Store
@@ -74,7 +74,7 @@ def postgres_template(postgres_server: Any) -> Iterator[str]:
     postgres_server.drop_database(name)
 
 
-def message(text: str, chat: int, data: bytes | None = None) -> Content:
+def message(text: str, chat: int, data: bytes | None = None) -> OutgoingEffect:
     """One message to be sent."""
     effect = Effect(method="sendMessage", params={"chat_id": chat, "text": text}, plugin="weather")
     return recorded(effect, data)
@@ -101,7 +101,7 @@ class FakeRunner:
         self.seen.append(row.ext_id)
         await self.handler(row, work, outcome)
 
-    async def refusal(self, row: InboxRow, text: str) -> list[Content]:
+    async def refusal(self, row: InboxRow, text: str) -> list[OutgoingEffect]:
         """The refusal as a message."""
         return [message(text, row.lane)]
 
@@ -113,7 +113,7 @@ class FakeRunner:
         """Note that the row got no answer in time."""
         self.late.append(row.ext_id)
 
-    async def patience(self, row: InboxRow, *, again: bool = False) -> list[Content]:
+    async def patience(self, row: InboxRow, *, again: bool = False) -> list[OutgoingEffect]:
         """The promise to go on later as a message."""
         return [message("later", row.lane)]
 
@@ -121,7 +121,7 @@ class FakeRunner:
         """Whether the test says so."""
         return row.kind == "money"
 
-    async def apology(self, row: InboxRow, error_id: str) -> list[Content]:
+    async def apology(self, row: InboxRow, error_id: str) -> list[OutgoingEffect]:
         """The apology as a message."""
         return [message(f"sorry {error_id}", row.lane)]
 
@@ -136,9 +136,9 @@ class FakeSender:
 
     sent: list[str] = field(default_factory=list)
     files: list[bytes] = field(default_factory=list)
-    fail: Callable[[str], Sent | None] = lambda _: None
+    fail: Callable[[str], SendResult | None] = lambda _: None
 
-    async def send(self, content: Content, sent: dict[int, Sent]) -> Sent:
+    async def send(self, content: OutgoingEffect, sent: dict[int, SendResult]) -> SendResult:
         """Send a message of the test."""
         text = content.effect.params["text"]
         answer = self.fail(text)
@@ -148,7 +148,7 @@ class FakeSender:
         self.sent.append(text)
         if content.data is not None:
             self.files.append(content.data)
-        return Sent(message_id=len(self.sent))
+        return SendResult(message_id=len(self.sent))
 
 
 @dataclass
@@ -165,7 +165,7 @@ class Bench:
     told: list[Handled] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     notes: Table = notes
-    message: Callable[..., Content] = message
+    message: Callable[..., OutgoingEffect] = message
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select, text, update
 
 from astral_core.db.tables import DONE, PENDING, core_blobs, core_inbox, core_outbox
 from astral_core.errors import Refuse, SessionClosed
-from astral_core.inbox.effect import Sent, SlotState
+from astral_core.inbox.effect import SendResult, SlotState
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.outbox import Delivery
 
@@ -240,7 +240,7 @@ async def test_what_the_sending_taught_is_kept_with_the_mark(bench) -> None:
 
     for number in (11, 12):
         slot = SlotState(chat_id=7, slot="wizard", message_id=number, photo=False)
-        bench.sender.fail = lambda _, slot=slot: Sent(
+        bench.sender.fail = lambda _, slot=slot: SendResult(
             message_id=slot.message_id, slot=slot, file_key="card", file_id=f"file-{slot.message_id}"
         )
         lane = Lane(7, 1, busy=True)
@@ -262,7 +262,7 @@ async def test_a_refused_message_is_kept_as_dead_and_the_next_is_sent(bench, cap
         outcome.contents = [bench.message("bad", 7), bench.message("good", 7)]
 
     bench.runner.handler = handler
-    bench.sender.fail = lambda text: Sent(refused="400 chat\x00not found") if text == "bad" else None
+    bench.sender.fail = lambda text: SendResult(refused="400 chat\x00not found") if text == "bad" else None
     await bench.open()
     for kind in ("writes", "reads"):
         row = await bench.ingest(kind=kind)

@@ -12,8 +12,8 @@ from sqlalchemy import func, select, update
 
 from astral_core.db.tables import DEAD, DONE, PARKED, PENDING, core_deaths, core_inbox, core_lanes, core_runs
 from astral_core.errors import TelegramUnavailable
-from astral_core.inbox import notes as notes_module
 from astral_core.inbox import replica as replica_module
+from astral_core.inbox import row_updates as notes_module
 from astral_core.inbox import stage as stage_module
 from astral_core.inbox import suspects
 from astral_core.inbox.rows import express_lane

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from astral_core.db.tables import DONE, core_blobs, core_inbox, core_lanes
 from astral_core.errors import DatabaseError, TelegramThrottled
-from astral_core.inbox.effect import Effect, Ref, Sent
+from astral_core.inbox.effect import Effect, Ref, SendResult
 from astral_core.inbox.elsewhere import read, split
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import INTERNAL, InboxRow
@@ -153,7 +153,7 @@ async def test_a_file_that_telegram_refuses_is_kept_for_a_retry(bench) -> None:
         outcome.contents = [bench.message("file", DESK, b"data")]
 
     bench.runner.handler = handler
-    bench.sender.fail = lambda text: Sent(refused="no") if text == "file" else None
+    bench.sender.fail = lambda text: SendResult(refused="no") if text == "file" else None
     await bench.start()
     await bench.ingest(ext_id="a")
     await bench.settle()

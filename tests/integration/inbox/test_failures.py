@@ -24,7 +24,7 @@ from astral_core.errors import (
     TelegramUnavailable,
 )
 from astral_core.inbox import lanes as lanes_module
-from astral_core.inbox.effect import Sent
+from astral_core.inbox.effect import SendResult
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.worker import is_infrastructure
 
@@ -490,7 +490,7 @@ async def test_the_alarm_of_a_refused_message_is_stored_before_it_is_noted(bench
         outcome.contents.append(bench.message("hello", row.lane))
 
     bench.runner.handler = says
-    bench.sender.fail = lambda _: Sent(refused="400")
+    bench.sender.fail = lambda _: SendResult(refused="400")
     bench.runner.refusals = True
     lane = await one_row(bench, ext_id="a")
     commit = bench.store.journal.commit

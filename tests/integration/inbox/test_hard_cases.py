@@ -20,10 +20,10 @@ from astral_core.errors import TelegramThrottled
 from astral_core.inbox import postgres as postgres_module
 from astral_core.inbox import replica as replica_module
 from astral_core.inbox.due import Due
-from astral_core.inbox.effect import Sent, SlotState
+from astral_core.inbox.effect import SendResult, SlotState
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.postgres import PostgresJournal
-from astral_core.inbox.rows import NewRow, Waiting, express_lane
+from astral_core.inbox.rows import LaneSnapshot, NewRow, express_lane
 from astral_core.inbox.work import UnitOfWork
 
 
@@ -164,9 +164,11 @@ async def test_handlers_that_hold_all_connections_hold_up_no_acknowledgement(mak
             await go.wait()
         outcome.contents = [bench.message(row.ext_id, row.lane)]
 
-    def slot(words: str) -> Sent | None:
+    def slot(words: str) -> SendResult | None:
         return (
-            Sent(message_id=1, slot=SlotState(chat_id=7, slot="main", message_id=1, photo=False)) if words else None
+            SendResult(message_id=1, slot=SlotState(chat_id=7, slot="main", message_id=1, photo=False))
+            if words
+            else None
         )
 
     bench.runner.handler, bench.sender.fail = handler, slot
@@ -249,7 +251,7 @@ async def test_lanes_that_are_given_back_and_lanes_that_are_fed_never_wait_for_e
     first, second = journals
     dice = random.Random(7)  # noqa: S311  # the same
     for turn in range(10):
-        held = [Waiting(lane, 1, 0) for lane in dice.sample(range(3000), 3000)]
+        held = [LaneSnapshot(lane, 1, 0) for lane in dice.sample(range(3000), 3000)]
         rows = [NewRow("tg:42", f"{turn}-{lane}", lane, "message", "{}") for lane in dice.sample(range(3000), 300)]
         idle = turn % 2 == 0
         await asyncio.gather(first.release(held, idle=idle), second.commit(rows, []))

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, update
 
 from astral_core.db.tables import DEAD, DEAD_EFFECT, DONE, PENDING, core_blobs, core_inbox, core_outbox
-from astral_core.inbox.effect import Sent
+from astral_core.inbox.effect import SendResult
 
 
 async def answer(bench: Any, row: Any, work: Any, outcome: Any) -> None:
@@ -174,7 +174,7 @@ async def unsent(bench: Any) -> list[Any]:
 async def test_dead_and_sent_messages_are_not_loaded(bench) -> None:
     """A restart reads what is unsent, not the whole history of refused messages with their files."""
     use(bench)
-    bench.sender.fail = lambda words: Sent(refused="400 no") if words.startswith("1") else None
+    bench.sender.fail = lambda words: SendResult(refused="400 no") if words.startswith("1") else None
     await bench.start()
     await bench.ingest(ext_id="1", kind="writes")
     await bench.settle()

@@ -84,7 +84,7 @@ class BotKit:
             "database": {"url": self.database_url},
             "host": {"on_error": "stop"},
             "pool": {"warm": False},  # a test that computes nothing starts no process
-            "inbox": {"waiting": "raise"},
+            "inbox": {"slow_wait": "raise"},
         }
         for key, value in self.overrides.items():
             base[key] = {**base[key], **value} if isinstance(value, dict) and key in base else value

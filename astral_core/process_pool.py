@@ -23,7 +23,7 @@ WORKERS = 2
 QUEUE = 64
 
 
-class Cpu:
+class ProcessPool:
     """Runs picklable functions in processes. The pool starts with the first job.
 
     Where a worker dies, all jobs of its pool fail, and nobody can tell whose fault it was. So each of them runs once

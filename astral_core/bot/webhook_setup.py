@@ -30,7 +30,7 @@ def wanted(registry: Registry) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Hook:
+class WebhookRegistration:
     """What Telegram shall know: where updates go, which, and over how many connections."""
 
     transport: Transport
