@@ -20,6 +20,7 @@ class Backlog:
         self.limit = limit
         self._updates = 0
         self._internal = 0
+        self._completed = (0, 0)  # updates and the bot's own rows, since the start
 
     @property
     def pending(self) -> int:
@@ -43,21 +44,25 @@ class Backlog:
 
     def complete(self, *, internal: bool) -> None:
         """A row has been handled."""
+        updates, own = self._completed
         if internal:
             self._internal = max(self._internal - 1, 0)
+            self._completed = updates, own + 1
         else:
             self._updates = max(self._updates - 1, 0)
+            self._completed = updates + 1, own
 
     @property
-    def counted(self) -> tuple[int, int]:
-        """Updates and the bot's own rows, as this process counts them."""
-        return self._updates, self._internal
+    def completed(self) -> tuple[int, int]:
+        """How many updates and how many of the bot's own rows have been handled since the start."""
+        return self._completed
 
     def correct(self, *, pending: int, internal: int, asked: tuple[int, int] | None = None) -> None:
         """So many rows are pending in the database, and so many of them are the bot's own work.
 
-        `asked` is what was `counted` when the database was asked: what has been counted since is kept.
+        `asked` is what was `completed` when the database was asked: what has been handled since may be in its answer,
+        and must not come back. Better a row too few for a second than one too many.
         """
-        updates, own = asked or self.counted
-        self._updates = max(pending - internal + self._updates - updates, 0)
-        self._internal = max(internal + self._internal - own, 0)
+        updates, own = asked or self._completed
+        self._updates = max(pending - internal - (self._completed[0] - updates), 0)
+        self._internal = max(internal - (self._completed[1] - own), 0)

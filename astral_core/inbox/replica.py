@@ -271,7 +271,7 @@ class Replica:
         if self.store.failing:
             await self._try_to_write()
         backlog = self.store.backlog
-        asked = backlog.counted
+        asked = backlog.completed
         self._census = census = await self.store.journal.count()
         self._counted = time.monotonic()
         backlog.correct(pending=census.pending, internal=census.internal, asked=asked)

@@ -84,6 +84,7 @@ export function drawTopics() {
   reconcile(box, [{ key: "topics", signature, build }]);
   const row = box.querySelector(".topic-row");
   const chosen = row.querySelector('[aria-pressed="true"]');
+  if (!chosen) return; // a topic that was deleted or hidden a moment ago
   const [left, right] = [
     chosen.offsetLeft - row.offsetLeft,
     chosen.offsetLeft - row.offsetLeft + chosen.offsetWidth,
