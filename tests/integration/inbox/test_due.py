@@ -563,7 +563,7 @@ async def test_a_dead_letter_whose_end_could_not_be_noted_may_be_retried(
 
     monkeypatch.setattr(lanes_module, "FAILED_DELAY", 0.001)
     with monkeypatch.context() as patch:
-        patch.setattr(bench.worker.ending, "bury", broken)
+        patch.setattr(bench.worker.ending, "dead_letter", broken)
         bench.runner.handler = handler
         await bench.start()
         await commit(bench, fire(payload='"mended"'))

@@ -115,7 +115,7 @@ async def test_a_bug_is_tried_once_more_then_buried_with_one_apology(bench, capl
     assert (bench.pending, await bench.count()) == (0, 0)
 
 
-@pytest.mark.parametrize("odd", ["bury", "take_out"])
+@pytest.mark.parametrize("odd", ["dead_letter", "take_out"])
 async def test_a_row_whose_end_cannot_be_noted_ends_by_a_smaller_note(bench, monkeypatch, caplog, odd) -> None:
     """Whatever fails while a row is ended: the row is dead with its payload, and its chat goes on."""
 
