@@ -52,11 +52,12 @@ async def to_helpers(ctx: Context) -> None:
 
 @plugin.message(chat=GROUP)
 async def to_person(ctx: Context) -> None:
-    """Copy what a helper writes in a topic to the person whose it is."""
+    """Copy what a helper writes in a topic to the person whose it is, but for a picture with a note under it."""
     topic = await topic_here(ctx)
     if topic is None:
         raise Skip
-    await copy(ctx, topic.user_id)
+    if not ctx.text.startswith("/"):
+        await copy(ctx, topic.user_id)
 
 
 async def copy(ctx: Context, to: int, thread: int | None = None) -> None:
