@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -106,9 +106,9 @@ class Registry:
         key = held.add(plugin, declared, claims)
         if isinstance(declared, Route) and key is not None and self._keys.setdefault(declared, key) != key:
             raise DeclarationError(
-                    plugin.id, f"its route {declared.name!r} is another plugin's, too ({self._keys[declared]!r}).",
-                    "give each plugin Routes of its own.",
-                )  # fmt: skip
+                plugin.id, f"its route {declared.name!r} is another plugin's, too ({self._keys[declared]!r}).",
+                "give each plugin Routes of its own.",
+            )  # fmt: skip
 
     def key_of(self, route: Route[Any]) -> str:
         """`plugin:name` of a callback route, `plugin.name` of another; DeclarationError if nobody declared it."""
@@ -154,12 +154,6 @@ class Registry:
     def is_answered_at_once(self, data: str) -> bool:
         """Whether a press with this callback data is answered at once, before its handler."""
         return self.of(Callbacks).is_answered_at_once(data)
-
-    def all(self) -> Iterator[tuple[Kind, str, RegisteredHandler]]:
-        """(kind, key, handler) of every route."""
-        for kind in self.kinds.values():
-            for key, route in kind.routes.items():
-                yield kind, key, route
 
 
 def kind_of(declared: object, known: Iterable[type[Kind]] = KINDS) -> type[Kind] | None:

@@ -257,12 +257,7 @@ def check_chat(plugin: Owner, what: str, chat: ChatKind, allowed: ChatKind) -> N
         )
 
 
-def overlap(one: ChatKind, other: ChatKind) -> bool:
-    """Whether two routes answer in the same kind of chat."""
-    return bool(one & other)
-
-
 __all__ = [
     "ANY", "CHANNEL", "GROUP", "MENU", "PEOPLE", "PRIVATE", "Claims", "Incoming", "Kind", "Line", "Match", "Owner",
-    "RegisteredHandler", "check_chat", "overlap", "registered",
+    "RegisteredHandler", "check_chat", "registered",
 ]  # fmt: skip
