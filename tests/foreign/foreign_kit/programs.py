@@ -36,7 +36,7 @@ def command(framework: str) -> list[str | Path]:
     if program.suffix == ".py":
         return [sys.executable, program]
     try:
-        return [node(), program]
+        return [node(install=False), program]
     except BenchError as error:
         pytest.skip(f"grammY cannot run: {error}")
 
