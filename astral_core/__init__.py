@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from astral_core.kinds.callback import named_route
     from astral_core.observe.logs import LogThrottle
     from astral_core.offline import offline_context
-    from astral_core.plugin import Plugin, Routes
+    from astral_core.plugin import Plugin
+    from astral_core.routes import Routes
     from astral_core.vitals import Health, HealthFinding
 
 __all__ = [
@@ -123,7 +124,7 @@ _HOMES = {
     "Ref": "astral_core.inbox.effect",
     "Refuse": "astral_core.errors",
     "Route": "astral_core.declare",
-    "Routes": "astral_core.plugin",
+    "Routes": "astral_core.routes",
     "Serial": "astral_core.db.tables",
     "Session": "astral_core.db.session",
     "Skip": "astral_core.errors",

@@ -17,7 +17,7 @@ from astral_core.host.alerts import SENDER
 from astral_core.host.context import services_of
 from astral_core.i18n import N_
 from astral_core.markup import TEXT_LIMIT, check_html, sendable
-from astral_core.plugin import Routes
+from astral_core.routes import Routes
 
 log = logging.getLogger("astral.alerts")
 routes = Routes()

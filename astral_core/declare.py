@@ -1,4 +1,4 @@
-"""What plugins declare: frozen records without behaviour. `astral_core/plugin.py` has the decorators that make them.
+"""What plugins declare: frozen records without behaviour. `astral_core/routes.py` has the decorators that make them.
 
 A declaration does nothing. The host checks all declarations of all plugins together, and only then does the core
 build routes, tables and handlers from them.

@@ -23,7 +23,7 @@ from astral_core.i18n import N_, html
 from astral_core.inbox import personal
 from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
-from astral_core.plugin import Routes
+from astral_core.routes import Routes
 
 routes = Routes()
 

@@ -20,7 +20,7 @@ from astral_core.host.context import services_of
 from astral_core.i18n import N_, Message, Texts, html
 from astral_core.kinds import RegisteredHandler
 from astral_core.kinds.callback import named_route
-from astral_core.plugin import Routes
+from astral_core.routes import Routes
 
 routes = Routes()
 LANGUAGE_NAMES = {"en": "English", "ru": "Русский"}

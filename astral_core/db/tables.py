@@ -357,3 +357,27 @@ _again = text("tries > 0")
 Index("ix_core_due_tries", core_due.c.tries, sqlite_where=_again, postgresql_where=_again)
 _internal = text(f"state = {PENDING} AND source >= 'internal:' AND source < 'internal;'")
 Index("ix_core_inbox_internal", core_inbox.c.source, sqlite_where=_internal, postgresql_where=_internal)
+
+core_state = Table(  # what plugins keep without a table of their own; 0 is no chat, or nobody
+    "core_state",
+    metadata,
+    Column("plugin", String(16), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),  # a number of its own for each change
+    Column("value", Text, nullable=False),
+    Column("saved_at", UtcDateTime, nullable=False, default=now),
+)
+for _column in (core_state.c.chat_id, core_state.c.user_id):
+    _given = text(f"{_column.name} <> 0")
+    Index(f"ix_core_state_{_column.name}", _column, sqlite_where=_given, postgresql_where=_given)
+
+core_roles = Table(  # the roles that the owner gave in the bot; those of astral.toml are not here
+    "core_roles",
+    metadata,
+    Column("role", String(32), primary_key=True),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("given_by", BigInteger),
+    _created(),
+)

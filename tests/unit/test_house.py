@@ -72,7 +72,13 @@ SELF = {
     "plugins/playground/tests/test_kit_report.py",
     "CHANGELOG.md",
 }  # fmt: skip
-HIDDEN = ("astral_core/kinds", "astral_core/plugin.py", "astral_core/hookspecs.py", "astral_core/host/runner.py")
+HIDDEN = (
+    "astral_core/kinds",
+    "astral_core/plugin.py",
+    "astral_core/routes.py",
+    "astral_core/hookspecs.py",
+    "astral_core/host/runner.py",
+)
 
 
 def test_nothing_uses_the_old_shape_of_plugins() -> None:
