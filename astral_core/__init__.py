@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from astral_core.offline import offline_context
     from astral_core.plugin import Plugin
     from astral_core.routes import Routes
+    from astral_core.state import State
     from astral_core.vitals import Health, HealthFinding
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "Serial",
     "Session",
     "Skip",
+    "State",
     "Tables",
     "User",
     "UtcDateTime",
@@ -128,6 +130,7 @@ _HOMES = {
     "Serial": "astral_core.db.tables",
     "Session": "astral_core.db.session",
     "Skip": "astral_core.errors",
+    "State": "astral_core.state",
     "Tables": "astral_core.declare",
     "User": "astral_core.bot.people",
     "UtcDateTime": "astral_core.db.tables",

@@ -13,7 +13,8 @@ AstralError
 ├── DatabaseError
 │   ├── DatabaseBusy            another process holds the database
 │   ├── MigrationError          the schema in the database is not the one the code knows
-│   └── SessionClosed           a session was used after its unit of work ended
+│   ├── SessionClosed           a session was used after its unit of work ended
+│   └── StateChanged            state was changed by somebody else since it was read: the handler runs again
 ├── CpuError                    the process pool
 │   ├── CpuBusy                 too much work waits already: try again later
 │   ├── CpuTimeout              a job took longer than a job may
@@ -119,6 +120,10 @@ class MigrationError(DatabaseError):
 
 class SessionClosed(DatabaseError):
     """A session was used after its unit of work ended."""
+
+
+class StateChanged(DatabaseError):
+    """State was changed by somebody else since a handler read it. A handler runs again by itself."""
 
 
 class CpuError(AstralError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from astral_core.declare import Event, Hook, Tables
 from astral_core.errors import DeclarationError
 from astral_core.routes import Routes
+from astral_core.state import State
 
 if TYPE_CHECKING:
     import click
@@ -21,7 +22,7 @@ class Plugin(Routes):
 
     `settings` is the pydantic model of `[plugins.<id>]`. `tables` are the plugin's, with migrations in `migrations`
     beside the module of this object. `routes` are the collectors of other files, `events` the classes of events that
-    this plugin emits, and `cli` is the click command `astral <id>`.
+    this plugin emits, `states` those of its small state, and `cli` is the click command `astral <id>`.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Plugin(Routes):
         tables: Tables | None = None,
         routes: Iterable[Routes] = (),
         events: Iterable[type[Event]] = (),
+        states: Iterable[type[State]] = (),
         cli: click.Command | None = None,
     ) -> None:
         super().__init__()
@@ -41,6 +43,7 @@ class Plugin(Routes):
             if not isinstance(collector, Routes):
                 raise DeclarationError("?", f"Plugin(routes=[...]) holds {collector!r}, which is no Routes.")
         self.events = tuple(events)
+        self.states = tuple(states)
         self.cli = cli
         self.hooks: list[Hook] = []
         self.hookspecs: list[Callable[..., Any]] = []

@@ -14,6 +14,7 @@ from astral_core.bot.archive import Archive
 from astral_core.bot.context import Context
 from astral_core.bot.home import menu
 from astral_core.bot.speaking import scope_of
+from astral_core.db import states
 from astral_core.db.tables import core_dialogs, core_facts, core_files, core_slots, core_users, now
 from astral_core.db.wipe import truncate_log
 from astral_core.errors import ArchiveTooLarge, Parked
@@ -98,6 +99,7 @@ async def mydata(ctx: Context) -> None:
         if known
     }
     await scope_of(ctx).unit.release_reads()  # the plugins' files may take a while
+    files |= await states.export(ctx.session, ctx.user.id)
     if parts is not None:
         files |= await parts.export(ctx.user.id)
     try:
@@ -225,6 +227,7 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     people, session = scope_of(ctx).people, ctx.session
     await personal.forget(session, person, services_of(ctx).registry.payments)
     await session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == person.id))
+    await states.forget(session, person.id)
     await session.execute(delete(core_files).where(core_files.c.user_id == person.id))
     ctx.after_commit(lambda: people.forget_person(person.id))
 

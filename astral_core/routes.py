@@ -101,17 +101,22 @@ class Routes:
         chat: ChatKind = PRIVATE,
         flood: Flood | None = None,
         timeout: float | None = None,
+        was: str | Iterable[str] = (),
     ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[None]] | Route[P]], CallbackRoute[P]]:
         """Take presses of a button: `show/{n:int}/{id:uuid}` with the handler `(ctx, n, id)`.
 
-        Types are int, slug (1-24 of a-z 0-9 _ . -) and uuid. A press is answered at once, unless `answer="manual"`
-        lets the handler do it with `ctx.answer`. Anybody can forge a button: check who owns what the arguments name.
+        Types are int, `int(2)` for one of at most two characters, slug (1-24 of a-z 0-9 _ . -) and uuid. A press is
+        answered at once, unless `answer="manual"` lets the handler do it with `ctx.answer`. Anybody can forge a
+        button: check who owns what the arguments name. `was` are spellings that old buttons carry: "view/{n:int}" of
+        this plugin, or whatever another bot of this token sent, such as "count:{n:int}".
         """
+
+        old = (was,) if isinstance(was, str) else tuple(was)
 
         def add(handler: Callable[Concatenate[Context, P], Awaitable[None]] | Route[P]) -> CallbackRoute[P]:
             name = pattern.partition("/")[0]
             route: CallbackRoute[P] = CallbackRoute(
-                _function(handler), name, pattern, answer, park, chat, flood, timeout
+                _function(handler), name, pattern, answer, park, chat, flood, timeout, old
             )
             self.declared.append(route)
             return route

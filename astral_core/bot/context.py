@@ -266,6 +266,16 @@ class Context(Speaking):
         """Refused: its jobs would be lost with the process."""
         no_jobs()
 
+    def _whose(self, user: int | None) -> int:
+        """The person who wrote, unless another is meant."""
+        return self.user.id if user is None else user
+
+    def _where(self, chat: int | None) -> int:
+        """This chat, unless another is meant."""
+        if chat is None and (self._scope.address.inline is not None or self._scope.address.is_nowhere):
+            return super()._where(chat)
+        return self._scope.chat_id if chat is None else chat
+
     def _place(self, to: int | None, lane: Lane | None) -> tuple[int, Address | None]:
         """Here, unless another chat or lane is meant; in a group durable work is for the same person."""
         if to is None and lane is None:

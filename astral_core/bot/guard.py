@@ -32,7 +32,7 @@ class TransactionGuard:
     def waits(self, what: str) -> None:
         """The running handler, if there is one, is about to wait for `what`."""
         scope = current_scope.get()
-        if scope is None or not scope.unit.wrote:
+        if scope is None or not scope.unit.holds:
             return
         error = _error(scope, what)
         if self.strict:
@@ -77,7 +77,7 @@ class _Driven:
             except StopIteration:
                 return
             error = None
-            if self._scope.unit.wrote and not _is_database(self._coroutine):
+            if self._scope.unit.holds and not _is_database(self._coroutine):
                 error = _error(self._scope, _innermost(self._coroutine))
                 continue
             try:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.db.engine import Database
 from astral_core.db.migrate import exclusively, owns
-from astral_core.db.tables import DEAD, PARKED, core_due, core_inbox, core_plugins, now
+from astral_core.db.tables import DEAD, PARKED, core_due, core_inbox, core_plugins, core_state, now
 from astral_core.errors import DatabaseError
 
 
@@ -24,7 +24,7 @@ async def tables_of(database: Database, plugin: str) -> dict[str, int]:
 async def drop_tables(database: Database, plugin: str) -> None:
     """Remove the tables of `plugin` in one transaction; DatabaseError where tables of others refer to them.
 
-    The core forgets the plugin with them: what was parked for it becomes dead letters.
+    The core forgets the plugin and its small state with them: what was parked for it becomes dead letters.
     """
     async with exclusively(database), database.engine.connect() as connection:
         if database.is_sqlite:  # tables that refer to each other have no order; a drop must not look at rows
@@ -68,6 +68,8 @@ def _forget(connection: Connection, plugin: str) -> None:
     connection.execute(delete(core_plugins).where(core_plugins.c.id == plugin))
     if inspect(connection).has_table(core_due.name):
         connection.execute(delete(core_due).where(core_due.c.route.startswith(f"{plugin}.", autoescape=True)))
+    if inspect(connection).has_table(core_state.name):
+        connection.execute(delete(core_state).where(core_state.c.plugin == plugin))
     parked = core_inbox.c.state == PARKED, core_inbox.c.parked_for == plugin
     why = {
         "state": DEAD,

@@ -57,7 +57,7 @@ def take(plugin: LoadedPlugin, made: Plugin, package: str) -> None:
     if tables is not None and not tables.migrations and package:
         tables = Tables(tables.metadata, f"{package}.migrations")
     plugin.declared = Declarations(
-        routes=list(made), events=list(made.events), hooks=list(made.hooks),
+        routes=list(made), events=list(made.events), states=list(made.states), hooks=list(made.hooks),
         hookspecs=list(made.hookspecs), settings=made.settings, tables=tables, cli=made.cli,
     )  # fmt: skip
     plugin.is_imported = True

@@ -19,6 +19,7 @@ from astral_core.kinds.menu import Menu
 from astral_core.kinds.payment import Payments
 from astral_core.kinds.question import Questions
 from astral_core.kinds.step import Steps
+from astral_core.state import State, check_model, name_of
 
 K = TypeVar("K", bound=Kind)
 
@@ -51,6 +52,7 @@ class Registry:
     def __init__(self) -> None:
         self.kinds: dict[type[Kind], Kind] = {kind: kind() for kind in KINDS}
         self.events: dict[str, str] = {}
+        self.states: dict[type[State], str] = {}
         self.away: dict[str, Away] = {}
         self.away_commands: dict[str, Away] = {}
         self._keys: dict[Route[Any], str] = {}
@@ -175,6 +177,8 @@ def build_registry(
             registry.add(plugin, declared, claims)
         for event in plugin.declared.events:
             _add_event(registry, plugin, event, claims)
+        for model in plugin.declared.states:
+            _add_state(registry, plugin, model)
     if claims.conflicts:
         losers: dict[str, list[str]] = {}
         for plugin_id, sentence in claims.conflicts:
@@ -213,3 +217,13 @@ def _add_event(registry: Registry, plugin: LoadedPlugin, event: Any, claims: Cla
         raise DeclarationError(plugin.id, f"event {event.name!r} must be called {plugin.id}.<what>.")
     if claims.take("event", event.name, plugin):
         registry.events[event.name] = plugin.id
+
+
+def _add_state(registry: Registry, plugin: LoadedPlugin, model: Any) -> None:
+    check_model(plugin.id, model)
+    other = registry.states.setdefault(model, plugin.id)
+    if other != plugin.id:
+        raise DeclarationError(plugin.id, f"state {model.__name__} is plugin {other!r}'s.", "make another class.")
+    same = [one for one, owner in registry.states.items() if owner == plugin.id and name_of(one) == name_of(model)]
+    if len(same) > 1:
+        raise DeclarationError(plugin.id, f"two states are kept under the name {name_of(model)!r}.", "kept_as=...")

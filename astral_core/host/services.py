@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from astral_core.config import Settings
 from astral_core.db.engine import Database
+from astral_core.db.states import StateStore
 from astral_core.errors import DeclarationError
 from astral_core.handled import Handled
 from astral_core.host.registry import Registry
@@ -69,6 +70,11 @@ class Services:
             raise DeclarationError(plugin, f"the metric {name!r} was made with another kind or other labels.")
         made: M = known
         return made
+
+    @cached_property
+    def states(self) -> StateStore:
+        """Reads small state."""
+        return StateStore(self.database)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ class Declarations:
 
     routes: list[Any] = field(default_factory=list)
     events: list[type[Event]] = field(default_factory=list)
+    states: list[type[Any]] = field(default_factory=list)
     hooks: list[Hook] = field(default_factory=list)
     hookspecs: list[Callable[..., Any]] = field(default_factory=list)
     settings: type[BaseModel] | None = None

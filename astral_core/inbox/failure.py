@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import sys
 
 from astral_core.db.engine import is_transient
-from astral_core.errors import AstralError, CpuBusy, CpuTimeout, DatabaseError, TelegramThrottled, TelegramUnavailable
+from astral_core.errors import (
+    AstralError,
+    CpuBusy,
+    CpuTimeout,
+    DatabaseError,
+    StateChanged,
+    TelegramThrottled,
+    TelegramUnavailable,
+)
+
+SOON = 0.1  # seconds at most: long enough for those who wrote the same row at once to part
 
 
 def is_infrastructure(error: BaseException) -> bool:
@@ -19,7 +30,9 @@ def is_infrastructure(error: BaseException) -> bool:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """The seconds that Telegram demands; None if it demands none."""
+    """The seconds to wait that the error itself knows, such as those that Telegram demands; None if it knows none."""
+    if isinstance(error, StateChanged):
+        return random.uniform(SOON / 10, SOON)  # noqa: S311  # no secret
     wait = getattr(error, "retry_after", None) if isinstance(error, TelegramThrottled) or _is_native(error) else None
     if wait is None:
         return None

@@ -22,6 +22,7 @@ from astral_core.db.tables import (
     core_inbox,
     core_outbox,
     core_slots,
+    core_state,
     now,
 )
 from astral_core.inbox import row_updates
@@ -42,6 +43,8 @@ async def move(database: Database, connection: AsyncConnection, old: int, new: i
     keys = (core_dialogs.c.place, core_dialogs.c.user_id)
     await _rename(connection, core_dialogs, core_dialogs.c.chat_id, keys, old, new)
     await _rename(connection, core_due, core_due.c.lane, (core_due.c.route, core_due.c.key), old, new)
+    kept = (core_state.c.plugin, core_state.c.name, core_state.c.user_id)
+    await _rename(connection, core_state, core_state.c.chat_id, kept, old, new)
     # The supergroup counts its messages from one: an old number would be another message there.
     await connection.execute(delete(core_slots).where(core_slots.c.chat_id == old))
     if after is not None:

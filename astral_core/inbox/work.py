@@ -10,8 +10,10 @@ from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from astral_core.db import states
 from astral_core.db.engine import Database, driver_of
 from astral_core.db.session import Session
+from astral_core.db.states import Kept, Saved, StateKey
 from astral_core.errors import HandlerError
 from astral_core.inbox import due
 from astral_core.inbox.address import Address
@@ -52,6 +54,8 @@ class UnitOfWork:
         self.plugin = plugin
         self.rows: list[NewRow] = []
         self.due: list[Due | Cancel] = []
+        self.saved: dict[StateKey, Saved] = {}  # small state to be kept
+        self.read: dict[StateKey, Kept | None] = {}  # small state as this unit knows it
         self.after_commit: list[Callable[[], None]] = []
 
     @property
@@ -64,7 +68,12 @@ class UnitOfWork:
     @property
     def wrote(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self.rows or self.due) or (self._session is not None and self._session.wrote)
+        return bool(self.rows or self.due or self.saved) or self.holds
+
+    @property
+    def holds(self) -> bool:
+        """Whether it holds the database: its session has written, and what others write has to wait."""
+        return self._session is not None and self._session.wrote
 
     def add_row(self, kind: str, key: str, lane: int, body: dict[str, Any], to: Address | None = None) -> None:
         """Add a durable internal row, unique by `kind` and `key`. HandlerError where `lane` is no chat's number.
@@ -89,16 +98,19 @@ class UnitOfWork:
     ) -> None:
         """Commit everything: the writes, the end of `row` and its messages; hand new rows out, run the callbacks.
 
-        Raises Fenced where `row` is not this process's to end any more, DueCancelled where it was cancelled.
+        Raises Fenced where `row` is not this process's to end any more, DueCancelled where it was cancelled, and
+        StateChanged where somebody else has changed small state that this unit has read and writes.
         """
         journal, stored = self._store.journal, InsertResult([])
         try:
-            if self.rows or self.due or row is not None:
+            if self.rows or self.due or self.saved or row is not None:
                 connection = await self._begun()
                 if row is not None:
                     over = due.over(row.due, self._store.clock.ahead()) if row.due is not None else None
                     await journal.finish(connection, row, epoch, contents, over)
                 await self._change_due(connection)
+                for key in sorted(self.saved):  # in one order: two units must not wait for each other
+                    await states.write(connection, key, self.saved[key])
                 if self.rows:
                     stored = await journal.insert(connection, self.rows)
             if self._session is not None:
@@ -107,6 +119,8 @@ class UnitOfWork:
             self._store.uncertain(stored)
             raise
         self.rows.clear()
+        self.saved.clear()
+        self.read.clear()
         self._wake()
         self._store.accept(stored)
         self._call_back()

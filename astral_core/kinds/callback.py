@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec
 
 from astral_core.declare import ANY, PRIVATE, Call, ChatKind, Flood, Route
 from astral_core.errors import CallbackDataError, DeclarationError
-from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, check_chat, registered
-from astral_core.kinds.codec import compile_pattern, split
+from astral_core.kinds.base import (
+    Claims,
+    Incoming,
+    Kind,
+    Match,
+    Owner,
+    RegisteredHandler,
+    check_chat,
+    registered,
+)
+from astral_core.kinds.codec import OldData, compile_old, compile_pattern, split
 
 P = ParamSpec("P")
 Answer = Literal["auto", "manual"]
@@ -24,7 +35,8 @@ class CallbackCall(Call):
 class CallbackRoute(Route[P]):
     """A button's route. `pattern` is `name/{arg:int}/{arg:slug}/{arg:uuid}`, at most 64 bytes when built.
 
-    With `park` a press is kept while the plugin is away, and handled when it is back.
+    With `park` a press is kept while the plugin is away, and handled when it is back. `was` are spellings of data
+    that old buttons carry.
     """
 
     pattern: str = ""
@@ -33,6 +45,7 @@ class CallbackRoute(Route[P]):
     chat: ChatKind = PRIVATE
     flood: Flood | None = None
     timeout: float | None = None
+    was: tuple[str, ...] = ()
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> CallbackCall:
         """A press of a button with these arguments."""
@@ -68,9 +81,12 @@ class Callbacks(Kind):
     updates = frozenset(("callback_query",))
     always = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._old: list[tuple[OldData, str]] = []
+
     def add(self, plugin: Owner, declared: CallbackRoute[Any], claims: Claims) -> str | None:
         """Prove the pattern's size."""
-        del claims
         try:
             codec = compile_pattern(plugin.id, declared.pattern)
         except CallbackDataError as error:
@@ -81,8 +97,41 @@ class Callbacks(Kind):
         check_chat(plugin, what, declared.chat, ANY)
         if codec.key in self.routes:
             raise DeclarationError(plugin.id, f"two callback routes are called {declared.name!r}.")
+        if not all(self._add_old(plugin, spelling, route, claims) for spelling in declared.was):
+            return None
         self.routes[codec.key] = route
         return codec.key
+
+    def _add_old(self, plugin: Owner, spelling: str, route: RegisteredHandler, claims: Claims) -> bool:
+        """Take an old spelling for a route; False if another plugin has it."""
+        try:
+            old = compile_old(plugin.id, spelling)
+        except CallbackDataError as error:
+            raise DeclarationError(plugin.id, f"callback {route.name!r}: {error}.") from error
+        needed = {name for name, _ in route.codec.arguments if not _has_default(route.handler, name)}
+        given = {name for name, _ in old.arguments}
+        if not needed <= given <= {name for name, _ in route.codec.arguments}:
+            raise DeclarationError(
+                plugin.id, f"callback {route.name!r}: was={spelling!r} gives {_named(given)}, the handler needs "
+                f"{_named(needed)}.", "name the same arguments, or give the others defaults.",
+            )  # fmt: skip
+        if not claims.take("old button data", spelling, plugin, "let one of them keep it"):
+            return False
+        self._old.append((old, route.codec.key))
+        return True
+
+    def withdraw(self, plugin: str) -> None:
+        """Take out everything of `plugin`."""
+        super().withdraw(plugin)
+        self._old = [(old, key) for old, key in self._old if key in self.routes]
+
+    def _was(self, data: str) -> tuple[RegisteredHandler, dict[str, Any]] | None:
+        """The route of an old button, with its arguments."""
+        for old, key in self._old:
+            found = old.parse(data)
+            if found is not None:
+                return self.routes[key], found
+        return None
 
     def find(self, incoming: Incoming) -> Match | None:
         """Anybody can send any data: an unreadable button is an expired one, not an error of the plugin."""
@@ -90,17 +139,30 @@ class Callbacks(Kind):
         if query is None or query.data is None:  # of a form that is not known, the button of a game, or of the future
             return None
         key, values = split(query.data)
-        route = self.routes.get(key)
-        if route is None or route.codec is None:
+        route, arguments = self.routes.get(key), None
+        if route is not None:
+            with contextlib.suppress(CallbackDataError):  # an older version of the route may have made it
+                arguments = route.codec.parse(values)
+        if arguments is None and self._old:
+            route, arguments = self._was(query.data) or (route, None)
+        if route is None:
             return incoming.away(key.partition(":")[0], key) or incoming.expired()
-        if incoming.chat not in route.chat:
+        if arguments is None or incoming.chat not in route.chat:
             return incoming.expired()
-        try:
-            return Match(route, kwargs=route.codec.parse(values))
-        except CallbackDataError:
-            return incoming.expired()
+        return Match(route, kwargs=arguments)
 
     def is_answered_at_once(self, data: str) -> bool:
         """Whether a press with this callback data is answered before its handler."""
         route = self.routes.get(data.partition("/")[0])
+        if route is None and self._old:
+            route, _ = self._was(data) or (None, {})
         return route is not None and route.declared.answer == "auto"
+
+
+def _has_default(handler: Any, name: str) -> bool:
+    parameter = inspect.signature(handler).parameters.get(name)
+    return parameter is not None and parameter.default is not inspect.Parameter.empty
+
+
+def _named(names: set[str]) -> str:
+    return f"({', '.join(sorted(names))})"

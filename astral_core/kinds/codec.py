@@ -18,7 +18,7 @@ from astral_core.errors import CallbackDataError
 
 LIMIT = 64
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,31}")
-_ARGUMENT = re.compile(r"\{([a-z][a-z0-9_]*):(int|slug|uuid)\}")
+_ARGUMENT = re.compile(r"\{([a-z][a-z0-9_]*):(int\(([1-9]|1[0-9])\)|int|slug|uuid)\}")
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_.-]{0,23}")
 _INT = re.compile(r"-?[0-9]{1,19}")
 
@@ -67,8 +67,26 @@ class _Type:
     decode: Callable[[str], Any]
 
 
+def _narrow(width: int) -> _Type:
+    """An integer of at most `width` characters, its sign among them."""
+
+    def out(value: Any) -> str:
+        text = _int_out(value)
+        if len(text) > width:
+            raise CallbackDataError(f"{value!r} has more than {width} characters")
+        return text
+
+    def back(text: str) -> int:
+        if len(text) > width:
+            raise CallbackDataError(f"not an integer of {width} characters")
+        return _int_in(text)
+
+    return _Type(width, out, back)
+
+
 TYPES: Mapping[str, _Type] = {
     "int": _Type(20, _int_out, _int_in),
+    **{f"int({width})": _narrow(width) for width in range(1, 20)},
     "slug": _Type(24, _slug_out, _slug_in),
     "uuid": _Type(22, _uuid_out, _uuid_in),
 }
@@ -110,7 +128,7 @@ def arguments_of(what: str, pattern: str) -> tuple[str, list[tuple[str, str]]]:
     for part in rest:
         match = _ARGUMENT.fullmatch(part)
         if not match:
-            raise CallbackDataError(f"{what}: {part!r} is not {{name:type}} with a type of {', '.join(TYPES)}")
+            raise CallbackDataError(f"{what}: {part!r} is not {{name:type}} with a type of int, int(2), slug, uuid")
         arguments.append((match[1], match[2]))
     if len({argument for argument, _ in arguments}) != len(arguments):
         raise CallbackDataError(f"{what} names an argument twice")
@@ -130,3 +148,55 @@ def split(data: str) -> tuple[str, list[str]]:
     """The key and the raw values of callback data."""
     key, *values = data.split("/")
     return key, values
+
+
+# --- buttons that were sent before, under another name or by another bot of this token
+
+_HOLE = re.compile(r"\{([a-z][a-z0-9_]*):(int|slug|uuid)\}")
+_FORMS = {
+    "int": r"-?[0-9]{1,19}",
+    "slug": r"[a-z0-9][a-z0-9_.-]{0,23}",
+    "uuid": r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[A-Za-z0-9_-]{22}",
+}
+
+
+@dataclass(frozen=True)
+class OldData:
+    """Reads the data of old buttons: text with `{name:type}` anywhere in it, such as "count:{n:int}"."""
+
+    spelling: str
+    form: re.Pattern[str]
+    arguments: tuple[tuple[str, str], ...]
+
+    def parse(self, data: str) -> dict[str, Any] | None:
+        """The typed arguments; None if the data is another one."""
+        match = self.form.fullmatch(data)
+        if match is None:
+            return None
+        try:
+            return {name: _old(kind, match[name]) for name, kind in self.arguments}
+        except CallbackDataError:
+            return None
+
+
+def compile_old(plugin: str, spelling: str) -> OldData:
+    """Check an old spelling; CallbackDataError says what is wrong. One without ":" may be this plugin's own, too."""
+    form, arguments, end = "", [], 0
+    for hole in _HOLE.finditer(spelling):
+        form += f"{re.escape(spelling[end : hole.start()])}(?P<{hole[1]}>{_FORMS[hole[2]]})"
+        arguments.append((hole[1], hole[2]))
+        end = hole.end()
+    rest = spelling[end:]
+    names = [name for name, _ in arguments]
+    if not spelling or "{" in rest or len(set(names)) != len(names):
+        raise CallbackDataError(
+            f"was={spelling!r} is not text with {{name:type}} in it, each name once, and a type of int, slug, uuid"
+        )
+    own = "" if ":" in _HOLE.sub("", spelling) else f"(?:{re.escape(plugin)}:)?"
+    return OldData(spelling, re.compile(own + form + re.escape(rest)), tuple(arguments))
+
+
+def _old(kind: str, text: str) -> Any:
+    if kind == "uuid" and len(text) == 36:
+        return UUID(text)
+    return TYPES[kind].decode(text)

@@ -35,7 +35,7 @@ _ESCAPED = {code: character for character, code in _ESCAPES.items()}
 _CODE = re.compile(r"_[_mp]")
 # The widest value of each type in a link. In a slug `_` and `.` need two characters: one with many of them may be
 # refused when the link is made.
-_WIDTHS = {"int": 21, "slug": 24, "uuid": 44}
+_WIDTHS = {"int": 21, **{f"int({width})": width + 1 for width in range(1, 20)}, "slug": 24, "uuid": 44}
 
 
 class LinkCall(Call):

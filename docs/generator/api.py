@@ -26,7 +26,8 @@ GROUPS = {
     "What handlers and hooks get": ("Context", "PluginContext", "Work", "User", "ChatInfo", "View", "Ref"),
     "Texts and buttons": ("N_", "Message", "Markup", "html", "Button", "Buttons", "rows"),
     "Storage": (
-        "Session", "Serial", "UtcDateTime", "core_users", "plugin_metadata", "in_batches", "json_array", "now",
+        "State", "Session", "Serial", "UtcDateTime", "core_users", "plugin_metadata", "in_batches", "json_array",
+        "now",
     ),
     "Events, health and telemetry": ("Event", "EventFailed", "Health", "HealthFinding", "Handled"),
     "Errors": ("AstralError", "Refuse", "Skip"),

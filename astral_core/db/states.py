@@ -1,0 +1,144 @@
+"""Where small state is kept: `core_state`, one row a value. See `astral_core/state.py` for what it is.
+
+Each change of a row has a number of its own. Who read a row and wants to write it names the number; if somebody else
+wrote meanwhile, StateChanged rolls the handler back, and it runs again.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from astral_core.db.engine import Database
+from astral_core.db.tables import core_state, now
+from astral_core.db.together import Together
+from astral_core.db.upsert import insert_ignore, upsert
+from astral_core.errors import StateChanged
+
+
+class StateKey(NamedTuple):
+    """Whose state of which plugin it is; 0 is no chat, or nobody."""
+
+    plugin: str
+    name: str
+    chat_id: int
+    user_id: int
+
+
+class Kept(NamedTuple):
+    """What the database has: a number of its own for each change, and JSON."""
+
+    version: int
+    value: str
+
+
+_KEY = (core_state.c.plugin, core_state.c.name, core_state.c.chat_id, core_state.c.user_id)
+_ROWS = select(*_KEY, core_state.c.version, core_state.c.value).where(
+    tuple_(*_KEY).in_(bindparam("keys", expanding=True))
+)
+
+
+class StateStore:
+    """Reads state for all handlers of a process: what is asked for side by side is one query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._found: Together[StateKey, Kept] = Together(self._look, "astral-state")
+
+    async def find(self, key: StateKey) -> Kept | None:
+        """What is committed under `key`."""
+        return await self._found.find(key)
+
+    async def _look(self, keys: list[StateKey]) -> dict[StateKey, Kept]:
+        several = 1 << (len(keys) - 1).bit_length()  # few lengths, and so few statements for PostgreSQL to plan
+        padded = keys + keys[:1] * (several - len(keys))
+        async with self._database.engine.connect() as connection:
+            rows = (await connection.execute(_ROWS, {"keys": [tuple(key) for key in padded]})).all()
+        return {StateKey(*row[:4]): Kept(*row[4:]) for row in rows}
+
+
+@dataclass(slots=True)
+class Saved:
+    """What a handler wants kept: JSON, and the number of what it had read; `read` tells whether it had."""
+
+    value: str
+    read: bool
+    version: int | None  # None: there was no row
+
+
+def new_version() -> int:
+    """A number that no other change has: a row may be deleted and come back between two looks."""
+    return secrets.randbits(62)
+
+
+async def read_in(session: AsyncSession, key: StateKey) -> Kept | None:
+    """What this transaction sees under `key`."""
+    found = await session.execute(select(core_state.c.version, core_state.c.value).where(_is(key)))
+    row = found.first()
+    return Kept(*row) if row is not None else None
+
+
+async def lock(session: AsyncSession, key: StateKey, default: str) -> Kept:
+    """Take the row for this transaction, made with `default` if there is none, and return what it holds."""
+    values = {**key._asdict(), "version": new_version(), "value": default, "saved_at": now()}
+    statement = upsert(session.get_bind().dialect, core_state, values, StateKey._fields, keep=("version", "value"))
+    row = (await session.execute(statement)).one()
+    return Kept(row.version, row.value)
+
+
+async def write(connection: AsyncSession | AsyncConnection, key: StateKey, saved: Saved) -> int:
+    """Keep a value; return its number. StateChanged if what the handler had read has changed since."""
+    version = new_version()
+    values = {"version": version, "value": saved.value, "saved_at": now()}
+    if saved.read and saved.version is not None:
+        statement: Any = update(core_state).where(_is(key), core_state.c.version == saved.version).values(values)
+    else:
+        dialect = connection.get_bind().dialect if isinstance(connection, AsyncSession) else connection.dialect
+        row = {**key._asdict(), **values}
+        statement = (
+            insert_ignore(dialect, core_state, row, StateKey._fields)
+            if saved.read
+            else upsert(dialect, core_state, row, StateKey._fields)
+        )
+    result: Any = await connection.execute(statement)
+    if saved.read and result.rowcount != 1:
+        raise StateChanged(f"plugin {key.plugin!r}: its state {key.name!r} was changed by somebody else meanwhile")
+    return version
+
+
+# --- of a person, a plugin, a group
+
+
+def of_person(user_id: int) -> ColumnElement[bool]:
+    """The rows that are a person's: their own, those of them in chats, those of their private chat."""
+    return or_(core_state.c.user_id == user_id, core_state.c.chat_id == user_id)
+
+
+async def export(session: AsyncSession, user_id: int) -> dict[str, bytes]:
+    """A file for each plugin that keeps something of this person."""
+    columns = (core_state.c.plugin, core_state.c.name, core_state.c.chat_id, core_state.c.value)
+    found: dict[str, list[dict[str, Any]]] = {}
+    rows = await session.execute(select(*columns).where(of_person(user_id)).order_by(*_KEY))
+    for plugin, name, chat_id, value in rows:
+        chat = {"chat": chat_id} if chat_id else {}
+        found.setdefault(plugin, []).append({"name": name, **chat, "value": json.loads(value)})
+    return {
+        f"{plugin}/state.json": json.dumps(kept, ensure_ascii=False, indent=2).encode()
+        for plugin, kept in found.items()
+    }
+
+
+async def forget(session: AsyncSession, user_id: int) -> int:
+    """Delete all that is a person's; return how many rows."""
+    result: Any = await session.execute(delete(core_state).where(of_person(user_id)))
+    count: int = result.rowcount
+    return count
+
+
+def _is(key: StateKey) -> ColumnElement[bool]:
+    return and_(*(column == value for column, value in zip(_KEY, key, strict=True)))
