@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import delete, literal, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.bot.chats import Chats, Standing
@@ -19,6 +18,7 @@ from astral_core.bot.people import People
 from astral_core.bot.update import PeekMessage
 from astral_core.botapi.views import View, to_builtins, view_update
 from astral_core.db.tables import core_chats, core_dialogs, core_due, core_slots, core_users, now, storable
+from astral_core.db.upsert import inserting
 from astral_core.inbox.due import SOURCE as DUE
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.migrate import GONE, move
@@ -113,8 +113,8 @@ class Membership:
 
         With `known`, only if the status is still the one that was known when this was found out.
         """
-        make = sqlite.insert if self._store.database.is_sqlite else postgresql.insert
-        new = make(core_chats).values(**{"id": chat_id, "type": "group", "created_at": now(), **values})
+        insert = inserting(self._store.database.engine.dialect, core_chats)
+        new = insert.values(**{"id": chat_id, "type": "group", "created_at": now(), **values})
         at = core_chats.c.status_at
         if known is not None:
             fits = core_chats.c.status.is_not_distinct_from(known.status) & at.is_not_distinct_from(known.status_at)

@@ -10,12 +10,12 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 from sqlalchemy import bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_dialogs, core_users, now
 from astral_core.db.together import Together
+from astral_core.db.upsert import inserting
 from astral_core.inbox.envelope import Sender, as_json
 
 K = TypeVar("K")
@@ -198,12 +198,9 @@ async def save_question(session: AsyncSession | AsyncConnection, key: QuestionKe
         return
     chat, place, person = key
     connection = await session.connection() if isinstance(session, AsyncSession) else session
-    make = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     values = {
         "route": question.route, "args": as_json(question.args), "created_at": now(),
         "message_id": question.edits_from, "timer": question.timer,
     }  # fmt: skip
-    statement = make(core_dialogs).values(chat_id=chat, place=place, user_id=person, **values)
-    await session.execute(
-        statement.on_conflict_do_update(index_elements=["chat_id", "place", "user_id"], set_=values)
-    )
+    new = inserting(connection.dialect, core_dialogs).values(chat_id=chat, place=place, user_id=person, **values)
+    await session.execute(new.on_conflict_do_update(index_elements=["chat_id", "place", "user_id"], set_=values))

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from astral_core.bot.transport import Transport
 from astral_core.config import Telegram
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_facts
+from astral_core.db.upsert import inserting
 from astral_core.host.registry import Registry
 
 log = logging.getLogger("astral.bot")
@@ -77,8 +77,7 @@ class WebhookRegistration:
             ).scalar_one_or_none()
 
     async def _remember(self, fingerprint: str) -> None:
-        make = sqlite.insert if self.database.is_sqlite else postgresql.insert
-        statement = make(core_facts).values(name=_FACT, value=fingerprint)
+        statement = inserting(self.database.engine.dialect, core_facts).values(name=_FACT, value=fingerprint)
         async with self.database.engine.begin() as connection:
             await connection.execute(
                 statement.on_conflict_do_update(index_elements=["name"], set_={"value": fingerprint})

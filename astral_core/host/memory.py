@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import inspect, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from astral_core.db.engine import Database
 from astral_core.db.migrate import owns
 from astral_core.db.tables import core_plugins, now
+from astral_core.db.upsert import inserting
 from astral_core.declare import PRIVATE, ChatKind
 from astral_core.host.registry import Away, Registry
 from astral_core.host.runner import HookRunner
@@ -79,7 +79,7 @@ async def remember(database: Database, plugins: Iterable[tuple[LoadedPlugin, Plu
 
 def _upsert(database: Database, name: str, values: tuple[str, str, str]) -> Any:
     new = dict(zip(("distribution", "version", "declared"), values, strict=True)) | {"seen_at": now()}
-    insert = (sqlite if database.is_sqlite else postgresql).insert(core_plugins).values(id=name, **new)
+    insert = inserting(database.engine.dialect, core_plugins).values(id=name, **new)
     return insert.on_conflict_do_update(index_elements=[core_plugins.c.id], set_=new)
 
 

@@ -9,7 +9,6 @@ import logging
 from typing import Any
 
 from sqlalchemy import ColumnElement, Table, and_, delete, exists, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
@@ -25,6 +24,7 @@ from astral_core.db.tables import (
     core_state,
     now,
 )
+from astral_core.db.upsert import inserting
 from astral_core.inbox import row_updates
 
 log = logging.getLogger("astral.inbox")
@@ -62,7 +62,6 @@ async def moved_to(database: Database, chat: int) -> int | None:
 
 async def _remember(database: Database, connection: AsyncConnection, old: int, new: int) -> bool:
     """Note it; False if the supergroup itself is said to have become another chat."""
-    make = sqlite.insert if database.is_sqlite else postgresql.insert
     names = ("title", "status", "rights", "status_at", "migrated_to")
     query = select(core_chats.c.id, *(core_chats.c[name] for name in names)).where(core_chats.c.id.in_([old, new]))
     known = {row["id"]: dict(row) for row in (await connection.execute(query)).mappings()}
@@ -71,8 +70,9 @@ async def _remember(database: Database, connection: AsyncConnection, old: int, n
     facts = {name: known[old][name] for name in names[:-1]} if old in known else {}
     if facts.get("status") in GONE:
         facts |= {"status": None, "rights": None, "status_at": None}
-    fresh = make(core_chats).values(id=new, type="supergroup", created_at=now(), **facts)
-    moved = make(core_chats).values(id=old, type="group", migrated_to=new, created_at=now())
+    new_row = inserting(database.engine.dialect, core_chats)
+    fresh = new_row.values(id=new, type="supergroup", created_at=now(), **facts)
+    moved = new_row.values(id=old, type="group", migrated_to=new, created_at=now())
     changes = {
         new: fresh.on_conflict_do_nothing(index_elements=["id"]),
         old: moved.on_conflict_do_update(index_elements=["id"], set_={"migrated_to": new}),

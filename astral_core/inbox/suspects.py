@@ -22,11 +22,11 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
 from astral_core.db.tables import PARKED, PENDING, core_deaths, core_inbox, core_runs, now
+from astral_core.db.upsert import inserting
 from astral_core.inbox import row_updates
 
 MONEY_DELAY = 3600.0  # seconds between the tries of a row about money
@@ -121,9 +121,8 @@ async def look(database: Database, connection: AsyncConnection, seq: int, delay:
 
 async def begin(database: Database, connection: AsyncConnection, seq: int, process: str, *, waited: bool) -> None:
     """Note that `process` runs the row."""
-    make = sqlite.insert if database.is_sqlite else postgresql.insert
     moment = {"began_at": _moment(database)}
-    noted = make(core_runs).values(seq=seq, process=process, **moment)
+    noted = inserting(database.engine.dialect, core_runs).values(seq=seq, process=process, **moment)
     await connection.execute(noted.on_conflict_do_update(index_elements=["seq", "process"], set_=moment))
     if waited:
         await connection.execute(update(core_inbox).where(core_inbox.c.seq == seq).values(due_at=None))

@@ -18,7 +18,7 @@ routes = Routes()
 @routes.command("quiz", description=N_("Play a quiz together"), chat=GROUP)
 async def quiz(ctx: Context) -> None:
     """Start a game in the group; where one is running, show its question again."""
-    game = await store.start(ctx.session, str(ctx.chat.id), ctx.language)
+    game = await store.start(ctx, str(ctx.chat.id), ctx.language)
     ctx.reply(question_text(ctx, game), question_buttons(ctx, game))
 
 
@@ -44,7 +44,7 @@ async def scores(ctx: Context) -> None:
 @routes.callback("begin", chat=GROUP)
 async def begin(ctx: Context) -> None:
     """Start the game of a message that was sent through the bot."""
-    game = await store.start(ctx.session, place_of(ctx), ctx.language)
+    game = await store.start(ctx, place_of(ctx), ctx.language)
     ctx.edit(question_text(ctx, game), question_buttons(ctx, game))
 
 
@@ -68,7 +68,7 @@ async def answer(ctx: Context, game: int, pick: int) -> None:
         ctx.answer(N_("This question is over."))
         return
     is_right = choice == QUESTIONS[number].right
-    if not await store.answer(ctx.session, found, ctx.user.id, is_right=is_right):
+    if not await store.answer(ctx, found, ctx.user.id, is_right=is_right):
         ctx.answer(N_("You have answered already."))
     elif is_right:
         ctx.answer(N_("Right! One point for you."))

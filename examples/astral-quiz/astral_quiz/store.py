@@ -2,24 +2,16 @@
 
 from typing import Any
 
-from astral_core import Session, core_users, now
-from sqlalchemy import Row, Table, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from astral_core import Session, Work, core_users, now
+from sqlalchemy import Row, func, select, update
 
 from astral_quiz.tables import answers, games, is_running
 
 
-def _insert(session: Session, table: Table) -> Any:
-    """An insert that knows conflicts, of the database in use."""
-    make = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return make(table)
-
-
-async def start(session: Session, place: str, language: str) -> Row[Any]:
+async def start(work: Work, place: str, language: str) -> Row[Any]:
     """Start a game; where one is running already, that one."""
-    new = _insert(session, games).values(place=place, language=language).on_conflict_do_nothing()
-    await session.execute(new)
-    return (await session.execute(select(games).where(games.c.place == place, is_running))).one()
+    await work.insert_ignore(games, {"place": place, "language": language})
+    return (await work.session.execute(select(games).where(games.c.place == place, is_running))).one()
 
 
 async def running(session: Session, game_id: int, place: str, number: int) -> Row[Any] | None:
@@ -45,11 +37,10 @@ async def stop(session: Session, place: str) -> Row[Any] | None:
     return ended
 
 
-async def answer(session: Session, game: Row[Any], user_id: int, *, is_right: bool) -> bool:
+async def answer(work: Work, game: Row[Any], user_id: int, *, is_right: bool) -> bool:
     """Note a person's answer to the game's question; False where they had answered."""
     values = {"game_id": game.id, "number": game.number, "user_id": user_id, "is_right": is_right}
-    new = _insert(session, answers).values(values).on_conflict_do_nothing().returning(answers.c.user_id)
-    return (await session.execute(new)).first() is not None
+    return await work.insert_ignore(answers, values)
 
 
 async def points(session: Session, *, place: str | None = None, game_id: int | None = None) -> list[tuple[str, int]]:
