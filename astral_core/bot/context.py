@@ -304,8 +304,8 @@ def no_jobs() -> NoReturn:
 
 def no_store(name: str) -> NoReturn:
     raise HandlerError(
-        f"{name} would be lost with the process. Fix: keep it in a table of the plugin (ctx.session), or for one "
-        "answer in a question: ctx.ask(question(name=...))."
+        f"{name} would be lost with the process. Fix: keep it as small state, class Prefs(State), with "
+        "Plugin(states=[Prefs]), ctx.load and ctx.save; or for one answer in a question: ctx.ask(question(name=...))."
     )
 
 

@@ -18,7 +18,7 @@ from astral_core.kinds.codec import LIMIT, TYPES, compile_old, compile_pattern, 
 from astral_core.kinds.deep_link import DeepLinks
 
 SLUGS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,23}", fullmatch=True)
-NARROW = {f"int({width})": st.integers(-(10 ** (width - 1)) + 1, 10**width - 1) for width in (1, 2, 5, 19)}
+NARROW = {f"int({width})": st.integers(-(10 ** (width - 1)) + 1, 10**width - 1) for width in (1, 2, 5, 18)}
 VALUES = {"int": st.integers(-(2**63), 2**63 - 1), **NARROW, "slug": SLUGS, "uuid": st.uuids()}
 PLUGINS = st.from_regex(r"[a-z][a-z0-9]{1,15}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,7}", fullmatch=True)
