@@ -21,6 +21,7 @@ ROUTES = 1_000
 FEW = 5
 EDITS, NOOP, MANY = "answers and edits", "no-op", f"no-op, {ROUTES} routes in front"
 LIMITED = "no-op with a flood limit"
+GUARDED = "answers and edits, with a role, a flood limit and a state read"
 TRIAL = 20  # posts to learn roughly what one costs
 ASTRAL = "Astral"
 IN_BODY, AS_CALL = "answer in the body", "answer as a call"
@@ -77,6 +78,7 @@ class Comparison:
             await bot.answers()
             runs += [
                 Run(f"{bot.name}, {IN_BODY}", EDITS, bot, "press:edit"),
+                Run(f"{bot.name}, {IN_BODY}", GUARDED, bot, "press:guarded"),
                 Run(f"{bot.name}, {AS_CALL}", EDITS, bot, "press:manual"),
                 Run(f"{bot.name}, {IN_BODY}", NOOP, bot, "press:noop"),
             ]
@@ -136,7 +138,7 @@ class Comparison:
         before = cpu_seconds(run.bot.pid)
         try:
             await deliver(run.bot, presses(run.count, run.data))
-            if run.column == EDITS:
+            if run.column in (EDITS, GUARDED):
                 await api.until("editMessageText", run.count)
         except BenchError as error:
             self.reasons[run.row] = str(error)
@@ -179,6 +181,8 @@ def _judge(report: Report, costs: Costs, reasons: dict[str, str]) -> None:
             report.missing(what, "<= 1 x grammY", reasons.get("grammY, node's http", "grammY did not take part"))
         else:
             _ratio(report, what, cost, grammy, 1.0, "x grammY")
+    for row in (row for row, column in costs if column == GUARDED):
+        _ratio(report, f"CPU, {GUARDED}: {row}", costs[row, GUARDED], costs[row, EDITS], 1.15, "x without")
     for row in (row for row, column in costs if row.startswith(ASTRAL) and column == NOOP):
         _judge_noop(report, costs, row)
     for row in (row for row, column in costs if column == str(FEW) and (row, MANY) in costs):
