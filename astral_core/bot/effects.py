@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from astral_core.bot.buttons import Buttons, keyboard
-from astral_core.bot.limits import CAPTION_LIMIT, check_buttons, plain_values
+from astral_core.bot.files import PHOTO_LIMIT, file_bytes
+from astral_core.bot.limits import check_buttons, plain_values
+from astral_core.bot.options import common, silence, with_caption
 from astral_core.botapi.check import check_call
 from astral_core.botapi.table import table
 from astral_core.errors import EffectError
@@ -19,7 +18,6 @@ from astral_core.markup import TEXT_LIMIT, check_html
 
 MOST = 10_000  # effects of one handler
 MOST_CHAT = 2**52  # Telegram says that ids have at most 52 significant bits
-PHOTO_LIMIT, DOCUMENT_LIMIT = 10 * 1024 * 1024, 50 * 1024 * 1024
 
 
 class Effects:
@@ -38,64 +36,26 @@ class Effects:
     def text(self, plugin: str, address: Address, text: str, buttons: Buttons | None, **options: Any) -> Ref:
         """A new text message."""
         to = self.to(plugin, address, "sendMessage")
-        params = {**to, "text": check_html(text, TEXT_LIMIT), **_common(buttons), **_silence(options)}
+        params = {**to, "text": check_html(text, TEXT_LIMIT), **common(buttons), **silence(options)}
         return self.add(Effect(method="sendMessage", params=params, plugin=plugin, **options))
-
-    def file(
-        self,
-        plugin: str,
-        address: Address,
-        method: str,
-        field: str,
-        content: bytes | str,
-        caption: str,
-        buttons: Buttons | None,
-        **options: Any,
-    ) -> Ref:
-        """A new message with a file: bytes to upload, or a file_id or an address."""
-        to = self.to(plugin, address, method)
-        params = {**to, **_caption(caption), **_common(buttons), **_silence(options)}
-        if not isinstance(content, str):
-            data = _bytes(field, content, PHOTO_LIMIT if field == "photo" else DOCUMENT_LIMIT)
-            return self.add(Effect(method=method, params=params, plugin=plugin, attachment=field, **options), data)
-        params[field] = content
-        return self.add(Effect(method=method, params=params, plugin=plugin, **options))
-
-    def album(
-        self, plugin: str, address: Address, photos: Sequence[bytes | str], caption: str, **options: Any
-    ) -> Ref:
-        """Several pictures as one album; the caption stands under the first."""
-        if not 2 <= len(photos) <= 10:
-            raise EffectError(f"an album has 2 to 10 pictures, this one {len(photos)}.")
-        media: list[dict[str, Any]] = []
-        files: dict[str, bytes] = {}
-        for number, photo in enumerate(photos):
-            name = f"photo{number}"
-            if not isinstance(photo, str):
-                files[name] = _bytes("photo", photo, PHOTO_LIMIT)
-            media.append({"type": "photo", "media": photo if isinstance(photo, str) else f"attach://{name}"})
-        media[0] |= {**_caption(caption), "parse_mode": "HTML"}
-        params = {**self.to(plugin, address, "sendMediaGroup"), "media": media, **_silence(options)}
-        data = msgspec.msgpack.encode(files) if files else None
-        return self.add(Effect(method="sendMediaGroup", params=params, plugin=plugin, **options), data)
 
     def edit_text(
         self, plugin: str, address: Address, message: int | Ref | None, text: str, buttons: Buttons | None
     ) -> Ref:
         """Another text in an old message; None is the one in the chat that the bot does not know."""
-        params = {**self._at(address, message), "text": check_html(text, TEXT_LIMIT), **_common(buttons)}
+        params = {**self.at(address, message), "text": check_html(text, TEXT_LIMIT), **common(buttons)}
         return self.add(Effect(method="editMessageText", params=params, plugin=plugin, message=message))
 
     def edit_caption(
         self, plugin: str, address: Address, message: int | Ref | None, caption: str, buttons: Buttons | None
     ) -> Ref:
         """Another caption under an old photo; None as for `edit_text`."""
-        params = {**self._at(address, message), **_caption(caption), **_common(buttons)}
+        params = {**self.at(address, message), **with_caption(caption), **common(buttons)}
         return self.add(Effect(method="editMessageCaption", params=params, plugin=plugin, message=message))
 
     def delete(self, plugin: str, address: Address, message: int | Ref) -> Ref:
         """Delete a message."""
-        params = self._at(address, message)
+        params = self.at(address, message)
         method = "deleteMessage" if address.business is None else "deleteBusinessMessages"
         return self.add(Effect(method=method, params=params, plugin=plugin, message=message))
 
@@ -112,10 +72,10 @@ class Effects:
         """The one message of a slot: edited in place where it can be, else sent anew."""
         if address.inline is not None and photo is None:  # the pressed message is all that there is
             return self.edit_text(plugin, address, None, text, buttons)
-        params: dict[str, Any] = {**self.to(plugin, address, "sendMessage"), **_common(buttons)}
+        params: dict[str, Any] = {**self.to(plugin, address, "sendMessage"), **common(buttons)}
         if photo is not None:
-            data = _bytes("photo", photo, PHOTO_LIMIT)
-            params |= _caption(text)
+            data = file_bytes("photo", photo, PHOTO_LIMIT)
+            params |= with_caption(text)
             effect = Effect(method="show", params=params, plugin=plugin, slot=slot, attachment="photo", **options)
             return self.add(effect, data)
         params["text"] = check_html(text, TEXT_LIMIT)
@@ -189,28 +149,12 @@ class Effects:
             )
         return found
 
-    def _at(self, address: Address, message: int | Ref | None) -> dict[str, Any]:
+    def at(self, address: Address, message: int | Ref | None) -> dict[str, Any]:
         """The parameters that lead to an old message; one of this handler's is where it was sent."""
         if message is None and address.inline is not None:
             return {"inline_message_id": address.inline}
         sent = self.contents[message.n].effect.params if isinstance(message, Ref) else address.params
         return {name: sent[name] for name in ("chat_id", "business_connection_id") if name in sent}
-
-
-def _common(buttons: Buttons | None) -> dict[str, Any]:
-    common: dict[str, Any] = {"parse_mode": "HTML"}
-    if buttons is not None:
-        check_buttons(buttons)
-        common["reply_markup"] = keyboard(buttons)
-    return common
-
-
-def _caption(text: str) -> dict[str, Any]:
-    return {"caption": check_html(text, CAPTION_LIMIT)} if text else {}
-
-
-def _silence(options: dict[str, Any]) -> dict[str, Any]:
-    return {"disable_notification": True} if options.pop("silent", False) else {}
 
 
 def _chat_id(plugin: str, method: str, value: Any) -> Any:
@@ -222,12 +166,3 @@ def _chat_id(plugin: str, method: str, value: Any) -> Any:
             f"plugin {plugin!r}: {method}: {value} is no chat's id. Fix: pass that of a chat, or @name."
         )
     return value
-
-
-def _bytes(field: str, content: object, limit: int) -> bytes:
-    if not isinstance(content, (bytes, bytearray, memoryview)):
-        raise EffectError(f"{field} is {type(content).__name__}. Fix: pass bytes, a file_id or an address.")
-    data = bytes(content)
-    if not 0 < len(data) <= limit:
-        raise EffectError(f"the file has {len(data)} bytes; Telegram takes 1 to {limit}.")
-    return data

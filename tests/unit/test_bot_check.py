@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from astral_core import Button, Ref
 from astral_core.bot.buttons import keyboard
-from astral_core.bot.effects import DOCUMENT_LIMIT, PHOTO_LIMIT, Effects
+from astral_core.bot.effects import Effects
+from astral_core.bot.files import DOCUMENT_LIMIT, PHOTO_LIMIT, file
 from astral_core.bot.limits import CAPTION_LIMIT, check_buttons
 from astral_core.errors import EffectError
 from astral_core.i18n import fill
@@ -128,7 +129,7 @@ def test_files_are_checked_by_size() -> None:
     for method, field, limit in (("sendPhoto", "photo", PHOTO_LIMIT), ("sendDocument", "document", DOCUMENT_LIMIT)):
         for content in (b"", bytes(limit + 1)):
             with pytest.raises(EffectError, match="Telegram takes 1 to"):
-                effects.file("moon", HERE, method, field, content, "", None)
+                file(effects, "moon", HERE, method, field, content, "", None)
     with pytest.raises(EffectError, match="Telegram takes 1 to"):
         effects.show("moon", HERE, "text", b"", None, None)  # type: ignore[arg-type]
     assert effects.contents == []
