@@ -10,11 +10,15 @@ from astral_core._version import __version__
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from astral_core.bot.buttons import Button, Buttons, rows
+    from astral_core import limits
+    from astral_core.bot.buttons import Button, Buttons, Keyboard, rows
     from astral_core.bot.context import Context
+    from astral_core.bot.media import Media
+    from astral_core.bot.options import SendOptions
     from astral_core.bot.people import User
     from astral_core.bot.raw import RawContext
     from astral_core.bot.scope import ChatInfo
+    from astral_core.bot.uploads import File, Upload
     from astral_core.botapi.views import View
     from astral_core.clock import now
     from astral_core.db.session import Session
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
     from astral_core.i18n import N_, Message, html
     from astral_core.inbox.effect import Ref
     from astral_core.kinds.callback import named_route
+    from astral_core.markup import cut, text_length
     from astral_core.observe.logs import LogThrottle
     from astral_core.offline import offline_context
     from astral_core.plugin import Plugin
@@ -61,12 +66,15 @@ __all__ = [
     "Context",
     "Event",
     "EventFailed",
+    "File",
     "Flood",
     "Handled",
     "Health",
     "HealthFinding",
+    "Keyboard",
     "LogThrottle",
     "Markup",
+    "Media",
     "Message",
     "Plugin",
     "PluginContext",
@@ -75,25 +83,30 @@ __all__ = [
     "Refuse",
     "Route",
     "Routes",
+    "SendOptions",
     "Serial",
     "Session",
     "Skip",
     "State",
     "Tables",
+    "Upload",
     "User",
     "UtcDateTime",
     "View",
     "Work",
     "__version__",
     "core_users",
+    "cut",
     "html",
     "in_batches",
     "json_array",
+    "limits",
     "named_route",
     "now",
     "offline_context",
     "plugin_metadata",
     "rows",
+    "text_length",
 ]
 
 # The module of each name. They are imported when they are asked for: workers of the process pool and the command
@@ -110,13 +123,16 @@ _HOMES = {
     "Context": "astral_core.bot.context",
     "Event": "astral_core.declare",
     "EventFailed": "astral_core.host.failed",
+    "File": "astral_core.bot.uploads",
     "Flood": "astral_core.declare",
     "GROUP": "astral_core.declare",
     "Handled": "astral_core.handled",
     "Health": "astral_core.vitals",
     "HealthFinding": "astral_core.vitals",
+    "Keyboard": "astral_core.bot.buttons",
     "LogThrottle": "astral_core.observe.logs",
     "Markup": "markupsafe",
+    "Media": "astral_core.bot.media",
     "Message": "astral_core.i18n",
     "N_": "astral_core.i18n",
     "PRIVATE": "astral_core.declare",
@@ -127,16 +143,19 @@ _HOMES = {
     "Refuse": "astral_core.errors",
     "Route": "astral_core.declare",
     "Routes": "astral_core.routes",
+    "SendOptions": "astral_core.bot.options",
     "Serial": "astral_core.db.tables",
     "Session": "astral_core.db.session",
     "Skip": "astral_core.errors",
     "State": "astral_core.state",
     "Tables": "astral_core.declare",
+    "Upload": "astral_core.bot.uploads",
     "User": "astral_core.bot.people",
     "UtcDateTime": "astral_core.db.tables",
     "View": "astral_core.botapi.views",
     "Work": "astral_core.host.context",
     "core_users": "astral_core.db.tables",
+    "cut": "astral_core.markup",
     "html": "astral_core.i18n",
     "in_batches": "astral_core.host.export",
     "json_array": "astral_core.host.export",
@@ -145,6 +164,7 @@ _HOMES = {
     "offline_context": "astral_core.offline",
     "plugin_metadata": "astral_core.db.tables",
     "rows": "astral_core.bot.buttons",
+    "text_length": "astral_core.markup",
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from markupsafe import Markup, escape
 from sqlalchemy import delete, insert, select
 
+from astral_core import limits
 from astral_core.bot.context import Context
 from astral_core.bot.speaking import scope_of
 from astral_core.db.tables import core_facts
@@ -16,7 +17,7 @@ from astral_core.errors import EffectError
 from astral_core.host.alerts import SENDER
 from astral_core.host.context import services_of
 from astral_core.i18n import N_
-from astral_core.markup import TEXT_LIMIT, check_html, sendable
+from astral_core.markup import check_html, sendable
 from astral_core.routes import Routes
 
 log = logging.getLogger("astral.alerts")
@@ -38,7 +39,7 @@ async def alert(ctx: Context, plugin: str, key: str, texts: list[str], values: d
     else:
         text = _text(ctx, plugin, "core", [MORE], {})
     scope = scope_of(ctx)
-    scope.effects.text(SENDER, scope.address, text, None)
+    scope.effects.text(SENDER, scope.address, text)
 
 
 def _text(ctx: Context, plugin: str, by: str, texts: Sequence[str], values: dict[str, str]) -> str:
@@ -59,7 +60,7 @@ def _text(ctx: Context, plugin: str, by: str, texts: Sequence[str], values: dict
 def _message(plugin: str, texts: Sequence[str], values: dict[str, str]) -> str:
     safe = {name: Markup(value) for name, value in values.items()}  # noqa: S704  # escaped before
     text = "\n\n".join([f"{SIGN} <b>{escape(plugin)}</b>", *(sendable(text, safe) for text in texts)])
-    return check_html(text, TEXT_LIMIT)
+    return check_html(text, limits.TEXT)
 
 
 async def _count(ctx: Context, plugin: str, key: str) -> int | None:

@@ -45,6 +45,9 @@ class Telegram(Section):
 
     token: SecretStr | None = Field(default=None, description="the bot's token from @BotFather")
     api_url: str = Field(default="https://api.telegram.org", description="the Bot API server")
+    local_server: bool = Field(
+        default=False, description="api_url is a Bot API server of your own with --local: files above 50 MB"
+    )
     webhook_secret: SecretStr | None = Field(
         default=None, description="1-256 of A-Z a-z 0-9 _ -, sent with every update"
     )

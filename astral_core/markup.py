@@ -7,10 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
+from astral_core import limits
 from astral_core.errors import EffectError
 from astral_core.i18n import fill
 
-TEXT_LIMIT = 4096
 TAGS = frozenset({
     "b", "strong", "i", "em", "u", "ins", "s", "strike", "del", "span", "tg-spoiler", "a", "tg-emoji", "code", "pre",
     "blockquote",
@@ -23,11 +25,53 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|#\d+|#x[0-9a-f]+);", re.IGNORECASE)
+_PIECE = re.compile(f"{_TAG.pattern}|{_ENTITY.pattern}|.", re.IGNORECASE | re.DOTALL)
 
 
 def utf16(text: str) -> int:
     """Length in UTF-16 units, as Telegram counts."""
-    return len(text.encode("utf-16-le")) // 2
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def text_length(text: str) -> int:
+    """The length of a text as Telegram counts it: UTF-16 units, of a Markup without its tags."""
+    return utf16(visible(text) if isinstance(text, Markup) else text)
+
+
+def cut(text: str, limit: int = limits.TEXT, end: str = "…") -> str:
+    """`text`, or as much of it as has `limit` units with `end` behind it. A Markup stays one: its tags are closed."""
+    if text_length(text) <= limit:
+        return text
+    room = limit - utf16(end)
+    if room < 0:
+        end, room = "", max(limit, 0)
+    if not isinstance(text, Markup):
+        return _head(text, room).rstrip() + end
+    kept, opened = _kept(text, room)
+    closed = "".join(f"</{name}>" for name in reversed(opened))
+    return Markup(f"{kept}{html.escape(end, quote=False)}{closed}")  # noqa: S704  # what is kept is HTML already
+
+
+def _kept(text: str, room: int) -> tuple[str, list[str]]:
+    """The beginning of HTML with `room` visible units, and the tags that are open at its end."""
+    kept: list[str] = []
+    opened: list[str] = []
+    for found in _PIECE.finditer(text):
+        if found["close"]:
+            opened.pop()
+        elif found["opened"]:
+            opened.append(found["opened"].lower())
+        else:
+            room -= utf16(html.unescape(found[0]) if len(found[0]) > 1 else found[0])
+            if room < 0:
+                break
+        kept.append(found[0])
+    return "".join(kept), opened
+
+
+def _head(text: str, room: int) -> str:
+    """The first `room` units of plain text, with no half of a character."""
+    return text.encode("utf-16-le", "surrogatepass")[: room * 2].decode("utf-16-le", "ignore")
 
 
 def visible(text: str) -> str:
@@ -40,7 +84,7 @@ def check_html(text: str, limit: int) -> str:
     length = utf16(visible(text).strip())
     if length > limit:
         raise EffectError(f"the text has {length} UTF-16 units, Telegram allows {limit}. Fix: split it.")
-    if not length and limit == TEXT_LIMIT:
+    if not length and limit == limits.TEXT:
         raise EffectError("the text is empty. Fix: say something, or send nothing.")
     return text
 
@@ -80,4 +124,4 @@ def sendable(text: str, values: Mapping[str, Any]) -> str:
         filled = fill(text, dict(values))
     except (LookupError, ValueError, AttributeError, TypeError) as error:
         raise EffectError(f"the text cannot be filled in ({error!r}). Fix: give each value.") from error
-    return check_html(filled, TEXT_LIMIT)
+    return check_html(filled, limits.TEXT)

@@ -113,7 +113,7 @@ async def mydata(ctx: Context) -> None:
     caption = ctx.t("Everything I know about you. Keep it safe.")
     if parts is not None and parts.away:
         caption = ctx.t("A part of me is being mended now; what it holds is not in here. Please ask again later.")
-    ctx.send_document(packed, "my-data.zip", caption)
+    ctx.send_document(packed, caption, filename="my-data.zip")
 
 
 async def _known(ctx: Context) -> dict[str, Any]:

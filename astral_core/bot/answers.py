@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from astral_core import limits
 from astral_core.bot.buttons import Buttons
 from astral_core.bot.handling import Handling
-from astral_core.bot.limits import ANSWER_LIMIT
 from astral_core.errors import EffectError
 from astral_core.inbox.effect import RECORDED, Effect
 from astral_core.markup import utf16
@@ -29,8 +29,8 @@ class Answers(Handling):
                 '@routes.callback(..., answer="manual") to answer it yourself.'
             )
         said = self._texts.plain(text)
-        if utf16(said) > ANSWER_LIMIT:
-            raise EffectError(f"a callback answer has at most {ANSWER_LIMIT} UTF-16 units.")
+        if utf16(said) > limits.ANSWER:
+            raise EffectError(f"a callback answer has at most {limits.ANSWER} UTF-16 units.")
         scope.answered = True
         params = {"callback_query_id": scope.callback_id, "text": said, "show_alert": alert}
         scope.effects.add(Effect(method="answerCallbackQuery", params=params, plugin=scope.plugin))

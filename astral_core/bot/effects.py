@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from astral_core.bot.buttons import Buttons, keyboard
-from astral_core.bot.files import PHOTO_LIMIT, file_bytes
-from astral_core.bot.limits import check_buttons, plain_values
-from astral_core.bot.options import common, silence, with_caption
+from astral_core import limits
+from astral_core.bot.buttons import Buttons, Keyboard, check_buttons, keyboard, reply_markup
+from astral_core.bot.uploads import Attached, Reading
+from astral_core.bot.values import plain_values
 from astral_core.botapi.check import check_call
 from astral_core.botapi.table import table
 from astral_core.errors import EffectError
 from astral_core.inbox.address import Address
-from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, Slot
+from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, Slot, packed
 from astral_core.inbox.outbox import recorded
-from astral_core.markup import TEXT_LIMIT, check_html
+from astral_core.markup import check_html
 
 MOST = 10_000  # effects of one handler
 MOST_CHAT = 2**52  # Telegram says that ids have at most 52 significant bits
@@ -25,33 +25,66 @@ class Effects:
 
     def __init__(self) -> None:
         self.contents: list[OutgoingEffect] = []
+        self._unread: list[tuple[int, Attached]] = []  # the effects whose files are still being read
 
-    def add(self, effect: Effect, data: bytes | None = None) -> Ref:
-        """Record any effect. EffectError where it cannot be stored."""
+    def add(self, effect: Effect, attached: Attached | None = None) -> Ref:
+        """Record any effect with its files. EffectError where it cannot be stored."""
         if len(self.contents) >= MOST:
             raise EffectError(f"a handler records at most {MOST} messages. Fix: go on in a step with ctx.defer.")
-        self.contents.append(recorded(effect, data))
+        found = recorded(effect)
+        if attached is not None and attached.contents:
+            whole = {name: one for name, one in attached.contents.items() if isinstance(one, bytes)}
+            if len(whole) == len(attached.contents):
+                found.data = packed(whole)
+            else:
+                self._unread.append((len(self.contents), attached))
+        self.contents.append(found)
         return Ref(len(self.contents) - 1)
 
-    def text(self, plugin: str, address: Address, text: str, buttons: Buttons | None, **options: Any) -> Ref:
-        """A new text message."""
-        to = self.to(plugin, address, "sendMessage")
-        params = {**to, "text": check_html(text, TEXT_LIMIT), **common(buttons), **silence(options)}
-        return self.add(Effect(method="sendMessage", params=params, plugin=plugin, **options))
+    @property
+    def is_reading(self) -> bool:
+        """Whether files are still being read."""
+        return bool(self._unread)
 
-    def edit_text(
-        self, plugin: str, address: Address, message: int | Ref | None, text: str, buttons: Buttons | None
-    ) -> Ref:
-        """Another text in an old message; None is the one in the chat that the bot does not know."""
-        params = {**self.at(address, message), "text": check_html(text, TEXT_LIMIT), **common(buttons)}
-        return self.add(Effect(method="editMessageText", params=params, plugin=plugin, message=message))
+    async def read(self) -> None:
+        """Wait for the files that are being read. EffectError if one could not be."""
+        while self._unread:
+            number, attached = self._unread[0]
+            contents = {
+                name: await one.content() if isinstance(one, Reading) else one
+                for name, one in attached.contents.items()
+            }
+            self.contents[number].data = packed(contents)
+            del self._unread[0]
 
-    def edit_caption(
-        self, plugin: str, address: Address, message: int | Ref | None, caption: str, buttons: Buttons | None
+    def text(
+        self,
+        plugin: str,
+        address: Address,
+        text: str,
+        buttons: Buttons | Keyboard | None = None,
+        params: dict[str, Any] | None = None,
+        **fields: Any,
     ) -> Ref:
-        """Another caption under an old photo; None as for `edit_text`."""
-        params = {**self.at(address, message), **with_caption(caption), **common(buttons)}
-        return self.add(Effect(method="editMessageCaption", params=params, plugin=plugin, message=message))
+        """A new text message; `params` are more of its parameters, `fields` those of the effect."""
+        found = self.to(plugin, address, "sendMessage")
+        found |= {"text": check_html(text, limits.TEXT), "parse_mode": "HTML", **(params or {})}
+        if buttons is not None:
+            found["reply_markup"] = reply_markup(buttons, address)
+        return self.add(Effect(method="sendMessage", params=found, plugin=plugin, **fields))
+
+    def edit(
+        self, plugin: str, address: Address, method: str, message: int | Ref | None, params: dict[str, Any],
+        buttons: Buttons | Keyboard | None, attached: Attached | None = None, **fields: Any,
+    ) -> Ref:  # fmt: skip
+        """A change of an old message; None is the one in the chat that the bot does not know."""
+        found = {**self.at(address, message), **params}
+        if buttons is not None:
+            found["reply_markup"] = reply_markup(buttons, address, old=True)
+        files = attached.names if attached is not None else {}
+        return self.add(
+            Effect(method=method, params=found, plugin=plugin, message=message, files=files, **fields), attached
+        )
 
     def delete(self, plugin: str, address: Address, message: int | Ref) -> Ref:
         """Delete a message."""
@@ -60,50 +93,53 @@ class Effects:
         return self.add(Effect(method=method, params=params, plugin=plugin, message=message))
 
     def show(
-        self,
-        plugin: str,
-        address: Address,
-        text: str,
-        photo: bytes | None,
-        buttons: Buttons | None,
-        slot: Slot,
-        **options: Any,
-    ) -> Ref:
+        self, plugin: str, address: Address, params: dict[str, Any], attached: Attached | None,
+        buttons: Buttons | Keyboard | None, slot: Slot, **fields: Any,
+    ) -> Ref:  # fmt: skip
         """The one message of a slot: edited in place where it can be, else sent anew."""
-        if address.inline is not None and photo is None:  # the pressed message is all that there is
-            return self.edit_text(plugin, address, None, text, buttons)
-        params: dict[str, Any] = {**self.to(plugin, address, "sendMessage"), **common(buttons)}
-        if photo is not None:
-            data = file_bytes("photo", photo, PHOTO_LIMIT)
-            params |= with_caption(text)
-            effect = Effect(method="show", params=params, plugin=plugin, slot=slot, attachment="photo", **options)
-            return self.add(effect, data)
-        params["text"] = check_html(text, TEXT_LIMIT)
-        return self.add(Effect(method="show", params=params, plugin=plugin, slot=slot, **options))
+        found = {**self.to(plugin, address, "sendMessage"), "parse_mode": "HTML", **params}
+        if buttons is not None:
+            found["reply_markup"] = reply_markup(buttons, address, old=True)
+        files = attached.names if attached is not None else {}
+        effect = Effect(
+            method="show", params=found, plugin=plugin, slot=slot, attachment=next(iter(files), None), files=files,
+            **fields,
+        )  # fmt: skip
+        return self.add(effect, attached)
 
-    def call(self, plugin: str, method: str, params: dict[str, Any], *, check: bool = True) -> Ref:
-        """Any other call of the Bot API; what is None is not given."""
-        given = plain_values(method, {name: value for name, value in params.items() if value is not None})
+    def call(
+        self, plugin: str, method: str, params: dict[str, Any], *, check: bool = True, local: bool = False
+    ) -> Ref:
+        """Any other call of the Bot API; what is None is not given. `local` as in `uploads.Limit`."""
+        attached = Attached(local=local)
+        given = {name: value for name, value in params.items() if value is not None}
+        given = plain_values(method, given, attached)
         if "chat_id" in given:
             given["chat_id"] = _chat_id(plugin, method, given["chat_id"])
         if check:
             check_call(plugin, str(method), given)
-        return self.add(Effect(method=str(method), params=given, plugin=plugin))
+        given = {name: value for name, value in given.items() if name not in attached.names}
+        return self.add(Effect(method=str(method), params=given, plugin=plugin, files=attached.names), attached)
 
-    def invoice(self, plugin: str, address: Address, params: dict[str, Any], buttons: Buttons | None) -> Ref:
-        """An invoice; `params` are sendInvoice's."""
-        params = {**self.to(plugin, address, "sendInvoice"), **plain_values("sendInvoice", params)}
+    def invoice(
+        self, plugin: str, address: Address, params: dict[str, Any], buttons: Buttons | None,
+        more: dict[str, Any] | None = None, **fields: Any,
+    ) -> Ref:  # fmt: skip
+        """An invoice; `params` are sendInvoice's, `more` and `fields` those of the common keywords."""
+        params = {**self.to(plugin, address, "sendInvoice"), **plain_values("sendInvoice", params), **(more or {})}
         payload = str(params.get("payload", ""))
-        if not payload.startswith(f"{plugin}:") or not 1 <= len(payload.encode()) <= 128:
-            raise EffectError(f"the invoice payload must begin with {plugin!r}: and have at most 128 bytes.")
+        if not payload.startswith(f"{plugin}:") or not 1 <= len(payload.encode()) <= limits.PAYLOAD:
+            raise EffectError(
+                f"the invoice payload must begin with {plugin!r}: and have at most {limits.PAYLOAD} bytes."
+            )
         check_call(plugin, "sendInvoice", params)
         if params.get("currency") == "XTR" and (params.get("provider_token") or len(params.get("prices", ())) != 1):
             raise EffectError("an invoice in Stars has one price and no provider token.")
         markup: dict[str, Any] = {}
         if buttons is not None:
-            check_buttons(buttons, invoice=True)
+            check_buttons(buttons, address, invoice=True)
             markup = {"reply_markup": keyboard(buttons)}
-        return self.add(Effect(method="sendInvoice", params={**params, **markup}, plugin=plugin))
+        return self.add(Effect(method="sendInvoice", params={**params, **markup}, plugin=plugin, **fields))
 
     @staticmethod
     def article(
@@ -114,7 +150,7 @@ class Effects:
         description: str,  # the Bot API's name
     ) -> dict[str, Any]:
         """The Bot API's InlineQueryResultArticle."""
-        content = {"message_text": check_html(text, TEXT_LIMIT), "parse_mode": "HTML"}
+        content = {"message_text": check_html(text, limits.TEXT), "parse_mode": "HTML"}
         found: dict[str, Any] = {"type": "article", "id": name, "title": title, "input_message_content": content}
         if description:
             found["description"] = description
@@ -153,6 +189,8 @@ class Effects:
         """The parameters that lead to an old message; one of this handler's is where it was sent."""
         if message is None and address.inline is not None:
             return {"inline_message_id": address.inline}
+        if isinstance(message, Ref) and not 0 <= message.n < len(self.contents):
+            raise EffectError("ref= is a reference of another handler. Fix: name a message by its number.")
         sent = self.contents[message.n].effect.params if isinstance(message, Ref) else address.params
         return {name: sent[name] for name in ("chat_id", "business_connection_id") if name in sent}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from astral_core.bot.scope import HandlerScope
+from astral_core.bot.uploads import Attached
 from astral_core.db.tables import storable
 from astral_core.errors import EffectError
 from astral_core.host.context import Work
@@ -44,6 +45,15 @@ class Handling(Work):
         if isinstance(value, dict):
             return {name: self._translated(part) for name, part in value.items()}
         return [self._translated(part) for part in value] if isinstance(value, list) else value
+
+    def _attached(self) -> Attached:
+        """A place for the files of one message."""
+        return Attached(local=self._is_local)
+
+    @property
+    def _is_local(self) -> bool:
+        """Whether the Bot API server is one of the owner's own, which takes larger files."""
+        return self._services.settings.telegram.local_server
 
     def _target(self, ref: Ref | int | None) -> int | Ref | None:
         """The message that is meant; None is the pressed one where the bot does not know its chat."""

@@ -103,6 +103,8 @@ class BotRunner:
                 await self._update(scope, scope.peek)
             else:
                 await self._internal(scope, outcome)
+            if scope.effects.is_reading:
+                await scope.effects.read()
         except HandlerFailed as failed:
             error = failed.__cause__ or failed
             if isinstance(error, Refuse):
@@ -253,7 +255,7 @@ class BotRunner:
         if scope.chat_kind is not PRIVATE and scope.is_fact:
             return scope.effects.contents  # a payment is handled wherever it is, and is nobody else's business
         if scope.address.inline is None:
-            scope.effects.text("core", scope.address, str(text), None)  # ctx.t gives Markup
+            scope.effects.text("core", scope.address, str(text))  # ctx.t gives Markup
         return scope.effects.contents
 
     async def apology(self, row: InboxRow, error_id: str) -> list[OutgoingEffect]:
@@ -273,7 +275,7 @@ class BotRunner:
             "Something went wrong on our side, and I could not finish that. Nothing you sent is lost.\n\n"
             "Please try again in a minute. If it happens again, tell us this code: <code>{error_id}</code>"
         )
-        scope.effects.text("core", scope.address, apology.format(error_id=error_id), None)
+        scope.effects.text("core", scope.address, apology.format(error_id=error_id))
         return scope.effects.contents
 
     def _given_up(self, scope: HandlerScope, error_id: str) -> list[OutgoingEffect]:
@@ -281,7 +283,7 @@ class BotRunner:
         if scope.user is None or is_alert(scope.row):
             return []
         text = self._services.catalogs["core"].for_language(scope.language).gettext(GIVEN_UP)
-        scope.effects.text("core", Address(chat=scope.user.id), text.format(error_id=error_id), None, optional=True)
+        scope.effects.text("core", Address(chat=scope.user.id), text.format(error_id=error_id), optional=True)
         return scope.effects.contents
 
     def alarm(self, row: InboxRow, outcome: Outcome, error_id: str) -> list[NewRow]:
@@ -348,7 +350,7 @@ class BotRunner:
                 "I have kept this. The part of me that handles it is being mended right now; I go on by myself as "
                 "soon as it is back."
             )
-        scope.effects.text("core", scope.address, text, None)
+        scope.effects.text("core", scope.address, text)
         return scope.effects.contents
 
     def is_about_money(self, row: InboxRow) -> bool:

@@ -16,7 +16,7 @@ from astral_core.bot.transport import Transport
 from astral_core.db.engine import Database
 from astral_core.db.tables import FILE_ID_WIDTH, core_files, core_slots, storable
 from astral_core.errors import TelegramRefused
-from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, SendResult, Slot, SlotState
+from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, SendResult, Slot, SlotState, unpacked
 from astral_core.inbox.elsewhere import as_new, at, is_about_a_message
 
 log = logging.getLogger("astral.bot")
@@ -123,7 +123,7 @@ class MessageSender:
 
     def _params(self, effect: Effect, sent: dict[int, SendResult]) -> dict[str, Any]:
         if effect.message is None:
-            return dict(effect.params)
+            return {**effect.params, **_reply(effect, sent)}
         target: int | None
         if isinstance(effect.message, Ref):
             earlier = sent.get(effect.message.n)
@@ -140,24 +140,20 @@ class MessageSender:
     async def _call(
         self, effect: Effect, params: dict[str, Any], data: bytes | None, method: str | None = None
     ) -> SendResult:
-        method = method or effect.method
-        if method == "sendMediaGroup" and data is not None:
-            album = msgspec.msgpack.decode(data, type=dict[str, bytes])
-            files = {name: ("picture.png", picture) for name, picture in album.items()}
-            return self._result(effect, await self._transport.call(method, params, files))
-        if not effect.attachment or data is None:
-            return self._result(effect, await self._transport.call(method, params))
-        file_id = await self._known_file(effect.cache) if effect.cache else None
+        method, files = method or effect.method, unpacked(effect, data)
+        file_id = await self._known_file(effect.cache) if effect.attachment and effect.cache and files else None
         if file_id is not None:
+            # A file that Telegram has keeps the thumbnail that it came with.
+            others = {name: file for name, file in files.items() if name not in (effect.attachment, "thumbnail")}
+            known = {name: value for name, value in params.items() if name != "thumbnail"}
             try:
-                result = await self._transport.call(method, {**params, effect.attachment: file_id})
+                result = await self._transport.call(method, {**known, str(effect.attachment): file_id}, others)
             except TelegramRefused as error:
                 if error.code != 400:
                     raise
                 # Telegram does not know the file any more: it is uploaded again, and its new id kept.
             else:
                 return self._result(effect, result)
-        files = {effect.attachment: (effect.filename, data)}
         return self._result(effect, await self._transport.call(method, params, files))
 
     @staticmethod
@@ -169,7 +165,8 @@ class MessageSender:
         number = result.get("message_id")
         found = SendResult(message_id=number if isinstance(number, int) and abs(number) < 2**63 else None)
         if effect.cache:
-            found.file_key, found.file_id, found.file_owner = effect.cache, _file_id(result), effect.owner
+            found.file_key, found.file_owner = effect.cache, effect.owner
+            found.file_id = _file_id(result, effect.attachment)
         return found
 
     async def _show(self, content: OutgoingEffect) -> SendResult:
@@ -177,7 +174,7 @@ class MessageSender:
         chat_id = effect.chat_id
         if slot is None or chat_id is None:
             raise TelegramRefused("show", "has no slot or no chat", 400)
-        photo = effect.attachment is not None
+        photo = effect.attachment is not None or "photo" in effect.params
         before = await self._held(chat_id, slot)
         held = self._editable(before, slot)
         if held is not None and held.photo == photo and await self._edited(effect, held.message_id, content.data):
@@ -221,17 +218,16 @@ class MessageSender:
     async def _edit(self, effect: Effect, message_id: int, data: bytes | None) -> None:
         params = {name: value for name, value in effect.params.items() if name not in _TOPICS}
         params["message_id"] = message_id
-        if data is None:
+        if "text" in params:
             await self._transport.call("editMessageText", params)
             return
         media = {
             "type": "photo",
-            "media": "attach://photo",
-            "parse_mode": "HTML",
+            "media": params.pop("photo", "attach://photo"),
+            "parse_mode": params.pop("parse_mode", "HTML"),
             "caption": params.pop("caption", ""),
         }
-        params.pop("parse_mode", None)
-        await self._transport.call("editMessageMedia", {**params, "media": media}, {"photo": (effect.filename, data)})
+        await self._transport.call("editMessageMedia", {**params, "media": media}, unpacked(effect, data))
 
     async def _delete(self, effect: Effect, message_id: int) -> None:
         # Older than 48 hours, gone, or Telegram is busy: the new message is out, and must not go out again.
@@ -274,9 +270,18 @@ def _is_business(effect: Effect) -> bool:
     return effect.params.get("business_connection_id") is not None
 
 
-def _file_id(message: dict[str, Any]) -> str | None:
-    """The id of the sent file, where there is one that can be kept: the file is uploaded again else."""
-    sizes, document = message.get("photo"), message.get("document")
-    file = sizes[-1] if isinstance(sizes, list) and sizes else document
+def _reply(effect: Effect, sent: dict[int, SendResult]) -> dict[str, Any]:
+    """The parameter that names the message of the same handler which this one answers, if that is out."""
+    answered = sent.get(effect.reply_to.n) if effect.reply_to is not None else None
+    if answered is None or answered.message_id is None:
+        return {}
+    return {"reply_parameters": {"message_id": answered.message_id, "allow_sending_without_reply": True}}
+
+
+def _file_id(message: dict[str, Any], kind: str | None) -> str | None:
+    """The id of the sent file, if Telegram has it as the kind that was sent; else it is uploaded again."""
+    file = message.get(kind or "")
+    if isinstance(file, list) and file:
+        file = file[-1]  # the largest size of a picture
     found = file.get("file_id") if isinstance(file, dict) else None
     return found if isinstance(found, str) and storable(found, FILE_ID_WIDTH) == found else None

@@ -1,19 +1,21 @@
 """How a handler speaks. All of it is recorded and checked now, and sent after the handler's commit, in order.
 
-Each group of verbs has a module: `messages.py`, `media.py`, `answers.py` and `links.py`, all built on `handling.py`.
+Each group of verbs has a module (`messages.py`, `media_verbs.py`, `answers.py`, `links.py`, `keyboards.py`), which is
+built on `handling.py`.
 """
 
 from __future__ import annotations
 
 from astral_core.bot.answers import Answers
 from astral_core.bot.handling import Handling
+from astral_core.bot.keyboards import Keyboards
 from astral_core.bot.links import Links
-from astral_core.bot.media import MediaVerbs
+from astral_core.bot.media_verbs import MediaVerbs
 from astral_core.bot.messages import Messages
 from astral_core.bot.scope import HandlerScope
 
 
-class Speaking(Messages, MediaVerbs, Answers, Links):
+class Speaking(Messages, MediaVerbs, Answers, Links, Keyboards):
     """A unit of work that speaks in the place where its row came from."""
 
 

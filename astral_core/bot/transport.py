@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import time
@@ -28,7 +29,7 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
 _WHO = "getMe"
 _PERHAPS_THE_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
-_JSON = {"Content-Type": "application/json"}
+_JSON, _BINARY = {"Content-Type": "application/json"}, "application/octet-stream"
 BeforeCall = Callable[[str], None]
 AfterCall = Callable[[str, int, float], None]
 
@@ -132,11 +133,11 @@ class Transport:
         hold: float | None,
     ) -> tuple[int, bytes]:
         if files:
-            form = aiohttp.FormData()
+            form = aiohttp.FormData(quote_fields=False)  # names of files as they are, in UTF-8
             for key, value in params.items():
                 form.add_field(key, value if isinstance(value, str) else json.dumps(value))
             for key, (filename, content) in files.items():
-                form.add_field(key, content, filename=filename, content_type="application/octet-stream")
+                form.add_field(key, io.BytesIO(content), filename=filename, content_type=_BINARY)
             sent: dict[str, Any] = {"data": form, "timeout": UPLOAD_TIMEOUT}
         else:
             sent = {"data": msgspec.json.encode(params), "headers": _JSON}
@@ -229,7 +230,7 @@ def _seconds(value: ODVInput[float], default: float) -> float | None:
 def _form(data: RequestData | None) -> aiohttp.FormData | None:
     if data is None or not data.parameters:
         return None
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(quote_fields=False)  # names of files as they are, in UTF-8
     for key, value in data.json_parameters.items():
         form.add_field(key, value)
     for key, (filename, content, mime) in (data.multipart_data or {}).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol, cast
 
 import msgspec
@@ -56,13 +57,14 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     below: bool = False
 
 
-class Effect(msgspec.Struct, kw_only=True):
+class Effect(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One Bot API call to be made. `params` are JSON values; `message` stands for `message_id`.
 
-    `attachment` is the parameter that carries the file, `filename` its name; the content lies beside the record.
-    `cache` is the key under which Telegram's file_id is kept for the next time, and `owner` whose picture it is: with
-    that person it is forgotten. An `optional` call that Telegram refuses is a line in the log, and nothing that the
-    bot's owner has to look at.
+    `reply_to` is the message that this one answers, if it is one of the same handler's. `files` are the names of
+    files by those under which they are uploaded; their contents lie beside the record, see `packed`. `attachment` is
+    the parameter that carries the file of a message. `cache` is the key under which Telegram's file_id is kept for
+    the next time, and `owner` whose picture it is: with that person it is forgotten. An `optional` call that
+    Telegram refuses is a line in the log, and nothing that the bot's owner has to look at.
     """
 
     method: str
@@ -70,8 +72,9 @@ class Effect(msgspec.Struct, kw_only=True):
     plugin: str = "core"
     message: int | Ref | None = None
     slot: Slot | None = None
+    reply_to: Ref | None = None
     attachment: str | None = None
-    filename: str = "file"
+    files: dict[str, str] = {}
     cache: str | None = None
     owner: int | None = None
     on_doubt: OnDoubt = "resend"
@@ -93,6 +96,23 @@ class OutgoingEffect(msgspec.Struct, kw_only=True):
     effect: Effect
     record: str
     data: bytes | None = None
+
+
+def packed(contents: Mapping[str, bytes]) -> bytes | None:
+    """The contents of an effect's files as they are stored: one as it is, several as a map."""
+    if not contents:
+        return None
+    return next(iter(contents.values())) if len(contents) == 1 else msgspec.msgpack.encode(contents)
+
+
+def unpacked(effect: Effect, data: bytes | None) -> dict[str, tuple[str, bytes]]:
+    """(file name, content) of an effect's files, by the names under which they are uploaded."""
+    if data is None or not effect.files:
+        return {}
+    if len(effect.files) == 1:
+        return {name: (filename, data) for name, filename in effect.files.items()}
+    contents = msgspec.msgpack.decode(data, type=dict[str, bytes])
+    return {name: (filename, contents[name]) for name, filename in effect.files.items()}
 
 
 class SlotState(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -90,7 +91,9 @@ def redirected(contents: Sequence[OutgoingEffect], chat_id: int) -> list[Outgoin
                 continue
             effect = said
         places[number] = len(found)
-        found.append(recorded(at(effect, chat_id), content.data))
+        answered = places.get(effect.reply_to.n) if effect.reply_to is not None else None
+        effect = replace(at(effect, chat_id), reply_to=Ref(answered) if answered is not None else None)
+        found.append(recorded(effect, content.data))
     return found
 
 
@@ -100,13 +103,26 @@ def is_about_a_message(effect: Effect) -> bool:
 
 
 def as_new(effect: Effect) -> Effect | None:
-    """An edit as a message of its own; None if it has no text, or is none."""
+    """An edit as a message of its own; None if it has no text and no file, or is none."""
+    media = effect.params.get("media")
+    if effect.method == "editMessageMedia" and isinstance(media, dict):
+        return _media_as_new(effect, media)
     text = effect.params.get("text") or effect.params.get("caption")
     if not effect.method.startswith("editMessage") or not text:
         return None
     kept = ("parse_mode", "entities", "reply_markup", "link_preview_options")
     params = {"text": text, **{name: effect.params[name] for name in kept if name in effect.params}}
     return replace(effect, method="sendMessage", params=params, message=None)
+
+
+def _media_as_new(effect: Effect, media: dict[str, Any]) -> Effect:
+    """The message that sends what was to take the place of another file."""
+    kind = str(media.get("type"))
+    params = {name: value for name, value in media.items() if name not in ("type", "media")}
+    params[kind] = media.get("media")
+    if "reply_markup" in effect.params:
+        params["reply_markup"] = effect.params["reply_markup"]
+    return replace(effect, method=f"send{kind.title()}", params=params, message=None)
 
 
 def at(effect: Effect, chat_id: int) -> Effect:
@@ -128,11 +144,14 @@ def _lane(effect: Effect, lane: int, own: set[int]) -> int:
 
 
 def _renumbered(content: OutgoingEffect, places: Sequence[int]) -> OutgoingEffect:
-    """`content` with the number that the message to which it refers has among those for the same chat."""
-    ref = content.effect.message
-    if not isinstance(ref, Ref) or places[ref.n] == ref.n:
-        return content
-    return recorded(replace(content.effect, message=Ref(places[ref.n])), content.data)
+    """`content` with the numbers that the messages to which it refers have among those for the same chat."""
+    effect = content.effect
+    moved = {
+        name: Ref(places[ref.n])
+        for name, ref in (("message", effect.message), ("reply_to", effect.reply_to))
+        if isinstance(ref, Ref) and places[ref.n] != ref.n
+    }
+    return recorded(replace(effect, **moved), content.data) if moved else content
 
 
 def _row(cause: InboxRow, lane: int, contents: Sequence[OutgoingEffect]) -> NewRow:

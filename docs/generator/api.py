@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from types import ModuleType, UnionType
-from typing import Any, Literal, Protocol, Union, get_args, get_origin
+from typing import Any, Literal, Protocol, Union, get_args, get_origin, is_typeddict
 
 from msgspec import Struct
 
@@ -24,7 +24,10 @@ GROUPS = {
         "MenuItem", "Tables",
     ),
     "What handlers and hooks get": ("Context", "PluginContext", "Work", "User", "ChatInfo", "View", "Ref"),
-    "Texts and buttons": ("N_", "Message", "Markup", "html", "Button", "Buttons", "rows"),
+    "Texts and buttons": (
+        "N_", "Message", "Markup", "html", "text_length", "cut", "limits", "Button", "Buttons", "Keyboard", "rows",
+    ),
+    "Files and how messages are sent": ("File", "Upload", "Media", "SendOptions"),
     "Storage": (
         "State", "Session", "Serial", "UtcDateTime", "core_users", "plugin_metadata", "in_batches", "json_array",
         "now",
@@ -72,7 +75,12 @@ def _names(module: ModuleType, names: Sequence[str]) -> Iterator[str]:
     for name in names:
         value = getattr(module, name)
         yield f"### {name}"
-        if inspect.isclass(value) and not value.__module__.startswith("astral_"):
+        if inspect.ismodule(value):
+            yield from _values(value)
+        elif is_typeddict(value):
+            yield inspect.getdoc(value) or ""
+            yield "\n".join(f"- `{key}: {kind}`" for key, kind in _keys(value))
+        elif inspect.isclass(value) and not value.__module__.startswith("astral_"):
             yield f"`{value.__module__.partition('.')[0]}.{value.__name__}`, as it is."
         elif inspect.isclass(value) and name in OBJECTS:
             yield from _object(name, value)
@@ -85,6 +93,24 @@ def _names(module: ModuleType, names: Sequence[str]) -> Iterator[str]:
             yield inspect.getdoc(value) or ""
         else:
             yield _constant(name, value)
+
+
+def _values(module: ModuleType) -> Iterator[str]:
+    """A module of values, with the comments behind them."""
+    yield inspect.getdoc(module) or ""
+    found = []
+    for line in inspect.getsource(module).splitlines():
+        if mark := re.match(r"([A-Z_]+(?:, [A-Z_]+)*) = [^#]+(?:# (.+))?", line):
+            names = mark[1].split(", ")
+            values = ", ".join(f"`{name} = {getattr(module, name)}`" for name in names)
+            found.append(f"- {values}{f': {mark[2]}' if mark[2] else ''}")
+    yield "\n".join(found)
+
+
+def _keys(kind: Any) -> Iterator[tuple[str, str]]:
+    """The keys of a TypedDict with their types as the source has them."""
+    for key, hint in kind.__annotations__.items():
+        yield key, getattr(hint, "__forward_arg__", str(hint))
 
 
 def _object(name: str, kind: type) -> Iterator[str]:

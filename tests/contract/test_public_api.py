@@ -158,6 +158,13 @@ def thing_lines(name: str, value: Any) -> Iterator[str]:
     """Any public name."""
     if isinstance(value, Table):
         yield from table_lines(name, value)
+    elif isinstance(value, types.ModuleType):
+        yield f"module {name}"
+        yield from (f"    {key} = {found}" for key, found in sorted(vars(value).items()) if key.isupper())
+    elif typing.is_typeddict(value):
+        yield f"typed dict {name}"
+        for key, hint in value.__annotations__.items():
+            yield f"    {key}: {getattr(hint, '__forward_arg__', hint)}"
     elif isinstance(value, types.UnionType) or typing.get_origin(value) is typing.Union:
         yield f"union {name} = {' | '.join(item.__name__ for item in typing.get_args(value))}"
     elif typing.get_origin(value) is not None:

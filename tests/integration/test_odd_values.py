@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,8 +19,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 from pydantic import BaseModel
 
-from astral_core import N_, Context, Event, Routes
-from astral_core.bot.buttons import Button
+from astral_core import N_, Button, Context, Event, Keyboard, Media, Ref, Routes, Upload
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import worker as worker_module
 from astral_playground.testkit.bot import BotKit, bot_kit
@@ -114,13 +114,24 @@ SANE: dict[str, dict[str, Any]] = {
     "after_commit": {"callback": print},
     "ask": {"/": asked, "what": 1, "within": None, "otherwise": None},
     "end_question": {},
-    "reply": {"text": "hi", "buttons": None, "silent": False, "on_doubt": "resend"},
-    "edit": {"text": "hi", "buttons": None, "ref": 1},
-    "edit_caption": {"caption": "hi", "buttons": None, "ref": 1},
+    "reply": {"text": "hi", "buttons": None, "preview": False, "silent": False, "protect": False, "reply_to": True,
+              "effect": "7", "on_doubt": "resend"},
+    "edit": {"text": "hi", "buttons": None, "ref": 1, "preview": {"url": "https://a.b"}},
+    "edit_caption": {"caption": "hi", "buttons": None, "ref": 1, "caption_above": True},
+    "edit_media": {"media": Media.photo(b"1", "hi"), "buttons": None, "ref": 1},
+    "edit_buttons": {"buttons": None, "ref": 1},
     "delete": {"ref": 1},
-    "send_photo": {"photo": b"png", "caption": "hi", "buttons": None, "cache": "k", "on_doubt": "resend"},
-    "send_album": {"photos": [b"1", b"2"], "caption": "hi", "silent": False, "on_doubt": "drop"},
-    "send_document": {"document": b"1", "filename": "a.txt", "caption": "", "buttons": None},
+    "send_photo": {"photo": b"png", "caption": "hi", "buttons": None, "spoiler": True, "caption_above": True,
+                   "cache": "k", "on_doubt": "resend"},
+    "send_video": {"video": b"mp4", "caption": "hi", "duration": 1, "width": 1, "height": 1, "thumbnail": b"1",
+                   "cover": b"1", "start_timestamp": 1, "supports_streaming": True, "reply_to": 1},
+    "send_animation": {"animation": b"gif", "caption": "hi", "duration": 1, "thumbnail": b"1", "protect": True},
+    "send_audio": {"audio": b"mp3", "caption": "hi", "performer": "x", "title": N_("x"), "thumbnail": b"1"},
+    "send_voice": {"voice": b"ogg", "caption": "hi", "duration": 1, "effect": "7"},
+    "send_video_note": {"video_note": b"mp4", "buttons": None, "duration": 1, "length": 1, "thumbnail": b"1"},
+    "send_sticker": {"sticker": b"webp", "buttons": None, "emoji": "x", "cache": "k"},
+    "send_album": {"pieces": [b"1", Media.video(b"2")], "caption": "hi", "silent": False, "on_doubt": "drop"},
+    "send_document": {"document": b"1", "filename": "a.txt", "caption": "", "buttons": None, "thumbnail": b"1"},
     "send_invoice": {"title": "T", "description": "D", "payload": "weather:1", "currency": "XTR",
                      "prices": [{"label": "x", "amount": 1}]},
     "show": {"text": "hi", "buttons": None, "photo": None, "slot": "main", "fresh": None},
@@ -138,8 +149,20 @@ SANE: dict[str, dict[str, Any]] = {
     "has_route": {"key": "weather:odd"},
     "link": {"/": opened(n=1), "group": False},
     "start_parameter": {"/": opened(n=1)},
-    "url_button": {"text": "x", "url": "https://example.org"},
+    "url_button": {"text": "x", "url": "https://example.org", "style": "primary", "icon": "1"},
+    "web_app_button": {"text": "x", "url": "https://example.org"},
+    "login_button": {"text": "x", "url": "https://example.org", "forward_text": "x", "bot_username": "x"},
+    "copy_button": {"text": "x", "copied": "x"},
+    "switch_inline_button": {"text": "x", "query": "x", "here": False, "to": ["user"]},
     "pay_button": {"text": "x"},
+    "keyboard": {"rows": [["x"]], "placeholder": "x", "selective": True},
+    "remove_keyboard": {"selective": True},
+    "force_reply": {"placeholder": "x", "selective": True},
+    "request_contact": {"text": "x"},
+    "request_location": {"text": "x"},
+    "request_users": {"text": "x", "number": 1, "most": 2},
+    "request_chat": {"text": "x", "number": 1, "channel": True},
+    "request_poll": {"text": "x", "kind": "quiz"},
     "run_cpu": {"/": len, "key": None},
     "settings": {"model": BaseModel},
     "url": {"path": "/x"},
@@ -155,7 +178,10 @@ TEXTS = ["", " ", "\x00", "\ud800", "a\u2028b", "x" * 5000, "<b>", "&", "я" * 7
 VALUES: list[Any] = [
     *TEXTS, Markup("<b>x</b>"), Odd("odd"), None, True, 0, -1, 2**31, 2**63, 2**70, -(2**70), 0.5, float("nan"),
     float("inf"), b"", b"\xff", bytearray(b"x"), memoryview(b"x"), [], {}, (), set(), {1: Markup("x")}, [None], [[]],
-    [[None]], [[Button("x")]], [[Button(Markup("x"), url=Markup("https://a.b"))]], [[Button("\ud800", url="x")]],
+    [[None]], [[Button("x")]], [[Button(Markup("x"), "url", Markup("https://a.b"))]],
+    [[Button("\ud800", "url", "x")]], [[Button("x", "callback_data", 7)]], [Button("x")], Keyboard({}),
+    Upload(b"x", "a"),
+    Media("film", b"x"), Media.photo(b"x", "hi"), Path("/nowhere"), Ref(99),
     object(), Silent(), datetime.now(UTC), Decimal("NaN"), UUID(int=0), print, Context, odd, later,
     {"a": {"b": "\x00"}}, Sang(what=Markup("x")), Sang(what=object()), Sang(what=2**70), iter("ab"),
     [b"1", Markup("x")],

@@ -33,7 +33,7 @@ async def everything(ctx: Context) -> None:
     first = ctx.reply("one")
     ctx.edit("two", ref=first)
     ctx.send_photo(FILE)
-    ctx.send_document(FILE, "a.txt")
+    ctx.send_document(FILE, filename="a.txt")
     ctx.send_album([FILE, FILE])
     ctx.show("shown")
     ctx.send_invoice(title="T", description="D", payload="weather:1", currency="XTR",

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html import escape
 
-from astral_core import Markup
+from astral_core import Markup, limits, text_length
 from astral_natal.lexicon import (
     ANGLES,
     SLOW,
@@ -27,19 +27,12 @@ from astral_natal.lexicon import (
 from astral_natal.model import SIGNS, Aspect, Chart, Houses, Ingress, Point, sign_of
 from astral_natal.ranking import balance, prominence, ranked_aspects, whole_percents
 
-MESSAGE_LIMIT = 4096
-"""Telegram's limit of a message, in UTF-16 code units."""
 SMALLEST_LIMIT = 256
 BRIEF_LIMIT = 260
 """UTF-16 code units of one text in the Big Three: three of them, titled, fit a caption of 1024."""
 READING_ASPECTS = 7
 ELEMENT_HIGH, ELEMENT_LOW = 0.38, 0.09
 CROSS_HIGH, CROSS_LOW = 0.48, 0.15
-
-
-def utf16_units(text: str) -> int:
-    """The length of a text as Telegram counts it."""
-    return len(text.encode("utf-16-le")) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +65,7 @@ class Reading:
     chapters: tuple[Chapter, ...]
     closing: str
 
-    def messages(self, limit: int = MESSAGE_LIMIT) -> list[Markup]:
+    def messages(self, limit: int = limits.TEXT) -> list[Markup]:
         """The reading as Telegram HTML messages of at most `limit` UTF-16 code units each, in order.
 
         A message ends between paragraphs, and a chapter's heading stays with its first one. Only a paragraph
@@ -84,7 +77,7 @@ class Reading:
         messages: list[str] = []
         for block in self._blocks(limit):
             joined = f"{messages[-1]}\n\n{block}" if messages else block
-            if messages and utf16_units(joined) <= limit:
+            if messages and text_length(joined) <= limit:
                 messages[-1] = joined
             else:
                 messages.append(block)
@@ -95,7 +88,7 @@ class Reading:
             heading = f"<b><u>{escape(chapter.title, quote=False)}</u></b>"
             for number, paragraph in enumerate(chapter.paragraphs):
                 block = paragraph.html if number else f"{heading}\n\n{paragraph.html}"
-                if utf16_units(block) <= limit:
+                if text_length(block) <= limit:
                     yield block
                     continue
                 if not number:
@@ -117,7 +110,7 @@ def _cut(text: str, limit: int) -> Iterator[str]:
         # Escaping makes at most five units of a character ("&amp;"), so a fifth of the limit always fits.
         for start in range(0, len(word), limit // 5):
             part = escape(word[start : start + limit // 5], quote=False)
-            if piece and utf16_units(piece + part) > limit:
+            if piece and text_length(piece + part) > limit:
                 yield piece
                 part, piece = part.lstrip(), ""
             piece += part
@@ -138,7 +131,7 @@ def _brief(text: str) -> str:
     sentences = re.split(r"(?<=[.!?…])\s+", text)
     brief = sentences[0]
     for sentence in sentences[1:]:
-        if utf16_units(f"{brief} {sentence}") > BRIEF_LIMIT:
+        if text_length(f"{brief} {sentence}") > BRIEF_LIMIT:
             break
         brief = f"{brief} {sentence}"
     return brief

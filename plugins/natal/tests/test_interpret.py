@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from astral_core import text_length
 from astral_natal.aspects import find_aspects
 from astral_natal.houses import house_of
 from astral_natal.interpret import (
@@ -21,7 +22,6 @@ from astral_natal.interpret import (
     placement,
     reading,
     strongest_aspects,
-    utf16_units,
 )
 from astral_natal.lexicon import LANGUAGES
 from astral_natal.model import (
@@ -164,7 +164,7 @@ def test_big_three_fits_a_caption(language: str, chart: Chart) -> None:
     """Two or three short paragraphs, together well below 1024 UTF-16 units, in whole sentences."""
     found = big_three(chart, language)
     assert [each.key for each in found] == ["sun", "moon"] + (["asc"] if chart.houses else [])
-    assert utf16_units("\n\n".join(each.html for each in found)) <= 960
+    assert text_length("\n\n".join(each.html for each in found)) <= 960
     for each in found:
         assert len(each.text) >= 60
         assert each.text[-1] in ".!?"
@@ -178,7 +178,7 @@ def test_big_three_of_every_sign_is_substantial(language: str) -> None:
             {**MOSCOW_1990, "sun": (sign * 30 + 15, 1.0), "moon": (sign * 30 + 15, 13.0)}, (sign * 30.0 + 15, 97.0)
         )
         for paragraph in big_three(chart, language):
-            assert 110 <= utf16_units(paragraph.text) <= 260, paragraph
+            assert 110 <= text_length(paragraph.text) <= 260, paragraph
 
 
 @languages
@@ -350,7 +350,7 @@ def test_any_chart_gives_messages_that_telegram_takes(language: str, chart: Char
     found = reading(chart, language)
     messages = found.messages()
     assert messages == reading(chart, language).messages()
-    assert all(0 < utf16_units(message) <= 4096 for message in messages)
+    assert all(0 < text_length(message) <= 4096 for message in messages)
     visible = [plain(message) for message in messages]
     position = (0, 0)
     for chapter in found.chapters:
@@ -372,7 +372,7 @@ def test_any_chart_gives_messages_that_telegram_takes(language: str, chart: Char
 def test_a_heading_stays_with_its_first_paragraph(chart: Chart, limit: int) -> None:
     """No message ends with a chapter's heading, whatever the limit."""
     for message in reading(chart, "ru").messages(limit):
-        assert utf16_units(message) <= limit
+        assert text_length(message) <= limit
         assert not message.endswith("</u></b>")
 
 

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from astral_natal.interpret import Chapter, Paragraph, Reading, utf16_units
+from astral_core import text_length
+from astral_natal.interpret import Chapter, Paragraph, Reading
 
 
 class TagBalance(HTMLParser):
@@ -65,7 +66,7 @@ def test_overlong_foreign_paragraphs_lose_nothing(text: str, title: str, closing
     """A paragraph longer than a message goes on in the next one; no word is lost, no entity is cut."""
     title = title.encode("utf-16", "ignore").decode("utf-16")
     messages = reading_of(Paragraph("x", title, text), closing=closing).messages(limit)
-    assert all(utf16_units(message) <= limit for message in messages)
+    assert all(text_length(message) <= limit for message in messages)
     visible = "".join(plain(message) for message in messages)
     assert re.sub(r"\s", "", visible) == re.sub(r"\s", "", f"A & B{title}{text}{closing}")
 
@@ -74,9 +75,3 @@ def test_a_limit_too_small_is_refused() -> None:
     """Below 256 units there is no sensible message: the error says what to give."""
     with pytest.raises(ValueError, match="at least 256"):
         reading_of(Paragraph("x", "t", "t")).messages(255)
-
-
-def test_utf16_units_count_as_telegram_does() -> None:
-    """A letter is one unit, an emoji beyond the basic plane two."""
-    assert utf16_units("Луна") == 4
-    assert utf16_units("🌙") == 2

@@ -12,11 +12,11 @@ import time
 
 import pytest
 
+from astral_core import limits, text_length
 from astral_core.process_pool import ProcessPool
 from astral_natal.compute import compute_chart
 from astral_natal.engine import ENGINE
 from astral_natal.handlers.chart import GLYPHS
-from astral_natal.interpret import MESSAGE_LIMIT, utf16_units
 from astral_natal.model import ChartRequest
 from astral_natal.render import LABELS, THEMES
 from astral_natal.render.symbols import BODIES
@@ -113,7 +113,7 @@ def test_every_language_is_drawn_and_told(language):
     assert draw(REQUEST, PictureWords("", (), "paper", language)).png
     messages = reading_messages(compute_chart(REQUEST), language)
     assert ("Sun" in messages[0]) is (language != "ru")
-    assert all(utf16_units(message) <= MESSAGE_LIMIT for message in messages)
+    assert all(text_length(message) <= limits.TEXT for message in messages)
 
 
 def test_names_that_the_main_process_repeats_are_those_of_the_worker():

@@ -11,7 +11,7 @@ import aiohttp
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from astral_core import PluginContext
+from astral_core import PluginContext, text_length
 from astral_core.errors import ConfigError
 from astral_payments.api import (
     CODE_LENGTH,
@@ -73,7 +73,7 @@ def _check_texts(who: str, name: str, texts: Mapping[str, str], limit: int) -> N
     if "en" not in texts:
         raise BadProduct(f"{who}: its {name} has no 'en', the language of those whose own is missing.")
     for language, text in texts.items():
-        if not text.strip() or len(text.encode("utf-16-le")) // 2 > limit:
+        if not text.strip() or text_length(text) > limit:
             raise BadProduct(f"{who}: the {name} in {language!r} must have 1 to {limit} characters.")
 
 

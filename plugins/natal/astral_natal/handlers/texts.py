@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from astral_core import N_, Context, Markup, Message, html
-from astral_natal.interpret import MESSAGE_LIMIT, big_three, strongest_aspects, utf16_units
+from astral_core import N_, Context, Markup, Message, html, limits, text_length
+from astral_natal.interpret import big_three, strongest_aspects
 from astral_natal.model import Chart
 from astral_profile.api import Ambiguous, Nonexistent
 
-CAPTION_LIMIT = 1024
-"""Telegram's limit of a caption, in UTF-16 code units."""
 TOLD_ASPECTS = 3
 
 
@@ -17,7 +15,7 @@ def caption(ctx: Context, chart: Chart) -> Markup:
     text = Markup("\n\n").join(paragraph.html for paragraph in big_three(chart, ctx.language))
     note = _note(ctx, chart)
     whole = html("{text}\n\n<i>{note}</i>", text=text, note=note) if note else text
-    return whole if utf16_units(whole) <= CAPTION_LIMIT else text
+    return whole if text_length(whole) <= limits.CAPTION else text
 
 
 def _note(ctx: Context, chart: Chart) -> Markup | None:
@@ -42,7 +40,7 @@ def aspects_text(ctx: Context, chart: Chart) -> Markup:
     if names:
         blocks.append(Markup("\n").join([html("<b>{title}</b>", title=ctx.t("And also")), *names]))
     text = Markup("\n\n").join(blocks)
-    return text if utf16_units(text) <= MESSAGE_LIMIT else Markup("\n\n").join(blocks[:-1])
+    return text if text_length(text) <= limits.TEXT else Markup("\n\n").join(blocks[:-1])
 
 
 def why_no_chart(problem: Ambiguous | Nonexistent) -> Message:

@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Sender = Literal["user", "bot", "service"]
+# What a message can be; an animation is a document, and a live photo a photo, too.
+KINDS = (
+    "live_photo", "animation", "photo", "video", "audio", "voice", "video_note", "sticker", "document", "paid_media",
+    "text", "rich_message", "invoice", "poll", "dice", "venue", "location", "contact",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -119,6 +124,11 @@ class Message:
     def text(self) -> str:
         """Text or caption."""
         return str(self.content.get("text") or self.content.get("caption") or "")
+
+    @property
+    def kind(self) -> str:
+        """What the message is: "text", "photo", "voice", ..., the Bot API's name; "other" for what is not listed."""
+        return next((kind for kind in KINDS if kind in self.content), "other")
 
     @property
     def button_rows(self) -> list[list[dict[str, Any]]]:

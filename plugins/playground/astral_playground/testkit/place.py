@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from astral_playground.telegram.emulator import TelegramEmulator
+from astral_playground.telegram.files import StoredFile
 from astral_playground.telegram.groups import Room
 from astral_playground.telegram.records import Message
 from astral_playground.telegram.transcript import plain, title, transcript
@@ -62,6 +63,16 @@ class Place:
         holder = next((message for message in reversed(self.messages) if message.button_rows), None)
         rows = holder.button_rows if holder is not None else self._reply_rows()
         return [[str(button["text"]) for button in row] for row in rows]
+
+    def file(self, message: Message) -> StoredFile:
+        """The file of a message: its `data`, `file_name`, `mime_type`, ...; LookupError where it has none."""
+        content = message.content.get(message.kind)
+        shown = content[-1] if isinstance(content, list) and content else content
+        file_id = shown.get("file_id") if isinstance(shown, dict) else None
+        found = self._kit.telegram.world.files.by_id(str(file_id)) if file_id is not None else None
+        if found is None:
+            raise LookupError(f"message {message.message_id} ({message.kind}) has no file.\n{self.transcript()}")
+        return found
 
     def transcript(self) -> str:
         """The last messages as text: who wrote what, and the buttons."""

@@ -48,9 +48,14 @@ def caption_content(world: World, params: Params) -> dict[str, Any]:
     return content
 
 
-def media_flags(params: Params) -> dict[str, Any]:
-    """Fields that a photo's message repeats."""
-    return {"has_media_spoiler": True} if params.flag("has_spoiler") else {}
+def previewed(params: Params, content: dict[str, Any]) -> dict[str, Any]:
+    """A text's content with what the call says of the preview of its link."""
+    preview = params.json("link_preview_options", "link preview options")
+    if preview is not None and not isinstance(preview, dict):
+        raise bad_request("Object expected as link preview options")
+    if params.flag("disable_web_page_preview"):
+        preview = {"is_disabled": True}
+    return {**content, "link_preview_options": preview} if preview else content
 
 
 def replying(world: World, params: Params, room: Room) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from astral_playground.telegram.params import Params
 from astral_playground.telegram.records import Message
 from astral_playground.telegram.state import World
 
-from .common import caption_content, editable, edited, text_content
+from .common import caption_content, editable, edited, previewed, text_content
 from .media import input_media
 from .registry import method
 from .rich import rich_content
@@ -30,7 +30,9 @@ def _apply(world: World, params: Params, message: Message, content: dict[str, An
 @method("editMessageText")
 def edit_message_text(world: World, params: Params) -> dict[str, Any] | bool:
     """New text; an absent reply_markup takes the buttons away."""
-    content = rich_content(world, params) if params.has("rich_message") else text_content(world, params)
+    content = (
+        rich_content(world, params) if params.has("rich_message") else previewed(params, text_content(world, params))
+    )
     message = editable(world, params)
     if not {"text", "rich_message"} & message.content.keys():
         raise bad_request("There is no text in the message to edit")

@@ -15,7 +15,7 @@ from astral_playground.telegram.records import Message
 from astral_playground.telegram.state import World
 from astral_playground.telegram.texts import MAX_TEXT, parse_text, text_fields
 
-from .common import flags, place, replying, target, text_content
+from .common import flags, place, previewed, replying, target, text_content
 from .registry import method
 
 DELETE_WITHIN = 48 * 3600  # s
@@ -59,13 +59,7 @@ def post(world: World, params: Params, content: dict[str, Any], **facts: Any) ->
 def send_message(world: World, params: Params) -> dict[str, Any]:
     """A text message."""
     target(world, params)
-    content = text_content(world, params)
-    preview = params.json("link_preview_options", "link preview options")
-    if preview is not None and not isinstance(preview, dict):
-        raise bad_request("Object expected as link preview options")
-    if params.flag("disable_web_page_preview"):
-        preview = {"is_disabled": True}
-    return send(world, params, {**content, "link_preview_options": preview} if preview else content)
+    return send(world, params, previewed(params, text_content(world, params)))
 
 
 @method("sendChatAction")
