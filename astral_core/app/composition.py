@@ -68,7 +68,7 @@ def build(
         guard = TransactionGuard(strict=settings.inbox.slow_wait == "raise")
         services = _services(
             settings, host, store, metrics, telemetry, clock, guard, lambda: made.application.bot.username,
-            lambda method, params: made.transport.call(method, params),
+            lambda method, params: made.call(method, params),
         )  # fmt: skip
         made = build_bot(services, people, guard, metrics.called)
         return made

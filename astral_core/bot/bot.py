@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from astral_core.bot.application import BotApplication, build_application
 from astral_core.bot.chats import Chats
@@ -12,6 +13,8 @@ from astral_core.bot.people import People
 from astral_core.bot.runner import BotRunner
 from astral_core.bot.sender import MessageSender
 from astral_core.bot.transport import AfterCall, Transport
+from astral_core.bot.uploads import Attached
+from astral_core.bot.values import plain_values
 from astral_core.bot.webhook_setup import wanted
 from astral_core.host.services import Services
 
@@ -27,6 +30,17 @@ class Bot:
     application: BotApplication
     runner: BotRunner
     sender: MessageSender
+
+    async def call(self, method: str, params: dict[str, Any]) -> Any:
+        """Make a call of the Bot API at once; files among its parameters are uploaded."""
+        attached = Attached(local=self.services.settings.telegram.local_server)
+        given = plain_values(method, params, attached)
+        if not attached.names:
+            return await self.transport.call(method, given)
+        contents = await attached.read()
+        given = {name: value for name, value in given.items() if name not in attached.names}
+        files = {name: (attached.names[name], content) for name, content in contents.items()}
+        return await self.transport.call(method, given, files)
 
 
 def build_bot(services: Services, people: People, guard: TransactionGuard, told: AfterCall | None = None) -> Bot:

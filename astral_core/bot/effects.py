@@ -6,7 +6,7 @@ from typing import Any
 
 from astral_core import limits
 from astral_core.bot.buttons import Buttons, Keyboard, check_buttons, keyboard, reply_markup
-from astral_core.bot.uploads import Attached, Reading
+from astral_core.bot.uploads import Attached
 from astral_core.bot.values import plain_values
 from astral_core.botapi.check import check_call
 from astral_core.botapi.table import table
@@ -50,11 +50,7 @@ class Effects:
         """Wait for the files that are being read. EffectError if one could not be."""
         while self._unread:
             number, attached = self._unread[0]
-            contents = {
-                name: await one.content() if isinstance(one, Reading) else one
-                for name, one in attached.contents.items()
-            }
-            self.contents[number].data = packed(contents)
+            self.contents[number].data = packed(await attached.read())
             del self._unread[0]
 
     def text(

@@ -108,6 +108,10 @@ class Attached:
             )
         return f"attach://{where}"
 
+    async def read(self) -> dict[str, bytes]:
+        """The contents; those that are being read are waited for. EffectError if one could not be read."""
+        return {name: await one.content() if isinstance(one, Reading) else one for name, one in self.contents.items()}
+
 
 def taken(value: Any, limit: Limit) -> tuple[Content, str]:
     """The content and the name of a file that is to be uploaded; EffectError where it cannot be."""

@@ -84,7 +84,7 @@ class Shared:
         return tuple(self._services.settings.web.trusted_proxies)
 
     async def call_now(self, method: str, /, **params: Any) -> Any:
-        """Make a call of the Bot API at once and return its result as JSON, as it came.
+        """Make a call of the Bot API at once and return its result as JSON, as it came. Files are uploaded.
 
         In a handler only before its first write, and it is made again if the handler is tried again. Raises
         TelegramUnavailable, TelegramThrottled or TelegramRefused.

@@ -24,6 +24,7 @@ PNG = bytes.fromhex(
 MP4 = b"\x00\x00\x00\x18ftypmp42" + b"\x00" * 32
 routes = Routes()
 doing: list[Doing] = []
+waiting: list[Doing] = []
 failed: list[Exception] = []
 
 
@@ -45,6 +46,12 @@ async def do(ctx: Context) -> None:
 async def press(ctx: Context) -> None:
     """Does it after a press."""
     attempt(ctx)
+
+
+@routes.command("wait")
+async def wait(ctx: Context) -> None:
+    """Calls at once, and says the id of the file."""
+    ctx.reply((await waiting[0](ctx))["document"]["file_id"])
 
 
 @routes.step("again")
@@ -273,6 +280,18 @@ async def test_any_call_uploads_files(bench: Bench, tmp_path: Path) -> None:
     paid = [{"type": "photo", "media": PNG}]
     sent = await bench.do(lambda ctx: ctx.call("sendPaidMedia", chat_id=chat, star_count=3, media=paid))
     assert sent.content["paid_media"]["star_count"] == 3
+
+
+async def test_a_call_at_once_uploads_files(bench: Bench, tmp_path: Path) -> None:
+    """And gives the result: a large file of a path, whose handler waits for it."""
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"z" * (uploads.AT_ONCE + 1))
+    waiting[:] = [lambda ctx: ctx.call_now("sendDocument", chat_id=ctx.chat.id, document=path, thumbnail=PNG)]
+    await bench.chat.send("/wait")
+    document = bench.chat.messages[-2].content["document"]
+    assert (document["file_size"], document["file_name"]) == (uploads.AT_ONCE + 1, "a.txt")
+    assert document["thumbnail"]["file_size"] == len(PNG)
+    assert bench.chat.last.text == document["file_id"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

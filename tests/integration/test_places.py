@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from astral_core import ANY, GROUP, Context, Refuse, Routes
+from astral_core import ANY, GROUP, Context, Media, Refuse, Routes
 from astral_core.db.tables import core_dialogs, core_due, core_inbox, core_slots, core_users
 from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.records import Call
@@ -91,6 +91,12 @@ async def vote(ctx: Context, what: str) -> None:
             ctx.edit("edited")
         case "caption":
             ctx.edit_caption("edited")
+        case "buttons":
+            ctx.edit_buttons([[ctx.url_button("x", "https://example.org")]])
+        case "media":
+            ctx.edit_media(Media.photo("https://example.org/a.png", "new"))
+        case "upload":
+            ctx.edit_media(Media.photo(b"png"))
         case "reply":
             ctx.reply("nobody hears this")
         case "delete":
@@ -248,6 +254,20 @@ async def test_a_message_sent_through_the_bot_is_changed_where_it_is(
         assert "message_id" not in edit.params
         assert any(call.method == "answerCallbackQuery" for call in calls)
         assert await groups.states() == {1}
+
+
+async def test_its_file_and_its_buttons_change_but_nothing_is_uploaded(
+    sqlite_url: str, start: Start, plugins: list[LoadedPlugin], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Telegram takes a file_id or an address there; an upload fails at the call, with the way out."""
+    async with start(sqlite_url, plugins) as groups:
+        for what, method in (("buttons", "editMessageReplyMarkup"), ("media", "editMessageMedia")):
+            calls = await inline(groups, f"weather:vote/{what}")
+            edit = next(call for call in calls if call.method == method)
+            assert edit.params["inline_message_id"] == "AbC"
+        calls = await inline(groups, "weather:vote/upload")
+        assert {call.method for call in calls} <= {"answerCallbackQuery"}
+        assert "Fix: give a file_id, or an address" in caplog.text
 
 
 async def test_nothing_is_sent_for_it_to_a_chat_that_may_not_exist(

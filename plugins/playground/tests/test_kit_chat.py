@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 import pytest
-from telegram import KeyboardButton, ReplyKeyboardMarkup
 
 from astral_core import Context, Plugin, View
 from astral_playground.testkit.bot import BotKit
@@ -49,9 +48,14 @@ async def who(ctx: Context) -> None:
 
 @plugin.command("below")
 async def below(ctx: Context) -> None:
-    """A keyboard below the chat, by a native call."""
-    keyboard = ReplyKeyboardMarkup([[KeyboardButton("/who"), KeyboardButton("Нет")]])
-    await ctx.bot.send_message(ctx.chat.id, "Выберите", reply_markup=keyboard)
+    """A keyboard below the chat."""
+    ctx.reply("Выберите", ctx.keyboard([["/who", "Нет"]]))
+
+
+@plugin.command("card")
+async def card(ctx: Context) -> None:
+    """A file as an answer."""
+    ctx.send_animation(b"GIF89a", reply_to=True)
 
 
 @plugin.command("buy")
@@ -157,6 +161,18 @@ async def test_photos_files_places_and_contacts_reach_the_handler(chat: Chat) ->
     await chat.send_location(55.75, 37.62)
     await chat.send_contact("+70000000000")
     assert chat.texts == ["got photo", "got document", "got location", "got contact"]
+
+
+async def test_a_message_tells_its_kind_and_a_chat_has_its_file(chat: Chat) -> None:
+    """What the bot sent, and what people sent; a text has no file."""
+    sent = await chat.send_voice(b"OggS")
+    assert (sent.kind, chat.file(sent).data) == ("voice", b"OggS")
+    await chat.send("/card")
+    assert (chat.last.kind, chat.last.reply_to) == ("animation", chat.messages[-2].message_id)
+    assert (chat.file(chat.last).data, chat.file(chat.last).file_name) == (b"GIF89a", "animation.gif")
+    await chat.send("/who")
+    with pytest.raises(LookupError, match=r"\(text\) has no file"):
+        chat.file(chat.last)
 
 
 async def test_pay_buys_the_missing_stars_and_pays(chat: Chat) -> None:
