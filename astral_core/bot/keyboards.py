@@ -33,7 +33,7 @@ class Keyboards(Handling):
         group only those see it whom the message names or answers. `placeholder` is shown in the empty text field. The
         keyboard stays until another one, or `ctx.remove_keyboard()`, comes.
         """
-        made = [[self._key(button) for button in _row(row)] for row in _row(rows)]
+        made = [[self._keyed(button) for button in _row(row)] for row in _row(rows)]
         for row in made:
             check_below(row)
         flat = [button for row in made for button in row]
@@ -108,7 +108,7 @@ class Keyboards(Handling):
         check_call(self.id, "sendMessage", {"chat_id": 1, "text": "x", "reply_markup": markup})
         return button
 
-    def _key(self, button: str | Button) -> Button:
+    def _keyed(self, button: str | Button) -> Button:
         if isinstance(button, Button):
             return button
         if not isinstance(button, str):
