@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from astral_core.db.tables import DONE, core_blobs, core_inbox, core_lanes
 from astral_core.errors import DatabaseError, TelegramThrottled
-from astral_core.inbox.effect import Effect, Ref, SendResult
-from astral_core.inbox.elsewhere import read, split
+from astral_core.inbox.effect import Effect, Ref, SendResult, packed, unpacked
+from astral_core.inbox.elsewhere import read, redirected, split
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.rows import INTERNAL, InboxRow
 from astral_core.inbox.work import UnitOfWork
@@ -194,6 +196,49 @@ async def test_references_and_files_go_along(bench) -> None:
         ("4", None),
     ]
     assert again[2].data == b"\xff\x00data"
+
+
+async def test_an_answer_names_its_message_among_those_for_the_same_chat(bench) -> None:
+    """Also in the supergroup that a group has become; an answer to a message that is over there answers nothing."""
+    await bench.open()
+    row = await bench.ingest(ext_id="a")
+    made = contents(
+        effect(7, "0"), effect(DESK, "1"), effect(DESK, "2", reply_to=Ref(1)), effect(7, "3", reply_to=Ref(0))
+    )
+    own, (other,) = split(made, row)
+    assert [one.effect.reply_to for one in own] == [None, Ref(0)]
+    again = read(InboxRow(1, other.source, other.ext_id, DESK, "messages", False, other.payload, row.received_at))
+    assert [one.effect.reply_to for one in again] == [None, Ref(0)]
+    gone = effect(-7, "", message=5)
+    moved = redirected(
+        contents(gone, effect(-7, "1"), effect(-7, "2", reply_to=Ref(1)), effect(-7, "3", reply_to=Ref(0))), -1007
+    )
+    assert [(one.effect.params["text"], one.effect.reply_to) for one in moved] == [
+        ("1", None),
+        ("2", Ref(0)),
+        ("3", None),
+    ]
+
+
+def test_another_file_for_a_message_that_is_over_is_a_message_of_its_own() -> None:
+    """In the supergroup that its group has become: with the file, its name, its caption and its buttons."""
+    media = {"type": "video", "media": "attach://video", "caption": "film", "parse_mode": "HTML", "duration": 3}
+    params = {"chat_id": -7, "media": media, "reply_markup": {"inline_keyboard": []}}
+    edit = Effect(method="editMessageMedia", params=params, message=5, files={"video": "film.mp4"})
+    (sent,) = redirected([recorded(edit, b"film")], -1007)
+    assert (sent.effect.method, sent.effect.message, sent.data) == ("sendVideo", None, b"film")
+    assert sent.effect.params == {
+        "chat_id": -1007, "video": "attach://video", "caption": "film", "parse_mode": "HTML", "duration": 3,
+        "reply_markup": {"inline_keyboard": []},
+    }  # fmt: skip
+    assert unpacked(sent.effect, sent.data) == {"video": ("film.mp4", b"film")}
+
+
+@given(st.dictionaries(st.text(min_size=1, max_size=8), st.binary(max_size=40), max_size=4))
+def test_the_files_of_a_message_are_kept_as_they_are(files: dict[str, bytes]) -> None:
+    """One or several, with the names under which they are uploaded."""
+    effect = Effect(method="x", params={}, files={name: f"{name}.bin" for name in files})
+    assert unpacked(effect, packed(files)) == {name: (f"{name}.bin", content) for name, content in files.items()}
 
 
 # --- PostgreSQL: two replicas
