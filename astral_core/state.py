@@ -34,7 +34,7 @@ class StateMeta(StructMeta):
     __kept__: tuple[Scope, str]
 
     def __new__(
-        mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, scope: Scope = "user",
+        mcs: type[StateMeta], name: str, bases: tuple[type, ...], namespace: dict[str, Any], *, scope: Scope = "user",
         kept_as: str | None = None, **config: Any,
     ) -> Any:  # fmt: skip
         """Make a class. TypeError where `scope` is unknown."""

@@ -115,12 +115,16 @@ class Storage(Shared):
 
     def _key(self, model: type[State], user: int | None, chat: int | None) -> StateKey:
         """Whose state it is. HandlerError if this plugin has not declared it, or if nobody is meant."""
-        if self._services.registry.states.get(model) != self.id:
+        known = isinstance(model, type) and issubclass(model, State)
+        if not known or self._services.registry.states.get(model) != self.id:
             name = getattr(model, "__name__", repr(model))
             raise HandlerError(f"plugin {self.id!r} has not declared the state {name}. Fix: Plugin(states=[{name}]).")
         scope = scope_of(model)
         who = self._whose(user) if scope in ("user", "member") else 0
         where = self._where(chat) if scope in ("chat", "member") else 0
+        for number in (where, who):
+            if isinstance(number, bool) or not isinstance(number, int) or not -(2**63) <= number < 2**63:
+                raise HandlerError(f"plugin {self.id!r}: {number!r} is no id of a person or chat.")
         return StateKey(self.id, name_of(model), where, who)
 
     def _whose(self, user: int | None) -> int:
