@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
@@ -28,6 +29,7 @@ from astral_core.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 PREFIX = "ASTRAL_"
+ROLE_NAME, MOST_PEOPLE = r"[a-z0-9_-]{1,32}", 1_000  # of a role that the owner gives to people
 # Read elsewhere: by `config_file`, by failpoint.py, and by tests.
 _NO_SETTINGS = ("ASTRAL_CONFIG", "ASTRAL_FAILPOINT", "ASTRAL_CHROMIUM", "ASTRAL_SCREENSHOT")
 _TESTS = "ASTRAL_TEST_"
@@ -175,6 +177,9 @@ class Settings(BaseSettings):
     admins: Annotated[tuple[int, ...], NoDecode] = Field(
         default=(), description="Telegram ids of the bot's admins: people, no groups"
     )
+    roles: dict[str, tuple[int, ...]] = Field(
+        default_factory=dict, description="who has which role, by Telegram ids: support = [1, 2]; /roles gives more"
+    )
     commands: dict[str, str] = Field(default_factory=dict, description='renames: "weather.start" = "weather"')
     language: str = Field(default="en", description="language of users whose own is not spoken")
     log_json: bool = Field(default=False, description="one JSON object a log line")
@@ -187,6 +192,31 @@ class Settings(BaseSettings):
             return (value,)
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("roles", mode="before")
+    @classmethod
+    def _lists(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {name: cls._comma_separated(people) for name, people in value.items()}
+
+    @field_validator("roles")
+    @classmethod
+    def _roles(cls, value: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        for name, people in value.items():
+            if name in ("owner", "chat_admin"):
+                fix = "put owners into admins" if name == "owner" else "groups name their administrators themselves"
+                raise ValueError(f"the role {name!r} cannot be given here. Fix: {fix}")
+            if re.fullmatch(ROLE_NAME, name) is None:
+                raise ValueError("the name of a role must be 1-32 of a-z 0-9 _ -")
+            if len(people) > MOST_PEOPLE:
+                raise ValueError(f"the role {name!r} has {len(people)} people; it takes {MOST_PEOPLE}")
+            if not all(0 < person < 2**52 for person in people):
+                raise ValueError(
+                    f"one of {name!r} is no person: groups and channels have ids below zero. Fix: take it out, and "
+                    "put in the Telegram ids of people"
+                )
         return value
 
     @field_validator("admins")

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, literal_column, select
 
-from astral_core import alerts, privacy
-from astral_core.bot import home
+from astral_core import alerts, privacy, roles
+from astral_core.bot import commands, home
 from astral_core.db.tables import (
     DEAD,
     DEAD_EFFECT,
@@ -34,7 +34,7 @@ FULL = 0.8  # of the rows that may be pending
 
 plugin = Plugin(
     tables=Tables(metadata, "astral_core.db.migrations"),
-    routes=[home.routes, privacy.routes, alerts.routes],
+    routes=[home.routes, privacy.routes, alerts.routes, commands.routes, roles.routes],
     events=[EventFailed],
 )
 

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, ParamSpec
+from typing import Any, ClassVar, Final, Generic, Literal, ParamSpec
 
 import msgspec
 from sqlalchemy import MetaData
@@ -35,6 +35,10 @@ class ChatKind(enum.Flag):
         """The names that authors write."""
         return " | ".join(str(kind.name) for kind in self) or "ChatKind(0)"
 
+
+# Who may use a route, beside the roles that plugins declare and the owner gives to people.
+OWNER: Final = "owner"  # the bot's admins
+CHAT_ADMIN: Final = "chat_admin"  # administrators of the group
 
 PRIVATE, GROUP, CHANNEL, ANY = ChatKind.PRIVATE, ChatKind.GROUP, ChatKind.CHANNEL, ChatKind.ANY
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from astral_core.declare import Event, Hook, Tables
 from astral_core.errors import DeclarationError
+from astral_core.kinds.roles import check_roles
 from astral_core.routes import Routes
 from astral_core.state import State
 
@@ -23,6 +24,9 @@ class Plugin(Routes):
     `settings` is the pydantic model of `[plugins.<id>]`. `tables` are the plugin's, with migrations in `migrations`
     beside the module of this object. `routes` are the collectors of other files, `events` the classes of events that
     this plugin emits, `states` those of its small state, and `cli` is the click command `astral <id>`.
+
+    `roles` are the roles that the owner of the bot gives to people, with what each is for:
+    `roles={"support": N_("Answers people")}`. Two plugins that name the same role mean the same people.
     """
 
     def __init__(
@@ -34,6 +38,7 @@ class Plugin(Routes):
         events: Iterable[type[Event]] = (),
         states: Iterable[type[State]] = (),
         cli: click.Command | None = None,
+        roles: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -45,6 +50,7 @@ class Plugin(Routes):
         self.events = tuple(events)
         self.states = tuple(states)
         self.cli = cli
+        self.roles = check_roles("?", roles) if roles is not None else {}
         self.hooks: list[Hook] = []
         self.hookspecs: list[Callable[..., Any]] = []
 

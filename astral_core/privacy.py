@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
 
 from astral_core.bot.archive import Archive
+from astral_core.bot.commands import MENUS, show_commands
 from astral_core.bot.context import Context
 from astral_core.bot.home import menu
 from astral_core.bot.speaking import scope_of
@@ -18,6 +19,7 @@ from astral_core.db import states
 from astral_core.db.tables import core_dialogs, core_facts, core_files, core_slots, core_users, now
 from astral_core.db.wipe import truncate_log
 from astral_core.errors import ArchiveTooLarge, Parked
+from astral_core.host import roles
 from astral_core.host.context import PluginContext, services_of
 from astral_core.host.host import Host
 from astral_core.i18n import N_, html
@@ -137,6 +139,7 @@ async def _known(ctx: Context) -> dict[str, Any]:
         "inbox": await personal.waiting(session, person, but=ctx.row_id),
         "due": await personal.due(session, person),
         "outbox": await personal.unsent(session, person),
+        "roles": await roles.of_person(session, person.id),
     }  # fmt: skip
 
 
@@ -229,6 +232,9 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     await session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == person.id))
     await states.forget(session, person.id)
     await session.execute(delete(core_files).where(core_files.c.user_id == person.id))
+    if await roles.forget(session, person.id):
+        ctx.after_commit(services_of(ctx).roles.changed)
+        ctx.defer(show_commands(user_id=person.id), lane=MENUS)
     ctx.after_commit(lambda: people.forget_person(person.id))
 
 

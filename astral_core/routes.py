@@ -56,6 +56,9 @@ class Routes:
 
     `chat` says where a route may answer: in the private chat unless you say more, such as `chat=GROUP`. Elsewhere it
     does not run; in a group the bot then shows the way to the private chat.
+
+    `role` says who may: OWNER (the bot's admins), CHAT_ADMIN (administrators of the group), or a name of
+    `Plugin(roles=...)`, which the owner gives to people. For others the route is not there.
     """
 
     def __init__(self) -> None:
@@ -75,21 +78,21 @@ class Routes:
         name: str,
         *,
         description: str = "",
-        admin: bool = False,
         hidden: bool = False,
         park: bool = False,
         chat: ChatKind = PRIVATE,
+        role: str | None = None,
         flood: Flood | None = None,
         timeout: float | None = None,
     ) -> Callable[[C], C]:
         """Take `/name` with the handler `(ctx)`; `ctx.args` is the text behind it.
 
-        `description` stands in Telegram's menu (mark it with N_); `hidden` leaves the command out of it. `admin`
-        commands answer the bot's admins alone. With `park` a command is kept while the plugin is away. `flood` limits
-        how often one person may, `timeout` are the seconds that the handler has.
+        `description` stands in Telegram's menu (mark it with N_), for who may use it; `hidden` leaves the command
+        out of it. With `park` a command is kept while the plugin is away. `flood` limits how often one person may,
+        `timeout` are the seconds that the handler has.
         """
         return self._add(
-            lambda handler: Command(name, handler, description, admin, hidden, park, chat, flood, timeout)
+            lambda handler: Command(name, handler, description, hidden, park, chat, role, flood, timeout)
         )
 
     def callback(
@@ -99,6 +102,7 @@ class Routes:
         answer: Answer = "auto",
         park: bool = False,
         chat: ChatKind = PRIVATE,
+        role: str | None = None,
         flood: Flood | None = None,
         timeout: float | None = None,
         was: str | Iterable[str] = (),
@@ -116,7 +120,7 @@ class Routes:
         def add(handler: Callable[Concatenate[Context, P], Awaitable[None]] | Route[P]) -> CallbackRoute[P]:
             name = pattern.partition("/")[0]
             route: CallbackRoute[P] = CallbackRoute(
-                _function(handler), name, pattern, answer, park, chat, flood, timeout, old
+                _function(handler), name, pattern, answer, park, chat, role, flood, timeout, old
             )
             self.declared.append(route)
             return route
@@ -130,6 +134,7 @@ class Routes:
         accept: Iterable[str] | Literal["any"] = ("text",),
         park: bool = False,
         chat: ChatKind = PRIVATE,
+        role: str | None = None,
         flood: Flood | None = None,
         timeout: float | None = None,
     ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[None]]], QuestionRoute[P]]:
@@ -141,7 +146,9 @@ class Routes:
         accepted = (ANYTHING,) if accept == ANYTHING else tuple(accept)
 
         def add(handler: Callable[Concatenate[Context, P], Awaitable[None]]) -> QuestionRoute[P]:
-            route: QuestionRoute[P] = QuestionRoute(_function(handler), name, park, chat, accepted, flood, timeout)
+            route: QuestionRoute[P] = QuestionRoute(
+                _function(handler), name, park, chat, role, accepted, flood, timeout
+            )
             self.declared.append(route)
             return route
 
@@ -152,6 +159,7 @@ class Routes:
         *contents: str,
         pattern: str | re.Pattern[str] | None = None,
         chat: ChatKind = PRIVATE,
+        role: str | None = None,
         flood: Flood | None = None,
         timeout: float | None = None,
     ) -> Callable[[C], C]:
@@ -161,13 +169,14 @@ class Routes:
         the messages in whose text or caption that regular expression is found. Commands, and answers to an open
         question, go there. Two plugins that take the same content without a pattern are a conflict.
         """
-        return self._add(lambda handler: Message(handler, contents, pattern, chat, flood, timeout))
+        return self._add(lambda handler: Message(handler, contents, pattern, chat, role, flood, timeout))
 
     def text(
         self,
         *,
         pattern: str | re.Pattern[str] | None = None,
         chat: ChatKind = PRIVATE,
+        role: str | None = None,
         flood: Flood | None = None,
         timeout: float | None = None,
     ) -> Callable[[C], C]:
@@ -175,10 +184,16 @@ class Routes:
 
         Without a pattern it is the bot's one catch-all in this kind of chat.
         """
-        return self._add(lambda handler: Text(handler, pattern, chat, flood, timeout))
+        return self._add(lambda handler: Text(handler, pattern, chat, role, flood, timeout))
 
     def deep_link(
-        self, pattern: str, *, chat: ChatKind = PRIVATE, flood: Flood | None = None, timeout: float | None = None
+        self,
+        pattern: str,
+        *,
+        chat: ChatKind = PRIVATE,
+        role: str | None = None,
+        flood: Flood | None = None,
+        timeout: float | None = None,
     ) -> Callable[[Callable[Concatenate[Context, P], Awaitable[None]] | Route[P]], DeepLink[P]]:
         """Take people who open a link that `ctx.link(route(...))` made; the handler is `(ctx, *args)`.
 
@@ -187,7 +202,7 @@ class Routes:
 
         def add(handler: Callable[Concatenate[Context, P], Awaitable[None]] | Route[P]) -> DeepLink[P]:
             name = pattern.partition("/")[0]
-            route: DeepLink[P] = DeepLink(_function(handler), name, pattern, chat, flood, timeout)
+            route: DeepLink[P] = DeepLink(_function(handler), name, pattern, chat, role, flood, timeout)
             self.declared.append(route)
             return route
 
@@ -197,30 +212,35 @@ class Routes:
         self,
         *,
         pattern: str | re.Pattern[str] | None = None,
+        role: str | None = None,
         flood: Flood | None = None,
         timeout: float | None = None,
     ) -> Callable[[V], V]:
         """Take inline queries with the handler `(ctx, query)`, which answers by `ctx.answer_inline`."""
-        return self._add(lambda handler: Inline(handler, pattern, flood, timeout))
+        return self._add(lambda handler: Inline(handler, pattern, role, flood, timeout))
 
     def web_app_data(
-        self, *, flood: Flood | None = None, timeout: float | None = None
+        self, *, role: str | None = None, flood: Flood | None = None, timeout: float | None = None
     ) -> Callable[[Callable[[Context, str], Awaitable[None]]], Callable[[Context, str], Awaitable[None]]]:
         """Take what a Mini App sent back from a button below the chat: `(ctx, data)`. Anybody can send any data."""
-        return self._add(lambda handler: WebAppData(handler, flood, timeout))
+        return self._add(lambda handler: WebAppData(handler, role, flood, timeout))
 
     def on(
-        self, update: str, *, chat: ChatKind = PRIVATE, flood: Flood | None = None, timeout: float | None = None
-    ) -> Callable[[V], V]:
+        self, update: str, *, chat: ChatKind = PRIVATE, role: str | None = None, flood: Flood | None = None,
+        timeout: float | None = None,
+    ) -> Callable[[V], V]:  # fmt: skip
         """Take updates of any other kind, such as "message_reaction" or "chat_member": `(ctx, update)`, a view.
 
         Telegram is then asked for them. Mind `chat=`: reactions in groups need GROUP.
         """
-        return self._add(lambda handler: OnUpdate(handler, update, chat, flood, timeout))
+        return self._add(lambda handler: OnUpdate(handler, update, chat, role, flood, timeout))
 
-    def menu(self, text: str, call: CallbackCall, *, order: int = 100, admin: bool = False) -> None:
-        """Put a button into /start's menu: `menu(N_("My chart"), chart())`. Lower `order` comes first."""
-        self.declared.append(MenuItem(text, call, order, admin))
+    def menu(self, text: str, call: CallbackCall, *, order: int = 100, role: str | None = None) -> None:
+        """Put a button into /start's menu: `menu(N_("My chart"), chart())`. Lower `order` comes first.
+
+        Only who has its `role`, and that of the button's route, sees it.
+        """
+        self.declared.append(MenuItem(text, call, order, role))
 
     # --- payments
 

@@ -5,6 +5,7 @@ Like people, chats are cached by the owner of their lane; the database is the tr
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +16,12 @@ from sqlalchemy import select
 from astral_core.bot.people import Lru
 from astral_core.db.engine import Database
 from astral_core.db.tables import core_chats
+from astral_core.errors import TelegramRefused
 from astral_core.inbox.envelope import ChatFacts
 from astral_core.inbox.migrate import GONE
+from astral_core.observe.logs import LogThrottle
 
+log = logging.getLogger("astral.bot")
 KNOWN_FOR = 60.0  # seconds that administrators are kept where Telegram does not tell of changes
 Ask = Callable[[str, dict[str, Any]], Awaitable[Any]]
 
@@ -59,6 +63,8 @@ class Chats:
         self._told = told
         self._standings: Lru[int, Standing] = Lru()
         self._administrators: Lru[int, _Administrators] = Lru()
+        self._refused: Lru[int, float] = Lru()  # until when Telegram is not asked for administrators again
+        self._lines = LogThrottle()
         self.seen: Lru[int, ChatFacts] = Lru()
 
     async def standing(self, chat_id: int) -> Standing:
@@ -91,10 +97,27 @@ class Chats:
             self._administrators.put(chat_id, known)
         return known.ids
 
+    async def is_administrator(self, chat_id: int, user_id: int) -> bool:
+        """Whether somebody administers a group. Nobody is known to where Telegram refuses to tell, for a minute."""
+        refused = self._refused.get(chat_id)
+        if refused is not None and self._clock() < refused:
+            return False
+        try:
+            return user_id in await self.administrators(chat_id)
+        except TelegramRefused as error:
+            self._refused.put(chat_id, self._clock() + KNOWN_FOR)
+            if (left_out := self._lines()) is not None:
+                log.warning(
+                    "chat %d: Telegram does not tell who administers it, so nobody is taken for one (%s; %d lines "
+                    "like this were left out)", chat_id, error, left_out,
+                )  # fmt: skip
+            return False
+
     def changed(self, chat_id: int) -> None:
         """The bot's standing in a chat, or that of somebody else, has changed."""
         self._standings.drop(chat_id)
         self._administrators.drop(chat_id)
+        self._refused.drop(chat_id)
 
     def forget(self, lane: int) -> None:
         """This lane may be another replica's from now on."""

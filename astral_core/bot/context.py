@@ -18,6 +18,7 @@ from astral_core.bot.scope import ChatInfo, HandlerScope
 from astral_core.bot.speaking import Speaking, scope_of
 from astral_core.bot.update import LazyUpdate
 from astral_core.botapi.views import View
+from astral_core.declare import CHAT_ADMIN
 from astral_core.errors import HandlerError, NoPerson
 from astral_core.host.arguments import Lane
 from astral_core.host.context import PluginContext
@@ -151,6 +152,21 @@ class Context(Speaking):
     def row_id(self) -> int:
         """The number of the inbox row that is handled: the same one when it is tried again."""
         return self._scope.row.seq
+
+    async def has_role(self, role: str) -> bool:
+        """Whether who caused this has `role`: OWNER, CHAT_ADMIN, or one that plugins name; owners have all of these.
+
+        CHAT_ADMIN only before the first write, since Telegram may be asked. An anonymous administrator has it, a
+        person in a private chat has it not. HandlerError for a role that no plugin names.
+        """
+        roles, scope = self._services.roles, self._scope
+        roles.check(self.id, role)
+        if role == CHAT_ADMIN:
+            self._services.waits("ctx.has_role(CHAT_ADMIN)")
+            await self._unit.release_reads()
+            return await scope.has_role(role)
+        person = scope.person
+        return person is not None and (person.id in roles.owners or person.id in await self._people_of(role))
 
     async def administrators(self) -> frozenset[int]:
         """The ids of who administers this group; kept until Telegram tells of a change, or for a minute.

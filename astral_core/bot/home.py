@@ -10,11 +10,12 @@ from sqlalchemy import update as sql_update
 
 from astral_core._version import __version__
 from astral_core.bot.buttons import Button, rows
+from astral_core.bot.commands import refresh_commands
 from astral_core.bot.context import Context
 from astral_core.bot.incoming import CoreReplies
 from astral_core.bot.speaking import scope_of
 from astral_core.db.tables import core_users
-from astral_core.declare import PRIVATE
+from astral_core.declare import CHAT_ADMIN, PRIVATE
 from astral_core.errors import Refuse
 from astral_core.host.context import services_of
 from astral_core.i18n import N_, Message, Texts, html
@@ -31,7 +32,7 @@ async def menu(ctx: Context) -> None:
     """The menu, assembled from all plugins."""
     name = ctx.user.first_name
     ctx.end_question()
-    ctx.show(ctx.t("Hello, {name}! ✨\n\nWhat shall we look at today?", name=name), menu_buttons(ctx))
+    ctx.show(ctx.t("Hello, {name}! ✨\n\nWhat shall we look at today?", name=name), await menu_buttons(ctx))
 
 
 @routes.command("start", description=N_("Menu"))
@@ -43,26 +44,27 @@ async def start(ctx: Context) -> None:
         name=ctx.user.first_name,
     )
     ctx.end_question()
-    ctx.show(text, menu_buttons(ctx))
+    await refresh_commands(ctx)
+    ctx.show(text, await menu_buttons(ctx))
 
 
 @routes.callback("help")
 @routes.command("help", description=N_("What I can do"))
 async def help_(ctx: Context) -> None:
-    """The commands that work here, as the plugins describe them. What admins may do is for their own eyes."""
+    """The commands that work here, as the plugins describe them. What a role allows is for those who have it."""
     registry, here = services_of(ctx).registry, scope_of(ctx).chat_kind
+    roles = await _permitted(ctx, {route.role for route in registry.commands.values()})
     places = {item.plugin: place for place, item in enumerate(registry.menu)}
 
     def rank(item: tuple[str, RegisteredHandler]) -> tuple[bool, bool, int, str]:
-        """In the menu's order; then the core's own, and last what only admins do."""
+        """In the menu's order; then the core's own, and last what few people may do."""
         name, route = item
-        return route.declared.admin, route.plugin == "core", places.get(route.plugin, len(places)), name
+        return route.role is not None, route.plugin == "core", places.get(route.plugin, len(places)), name
 
     lines = [
         html("/{name} — {what}", name=name, what=translated(ctx, route.plugin, route.declared.description))
         for name, route in sorted(registry.commands.items(), key=rank)
-        if route.declared.description and not route.declared.hidden and here in route.chat
-        and (not route.declared.admin or (ctx.is_owner and here is PRIVATE))
+        if route.declared.is_listed and here in route.chat and route.role in roles
     ]  # fmt: skip
     text = ctx.t("<b>What I can do</b>") + "\n\n" + Markup("\n").join(lines)
     own = [ctx.button(N_("Your data"), named_route("core:privacy")()), ctx.button(N_("About this bot"), about())]
@@ -121,7 +123,7 @@ async def close_question(ctx: Context, timer: str, route: str | None, args: dict
 
 async def fallback(ctx: Context) -> None:
     """What is said to a message that nothing took."""
-    ctx.show(N_("I did not quite get that. Here is what I can do:"), menu_buttons(ctx))
+    ctx.show(N_("I did not quite get that. Here is what I can do:"), await menu_buttons(ctx))
 
 
 async def edited(ctx: Context) -> None:
@@ -134,11 +136,21 @@ async def no_answer(ctx: Context) -> None:
     ctx.reply(N_("I am still waiting for your answer, and cannot use this. Please send what I asked for."))
 
 
+async def closed(ctx: Context) -> None:
+    """What is said to an answer that only people with a role may give, by somebody who has it no more."""
+    ctx.end_question()
+    if scope_of(ctx).chat_kind is not PRIVATE:
+        ctx.reply(N_("This question is closed now, so I have not used your answer."))
+        return
+    text = N_("This question is closed now, so I have not used your answer. Here is what I can do:")
+    ctx.show(text, await menu_buttons(ctx), fresh=True)
+
+
 async def expired(ctx: Context) -> None:
     """What is said to a button that is no more."""
     if scope_of(ctx).answer == "manual":
         ctx.answer(N_("This button is from an older message. Here is the menu again."))
-    ctx.show(N_("That button has expired. Here is what I can do:"), menu_buttons(ctx), fresh=True)
+    ctx.show(N_("That button has expired. Here is what I can do:"), await menu_buttons(ctx), fresh=True)
 
 
 async def away(ctx: Context) -> None:
@@ -150,7 +162,7 @@ async def away(ctx: Context) -> None:
         "This part of me is being mended right now. Nothing you saved is lost; please try again a little later.\n\n"
         "Meanwhile, here is what I can do:"
     )
-    ctx.show(text, menu_buttons(ctx), fresh=True)
+    ctx.show(text, await menu_buttons(ctx), fresh=True)
 
 
 async def declined(ctx: Context) -> None:
@@ -165,19 +177,30 @@ REPLIES = CoreReplies(
     away=RegisteredHandler("core", "away", "text", away),
     edited=RegisteredHandler("core", "edited", "text", edited),
     no_answer=RegisteredHandler("core", "no_answer", "text", no_answer),
+    closed=RegisteredHandler("core", "closed", "text", closed),
     declined=RegisteredHandler("core", "declined", "pre_checkout", declined),
 )
 
 
-def menu_buttons(ctx: Context) -> list[list[Button]]:
-    """One button for each plugin's menu item, then the core's own."""
+async def menu_buttons(ctx: Context) -> list[list[Button]]:
+    """One button for each plugin's menu item that is for this person, then the core's own."""
+    registry = services_of(ctx).registry
+    needed = [(item, registry.roles_of(item)) for item in registry.menu]
+    roles = await _permitted(ctx, {role for _, wanted in needed for role in wanted})
     items = [
         [ctx.button(translated(ctx, item.plugin, item.declared.text), item.declared.call)]
-        for item in services_of(ctx).registry.menu
-        if not item.declared.admin or ctx.is_owner
+        for item, wanted in needed
+        if wanted <= roles
     ]
     own = rows([ctx.button(N_("What I can do"), help_()), ctx.button(N_("Language · Язык"), language())], 2)
     return [*items, *own]
+
+
+async def _permitted(ctx: Context, roles: set[str | None]) -> set[str | None]:
+    """Those of the roles that the person has; None is everybody's. In a group nobody is shown what few may do."""
+    private = scope_of(ctx).chat_kind is PRIVATE
+    named = roles - {None, CHAT_ADMIN} if private else ()
+    return {None, *[role for role in named if role is not None and await ctx.has_role(role)]}
 
 
 def translated(ctx: Context, plugin: str, text: str) -> str:

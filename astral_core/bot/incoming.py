@@ -31,6 +31,7 @@ class CoreReplies:
     edited: RegisteredHandler
     no_answer: RegisteredHandler
     declined: RegisteredHandler
+    closed: RegisteredHandler
 
 
 class Incoming:
@@ -68,12 +69,6 @@ class Incoming:
     def has_person(self) -> bool:
         """Whether a person caused it, not a chat."""
         return self.scope.person is not None
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether that person is one of the bot's admins."""
-        person = self.scope.person
-        return person is not None and person.id in self.scope.services.settings.admins
 
     @cached_property
     def contents(self) -> Iterable[str]:
@@ -129,7 +124,7 @@ class Incoming:
         """The match if the handler may answer here; in a group else the way to the private chat; elsewhere None."""
         if self.chat in handler.chat:
             return Match(handler, **match)
-        return Match(self._pointer, kwargs={"start": start}) if self.chat is GROUP else None
+        return Match(self._pointer, kwargs={"start": start}, role=handler.role) if self.chat is GROUP else None
 
     def asked(self, match: Match | None, *, addressed: bool = False) -> Match | None:
         """The match; the way to the private chat is for who speaks to this bot, in a group of others."""
@@ -149,6 +144,10 @@ class Incoming:
     def expired(self) -> Match | None:
         """The core's answer to a button that is no more."""
         return self.here(self._replies.expired)
+
+    def closed(self) -> Match:
+        """The core's answer to who may not answer the open question any more."""
+        return Match(self._replies.closed)
 
     def no_answer(self) -> Match | None:
         """The hint that this is no answer to the open question; in a group it may not be meant as one."""

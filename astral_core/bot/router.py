@@ -6,12 +6,13 @@ done anything leaves the update to the next one.
 
 A route runs where it says that it may (`chat=`). In a group, the answer of a private one is the pointer: a line that
 leads to the private chat, for who spoke to the bot.
+
+A route with a role is there for who has it (`role=`); the role is asked for before flood limits count.
 """
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -23,12 +24,13 @@ from astral_core.bot.context import Context, save_question_of
 from astral_core.bot.flood import Floods
 from astral_core.bot.incoming import CoreReplies, Incoming
 from astral_core.bot.people import Question
+from astral_core.bot.permits import AdminsOnly
 from astral_core.bot.pointer import Pointer
 from astral_core.bot.raw import RawContext
 from astral_core.bot.scope import HandlerScope
 from astral_core.bot.speaking import scope_of
 from astral_core.bot.update import LazyUpdate
-from astral_core.declare import GROUP, PRIVATE
+from astral_core.declare import CHAT_ADMIN, GROUP, PRIVATE
 from astral_core.errors import HandlerError, Skip
 from astral_core.host.registry import Registry
 from astral_core.kinds import Kind, RegisteredHandler
@@ -36,6 +38,8 @@ from astral_core.kinds.base import Match
 from astral_core.kinds.middleware import Middlewares
 from astral_core.kinds.question import Questions
 from astral_core.observe.logs import scope as log_scope
+
+_TOLD = frozenset(("command", "deep_link", "callback"))  # who uses these speaks to the bot, and is told
 
 
 class Router(BaseHandler[Update, RawContext, object]):
@@ -57,6 +61,7 @@ class Router(BaseHandler[Update, RawContext, object]):
         # A group says much that is not for the bot: its database is asked for a question only where there may be one.
         self._asks_in_groups = any(GROUP in route.chat for route in registry.of(Questions).routes.values())
         self._pointer = RegisteredHandler("core", "pointer", "text", Pointer(time, username))
+        self._admins_only = RegisteredHandler("core", "admins_only", "text", AdminsOnly(time))
         self._floods = Floods(time)
         self._may_skip = frozenset(kind.name for kind in registry.kinds.values() if kind.may_skip)
 
@@ -83,11 +88,14 @@ class Router(BaseHandler[Update, RawContext, object]):
         scope.route = "ignored"
         matches = self._matches(await self._incoming(update, scope))
         first = next(matches, None)
+        if first is not None and first.needs is not None:
+            first = await self._permitted(first, matches, scope)
         if first is None:
             return
         enter(scope, first.handler)
         middleware = self._middleware.routes
-        if first.handler is self._pointer or not middleware:  # middleware must not speak in the pointer's place
+        # Middleware must not speak in the core's place.
+        if not middleware or first.handler is self._pointer or first.handler is self._admins_only:
             await self._run(first, matches, update, application, context)
         else:
             call = partial(self._run, first, matches, update, application, context)
@@ -100,7 +108,8 @@ class Router(BaseHandler[Update, RawContext, object]):
     ) -> None:
         """Run the first route, and the next ones for as long as they raise Skip."""
         ctx, scope = context.astral, scope_of(context.astral)
-        for match in itertools.chain((first,), others):
+        match: Match | None = first
+        while match is not None:
             handler = match.handler
             enter(scope, handler)
             scope.args = match.words
@@ -116,8 +125,21 @@ class Router(BaseHandler[Update, RawContext, object]):
             except Skip:
                 self._check_skip(scope, before)
                 scope.route = "ignored"
+                match = next(others, None)
+                if match is not None and match.needs is not None:
+                    match = await self._permitted(match, others, scope)
                 continue
             return
+
+    async def _permitted(self, match: Match | None, others: Iterator[Match], scope: HandlerScope) -> Match | None:
+        """The first of the matches that is for this person, or what is said in the place of one that is not."""
+        while match is not None and match.needs is not None and not await scope.has_role(match.needs):
+            if match.instead is not None:
+                return match.instead
+            if match.needs == CHAT_ADMIN and match.handler.kind in _TOLD:
+                return Match(self._admins_only)
+            match = next(others, None)
+        return match
 
     def _check_skip(self, scope: HandlerScope, before: tuple[object, ...]) -> None:
         """HandlerError for a Skip that would lose something."""

@@ -16,7 +16,7 @@ from astral_core.bot.people import People, Question, QuestionKey, User
 from astral_core.bot.transport import Transport
 from astral_core.bot.update import LazyUpdate, Peek
 from astral_core.botapi.views import View, view_update
-from astral_core.declare import CHANNEL, GROUP, PRIVATE, ChatKind
+from astral_core.declare import CHANNEL, CHAT_ADMIN, GROUP, PRIVATE, ChatKind
 from astral_core.host.services import Services
 from astral_core.inbox.address import Address
 from astral_core.inbox.rows import InboxRow
@@ -125,6 +125,31 @@ class HandlerScope:
         """Who wrote; None where it is a chat that speaks: for an anonymous admin, or a channel in its group."""
         written = self.peek.written if self.peek is not None else None
         return None if written is not None and written.sender_chat is not None else self.user
+
+    async def has_role(self, role: str) -> bool:
+        """Whether who caused this has a role. For CHAT_ADMIN Telegram may be asked."""
+        person = self.person
+        if role == CHAT_ADMIN:
+            if self.chat_id >= 0 or self.address.is_nowhere or self.address.inline is not None:
+                return False  # no group, or one that the bot does not know
+            if self._speaks_as_chat:
+                return True
+            return person is not None and await self.chats.is_administrator(self.chat_id, person.id)
+        return person is not None and await self.services.roles.has(role, person.id)
+
+    @property
+    def _speaks_as_chat(self) -> bool:
+        """Whether the chat itself did this: an anonymous administrator in a group, whoever posts in a channel."""
+        written = self.peek.written if self.peek is not None else None
+        if written is not None:
+            who = None if written.is_automatic_forward else written.sender_chat
+            return who is not None and who.id == self.chat_id
+        found = self.view if self.peek is not None and self.peek.callback_query is None else None
+        for name in ("sender_chat", "actor_chat"):
+            chat = getattr(found, name) if found is not None and name in found else None
+            if isinstance(chat, View) and chat.id == self.chat_id:
+                return True
+        return False
 
     @property
     def later(self) -> Address:

@@ -7,6 +7,7 @@ CODES: dict[str, str] = {
     "settings-file-missing": "ASTRAL_CONFIG names a file that is not there, so that defaults are used.",
     "settings-unknown-variable": "An ASTRAL_... variable is set that nothing reads, most often a misspelt one.",
     "settings-unknown-plugin": "Settings are given for a plugin that is not installed.",
+    "settings-unknown-role": "[roles] gives people a role that no plugin names, most often a misspelt one.",
     "admins-empty": "Nobody may use the commands for admins, and alerts stand in the log alone.",
     "admin-unreachable": "An admin has never written to the bot or has blocked it, and reads no alerts.",
     "token-missing": "The bot has no token.",

@@ -11,6 +11,7 @@ from astral_core.config import Settings
 from astral_core.db.migrate import CORE, Chain
 from astral_core.errors import ConflictError, PluginError
 from astral_core.finding import Finding
+from astral_core.host.checks import unknown_roles
 from astral_core.host.discover import discover
 from astral_core.host.host import Host, load
 from astral_core.host.state import LoadedPlugin, State
@@ -38,6 +39,7 @@ class Plugins:
         self.host = load(self.settings, core_plugin.plugin, self.found, enforce=False)
         yield from (finding for plugin in self.found for finding in self._state(plugin))
         yield from self._required()
+        yield from self._roles()
 
     def _state(self, plugin: LoadedPlugin) -> Iterator[Finding]:
         where, error = f"plugin {plugin.id}", plugin.error
@@ -69,6 +71,12 @@ class Plugins:
         if plugin.phase == "import":
             return f"install {plugin.distribution} and what it needs once more, {_OFF}"
         return f"update {plugin.distribution} or tell its author, {_OFF}"
+
+    def _roles(self) -> Iterator[Finding]:
+        for name, near in unknown_roles(self.settings, self.found):
+            fix = f"did you mean {near!r}?" if near else "install the plugin that does, or take it out."
+            cause = "no plugin that is loaded names this role, so it lets nobody do anything."
+            yield Finding("settings-unknown-role", f"roles.{name}", cause, fix, fatal=False)
 
     def _required(self) -> Iterator[Finding]:
         host = self.settings.host

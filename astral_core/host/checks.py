@@ -44,6 +44,19 @@ def warn_of_renames(settings: Settings, plugins: Sequence[LoadedPlugin]) -> None
         log.warning("[commands] %r renames no command. %s", name, hint)
 
 
+def unknown_roles(settings: Settings, plugins: Sequence[LoadedPlugin]) -> list[tuple[str, str | None]]:
+    """The roles of astral.toml that no plugin names, each with the nearest one that somebody does."""
+    known = [name for plugin in plugins for name in plugin.roles]
+    return [(name, nearest(name, known)) for name in sorted(settings.roles) if name not in known]
+
+
+def warn_of_roles(settings: Settings, plugins: Sequence[LoadedPlugin]) -> None:
+    """A role that no plugin names lets nobody do anything."""
+    for name, near in unknown_roles(settings, plugins):
+        hint = f"Did you mean {near!r}?" if near else "Fix: install the plugin that does, or take it out."
+        log.warning("[roles] %s: no plugin that is loaded names this role. %s", name, hint)
+
+
 def check_tables(plugin: LoadedPlugin, tables: Tables, plugins: Sequence[LoadedPlugin]) -> None:
     """Tables begin with their plugin's id, and refer to its own, the core's and its dependencies' alone."""
     if plugin.id == "core":

@@ -124,6 +124,9 @@ class Work(Storage):
         raise_alert(self._unit, self._services, Alert(self.id, key, [template(text, values)], values))
         return RECORDED
 
+    async def _people_of(self, role: str) -> frozenset[int]:
+        return await self._services.roles.people_within(self._unit, role)
+
     # --- slow things
 
     async def run_cpu(self, function: Callable[..., T], *args: Any, key: Hashable = None) -> T:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
 from astral_core.errors import ConflictError, DeclarationError, PluginError, PluginLoadError
-from astral_core.host.checks import check_tables, check_user_data, warn_of_renames, warn_of_strangers
+from astral_core.host.checks import check_tables, check_user_data, warn_of_renames, warn_of_roles, warn_of_strangers
 from astral_core.host.context import PluginContext
 from astral_core.host.discover import discover, import_plugin, quarantine_dependents, take, with_dependencies
 from astral_core.host.registry import Registry, build_registry
@@ -105,6 +105,7 @@ def load(
         enforce_policy(host)
         warn_of_strangers(settings, host.plugins)
         warn_of_renames(settings, host.plugins)
+        warn_of_roles(settings, host.plugins)
     return host
 
 

@@ -13,7 +13,7 @@ from astral_core.db.engine import Database
 from astral_core.db.migrate import owns
 from astral_core.db.tables import core_plugins, now
 from astral_core.db.upsert import inserting
-from astral_core.declare import PRIVATE, ChatKind
+from astral_core.declare import CHAT_ADMIN, PRIVATE, ChatKind
 from astral_core.host.registry import Away, Registry
 from astral_core.host.runner import HookRunner
 from astral_core.host.state import LoadedPlugin, State
@@ -39,7 +39,12 @@ class PluginSnapshot(msgspec.Struct, frozen=True):
 def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner) -> PluginSnapshot:
     """What `plugin` declared, under the names that the registry gave it."""
     return PluginSnapshot(
-        tuple(name for name, route in registry.commands.items() if route.plugin == plugin.id),
+        # Of those that few people may use nobody else is told, also while the plugin is away.
+        tuple(
+            name
+            for name, route in registry.commands.items()
+            if route.plugin == plugin.id and (route.park or route.role in (None, CHAT_ADMIN))
+        ),
         tuple(key for kind in registry.kinds.values() for key in kind.parked(plugin.id)),
         tuple(
             (event, route.name)

@@ -18,6 +18,7 @@ from astral_core.kinds.event import Subscribers
 from astral_core.kinds.menu import Menu
 from astral_core.kinds.payment import Payments
 from astral_core.kinds.question import Questions
+from astral_core.kinds.roles import check_group
 from astral_core.kinds.step import Steps
 from astral_core.state import State, check_model, name_of
 
@@ -53,6 +54,7 @@ class Registry:
         self.kinds: dict[type[Kind], Kind] = {kind: kind() for kind in KINDS}
         self.events: dict[str, str] = {}
         self.states: dict[type[State], str] = {}
+        self.roles: dict[str, dict[str, str]] = {}  # those that the owner gives: name -> plugin -> what it is for
         self.away: dict[str, Away] = {}
         self.away_commands: dict[str, Away] = {}
         self._keys: dict[Route[Any], str] = {}
@@ -99,6 +101,11 @@ class Registry:
         """The subscribers by event."""
         return self.of(Subscribers).of
 
+    def add_roles(self, plugin: LoadedPlugin) -> None:
+        """Take note of the roles that a plugin names."""
+        for name, text in plugin.roles.items():
+            self.roles.setdefault(name, {})[plugin.id] = text
+
     def add(self, plugin: LoadedPlugin, declared: Any, claims: Claims) -> None:
         """Check one declaration and give it to its kind. A kind that is not known yet comes with it."""
         kind = kind_of(declared, self.kinds)
@@ -126,6 +133,12 @@ class Registry:
         """What builds the parameter of a deep link; DeclarationError if nobody declared it."""
         return self.kinds[DeepLinks].routes[self.key_of(route)].codec
 
+    def roles_of(self, item: RegisteredHandler) -> set[str | None]:
+        """The roles that somebody needs to see a button of the menu: its own, and that of its route."""
+        call = item.declared.call
+        key = call.route.name if isinstance(call.route, NamedRoute) else self.key_of(call.route)
+        return {item.role, self.callbacks[key].role if key in self.callbacks else None}
+
     def has_callback(self, key: str) -> bool:
         """Whether somebody declares the button's route `plugin:name`."""
         return key in self.callbacks
@@ -148,6 +161,10 @@ class Registry:
         """Take out all routes of `plugin`: it failed after everything was built."""
         for kind in self.kinds.values():
             kind.withdraw(plugin)
+        for name, texts in list(self.roles.items()):
+            texts.pop(plugin, None)
+            if not texts:
+                del self.roles[name]
 
     def updates(self) -> set[str]:
         """The kinds of update that some route takes."""
@@ -173,6 +190,7 @@ def build_registry(
     """Check all declarations together and index them. ConflictError lists every conflict at once."""
     registry, claims = Registry(), Claims(renames, webhooks, required)
     for plugin in plugins:
+        registry.add_roles(plugin)
         for declared in plugin.declared.routes:
             registry.add(plugin, declared, claims)
         for event in plugin.declared.events:
@@ -204,6 +222,7 @@ def _check_menu(registry: Registry, item: RegisteredHandler) -> None:
             f"menu item {text!r} stands in the private chat, where its route does not answer.",
             f"declare {call.route.name!r} with chat=PRIVATE | GROUP.",
         )
+    check_group(item.plugin, f"menu item {text!r}", route.role, "the menu stands in private chats")
     try:
         route.codec.build(call.arguments)
     except CallbackDataError as error:

@@ -17,6 +17,7 @@ from astral_core.db.states import StateStore
 from astral_core.errors import DeclarationError
 from astral_core.handled import Handled
 from astral_core.host.registry import Registry
+from astral_core.host.roles import Roles
 from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
 from astral_core.inbox.store import Store
 
@@ -75,6 +76,11 @@ class Services:
     def states(self) -> StateStore:
         """Reads small state."""
         return StateStore(self.database)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Who has which role."""
+        return Roles(self.database, self.settings, self.registry.roles)
 
     @cached_property
     def languages(self) -> tuple[str, ...]:

@@ -13,7 +13,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from pydantic import BaseModel
 from typing_extensions import TypeForm
 
-from astral_core.errors import ConfigError, DeclarationError, MissingService
+from astral_core.declare import CHAT_ADMIN
+from astral_core.errors import ConfigError, DeclarationError, HandlerError, MissingService
 from astral_core.host.dates import Style, shown_date
 from astral_core.host.services import Services
 from astral_core.i18n import Texts
@@ -93,6 +94,23 @@ class Shared:
         if call is None:
             raise ConfigError(f"plugin {self.id!r} calls {method}. Fix: set ASTRAL_TELEGRAM__TOKEN.")
         return await call(method, params)
+
+    async def role_holders(self, role: str) -> frozenset[int]:
+        """The ids of the people to whom the owner gave `role`; the bot's admins for OWNER.
+
+        Owners may all that a role may, and are not among its people. A person may never have written to the bot.
+        HandlerError for a role that no plugin names, and for CHAT_ADMIN: `ctx.administrators()` tells those.
+        """
+        self._services.roles.check(self.id, role)
+        if role == CHAT_ADMIN:
+            raise HandlerError(
+                f"plugin {self.id!r}: CHAT_ADMIN is a role of each group, so ctx.role_holders cannot know whom. "
+                "Fix: await ctx.administrators() in a handler of the group."
+            )
+        return await self._people_of(role)
+
+    async def _people_of(self, role: str) -> frozenset[int]:
+        return await self._services.roles.people(role)
 
     def has_route(self, key: str) -> bool:
         """Whether some plugin declares the callback route `key` (`plugin:name`)."""

@@ -39,6 +39,7 @@ class Declarations:
     settings: type[BaseModel] | None = None
     tables: Tables | None = None
     cli: click.Command | None = None
+    roles: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -67,6 +68,11 @@ class LoadedPlugin:
     def alive(self) -> bool:
         """Whether the plugin takes part."""
         return self.state in (State.LOADED, State.ACTIVE)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """The roles that it names, with what each is for."""
+        return self.declared.roles
 
     @property
     def provider(self) -> str:

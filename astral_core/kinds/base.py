@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 from astral_core.declare import ANY, CHANNEL, GROUP, PRIVATE, ChatKind, Event, Flood
 from astral_core.errors import DeclarationError
+from astral_core.kinds.roles import check_role
 from astral_core.kinds.signatures import check_handler
 
 PEOPLE = PRIVATE | GROUP  # where people write; a channel's posts come from the channel, presses come from people
@@ -32,6 +33,7 @@ class RegisteredHandler:
     flood: Flood | None = None
     timeout: float | None = None
     park: bool = False
+    role: str | None = None  # who may; None for everybody
 
 
 class Line(NamedTuple):
@@ -53,6 +55,13 @@ class Match:
     words: str = ""  # what follows a command
     check: Any = None  # a foreign handler's own check result
     answers: bool = False  # it answers the open question
+    role: str | None = None  # that of the route to which it only leads
+    instead: Match | None = None  # for who may not; None: the next route is asked
+
+    @property
+    def needs(self) -> str | None:
+        """The role of who may have it; None for everybody."""
+        return self.role or self.handler.role
 
 
 class Owner(Protocol):
@@ -62,6 +71,9 @@ class Owner(Protocol):
 
     @property
     def provider(self) -> str: ...
+
+    @property
+    def roles(self) -> Mapping[str, str]: ...
 
 
 class Incoming(Protocol):
@@ -83,10 +95,6 @@ class Incoming(Protocol):
     @property
     def has_person(self) -> bool:
         """Whether a person caused it, not a chat."""
-
-    @property
-    def is_admin(self) -> bool:
-        """Whether that person is one of the bot's admins."""
 
     def says(self, kinds: frozenset[str]) -> bool:
         """Whether the message has one of these members."""
@@ -137,6 +145,9 @@ class Incoming(Protocol):
 
     def expired(self) -> Match | None:
         """The core's answer to a button that is no more."""
+
+    def closed(self) -> Match:
+        """The core's answer to who may not answer the open question any more: it is over."""
 
     def by_payload(self, table: Mapping[str, RegisteredHandler], payload: str) -> RegisteredHandler:
         """The handler of whose invoice it is. Parked if that plugin is away, HandlerError if nobody knows it."""
@@ -210,7 +221,7 @@ class Kind:
         """What `astral routes` and `astral plugins info` show."""
         for key, route in self.routes.items():
             chat = route.chat if hasattr(route.declared, "chat") else None
-            yield Line(self.shown(key, route), route.plugin, chat)
+            yield Line(self.shown(key, route), route.plugin, chat, route.role or "")
 
     def shown(self, key: str, route: RegisteredHandler) -> str:
         """A route as people know it."""
@@ -232,9 +243,11 @@ def registered(
     chat = getattr(declared, "chat", ANY)
     flood, timeout = getattr(declared, "flood", None), getattr(declared, "timeout", None)
     check_limits(plugin, what, flood, timeout)
+    role = getattr(declared, "role", None)
+    check_role(plugin, what, role, chat)
     return RegisteredHandler(
         plugin.id, name, kind.name, declared.handler, declared, chat, flood=flood, timeout=timeout,
-        park=getattr(declared, "park", False), **more,
+        park=getattr(declared, "park", False), role=role, **more,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ import inspect
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec
 
-from astral_core.declare import ANY, PRIVATE, Call, ChatKind, Flood, Route
+from astral_core.declare import ANY, CHAT_ADMIN, PRIVATE, Call, ChatKind, Flood, Route
 from astral_core.errors import CallbackDataError, DeclarationError
 from astral_core.kinds.base import (
     Claims,
@@ -43,6 +43,7 @@ class CallbackRoute(Route[P]):
     answer: Answer = "auto"
     park: bool = False
     chat: ChatKind = PRIVATE
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
     was: tuple[str, ...] = ()
@@ -149,14 +150,18 @@ class Callbacks(Kind):
             return incoming.away(key.partition(":")[0], key) or incoming.expired()
         if arguments is None or incoming.chat not in route.chat:
             return incoming.expired()
-        return Match(route, kwargs=arguments)
+        instead = incoming.expired() if route.role not in (None, CHAT_ADMIN) else None
+        return Match(route, kwargs=arguments, instead=instead)
 
     def is_answered_at_once(self, data: str) -> bool:
-        """Whether a press with this callback data is answered before its handler."""
+        """Whether a press with this callback data is answered before its handler.
+
+        Not where only administrators of the group may press: the answer to others tells them so.
+        """
         route = self.routes.get(data.partition("/")[0])
         if route is None and self._old:
             route, _ = self._was(data) or (None, {})
-        return route is not None and route.declared.answer == "auto"
+        return route is not None and route.declared.answer == "auto" and route.role != CHAT_ADMIN
 
 
 def _has_default(handler: Any, name: str) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from astral_core.declare import GROUP, PRIVATE, ChatKind, Flood, Handler
+from astral_core.declare import CHAT_ADMIN, GROUP, PRIVATE, ChatKind, Flood, Handler
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import (
     MENU,
@@ -16,6 +16,7 @@ from astral_core.kinds.base import (
     Line,
     Match,
     Owner,
+    RegisteredHandler,
     check_chat,
     registered,
 )
@@ -25,7 +26,7 @@ LISTED, DESCRIPTION = 100, 256  # the Bot API's limits of setMyCommands: command
 
 @dataclass(frozen=True)
 class Command:
-    """A slash command. `description` is shown in Telegram's menu; `admin` ones answer admins only.
+    """A slash command. `description` is shown in Telegram's menu to who may use it.
 
     With `park` it is kept while the plugin is away, and handled when it is back.
     """
@@ -33,17 +34,17 @@ class Command:
     name: str
     handler: Handler
     description: str = ""
-    admin: bool = False
     hidden: bool = False
     park: bool = False
     chat: ChatKind = PRIVATE
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 
     @property
     def is_listed(self) -> bool:
-        """Whether Telegram's command menu shows it."""
-        return bool(self.description) and not self.hidden and not self.admin
+        """Whether Telegram's command menu shows it to who may use it."""
+        return bool(self.description) and not self.hidden
 
 
 class Commands(Kind):
@@ -76,13 +77,26 @@ class Commands(Kind):
     def check_listed(self) -> None:
         """DeclarationError if Telegram's menu has no room for all."""
         for chat in (PRIVATE, GROUP):
-            listed = [route for route in self.routes.values() if route.declared.is_listed and chat in route.chat]
+            listed = [route for _, route in self.listed(chat, lambda _: True)]
             if len(listed) > LISTED:
                 raise DeclarationError(
                     listed[-1].plugin,
                     f"its {listed[-1].name} is one of {len(listed)} commands in Telegram's menu; it takes {LISTED}.",
                     "declare some with hidden=True, or disable a plugin in [host].",
                 )
+
+    def listed(self, chat: ChatKind, may: Callable[[str], bool]) -> list[tuple[str, RegisteredHandler]]:
+        """The commands that Telegram's menu shows in this kind of chat to somebody with the roles that they `may`.
+
+        CHAT_ADMIN is a role of groups, any other one of private chats: a group's menu shows nobody what few may do.
+        """
+        return [
+            (name, route)
+            for name, route in self.routes.items()
+            if route.declared.is_listed
+            and chat in route.chat
+            and (route.role is None or ((route.role == CHAT_ADMIN) == (chat is GROUP) and may(route.role)))
+        ]
 
     def find(self, incoming: Incoming) -> Match | None:
         """The command that a message begins with; a private one leads a group to the private chat."""
@@ -94,19 +108,17 @@ class Commands(Kind):
         return incoming.asked(found, addressed=addressed) if not is_bare_start(name, found) else None
 
     def named(self, incoming: Incoming, name: str, rest: str) -> Match | None:
-        """The command `name`; None if nobody has it, or it is not for this person."""
+        """The command `name`; None if nobody has it."""
         route = self.routes.get(name)
         if route is None:
             return incoming.away("", f"/{name}", start=f"core-{name}")
-        if route.declared.admin and not incoming.is_admin:
-            return None
         return incoming.here(route, start=f"core-{name}", words=rest)
 
     def lines(self) -> Iterator[Line]:
         """With who may use them, and whether Telegram's menu shows them."""
         for name, route in self.routes.items():
-            note = "admins" if route.declared.admin else "" if route.declared.is_listed else "hidden"
-            yield Line(f"/{name}", route.plugin, route.chat, note)
+            hidden = "" if route.declared.is_listed else "hidden"
+            yield Line(f"/{name}", route.plugin, route.chat, ", ".join(filter(None, (route.role, hidden))))
 
     def parked(self, plugin: str) -> Iterator[str]:
         """The names as people type them."""

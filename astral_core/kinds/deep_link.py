@@ -50,6 +50,7 @@ class DeepLink(Route[P]):
 
     pattern: str = ""
     chat: ChatKind = PRIVATE
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 

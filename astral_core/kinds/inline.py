@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from astral_core.declare import Flood, Handler
 from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, RegisteredHandler, registered
 from astral_core.kinds.message import compiled
+from astral_core.kinds.roles import check_group
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Inline:
 
     handler: Handler
     pattern: str | re.Pattern[str] | None = None
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 
@@ -38,6 +40,7 @@ class InlineQueries(Kind):
         )
         pattern = compiled(plugin, name, declared.pattern)
         route = registered(plugin, declared, InlineQueries, name, ("ctx", "query"), what=name, codec=pattern)
+        check_group(plugin.id, name, declared.role, "an inline query comes from a chat that the bot does not know")
         if pattern is not None or claims.take("inline route", "*", plugin, "give one a pattern="):
             self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
         return None

@@ -32,6 +32,7 @@ class Message:
     contents: tuple[str, ...] = ()
     pattern: str | re.Pattern[str] | None = None
     chat: ChatKind = PRIVATE
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 

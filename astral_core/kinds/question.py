@@ -29,6 +29,7 @@ class QuestionRoute(Route[P]):
 
     park: bool = False
     chat: ChatKind = PRIVATE
+    role: str | None = None
     accept: tuple[str, ...] = ("text",)
     flood: Flood | None = None
     timeout: float | None = None
@@ -66,6 +67,12 @@ class Questions(Kind):
         question = incoming.question
         if question is None or incoming.is_command:
             return None
+        found, route = self._found(incoming, question), self.routes.get(question.route)
+        if found is not None and route is not None and route.role is not None:  # also the hints are for who may
+            found.role, found.instead = route.role, incoming.closed()
+        return found
+
+    def _found(self, incoming: Incoming, question: Any) -> Match | None:
         if incoming.kind == "edited_message":
             return self._edited(incoming)
         route = self.routes.get(question.route)

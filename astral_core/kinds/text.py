@@ -18,6 +18,7 @@ class Text:
     handler: Handler
     pattern: str | re.Pattern[str] | None = None
     chat: ChatKind = PRIVATE
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from astral_core.botapi.check import near_miss
-from astral_core.botapi.table import update_kinds
+from astral_core.botapi.table import table, update_kinds
 from astral_core.declare import ANY, CHANNEL, GROUP, PRIVATE, ChatKind, Flood, Handler
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, RegisteredHandler, check_chat, registered
+from astral_core.kinds.roles import check_group
 
 INSTEAD = {  # kinds with routes of their own
     "message": "message, text or command",
@@ -20,6 +21,7 @@ INSTEAD = {  # kinds with routes of their own
     "channel_post": "message(..., chat=CHANNEL) or text(chat=CHANNEL)",
 }
 PLACELESS = frozenset(("poll",))  # kinds that come from no chat
+CAUSES = frozenset(("from", "user", "sender_chat", "actor_chat"))  # members that name who caused an update
 ELSEWHERE = {  # kinds that never come from a private chat
     "edited_channel_post": CHANNEL,
     "business_message": GROUP,  # where the owner of the business account reads, too
@@ -40,6 +42,7 @@ class OnUpdate:
     handler: Handler
     update: str
     chat: ChatKind = PRIVATE
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 
@@ -62,6 +65,7 @@ class Updates(Kind):
             raise DeclarationError(plugin.id, f"the {what} names no kind of update.", f"did you mean {near!r}?")
         check_chat(plugin, what, declared.chat, ELSEWHERE.get(kind, ANY))
         route = registered(plugin, declared, Updates, f"on {kind}", ("ctx", "update"), what=what)
+        _check_role(plugin, kind, what, declared.role)
         chats = ["anywhere"] if kind in PLACELESS else [str(where.name).lower() for where in declared.chat]
         taken = [claims.take(f"route on {kind!r}", where, plugin) for where in chats]
         if all(taken):
@@ -86,3 +90,18 @@ class Updates(Kind):
         """The kind of update."""
         del key
         return str(route.declared.update)
+
+
+def _check_role(plugin: Owner, kind: str, what: str, role: str | None) -> None:
+    """DeclarationError for a role that nobody can have when such an update comes."""
+    found = table().types["Update"].get(kind)
+    members = table().types.get(found.type) if found is not None else None
+    if role is None or members is None:
+        return
+    if CAUSES.isdisjoint(members):
+        raise DeclarationError(
+            plugin.id, f"the {what} has role={role!r}, and Telegram names nobody with {kind!r}.",
+            "take the role out.",
+        )  # fmt: skip
+    if "chat" not in members:
+        check_group(plugin.id, what, role, f"{kind!r} comes from no chat")

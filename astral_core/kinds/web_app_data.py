@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from astral_core.declare import Flood, Handler
 from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, registered
+from astral_core.kinds.roles import check_group
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class WebAppData:
     """Data of a Mini App that a button below the chat opened. Anybody can send any data."""
 
     handler: Handler
+    role: str | None = None
     flood: Flood | None = None
     timeout: float | None = None
 
@@ -28,6 +30,7 @@ class WebAppDatas(Kind):
     def add(self, plugin: Owner, declared: WebAppData, claims: Claims) -> str | None:
         """Telegram does not say which app it was: two plugins would get each other's data."""
         route = registered(plugin, declared, WebAppDatas, "web_app_data", ("ctx", "data"), what="web_app_data")
+        check_group(plugin.id, "web_app_data", declared.role, "Mini Apps send data in private chats alone")
         if claims.take("web_app_data route", "*", plugin, "a bot has one: disable a plugin in [host]"):
             self.routes["*"] = route
         return None

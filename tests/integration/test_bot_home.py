@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from astral_core import Context, PluginContext, Routes, core_users
+from astral_core import OWNER, Context, PluginContext, Routes, core_users
 from astral_core.db.tables import core_dialogs
 from astral_core.host.state import LoadedPlugin
 from astral_playground.testkit.bot import bot_kit
@@ -58,7 +58,7 @@ def speaks_russian(message: Any) -> bool:
 # Out of order, and one for admins.
 routes.menu("Last", late(), order=90)
 routes.menu("First & <best>", open_(), order=10)
-routes.menu("Admin's", admin(), order=50, admin=True)
+routes.menu("Admin's", admin(), order=50, role=OWNER)
 
 
 async def test_the_menu_is_assembled_from_all_plugins_in_order(sqlite_url: str, make_plugin: MakePlugin) -> None:

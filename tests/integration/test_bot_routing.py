@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, Context, RawContext, Routes, named_route
+from astral_core import ANY, OWNER, Context, RawContext, Routes, named_route
 from astral_core.db.tables import DONE, PARKED, core_inbox, now
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox import suspects
@@ -32,7 +32,7 @@ async def echo(ctx: Context) -> None:
     ctx.reply("echo: " + "|".join(ctx.args.split()))
 
 
-@routes.command("secret", admin=True, description="For admins")
+@routes.command("secret", role=OWNER, description="For admins")
 async def secret(ctx: Context) -> None:
     """Admins only."""
     ctx.reply("for admins")
@@ -198,7 +198,8 @@ async def test_admin_commands_do_not_exist_for_others(sqlite_url: str, make_plug
         assert "/secret" not in shown.text
         await admin.send("/help")
         assert "/secret" in (await admin.wait_for()).text
-        assert "secret" not in str([call.params for call in kit.telegram.calls_of("setMyCommands")])
+        menus = [call.params for call in kit.telegram.calls_of("setMyCommands")]
+        assert "secret" not in str([one for one in menus if one["scope"]["type"] != "chat"])
 
 
 async def test_buttons_carry_typed_arguments_and_share_handlers_with_commands(

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from telegram import Update
 from telegram.ext import MessageHandler, filters
 
-from astral_core import ANY, CHANNEL, GROUP, Context, RawContext, Refuse, Routes, View
+from astral_core import ANY, CHANNEL, GROUP, OWNER, Context, RawContext, Refuse, Routes, View
 from astral_core.db.tables import DEAD, PARKED, core_dialogs, core_outbox, now
 from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram.records import Call
@@ -182,7 +182,7 @@ async def purse(ctx: Context) -> None:
     ctx.reply(f"purse of {ctx.id}" + "|".join(ctx.args.split()))
 
 
-@routes.command("rule", description="Rules of all", admin=True, chat=ANY)
+@routes.command("rule", description="Rules of all", role=OWNER, chat=ANY)
 async def rule(ctx: Context) -> None:
     """An admin's command."""
     ctx.reply("ruled")
@@ -329,10 +329,10 @@ async def test_telegrams_menus_are_for_private_chats_and_for_groups(
     """Each shows what works there, without the admins' part; what an earlier version told everybody is taken back."""
     async with start(sqlite_url, game) as groups:
         bot, calls = groups.kit.telegram.world.bot, groups.kit.telegram.calls_of
-        await until(lambda: len(calls("deleteMyCommands")) == 2)
+        await until(lambda: len(calls("deleteMyCommands")) == 4)
         bot.commands["default", ""] = bot.commands["default", "ru"] = [{"command": "old", "description": "x"}]
         await groups.kit.restart()
-        await until(lambda: len(calls("deleteMyCommands")) == 4)
+        await until(lambda: len(calls("deleteMyCommands")) == 8)
         anna = groups.kit.user("Anna")
         here = {one["command"] for one in bot.commands_for(anna.user)}
         assert {"start", "sky", "purse"} <= here
@@ -349,7 +349,7 @@ async def test_a_bot_without_commands_for_groups_shows_them_no_menu(
     """Neither an empty list of its own, which Telegram would refuse, nor that of private chats."""
     async with start(sqlite_url, []) as groups:
         bot, calls = groups.kit.telegram.world.bot, groups.kit.telegram.calls_of
-        await until(lambda: len(calls("deleteMyCommands")) == 4)
+        await until(lambda: len(calls("deleteMyCommands")) == 6)
         assert all(call.params["commands"] for call in calls("setMyCommands"))
         assert bot.commands_in_groups("en") == []
         assert {scope for scope, _ in bot.commands} == {"all_private_chats"}

@@ -5,7 +5,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from astral_core import GROUP, N_, Context, Health, HealthFinding, Plugin, PluginContext, Refuse, Skip, Tables
+from astral_core import (
+    CHAT_ADMIN,
+    GROUP,
+    N_,
+    Context,
+    Health,
+    HealthFinding,
+    Plugin,
+    PluginContext,
+    Refuse,
+    Skip,
+    Tables,
+)
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 
@@ -91,11 +103,11 @@ async def note(ctx: Context) -> None:
     ctx.call("setMessageReaction", chat_id=ctx.chat.id, message_id=ctx.message.message_id, reaction=reaction)
 
 
-@plugin.command("close", description=N_("Close this topic until the person writes again"), chat=GROUP)
+@plugin.command(
+    "close", description=N_("Close this topic until the person writes again"), chat=GROUP, role=CHAT_ADMIN
+)
 async def close(ctx: Context) -> None:
     """Close the topic, for an administrator."""
-    if not await is_administrator(ctx):
-        raise Refuse(N_("Only administrators of the group may close a topic."))
     topic = await topic_here(ctx)
     if topic is None:
         raise Refuse(N_("Write this in the topic of a person."))
@@ -118,12 +130,6 @@ async def topic_here(ctx: Context) -> Row[Any] | None:
     if ctx.topic is None or ctx.chat.id != ctx.settings(HelpdeskSettings).group:
         return None
     return await store.topic_at(ctx.session, ctx.topic)
-
-
-async def is_administrator(ctx: Context) -> bool:
-    """Whether an administrator wrote this. An anonymous one writes as the group itself."""
-    who = ctx.sender
-    return who is not None and (who.id == ctx.chat.id or who.id in await ctx.administrators())
 
 
 # --- for the owner and for a person who asks what is kept

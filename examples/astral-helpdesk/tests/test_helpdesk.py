@@ -118,7 +118,7 @@ async def test_only_administrators_close_and_the_person_opens_again(
     await chat.send("Hello")
     anna = helpers.topic("Anna")
     await anna.send(ben, "/close")
-    assert anna.last.text == "Only administrators of the group may close a topic."
+    assert anna.last.text == "Only administrators of this group can do that."
     assert bot.calls("closeForumTopic") == []
     await anna.send(olga, "/close")
     await anna.send(olga, "/close")

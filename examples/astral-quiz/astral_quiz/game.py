@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from astral_core import GROUP, N_, Button, Context, Markup, Refuse, Routes, View, html
+from astral_core import CHAT_ADMIN, GROUP, N_, Button, Context, Markup, Refuse, Routes, View, html
 from sqlalchemy import Row
 
 from astral_quiz import store
@@ -22,11 +22,9 @@ async def quiz(ctx: Context) -> None:
     ctx.reply(question_text(ctx, game), question_buttons(ctx, game))
 
 
-@routes.command("stopquiz", description=N_("End the quiz, for administrators"), chat=GROUP)
+@routes.command("stopquiz", description=N_("End the quiz, for administrators"), chat=GROUP, role=CHAT_ADMIN)
 async def stopquiz(ctx: Context) -> None:
     """End the group's game and show its points."""
-    if not await is_administrator(ctx):
-        raise Refuse(N_("Only administrators of the group may end the quiz."))
     game = await store.stop(ctx.session, str(ctx.chat.id))
     if game is None:
         raise Refuse(N_("No quiz is running here."))
@@ -134,9 +132,3 @@ def table(ctx: Context, language: str, found: list[tuple[str, int]]) -> Markup:
 def place_of(ctx: Context) -> str:
     """Where a pressed game is: a group, or a message that was sent through the bot into a chat it does not know."""
     return ctx.query.inline_message_id or str(ctx.chat.id)
-
-
-async def is_administrator(ctx: Context) -> bool:
-    """Whether an administrator wrote this. An anonymous one writes as the group itself."""
-    who = ctx.sender
-    return who is not None and (who.id == ctx.chat.id or who.id in await ctx.administrators())

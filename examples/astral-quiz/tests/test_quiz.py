@@ -94,7 +94,7 @@ async def test_only_administrators_stop_a_game(group: Group, anna: Chat, ben: Ch
     await group.send(ben, "/quiz")
     await group.tap(ben, "Mercury")
     await group.send(ben, "/stopquiz")
-    assert group.last.text == "Only administrators of the group may end the quiz."
+    assert group.last.text == "Only administrators of this group can do that."
     await group.send(anna, "/stopquiz")
     assert group.last.text == "The quiz is over\n\nBen <3: 1 point"
     await group.send(anna, "/stopquiz")

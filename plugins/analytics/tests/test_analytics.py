@@ -125,7 +125,7 @@ async def test_stats_is_closed_to_others_also_by_a_forged_button(sqlite_url):
             },
         ) as response:  # fmt: skip
             assert response.status == 200
-        await eve.wait_for("for the bot's admins")
+        await eve.wait_for("That button has expired.")
 
 
 async def test_a_user_gets_and_deletes_the_own_rows(sqlite_url):

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from astral_analytics.summary import RouteFigures, Summary, summarize
-from astral_core import N_, Context, Markup, Routes, html
+from astral_core import N_, OWNER, Context, Markup, Routes, html
 
 routes = Routes()
 PERIODS = (1, 7, 30)
 
 
-@routes.callback("latest")
-@routes.command("stats", description=N_("Figures of the bot"), admin=True)
+@routes.callback("latest", role=OWNER)
+@routes.command("stats", description=N_("Figures of the bot"), role=OWNER)
 async def stats(ctx: Context) -> None:
     """The figures of the latest day."""
     await stats_of.handler(ctx, PERIODS[0])
 
 
-routes.menu(N_("Figures of the bot"), stats(), order=90, admin=True)
+routes.menu(N_("Figures of the bot"), stats(), order=90)
 
 
-@routes.callback("stats/{days:int}")
+@routes.callback("stats/{days:int}", role=OWNER)
 async def stats_of(ctx: Context, days: int) -> None:
-    """The figures of some days; the button's data may be forged, and so who pressed it is checked again."""
-    if not ctx.is_owner:
-        ctx.show(N_("This page is for the bot's admins."), [[ctx.menu_button()]])
-        return
+    """The figures of some days; the button's data may be forged."""
     await show(ctx, days if days in PERIODS else PERIODS[0])
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from astral_core import N_, Context, Markup, Routes, html
+from astral_core import N_, OWNER, Context, Markup, Routes, html
 from astral_payments.money import format_money
 from astral_payments.refunding import REFUND_FINAL, ask_again, record_refund
 from astral_payments.state_machine import SUCCEEDED
@@ -18,7 +18,7 @@ routes = Routes()
 SHOWN, SHORT = 20, 120  # refunds in a list, characters of an error
 
 
-@routes.command("refund", description=N_("Return a payment by its number"), admin=True)
+@routes.command("refund", description=N_("Return a payment by its number"), role=OWNER)
 async def refund(ctx: Context) -> None:
     """`/refund <payment number or order>`: return the whole payment and take the product back."""
     number = next(iter(ctx.args.split()), "")
@@ -50,7 +50,7 @@ async def refund(ctx: Context) -> None:
     ctx.reply(ctx.t(words, number=payment.id, money=money))
 
 
-@routes.command("refunds", description=N_("Refunds that wait"), admin=True)
+@routes.command("refunds", description=N_("Refunds that wait"), role=OWNER)
 async def refunds_waiting(ctx: Context) -> None:
     """Money that is to go back and is not there yet: what waits, what was refused and why, what was given up."""
     kept = refunds.c.status != "succeeded", payments.c.refunded_minor < payments.c.amount_minor
