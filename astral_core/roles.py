@@ -99,7 +99,7 @@ async def page_of_role(ctx: Context, number: int, page: int) -> None:
     await _show(ctx, role, people[role], page)
 
 
-async def _show(ctx: Context, role: str, ids: Sequence[int], page: int) -> None:
+async def _show(ctx: Context, role: str, ids: Sequence[int], page: int, *, fresh: bool | None = None) -> None:
     here = await _holders(ctx, role, _cut(ids, page))
     lines = [html("• {who}", who=one.shown) + (ctx.t(" · in astral.toml") if one.fixed else "") for one in here]
     blocks = [_about(ctx, role, len(ids)), Markup("\n").join(lines)]
@@ -114,7 +114,7 @@ async def _show(ctx: Context, role: str, ids: Sequence[int], page: int) -> None:
         buttons.append([ctx.button(N_("Give it to somebody"), ask_whom(number=number))])
     turn = _turn(ctx, page, len(ids), lambda to: page_of_role(number=number, page=to))
     back = ctx.button(N_("‹ All roles"), page_of_roles(page=0))
-    ctx.show(Markup("\n\n").join(filter(None, blocks)), [*buttons, turn, [back, ctx.menu_button()]])
+    ctx.show(Markup("\n\n").join(filter(None, blocks)), [*buttons, turn, [back, ctx.menu_button()]], fresh=fresh)
 
 
 def _roles(page: int) -> CallbackCall:
@@ -171,7 +171,7 @@ async def whom(ctx: Context, role: str) -> None:
         _done(ctx, ctx.t("Nobody has got the role <b>{role}</b>.", role=role))
     else:
         await _give(ctx, role, await _named(ctx))
-    await _show(ctx, role, (await _everybody(ctx))[role], 0)
+    await _show(ctx, role, (await _everybody(ctx))[role], 0, fresh=True)  # below what was done
 
 
 async def _give(ctx: Context, role: str, people: Sequence[int]) -> None:

@@ -31,6 +31,7 @@ _COMMANDS = {
         "Durable work that waits for its time: steps, jobs, and what is tried again.",
     ),
     "outbox": ("astral_core.cli.inbox", "outbox", "Messages that wait or were refused."),
+    "roles": ("astral_core.cli.roles", "roles", "Who has which role."),
     "replicas": ("astral_core.cli.replicas", "replicas", "The processes that handle this bot's updates."),
     "config": ("astral_core.cli.config", "config", "The settings of the core and of the plugins."),
     "doctor": ("astral_core.cli.doctor", "doctor", "Look for what keeps the bot from working."),

@@ -204,6 +204,15 @@ def test_settings_of_a_plugin_that_is_not_installed_are_a_note(bot: pytest.Monke
     assert (finding.where, finding.fix) == ("plugins.wether", "did you mean 'weather'?")
 
 
+def test_people_with_a_role_that_no_plugin_names_are_a_note(bot: pytest.MonkeyPatch, install: Install) -> None:
+    """With the nearest name that some plugin names."""
+    install("weather", 'from astral_core import Plugin\nplugin = Plugin(roles={"support": "Answers people"})\n')
+    bot.setenv("ASTRAL_HOST__ENABLED", '["weather"]')
+    bot.setenv("ASTRAL_ROLES__SUPORT", "[1]")
+    finding = found(diagnose(offline=True))["settings-unknown-role"]
+    assert (finding.where, finding.fix, finding.fatal) == ("roles.suport", "did you mean 'support'?", False)
+
+
 def test_a_public_address_needs_https_a_secret_and_a_token_for_the_metrics(bot: pytest.MonkeyPatch) -> None:
     """All three are told; a Bot API server of one's own takes http, too."""
     bot.setenv("ASTRAL_TELEGRAM__PUBLIC_URL", "http://bot.example")
