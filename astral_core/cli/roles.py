@@ -67,11 +67,12 @@ def give_(role: str, person: int) -> None:
             near = nearest(role, list(known))
             hint = f"Did you mean {near!r}?" if near else "`astral roles list` shows what there is."
             raise click.ClickException(f"no plugin names the role {role!r}. {hint}")
-        if len((await given(work.session)).get(role, ())) >= MOST_PEOPLE:
+        had = {*(await given(work.session)).get(role, ()), *services_of(work).settings.roles.get(role, ())}
+        if person not in had and len(had) >= MOST_PEOPLE:
             raise click.ClickException(
                 f"{role!r} has {MOST_PEOPLE} people, and takes no more. Take it from somebody."
             )
-        if not await give(work.session, role, [person], None):
+        if person in had or not await give(work.session, role, [person], None):
             return f"{person} had {role!r} before"
         return _changed(work, person, f"{person} has {role!r} now")
 

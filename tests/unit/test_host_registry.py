@@ -216,7 +216,7 @@ def test_withdrawing_a_plugin_takes_all_its_ways_in() -> None:
 
 
 def test_a_menu_of_more_than_100_commands_is_refused() -> None:
-    """Telegram takes 100; hidden ones and those without a description are not in the menu, an owner's are in theirs."""
+    """Telegram takes 100; hidden ones and those without a description do not count, those of a role do."""
     listed = commands(*(f"c{number}" for number in range(99)), description="x")
     hidden = commands("hidden", description="x", hidden=True)
     admins = commands("admin", description="x", role=OWNER)
