@@ -97,13 +97,16 @@ class Roles:
         self._changes += 1
         self._known.clear()
 
-    def check(self, plugin: str, role: str) -> None:
+    def check(self, plugin: str, role: object) -> None:
         """HandlerError for a role that no plugin names."""
+        if not isinstance(role, str):
+            what = type(role).__name__
+            raise HandlerError(f'plugin {plugin!r}: a role is a name, not {what}. Fix: OWNER, CHAT_ADMIN, "support".')
         if role in (OWNER, CHAT_ADMIN) or role in self._named:
             return
-        near = nearest(str(role), [*self._named, OWNER, CHAT_ADMIN])
-        hint = f"did you mean {near!r}?" if near else f'Plugin(roles={{{role!r}: N_("what it is for")}}).'
-        raise HandlerError(f"plugin {plugin!r}: no plugin names the role {role!r}. Fix: {hint}")
+        near = nearest(role, [*self._named, OWNER, CHAT_ADMIN])
+        hint = f"did you mean {near!r}?" if near else 'Plugin(roles={"<name>": N_("what it is for")}).'
+        raise HandlerError(f"plugin {plugin!r}: no plugin names the role {role[:40]!r}. Fix: {hint}")
 
 
 def given_to(role: str) -> Select[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ParamSpec
 
 from astral_core.botapi.table import table
-from astral_core.declare import PRIVATE, Call, ChatKind, Flood, Route
+from astral_core.declare import OWNER, PRIVATE, Call, ChatKind, Flood, Route
 from astral_core.errors import DeclarationError
 from astral_core.kinds.base import PEOPLE, Claims, Incoming, Kind, Match, Owner, check_chat, registered
 
@@ -61,6 +62,11 @@ class Questions(Kind):
             raise DeclarationError(plugin.id, f"two question routes are called {declared.name!r}.")
         self.routes[key] = route
         return key
+
+    def wanted(self) -> Iterable[str]:
+        """Edited messages of all people are not asked for, only because an owner may answer the core by an edit."""
+        people = any(route.role != OWNER for route in self.routes.values())
+        return self.updates if people else {"message"} if self.routes else ()
 
     def find(self, incoming: Incoming) -> Match | None:
         """The route of the open question; a hint for what is no answer to it."""

@@ -159,6 +159,8 @@ SANE: dict[str, dict[str, Any]] = {
     "call_now": {"/": "sendChatAction", "chat_id": 7, "action": "typing"},
     "progress": {"action": "typing"},
     "administrators": {},
+    "has_role": {"role": "owner"},
+    "role_holders": {"role": "owner"},
     "button": {"/": "x", "//": odd()},
     "menu_button": {},
     "has_route": {"key": "weather:odd"},
