@@ -155,10 +155,8 @@ async def ask_whom(ctx: Context, number: int) -> None:
         "message of theirs, or write their id or @name.",
         role=role,
     )
-    choose = {"request_id": 1, "user_is_bot": False, "max_quantity": SHARED, "request_name": True}
-    keys = [[{"text": N_("Choose people"), "request_users": choose}], [{"text": N_("Cancel")}]]
-    markup = {"keyboard": keys, "resize_keyboard": True, "one_time_keyboard": True}
-    ctx.call("sendMessage", chat_id=ctx.chat.id, text=text, parse_mode="HTML", reply_markup=markup)
+    choose = ctx.request_users(N_("Choose people"), 1, most=SHARED, user_is_bot=False)
+    ctx.reply(text, ctx.keyboard([[choose], [N_("Cancel")]], one_time=True))
 
 
 @routes.question("whom", accept="any", role=OWNER)
@@ -209,8 +207,7 @@ def _tell(ctx: Context, services: Services, role: str, one: Holder) -> None:
 
 def _done(ctx: Context, text: Markup) -> None:
     """Say what was done, and take the keyboard away."""
-    markup = {"remove_keyboard": True}
-    ctx.call("sendMessage", chat_id=ctx.chat.id, text=text, parse_mode="HTML", reply_markup=markup)
+    ctx.reply(text, ctx.remove_keyboard())
 
 
 async def _named(ctx: Context) -> list[int]:
