@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from astral_core.errors import ConfigError
+from astral_core.wording import OwnTexts
 
 M = TypeVar("M", bound=BaseModel)
 PREFIX = "ASTRAL_"
@@ -182,6 +183,7 @@ class Settings(BaseSettings):
     )
     commands: dict[str, str] = Field(default_factory=dict, description='renames: "weather.start" = "weather"')
     language: str = Field(default="en", description="language of users whose own is not spoken")
+    texts: OwnTexts = OwnTexts()
     log_json: bool = Field(default=False, description="one JSON object a log line")
     plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section a plugin")
 
@@ -362,7 +364,7 @@ def _problems(error: ValidationError, model: type[BaseModel] | None = None) -> l
     for item in error.errors(include_input=False):
         *parents, key = map(str, item["loc"]) if item["loc"] else ("",)
         known = _keys_at(model, parents) if item["type"] == "extra_forbidden" else ()
-        said = f"there is no such setting.{_hint(key, known)}" if known else item["msg"]
+        said = f"there is no such setting.{_hint(key, known)}" if known else item["msg"].removeprefix("Value error, ")
         lines.append(f"{'.'.join((*parents, key))}: {said}")
     return lines
 

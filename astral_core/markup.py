@@ -89,6 +89,34 @@ def check_html(text: str, limit: int) -> str:
     return text
 
 
+def parts(text: str, limit: int) -> list[str]:
+    """Cut HTML into messages of at most `limit`: between paragraphs, else lines, else words, never inside a tag.
+
+    A message is at least half full if it can be. What has no place to cut stays whole.
+    """
+    found = []
+    while utf16(visible(text)) > limit:
+        places = [place for gap in ("\n\n", "\n", " ") if (place := _place(text, gap, limit))]
+        if not places:
+            break
+        place = next((one for one in places if 2 * utf16(visible(text[:one])) >= limit), max(places))
+        found.append(text[:place].rstrip())
+        text = text[place:].lstrip()
+    return [*found, text]
+
+
+def _place(text: str, gap: str, limit: int) -> int | None:
+    """The last place of `gap` before which there are whole tags, and at most `limit` units to read."""
+    places = [found.start() for found in re.finditer(re.escape(gap), text)]
+    for place in reversed(places):
+        try:
+            if 0 < utf16(visible(text[:place])) <= limit:
+                return place
+        except EffectError:  # a tag is open here
+            continue
+    return None
+
+
 def _without_tags(text: str) -> str:
     """What the reader sees, entities not yet resolved; EffectError where a tag is unknown or does not nest."""
     if "<" not in text:

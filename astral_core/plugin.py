@@ -10,6 +10,7 @@ from astral_core.errors import DeclarationError
 from astral_core.kinds.roles import check_roles
 from astral_core.routes import Routes
 from astral_core.state import State
+from astral_core.wording import Introduction
 
 if TYPE_CHECKING:
     import click
@@ -27,6 +28,11 @@ class Plugin(Routes):
 
     `roles` are the roles that the owner of the bot gives to people, with what each is for:
     `roles={"support": N_("Answers people")}`. Two plugins that name the same role mean the same people.
+
+    What the plugin says of itself on the core's pages, each a text such as `N_("...")`: `about` is what it does, in a
+    sentence or two, for /about and, if there is no `greeting`, for /start; `greeting=""` says nothing there.
+    `personal` is which data it keeps and why, for /privacy. `kept` is what stays when a person deletes their data,
+    and why, for /privacy and /forget. The texts may name the bot as `{bot}`.
     """
 
     def __init__(
@@ -39,6 +45,10 @@ class Plugin(Routes):
         states: Iterable[type[State]] = (),
         cli: click.Command | None = None,
         roles: Mapping[str, str] | None = None,
+        about: str | None = None,
+        greeting: str | None = None,
+        personal: str | None = None,
+        kept: str | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -51,6 +61,7 @@ class Plugin(Routes):
         self.states = tuple(states)
         self.cli = cli
         self.roles = check_roles("?", roles) if roles is not None else {}
+        self.introduction = Introduction(about, greeting, personal, kept)
         self.hooks: list[Hook] = []
         self.hookspecs: list[Callable[..., Any]] = []
 

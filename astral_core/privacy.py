@@ -10,6 +10,7 @@ from markupsafe import Markup
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
 
+from astral_core.bot import wording
 from astral_core.bot.archive import Archive
 from astral_core.bot.commands import MENUS, show_commands
 from astral_core.bot.context import Context
@@ -22,7 +23,7 @@ from astral_core.errors import ArchiveTooLarge, Parked
 from astral_core.host import roles
 from astral_core.host.context import PluginContext, services_of
 from astral_core.host.host import Host
-from astral_core.i18n import N_, html
+from astral_core.i18n import N_
 from astral_core.inbox import personal
 from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
@@ -75,19 +76,15 @@ class Privacy:
 @routes.command("privacy", description=N_("Your data and how to delete it"))
 async def privacy(ctx: Context) -> None:
     """What is kept, and the two buttons."""
-    text = ctx.t(
-        "<b>Your data</b>\n\nI keep your Telegram name and language, what you tell me, what I make of it for you, "
-        "your payments, and which of my functions you use. It serves this bot alone; only a payment goes to the "
-        "service that you pay with.\n\n"
-        "You can take a copy with /mydata and delete everything with /forget. Of payments I must keep the amounts "
-        "and dates that the law asks for."
+    text = wording.page(
+        ctx, "privacy", core=wording.kept_by_core(ctx), plugins=wording.kept_by_plugins(ctx), kept=wording.kept(ctx)
     )
     buttons = [
         [ctx.button(N_("Send me my data"), mydata())],
         [ctx.button(N_("Delete everything"), forget())],
         [ctx.menu_button()],
     ]
-    ctx.show(text, buttons)
+    wording.show_page(ctx, text, buttons)
 
 
 @routes.callback("mydata")
@@ -114,7 +111,7 @@ async def mydata(ctx: Context) -> None:
         return
     caption = ctx.t("Everything I know about you. Keep it safe.")
     if parts is not None and parts.away:
-        caption = ctx.t("A part of me is being mended now; what it holds is not in here. Please ask again later.")
+        caption = ctx.t("One part of me is not available right now; its data is not in here. Please ask again later.")
     ctx.send_document(packed, caption, filename="my-data.zip")
 
 
@@ -147,16 +144,12 @@ async def _known(ctx: Context) -> dict[str, Any]:
 @routes.command("forget", description=N_("Delete your data"))
 async def forget(ctx: Context) -> None:
     """Ask once more."""
-    text = ctx.t(
-        "Delete your birth data, your charts and everything else I know about you?\n\n"
-        "This cannot be undone. Readings that you bought will be gone too. A payment that is under way is settled "
-        "first; of payments only what the law asks for is kept."
-    )
+    text = wording.page(ctx, "forget", kept=wording.kept(ctx))
     buttons = [
         [ctx.button(N_("Yes, delete everything"), forget_now())],
         [ctx.button(N_("No, keep it"), menu())],
     ]
-    ctx.show(text, buttons)
+    wording.show_page(ctx, text, buttons)
 
 
 @routes.callback("forget.now")
@@ -174,19 +167,14 @@ async def forget_now(ctx: Context) -> None:
     for plugin in away:
         ctx.defer(forget_in(plugin=plugin, user_id=user.id))
     ctx.defer(forget_rest(user_id=user.id))
-    ctx.show(_done(ctx, complete=not away))
+    wording.show_page(ctx, _done(ctx, complete=not away))
 
 
 def _done(ctx: Context, *, complete: bool) -> Markup:
-    kept = ctx.t("Of payments I keep what the law asks for. What stands in this chat is yours to delete.")
-    back = ctx.t("If you ever want to come back, just send /start.")
-    if complete:
-        done = ctx.t("Done. Everything is deleted.")
-    else:
-        done = ctx.t(
-            "Done, but for one part of me that is being mended now: what it holds goes as soon as it is back."
-        )
-    return html("{done}\n\n{kept}\n\n{back}", done=done, kept=kept, back=back)
+    done = N_("Done. I have deleted your data.")
+    if not complete:
+        done = N_("Done, except for one part of me that is not available right now: its data goes when it is back.")
+    return wording.page(ctx, "forgotten", done=ctx.t(done), kept=wording.kept(ctx))
 
 
 @routes.step("forget_rest")

@@ -9,6 +9,8 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+import telegram
+
 from astral_core import core_plugin
 from astral_core.app.leadership import Leadership
 from astral_core.app.lifecycle import App
@@ -67,7 +69,7 @@ def build(
     def make_bot(store: Store) -> Bot:
         guard = TransactionGuard(strict=settings.inbox.slow_wait == "raise")
         services = _services(
-            settings, host, store, metrics, telemetry, clock, guard, lambda: made.application.bot.username,
+            settings, host, store, metrics, telemetry, clock, guard, lambda: made.application.bot.bot,
             lambda method, params: made.call(method, params),
         )  # fmt: skip
         made = build_bot(services, people, guard, metrics.called)
@@ -92,13 +94,13 @@ def build(
 
 def _services(
     settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock,
-    guard: TransactionGuard, username: Callable[[], str], call: Callable[[str, dict[str, Any]], Awaitable[Any]],
+    guard: TransactionGuard, bot: Callable[[], telegram.User], call: Callable[[str, dict[str, Any]], Awaitable[Any]],
 ) -> Services:  # fmt: skip
     return Services(
         settings, store.database, store, host.registry, ProcessPool(settings.pool.workers, warm=settings.pool.warm),
         host.catalogs(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
-        call=call, username=username, time=clock.time, waits=guard.waits, traces=[guard.trace()],
-        registry_of_metrics=metrics.registry,
+        call=call, username=lambda: bot().username or "", title=lambda: bot().first_name, time=clock.time,
+        waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
     )  # fmt: skip
 
 

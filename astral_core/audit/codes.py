@@ -26,6 +26,7 @@ CODES: dict[str, str] = {
     "texts-stale": "A translation belongs to no source text any more.",
     "texts-placeholders": "A translation has other placeholders than its source text.",
     "texts-unreadable": "A catalogue cannot be read.",
+    "texts-personal": "It keeps something of people, and does not say for /privacy what, and why.",
     "migrations-unreadable": "The version files cannot be read, or do not form one chain.",
     "migrations-database": "The database that was given for the check cannot be used.",
     "migrations-failed": "The migrations do not lead from nothing to the newest version.",

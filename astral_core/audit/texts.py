@@ -84,12 +84,15 @@ def _key(message: Entry) -> Key:
 
 
 def _declared(plugin: LoadedPlugin) -> Iterator[tuple[str, str]]:
-    """What Telegram's command menu and /start show."""
+    """What Telegram's command menu and the core's pages show."""
     for item in plugin.declared.routes:
         if isinstance(item, Command) and isinstance(item.description, Message):
             yield item.description, f"description of /{item.name}"
         elif isinstance(item, MenuItem) and isinstance(item.text, Message):
             yield item.text, "menu item"
+    for name, text in plugin.declared.introduction.texts():
+        if isinstance(text, Message):
+            yield text, f"{name} of the plugin"
 
 
 def _sources(folder: Path) -> Iterator[tuple[Key, str]]:

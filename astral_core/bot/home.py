@@ -8,7 +8,7 @@ from markupsafe import Markup
 from sqlalchemy import Executable
 from sqlalchemy import update as sql_update
 
-from astral_core._version import __version__
+from astral_core.bot import wording
 from astral_core.bot.buttons import Button, rows
 from astral_core.bot.commands import refresh_commands
 from astral_core.bot.context import Context
@@ -18,7 +18,7 @@ from astral_core.db.tables import core_users
 from astral_core.declare import CHAT_ADMIN, PRIVATE
 from astral_core.errors import Refuse
 from astral_core.host.context import services_of
-from astral_core.i18n import N_, Message, Texts, html
+from astral_core.i18n import N_, html
 from astral_core.kinds import RegisteredHandler
 from astral_core.kinds.callback import named_route
 from astral_core.routes import Routes
@@ -30,22 +30,16 @@ LANGUAGE_NAMES = {"en": "English", "ru": "Русский"}
 @routes.callback("menu")
 async def menu(ctx: Context) -> None:
     """The menu, assembled from all plugins."""
-    name = ctx.user.first_name
     ctx.end_question()
-    ctx.show(ctx.t("Hello, {name}! ✨\n\nWhat shall we look at today?", name=name), await menu_buttons(ctx))
+    ctx.show(wording.page(ctx, "menu"), await menu_buttons(ctx))
 
 
 @routes.command("start", description=N_("Menu"))
 async def start(ctx: Context) -> None:
     """Greet, and show the menu."""
-    text = ctx.t(
-        "Hello, {name}! ✨\n\nI draw natal charts and put them into words. Tell me when and where you were born, "
-        "and your chart will be here in a minute.",
-        name=ctx.user.first_name,
-    )
     ctx.end_question()
     await refresh_commands(ctx)
-    ctx.show(text, await menu_buttons(ctx))
+    wording.show_page(ctx, wording.page(ctx, "start", plugins=wording.greetings(ctx)), await menu_buttons(ctx))
 
 
 @routes.callback("help")
@@ -62,26 +56,21 @@ async def help_(ctx: Context) -> None:
         return route.role is not None, route.plugin == "core", places.get(route.plugin, len(places)), name
 
     lines = [
-        html("/{name} — {what}", name=name, what=translated(ctx, route.plugin, route.declared.description))
+        html("/{name} — {what}", name=name, what=wording.translated(ctx, route.plugin, route.declared.description))
         for name, route in sorted(registry.commands.items(), key=rank)
         if route.declared.is_listed and here in route.chat and route.role in roles
     ]  # fmt: skip
-    text = ctx.t("<b>What I can do</b>") + "\n\n" + Markup("\n").join(lines)
+    text = wording.page(ctx, "help", commands=Markup("\n").join(lines))
     own = [ctx.button(N_("Your data"), named_route("core:privacy")()), ctx.button(N_("About this bot"), about())]
-    ctx.show(text, [own, [ctx.menu_button()]])
+    wording.show_page(ctx, text, [own, [ctx.menu_button()]])
 
 
 @routes.callback("about")
 @routes.command("about", description=N_("About this bot"))
 async def about(ctx: Context) -> None:
     """Who this is."""
-    text = ctx.t(
-        "<b>Astral Bot</b> · version {version}\n\nPlanet positions come from NASA JPL's ephemeris DE421, houses and "
-        "nodes are computed here, places are from GeoNames. Nothing you tell me leaves this bot.\n\n"
-        "Astrology is for reflection and joy; it does not replace a doctor, a lawyer or your own judgement.",
-        version=__version__,
-    )
-    ctx.show(text, [[ctx.button(N_("What I can do"), help_())], [ctx.menu_button()]])
+    text = wording.page(ctx, "about", plugins=wording.abouts(ctx))
+    wording.show_page(ctx, text, [[ctx.button(N_("What I can do"), help_())], [ctx.menu_button()]])
 
 
 @routes.callback("language")
@@ -123,7 +112,7 @@ async def close_question(ctx: Context, timer: str, route: str | None, args: dict
 
 async def fallback(ctx: Context) -> None:
     """What is said to a message that nothing took."""
-    ctx.show(N_("I did not quite get that. Here is what I can do:"), await menu_buttons(ctx))
+    ctx.show(wording.page(ctx, "fallback"), await menu_buttons(ctx))
 
 
 async def edited(ctx: Context) -> None:
@@ -154,21 +143,21 @@ async def expired(ctx: Context) -> None:
 
 
 async def away(ctx: Context) -> None:
-    """What is said for a plugin that rests."""
+    """What is said for a plugin that is not available."""
     scope = scope_of(ctx)
     if scope.answer == "manual" and scope.callback_id:
-        ctx.answer(N_("This part of me is being mended."))
+        ctx.answer(N_("This is not available right now."))
     text = N_(
-        "This part of me is being mended right now. Nothing you saved is lost; please try again a little later.\n\n"
+        "This is not available right now. Nothing you saved is lost; please try again a little later.\n\n"
         "Meanwhile, here is what I can do:"
     )
     ctx.show(text, await menu_buttons(ctx), fresh=True)
 
 
 async def declined(ctx: Context) -> None:
-    """What is said to a payment whose plugin rests, before anything is charged."""
+    """What is said to a payment whose plugin is not available, before anything is charged."""
     del ctx
-    raise Refuse(N_("Payments are resting for a moment. You were not charged. Please try again a little later."))
+    raise Refuse(N_("I cannot take payments right now. You were not charged. Please try again a little later."))
 
 
 REPLIES = CoreReplies(
@@ -188,7 +177,7 @@ async def menu_buttons(ctx: Context) -> list[list[Button]]:
     needed = [(item, registry.roles_of(item)) for item in registry.menu]
     roles = await _permitted(ctx, {role for _, wanted in needed for role in wanted})
     items = [
-        [ctx.button(translated(ctx, item.plugin, item.declared.text), item.declared.call)]
+        [ctx.button(wording.translated(ctx, item.plugin, item.declared.text), item.declared.call)]
         for item, wanted in needed
         if wanted <= roles
     ]
@@ -201,13 +190,6 @@ async def _permitted(ctx: Context, roles: set[str | None]) -> set[str | None]:
     private = scope_of(ctx).chat_kind is PRIVATE
     named = roles - {None, CHAT_ADMIN} if private else ()
     return {None, *[role for role in named if role is not None and await ctx.has_role(role)]}
-
-
-def translated(ctx: Context, plugin: str, text: str) -> str:
-    """A text that `plugin` declared, in the user's language if it is a Message."""
-    if not isinstance(text, Message):
-        return text
-    return Texts(services_of(ctx).catalogs[plugin].for_language(ctx.language), ctx.language).t(text)
 
 
 def _choose(user_id: int, code: str) -> Executable:

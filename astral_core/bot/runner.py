@@ -337,8 +337,8 @@ class BotRunner:
         message = scope.peek.message if scope.peek is not None else None
         if message is not None and message.successful_payment is not None:
             text = gettext(
-                "Your payment has arrived and is safe. The part of me that handles it is being mended right now; "
-                "I go on by myself as soon as it is back. There is nothing you need to do."
+                "Your payment has arrived and is safe. I cannot finish your order right now; I will do it as soon as "
+                "I can. You do not need to do anything."
             )
         elif again:
             text = gettext(
@@ -347,8 +347,8 @@ class BotRunner:
             )
         else:
             text = gettext(
-                "I have kept this. The part of me that handles it is being mended right now; I go on by myself as "
-                "soon as it is back."
+                "I have kept this. I cannot do it right now, but I will as soon as I can. You do not need to do "
+                "anything."
             )
         scope.effects.text("core", scope.address, text)
         return scope.effects.contents

@@ -127,6 +127,9 @@ def _values(section: BaseModel, path: Path) -> Iterator[dict[str, Any]]:
             yield _record((*path, name), "set" if value else "not set", secret=True)
         else:
             yield _record((*path, name), _plain(value))
+    for name, value in (section.model_extra or {}).items():  # texts of one language
+        if isinstance(value, BaseModel):
+            yield from _values(value, (*path, name))
 
 
 def _record(path: Path, value: object, *, secret: bool = False) -> dict[str, Any]:

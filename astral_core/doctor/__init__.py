@@ -19,7 +19,7 @@ from astral_core.doctor.database import check_database, url_of
 from astral_core.doctor.health import check_health
 from astral_core.doctor.machine import check_machine, check_port
 from astral_core.doctor.plugins import Plugins
-from astral_core.doctor.settings import check_public, check_sources, invalid
+from astral_core.doctor.settings import check_public, check_sources, check_texts, invalid
 from astral_core.doctor.telegram import check_telegram, check_token
 from astral_core.finding import Finding
 from astral_core.observe.logs import Redactor
@@ -44,6 +44,7 @@ def _all(settings: Settings, offline: bool) -> Iterator[Finding]:
     yield from guarded("machine", lambda: check_machine(settings))
     yield from guarded("plugins", plugins.check)
     yield from guarded("settings", lambda: check_sources(settings, [plugin.id for plugin in plugins.found]))
+    yield from guarded("texts", lambda: check_texts(settings, plugins.host))
     yield from guarded("settings", lambda: check_public(settings))
     token = guarded("telegram.token", lambda: check_token(settings))
     yield from token

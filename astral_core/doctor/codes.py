@@ -8,6 +8,7 @@ CODES: dict[str, str] = {
     "settings-unknown-variable": "An ASTRAL_... variable is set that nothing reads, most often a misspelt one.",
     "settings-unknown-plugin": "Settings are given for a plugin that is not installed.",
     "settings-unknown-role": "[roles] gives people a role that no plugin names, most often a misspelt one.",
+    "texts-doubtful": "[texts] has texts in a language that the bot does not speak, or a privacy notice with gaps.",
     "admins-empty": "Nobody may use the commands for admins, and alerts stand in the log alone.",
     "admin-unreachable": "An admin has never written to the bot or has blocked it, and reads no alerts.",
     "token-missing": "The bot has no token.",

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from astral_core.config import Settings, Telegram, config_file, nearest, unknown_variables
 from astral_core.finding import Finding
+from astral_core.host.checks import doubtful_texts
+from astral_core.host.host import Host
 
 TELEGRAM = str(Telegram.model_fields["api_url"].default)
 
@@ -38,6 +40,12 @@ def check_sources(settings: Settings, plugins: Sequence[str]) -> Iterator[Findin
         yield Finding(
             "admins-empty", "admins", "nobody may use the commands for admins or reads alerts.", fix, fatal=False
         )
+
+
+def check_texts(settings: Settings, host: Host | None) -> Iterator[Finding]:
+    """The owner's own words, beside the languages that the bot speaks."""
+    for where, what, fix in doubtful_texts(settings, host.catalogs()) if host is not None else ():
+        yield Finding("texts-doubtful", where, what, fix, fatal=False)
 
 
 def check_public(settings: Settings) -> Iterator[Finding]:

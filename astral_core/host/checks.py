@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from astral_core.config import Settings, nearest
 from astral_core.declare import Tables
@@ -11,7 +11,9 @@ from astral_core.errors import DeclarationError
 from astral_core.host.discover import dependencies
 from astral_core.host.runner import HookRunner
 from astral_core.host.state import LoadedPlugin, State
+from astral_core.i18n import Catalogs
 from astral_core.kinds.command import Command
+from astral_core.wording import placeholders
 
 log = logging.getLogger("astral.host")
 
@@ -57,6 +59,31 @@ def warn_of_roles(settings: Settings, plugins: Sequence[LoadedPlugin]) -> None:
         log.warning("[roles] %s: no plugin that is loaded names this role. %s", name, hint)
 
 
+def warn_of_texts(settings: Settings, catalogs: Mapping[str, Catalogs]) -> None:
+    """Own words that nobody reads, and a privacy notice that may be untrue."""
+    for where, what, fix in doubtful_texts(settings, catalogs):
+        log.warning("%s %s Fix: %s", where, what, fix)
+
+
+def doubtful_texts(settings: Settings, catalogs: Mapping[str, Catalogs]) -> Iterator[tuple[str, str, str]]:
+    """(where, what, how to fix it) for each of the owner's own texts that can be said and is hardly meant so."""
+    own = settings.texts
+    if own.languages:
+        spoken = sorted({language for catalog in catalogs.values() for language in catalog.languages()})
+        for language in sorted(set(own.languages) - set(spoken)):
+            near = nearest(language, spoken)
+            fix = f"did you mean {near!r}?" if near else f"use one of {', '.join(spoken)}, or add a catalogue."
+            yield f"[texts.{language}]", "is for a language that the bot does not speak.", fix
+    for where, text in [
+        ("[texts]", own.privacy),
+        *((f"[texts.{name}]", it.privacy) for name, it in own.languages.items()),
+    ]:
+        lacks = [f"{{{name}}}" for name in ("core", "plugins") if text is not None and name not in placeholders(text)]
+        if lacks:
+            what = f"privacy does not hold {' and '.join(lacks)}: what is kept there is only what you wrote."
+            yield where, what, "put it in, or see that your notice names all that the bot keeps."
+
+
 def check_tables(plugin: LoadedPlugin, tables: Tables, plugins: Sequence[LoadedPlugin]) -> None:
     """Tables begin with their plugin's id, and refer to its own, the core's and its dependencies' alone."""
     if plugin.id == "core":
@@ -79,9 +106,9 @@ def check_tables(plugin: LoadedPlugin, tables: Tables, plugins: Sequence[LoadedP
                 )
 
 
-def check_user_data(plugin: LoadedPlugin, tables: Tables, runner: HookRunner) -> None:
+def check_user_data(plugin: LoadedPlugin, runner: HookRunner) -> None:
     """Whoever keeps something of users has to give it out and to delete it."""
-    if plugin.id == "core" or not _refers_to_users(tables):
+    if not plugin.has_people_tables:
         return
     for hook in ("astral_export_user", "astral_delete_user"):
         if not runner.implements(hook, plugin.id):
@@ -90,10 +117,3 @@ def check_user_data(plugin: LoadedPlugin, tables: Tables, runner: HookRunner) ->
                 "its tables refer to users.",
                 f"implement it: @plugin.hook async def {hook}(...); people may ask for it.",
             )
-
-
-def _refers_to_users(tables: Tables) -> bool:
-    return any(
-        "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
-        for table in tables.metadata.tables.values()
-    )

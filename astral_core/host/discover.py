@@ -60,6 +60,7 @@ def take(plugin: LoadedPlugin, made: Plugin, package: str) -> None:
         routes=list(made), events=list(made.events), states=list(made.states), hooks=list(made.hooks),
         hookspecs=list(made.hookspecs), settings=made.settings, tables=tables, cli=made.cli,
         roles=dict(made.roles),
+        introduction=made.introduction,
     )  # fmt: skip
     plugin.is_imported = True
 

@@ -13,7 +13,14 @@ from pydantic import BaseModel
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
 from astral_core.errors import ConflictError, DeclarationError, PluginError, PluginLoadError
-from astral_core.host.checks import check_tables, check_user_data, warn_of_renames, warn_of_roles, warn_of_strangers
+from astral_core.host.checks import (
+    check_tables,
+    check_user_data,
+    warn_of_renames,
+    warn_of_roles,
+    warn_of_strangers,
+    warn_of_texts,
+)
 from astral_core.host.context import PluginContext
 from astral_core.host.discover import discover, import_plugin, quarantine_dependents, take, with_dependencies
 from astral_core.host.registry import Registry, build_registry
@@ -106,6 +113,7 @@ def load(
         warn_of_strangers(settings, host.plugins)
         warn_of_renames(settings, host.plugins)
         warn_of_roles(settings, host.plugins)
+        warn_of_texts(settings, host.catalogs())
     return host
 
 
@@ -199,7 +207,8 @@ def _configure(plugin: LoadedPlugin, host: Host) -> None:
 
 
 def _declare(plugin: LoadedPlugin, host: Host) -> None:
+    plugin.declared.introduction.check(plugin.id)
     if plugin.declared.tables is not None:
         check_tables(plugin, plugin.declared.tables, host.plugins)
-        check_user_data(plugin, plugin.declared.tables, host.runner)
+        check_user_data(plugin, host.runner)
     build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own

@@ -26,7 +26,8 @@ class PluginSnapshot(msgspec.Struct, frozen=True):
 
     `commands` are the names that users type, `parks` the keys of routes with `park=True`, `subscribers` pairs of an
     event and the subscriber's name. `forgets`: it holds something of users, and can delete it. `chats` are pairs of a
-    route's key and the kinds of chats that it answers in, where that is not the private chat alone.
+    route's key and the kinds of chats that it answers in, where that is not the private chat alone. `keeps`:
+    something of people is kept for it, in its tables or as small state.
     """
 
     commands: tuple[str, ...] = ()
@@ -34,6 +35,7 @@ class PluginSnapshot(msgspec.Struct, frozen=True):
     subscribers: tuple[tuple[str, str], ...] = ()
     forgets: bool = False
     chats: tuple[tuple[str, int], ...] = ()
+    keeps: bool = False
 
 
 def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner) -> PluginSnapshot:
@@ -54,6 +56,7 @@ def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner) ->
         ),
         runner.implements("astral_delete_user", plugin.id),
         tuple((key, chat.value) for key, chat in _chats(plugin, registry)),
+        plugin.keeps_people,
     )
 
 
@@ -107,7 +110,8 @@ async def recall(database: Database, plugins: Iterable[LoadedPlugin]) -> dict[st
         known = found or PluginSnapshot()
         commands, parks = frozenset(known.commands), frozenset(known.parks)
         chats = {key: ChatKind(value & ChatKind.ANY.value) for key, value in known.chats}
-        away[name] = Away(name, rests, commands, parks, known.subscribers if rests else (), forgets, chats)
+        away[name] = Away(name, rests, commands, parks, known.subscribers if rests else (), forgets,
+                          known.keeps or forgets, chats)  # fmt: skip
     return away
 
 

@@ -21,6 +21,7 @@ from astral_core.kinds.question import Questions
 from astral_core.kinds.roles import check_group
 from astral_core.kinds.step import Steps
 from astral_core.state import State, check_model, name_of
+from astral_core.wording import Introduction
 
 K = TypeVar("K", bound=Kind)
 
@@ -40,6 +41,7 @@ class Away:
     parks: frozenset[str] = frozenset()
     subscribers: tuple[tuple[str, str], ...] = ()
     holds_user_data: bool = False  # it holds something of users, and can delete it
+    keeps_people: bool = False  # something of people is kept for it
     chats: Mapping[str, ChatKind] = field(default_factory=dict)
 
     def keeps(self, key: str, chat: ChatKind) -> bool:
@@ -57,6 +59,8 @@ class Registry:
         self.roles: dict[str, dict[str, str]] = {}  # those that the owner gives: name -> plugin -> what it is for
         self.away: dict[str, Away] = {}
         self.away_commands: dict[str, Away] = {}
+        self.introductions: dict[str, Introduction] = {}  # by plugin
+        self.keepers: set[str] = set()  # the plugins that keep something of people
         self._keys: dict[Route[Any], str] = {}
 
     def of(self, kind: type[K]) -> K:
@@ -119,6 +123,12 @@ class Registry:
                 "give each plugin Routes of its own.",
             )  # fmt: skip
 
+    def introduce(self, plugin: LoadedPlugin) -> None:
+        """Take note of what a plugin says of itself, and of whether it keeps something of people."""
+        self.introductions[plugin.id] = plugin.declared.introduction
+        if plugin.keeps_people:
+            self.keepers.add(plugin.id)
+
     def key_of(self, route: Route[Any]) -> str:
         """`plugin:name` of a callback route, `plugin.name` of another; DeclarationError if nobody declared it."""
         try:
@@ -165,6 +175,8 @@ class Registry:
             texts.pop(plugin, None)
             if not texts:
                 del self.roles[name]
+        self.introductions.pop(plugin, None)
+        self.keepers.discard(plugin)
 
     def updates(self) -> set[str]:
         """The kinds of update that some route takes."""
@@ -197,6 +209,7 @@ def build_registry(
             _add_event(registry, plugin, event, claims)
         for model in plugin.declared.states:
             _add_state(registry, plugin, model)
+        registry.introduce(plugin)
     if claims.conflicts:
         losers: dict[str, list[str]] = {}
         for plugin_id, sentence in claims.conflicts:

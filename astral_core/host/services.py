@@ -46,6 +46,7 @@ class Services:
     implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()
     call: Callable[[str, dict[str, Any]], Awaitable[Any]] | None = None  # makes a call of the Bot API at once
     username: Callable[[], str] = lambda: ""  # the bot's own, once Telegram has told it
+    title: Callable[[], str] = lambda: ""  # the bot's name, as Telegram shows it
     time: Callable[[], float] = time.time  # seconds since the Unix epoch, by the clock of the jobs
     waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
     traces: list[aiohttp.TraceConfig] = field(default_factory=list)

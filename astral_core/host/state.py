@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from astral_core.declare import Event, Hook, Tables
 from astral_core.errors import AstralError
+from astral_core.state import scope_of
+from astral_core.wording import Introduction
 
 if TYPE_CHECKING:
     import click
@@ -40,6 +42,7 @@ class Declarations:
     tables: Tables | None = None
     cli: click.Command | None = None
     roles: dict[str, str] = field(default_factory=dict)
+    introduction: Introduction = field(default_factory=Introduction)
 
 
 @dataclass
@@ -83,6 +86,20 @@ class LoadedPlugin:
     def package(self) -> str:
         """The top-level package of the plugin's module."""
         return self.module_name.partition(".")[0]
+
+    @property
+    def keeps_people(self) -> bool:
+        """Whether the plugin keeps something of people: in its own tables, or as small state."""
+        return self.has_people_tables or any(scope_of(one) in ("user", "member") for one in self.declared.states)
+
+    @property
+    def has_people_tables(self) -> bool:
+        """Whether the plugin's own tables hold something of people."""
+        tables = self.declared.tables.metadata.tables.values() if self.declared.tables and self.id != "core" else ()
+        return any(
+            "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
+            for table in tables
+        )
 
     def fail(self, phase: str, error: BaseException, state: State = State.FAILED) -> None:
         """Stop here, and remember where and why."""

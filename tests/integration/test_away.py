@@ -27,7 +27,7 @@ MakeUpdate = Callable[..., dict[str, Any]]
 Until = Callable[..., Awaitable[Any]]
 Astral = Callable[..., Awaitable[Result]]
 
-MENDED = "This part of me is being mended right now."
+AWAY = "This is not available right now."
 LENIENT = {"host": {"on_error": "quarantine", "required": ()}}
 PAYMENT = {"currency": "XTR", "total_amount": 5, "invoice_payload": "shop:1", "telegram_payment_charge_id": "c1",
            "provider_payment_charge_id": "p1"}  # fmt: skip
@@ -169,9 +169,9 @@ async def test_who_presses_its_buttons_is_told_in_words(kit: Any) -> None:
     assert (bot.running.host.plugins[1].state, bot.running.host.plugins[1].phase) == (State.FAILED, "import")
     for press in ("three", "/shop", "/start shop-sale"):
         await vera.send(press)
-        assert "Эту часть меня сейчас чинят" in (await vera.wait_for()).text
+        assert "Сейчас это недоступно." in (await vera.wait_for()).text
     query = await vera.press("Look", message=next(m for m in vera.messages if m.text == "Shop"))
-    assert (await vera.wait_answer(query)).text == "Эту часть меня сейчас чинят."
+    assert (await vera.wait_answer(query)).text == "Сейчас это недоступно."
     await vera.send("/unknown")
     await vera.wait_for("Я не совсем понял")
 
@@ -184,7 +184,7 @@ async def test_an_open_question_is_still_open_when_it_is_back(kit: Any) -> None:
     await anna.wait_for("How many?")
     await kit(broken=True)
     await anna.send("three")
-    await anna.wait_for(MENDED)
+    await anna.wait_for(AWAY)
     await kit()
     await anna.send("three")
     await anna.wait_for("That many.")
@@ -329,11 +329,11 @@ async def test_forgetting_reaches_a_plugin_that_is_away(kit: Any, until: Until) 
         paid = {**row, "ext_id": "10", "payload": '{"message": {"successful_payment": {}}}'}
         await connection.execute(insert(core_inbox).values(**paid))
     await anna.send("/mydata")
-    await anna.wait_for("what it holds is not in here")
+    await anna.wait_for("its data is not in here")
     await anna.send("/forget")
-    await anna.wait_for("Delete your birth data")
+    await anna.wait_for("Delete everything that I know")
     await anna.press("Yes, delete everything")
-    await anna.wait_for("Done, but for one part of me")
+    await anna.wait_for("Done, except for one part of me")
 
     async def rows() -> dict[str, Any]:
         async with bot.running.database.engine.connect() as connection:

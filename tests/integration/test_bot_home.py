@@ -89,14 +89,14 @@ async def test_every_page_leads_on_and_back(sqlite_url: str) -> None:
         await anna.send("/help")
         shown = await anna.wait_for("What I can do")
         await anna.press("About this bot")
-        about = await anna.wait_for("Astral Bot")
+        about = await anna.wait_for("Built with Astral")
         assert about.message_id == shown.message_id
         await anna.press("‹ Menu")
-        await anna.wait_for("What shall we look at today?")
+        await anna.wait_for("What would you like to do?")
         await anna.press("What I can do")
         await anna.wait_for("What I can do")
         await anna.send("/about")
-        assert (await anna.wait_for("Astral Bot")).message_id > shown.message_id
+        assert (await anna.wait_for("Built with Astral")).message_id > shown.message_id
 
 
 async def test_a_chosen_language_is_spoken_at_once_and_kept(database_url: str) -> None:

@@ -470,7 +470,7 @@ async def test_a_plugin_that_is_away_does_not_answer_in_a_group_either(
             assert place(line) == f"https://t.me/{groups.name}?start=core-{name}"
         anna = groups.kit.chat("Anna")
         await anna.send("/start core-purse")
-        assert "This part of me is being mended" in anna.last.text
+        assert "This is not available right now" in anna.last.text
         assert await groups.say("ten", user=71) == []
         calls, ended = await groups.press("game:mine")
         assert ([place(call) for call in calls], ended) == ([f"https://t.me/{groups.name}?start=core-start"], True)

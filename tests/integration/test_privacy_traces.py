@@ -206,7 +206,7 @@ async def forget(anna: EmulatedUser, kit: BotKit) -> None:
     await anna.send("/forget")
     question = await anna.wait_for("cannot be undone")
     await anna.press(question.buttons[0], message=question)
-    await anna.wait_for("Everything is deleted")
+    await anna.wait_for("I have deleted your data")
     await kit.settled()
 
 

@@ -276,6 +276,16 @@ def table(name):
 """
 
 
+HOOKS = """
+@plugin.hook
+async def astral_export_user(ctx, user_id):
+    return {}
+@plugin.hook
+async def astral_delete_user(ctx, user_id):
+    return 0
+"""
+
+
 @pytest.mark.parametrize(
     ("declared", "cause"),
     [
@@ -291,6 +301,26 @@ def test_declarations_keep_the_rules(install: Install, declared: str, cause: str
     found = only(audit_plugin("weather"))
     assert found.code == "declarations-wrong"
     assert cause in found.cause
+
+
+def test_whoever_keeps_something_of_people_says_what_and_why(install: Install) -> None:
+    """/privacy tells it to people; without it the page can name only the plugin."""
+    install(f"{TABLES}plugin = Plugin(tables=table('weather_users'))\n{HOOKS}")
+    found = [finding for finding in audit_plugin("weather") if finding.code == "texts-personal"]
+    assert [(finding.where, finding.fatal) for finding in found] == [("weather", False)]
+    assert "Plugin(personal=N_(" in found[0].fix
+
+
+def test_a_plugin_that_says_what_it_keeps_has_no_finding_and_its_words_are_translated(install: Install) -> None:
+    """What a plugin says of itself is among the texts that its catalogues need."""
+    install(
+        f'from astral_core import N_\n{TABLES}WORDS = "Your towns."\n'
+        "plugin = Plugin(tables=table('weather_users'), personal=N_(WORDS), about='Weather.')\n"
+        f"{HOOKS}", ru=HEADER,
+    )  # fmt: skip
+    found = {finding.code: finding for finding in audit_plugin("weather")}
+    assert "texts-personal" not in found
+    assert "'Your towns.' (personal of the plugin)" in found["texts-missing"].cause
 
 
 def test_a_command_of_the_core_is_a_conflict(install: Install) -> None:

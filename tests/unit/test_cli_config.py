@@ -66,6 +66,16 @@ def toml(tmp_path: Path) -> Callable[[str], int]:
 # --- show ---
 
 
+def test_texts_of_one_language_are_shown_with_their_origin(toml: Callable[[str], int]) -> None:
+    """Each in its own line, as those for all languages."""
+    toml('[texts]\nstart = "Hi {name}"\n[texts.ru]\nstart = "Привет"\n')
+    records = shown("--origin")
+    assert records["texts.start"]["value"] == "Hi {name}"
+    assert records["texts.ru.start"]["value"] == "Привет"
+    assert records["texts.ru.start"]["origin"].endswith("astral.toml:4")
+    assert records["texts.ru.about"]["value"] is None
+
+
 def test_every_setting_of_the_core_and_of_the_installed_plugins_is_shown() -> None:
     """Also of plugins that are switched off."""
     records = shown()

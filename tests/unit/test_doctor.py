@@ -213,6 +213,18 @@ def test_people_with_a_role_that_no_plugin_names_are_a_note(bot: pytest.MonkeyPa
     assert (finding.where, finding.fix, finding.fatal) == ("roles.suport", "did you mean 'support'?", False)
 
 
+def test_own_texts_that_nobody_reads_are_a_note(bot: pytest.MonkeyPatch) -> None:
+    """So is a privacy notice without what the core and the plugins keep."""
+    bot.setenv("ASTRAL_TEXTS__RUS__START", "Привет")
+    finding = found(diagnose(offline=True))["texts-doubtful"]
+    assert (finding.where, finding.fix, finding.fatal) == ("[texts.rus]", "did you mean 'ru'?", False)
+    bot.setenv("ASTRAL_TEXTS__RUS__START", "")
+    assert "is empty" in found(diagnose(offline=True))["settings-invalid"].cause
+    bot.delenv("ASTRAL_TEXTS__RUS__START")
+    bot.setenv("ASTRAL_TEXTS__PRIVACY", "Nothing but {plugins}")
+    assert "does not hold {core}" in found(diagnose(offline=True))["texts-doubtful"].cause
+
+
 def test_a_public_address_needs_https_a_secret_and_a_token_for_the_metrics(bot: pytest.MonkeyPatch) -> None:
     """All three are told; a Bot API server of one's own takes http, too."""
     bot.setenv("ASTRAL_TELEGRAM__PUBLIC_URL", "http://bot.example")

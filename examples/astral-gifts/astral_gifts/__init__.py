@@ -25,7 +25,12 @@ class GiftsSettings(BaseModel):
     pause: float = Field(default=0.7, ge=0, le=3, description="seconds between the pictures of the unwrapping")
 
 
-plugin = Plugin(settings=GiftsSettings, tables=Tables(metadata))
+plugin = Plugin(
+    settings=GiftsSettings,
+    tables=Tables(metadata),
+    about=N_("I keep good wishes in boxes. Each one that you open is yours for good."),
+    personal=N_("Which wishes are yours: so that you can read them again."),
+)
 
 
 @plugin.callback("box")

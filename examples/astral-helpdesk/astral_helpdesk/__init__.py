@@ -36,7 +36,15 @@ class HelpdeskSettings(BaseModel):
     album_pause: float = Field(default=1, ge=0, le=5, description="seconds in which the pictures of an album come")
 
 
-plugin = Plugin(settings=HelpdeskSettings, tables=Tables(metadata))
+plugin = Plugin(
+    settings=HelpdeskSettings,
+    tables=Tables(metadata),
+    about=N_("Write to me here, and our helpers answer."),
+    personal=N_(
+        "Which topic in our helpers' group is yours: so that their answers reach you. What you write here "
+        "goes to that group."
+    ),
+)
 
 
 # --- both ways

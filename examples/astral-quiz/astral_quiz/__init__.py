@@ -3,13 +3,18 @@
 import json
 from collections.abc import Mapping
 
-from astral_core import Plugin, PluginContext, Tables
+from astral_core import N_, Plugin, PluginContext, Tables
 from sqlalchemy import delete, select
 
 from astral_quiz import game
 from astral_quiz.tables import answers, metadata
 
-plugin = Plugin(tables=Tables(metadata), routes=[game.routes])
+plugin = Plugin(
+    tables=Tables(metadata),
+    routes=[game.routes],
+    about=N_("I hold a quiz in your group."),
+    personal=N_("Which questions you answered, and whether rightly: for the score."),
+)
 
 
 @plugin.hook

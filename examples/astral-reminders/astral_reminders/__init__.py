@@ -21,7 +21,12 @@ class RemindersSettings(BaseModel):
     zone: ZoneInfo = Field(default=ZoneInfo("Europe/Moscow"), description="the zone of the times that people write")
 
 
-plugin = Plugin(settings=RemindersSettings, tables=Tables(metadata))
+plugin = Plugin(
+    settings=RemindersSettings,
+    tables=Tables(metadata),
+    about=N_("I remind you of what you must not forget, at the time that you choose."),
+    personal=N_("Your reminders, until they are done: so that they reach you in time."),
+)
 
 
 @plugin.command("remind", description=N_("Remind me: /remind tomorrow 9:00 tea"), flood=Flood(20, per=60))

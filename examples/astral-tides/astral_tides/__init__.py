@@ -25,7 +25,13 @@ class TidesSettings(BaseModel):
     hour: int = Field(default=7, ge=0, le=23, description="hour of the daily message, in universal time")
 
 
-plugin = Plugin(settings=TidesSettings, tables=Tables(metadata), routes=[web.routes])
+plugin = Plugin(
+    settings=TidesSettings,
+    tables=Tables(metadata),
+    routes=[web.routes],
+    about=N_("I know the phase of the Moon on any day, and can tell you each morning."),
+    personal=N_("That you get the daily message, and since when: so that I can send it."),
+)
 
 
 @plugin.callback("now")

@@ -10,9 +10,13 @@ from sqlalchemy import delete, select
 from astral_analytics import recorder
 from astral_analytics.handlers import stats
 from astral_analytics.tables import events, metadata
-from astral_core import Plugin, PluginContext, Tables, in_batches, json_array
+from astral_core import N_, Plugin, PluginContext, Tables, in_batches, json_array
 
-plugin = Plugin(tables=Tables(metadata), routes=[stats.routes, recorder.routes])
+plugin = Plugin(
+    tables=Tables(metadata),
+    routes=[stats.routes, recorder.routes],
+    personal=N_("Which of my functions you use, and when: so that my owner sees what works. Never what you write."),
+)
 
 
 @plugin.hook

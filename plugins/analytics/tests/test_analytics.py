@@ -140,7 +140,7 @@ async def test_a_user_gets_and_deletes_the_own_rows(sqlite_url):
         await anna.wait_for("cannot be undone")
         await kit.running.telemetry.flush()
         await anna.press("Yes, delete everything")
-        await anna.wait_for("Everything is deleted")
+        await anna.wait_for("I have deleted your data")
         async with kit.running.database.engine.connect() as connection:
             left = (await connection.execute(select(events.c.user_id, events.c.route))).all()
         assert "/start" not in [row.route for row in left if row.user_id == anna.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from astral_core import Plugin, PluginContext, Tables
+from astral_core import N_, Plugin, PluginContext, Tables
 from astral_natal import purchases, store, tables, worker
 from astral_natal.cli import natal
 from astral_natal.handlers import chart, reading
@@ -17,7 +17,21 @@ if purchases.is_installed():
 
     collected.append(orders.routes)
 
-plugin = Plugin(tables=Tables(tables.metadata), routes=collected, cli=natal)
+plugin = Plugin(
+    tables=Tables(tables.metadata),
+    routes=collected,
+    cli=natal,
+    greeting=N_(
+        "I draw natal charts and put them into words. Tell me when and where you were born, and your chart will be "
+        "here in a minute."
+    ),
+    about=N_(
+        "I draw natal charts and put them into words. Planet positions come from NASA JPL's ephemeris DE421, houses "
+        "and nodes are computed here.\n\n"
+        "Astrology is for reflection and joy; it does not replace a doctor, a lawyer or your own judgement."
+    ),
+    personal=N_("Your charts and full readings: so that you can open them again."),
+)
 plugin.hook(optional=True)(purchases.astral_products)
 
 

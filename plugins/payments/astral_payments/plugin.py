@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 
-from astral_core import Plugin, PluginContext, Tables
+from astral_core import N_, Plugin, PluginContext, Tables
 from astral_payments import notices, steps, web
 from astral_payments.api import OrderPaid, OrderRevoked, Product
 from astral_payments.cli import payments
@@ -23,6 +23,14 @@ plugin = Plugin(
     routes=[part.routes for part in (buy, stars, pages, admin, late, fetch, sweep, steps, notices, web)],
     events=[OrderPaid, OrderRevoked],
     cli=payments,
+    personal=N_(
+        "Your orders and payments: so that you get what you paid for. The payment itself goes through the service "
+        "that you pay with; I never see your card."
+    ),
+    kept=N_(
+        "What you bought is deleted, too. A payment that is under way is finished first. Of payments I keep number, "
+        "amount and date, because the law demands it."
+    ),
 )
 plugin.hook(astral_health)
 plugin.hook(astral_export_user)

@@ -43,7 +43,7 @@ REASONS = {
 
 REFUND_REFUSED = N_(
     "The money of payment {number} did not go back: {error}.\n\n"
-    "I keep trying for {days} days, and the buyer knows that it takes longer. When the reason is mended, "
+    "I keep trying for {days} days, and the buyer knows that it takes longer. When the reason is gone, "
     "<code>/refund {number}</code> tries at once. /refunds shows all that wait."
 )
 REFUND_ENDED = N_(
@@ -110,8 +110,8 @@ def _tell_of_purchase(ctx: Context, payment: PaymentRow, order: OrderRow | None,
     product = ctx.get(Shop).product(order.product) if order is not None else None
     if product is None:  # the plugin that brings it is not there now
         away = ctx.t(
-            "The part of me that brings it is being mended right now. It comes by itself as soon as that is done; if "
-            "you hear nothing within a day, write to /paysupport and name payment {number}.",
+            "I cannot bring it right now. It comes by itself as soon as I can; if you hear nothing within a day, "
+            "write to /paysupport and name payment {number}.",
             number=payment.id,
         )  # fmt: skip
         text = html("{text}\n\n{away}", text=text, away=away)

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 from collections.abc import AsyncIterator, Mapping
 
-from astral_core import Context, Plugin, PluginContext, Tables, now
+from astral_core import N_, Context, Plugin, PluginContext, Tables, now
 from astral_profile.api import ProfileApi, ProfileCompleted, search
 from astral_profile.handlers import profile, wizard
 from astral_profile.settings import ProfileSettings
@@ -18,6 +18,9 @@ plugin = Plugin(
     tables=Tables(metadata),
     routes=[profile.routes, wizard.routes],
     events=[ProfileCompleted],
+    about=N_("The places that I know are from GeoNames. What you tell me about your birth stays in this bot."),
+    greeting="",
+    personal=N_("When and where you were born: so that you need not tell me again. It stays in this bot."),
 )
 
 

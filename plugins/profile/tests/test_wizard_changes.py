@@ -234,7 +234,7 @@ async def test_export_and_deletion_cover_profile_and_draft(both: Any) -> None:
     assert await plugin.astral_export_user(_context(talk), stranger) == {}
     assert await plugin.astral_delete_user(_context(talk), stranger) == 0
     await talk.say("/forget", "cannot be undone")
-    await talk.press("Yes, delete everything", "Everything is deleted")
+    await talk.press("Yes, delete everything", "I have deleted your data")
     assert (await talk.rows(), await talk.drafts()) == ([], [])
     await talk.say("/profile", "Step 1 of 3")
 

@@ -40,7 +40,7 @@ async def late(ctx: Context, payment_id: int) -> None:
     text = ctx.t(
         "<b>{title}</b> is paid for, and your money is safe. Something went wrong on our side when I wanted to "
         "bring it to you.\n\n"
-        "It comes as soon as that is mended, and you need not pay again. If it is not here within a day, write to "
+        "It comes as soon as that is fixed, and you need not pay again. If it is not here within a day, write to "
         "/paysupport and name payment {number}.",
         title=snapshot_title(order, ctx.language), number=payment.id,
     )  # fmt: skip
