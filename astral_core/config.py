@@ -26,6 +26,7 @@ from pydantic_settings import (
 )
 
 from astral_core.errors import ConfigError
+from astral_core.languages.tags import canonical
 from astral_core.wording import OwnTexts
 
 M = TypeVar("M", bound=BaseModel)
@@ -182,12 +183,26 @@ class Settings(BaseSettings):
         default_factory=dict, description="who has which role, by Telegram ids: support = [1, 2]; /roles gives more"
     )
     commands: dict[str, str] = Field(default_factory=dict, description='renames: "weather.start" = "weather"')
-    language: str = Field(default="en", description="language of users whose own is not spoken")
+    language: str = Field(default="en", description="the bot's own language, for people whose own is not offered")
+    languages: Annotated[tuple[str, ...] | None, NoDecode] = Field(
+        default=None,
+        description="languages that people may choose, in this order; if unset, those with half of all texts",
+    )
     texts: OwnTexts = OwnTexts()
     log_json: bool = Field(default=False, description="one JSON object a log line")
     plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section a plugin")
 
-    @field_validator("admins", mode="before")
+    @field_validator("language")
+    @classmethod
+    def _language(cls, value: str) -> str:
+        return canonical(value)
+
+    @field_validator("languages")
+    @classmethod
+    def _languages(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if value is None else tuple(dict.fromkeys(map(canonical, value)))
+
+    @field_validator("admins", "languages", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         if isinstance(value, int):

@@ -2,6 +2,7 @@
 
 AstralError
 ├── ConfigError                 a setting is missing or wrong
+├── TextsError                  there are no texts to translate, or a catalogue cannot be changed
 ├── FailpointError              a test wanted a failure here (ASTRAL_FAILPOINT)
 ├── PluginError                 a plugin is wrong; says which one, where, and how to fix it
 │   ├── DeclarationError        one declaration is wrong in itself
@@ -52,6 +53,10 @@ class AstralError(Exception):
 
 class ConfigError(AstralError):
     """A setting is missing or wrong. The message never contains a setting's value."""
+
+
+class TextsError(AstralError):
+    """There are no texts to translate, or a catalogue cannot be changed."""
 
 
 class FailpointError(AstralError):

@@ -1,26 +1,17 @@
-"""Texts in the user's language: gettext catalogues, compiled in memory.
+"""Texts in the user's language: marked in the code, translated and filled in where they are shown.
 
-The source text is English and stands in the code; `<package>/locales/ru.po` holds the Russian. An owner changes
-any text with a catalogue of the same form: `locales/ru/<package>.po` beside astral.toml.
+The source text is English and is in the code; catalogues hold the other languages (`astral_core/languages`).
 """
 
 from __future__ import annotations
 
 import gettext
-import importlib.util
-import io
 import re
 import string
 from functools import lru_cache
-from importlib import resources
-from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup, escape
-
-SOURCE_LANGUAGE = "en"
-
 
 _TAG = re.compile(r"<[^>]*>")
 
@@ -74,58 +65,6 @@ class Texts:
         return Markup(_TAG.sub("", text)).unescape()  # noqa: S704  # the same
 
 
-class Catalogs:
-    """The catalogues of one package, by language; read at first use."""
-
-    def __init__(self, package: str, override: Path | None = None) -> None:
-        self._package = package
-        self._override = override
-        self._read: dict[str, gettext.NullTranslations] = {}
-
-    def languages(self) -> tuple[str, ...]:
-        """The languages that the package speaks, the source language first."""
-        folder = self._folder()
-        names = [item.name for item in folder.iterdir()] if folder is not None and folder.is_dir() else []
-        return (SOURCE_LANGUAGE, *sorted(name[:-3] for name in names if name.endswith(".po")))
-
-    def _folder(self) -> Traversable | None:
-        try:
-            spec = importlib.util.find_spec(self._package)
-        except ValueError:  # a module made by hand has no spec
-            return None
-        if spec is None or spec.submodule_search_locations is None:
-            return None  # a plugin in one file has no folder of texts
-        return resources.files(self._package).joinpath("locales")
-
-    def for_language(self, language: str) -> gettext.NullTranslations:
-        """The catalogue of `language`; the source text itself where there is none."""
-        if language not in self._read:
-            self._read[language] = self._load(language)
-        return self._read[language]
-
-    def _load(self, language: str) -> gettext.NullTranslations:
-        folder = self._folder()
-        own = folder.joinpath(f"{language}.po") if folder is not None else None
-        catalog = _compile(own.read_bytes(), language) if own and own.is_file() else gettext.NullTranslations()
-        changed = self._override and self._override / language / f"{self._package}.po"
-        if changed and changed.is_file():
-            top = _compile(changed.read_bytes(), language)
-            top.add_fallback(catalog)
-            return top
-        return catalog
-
-
-def _compile(content: bytes, language: str) -> gettext.NullTranslations:
-    # Babel takes 50 ms to import: a bot that speaks only the source language never needs it.
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
-    compiled = io.BytesIO()
-    write_mo(compiled, read_po(io.BytesIO(content), locale=language))
-    compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
-
-
 class _Escaped:
     """A value on its way into a template: formatted as it is told, then escaped."""
 
@@ -157,9 +96,3 @@ def fill(template: str, values: dict[str, Any]) -> str:
     if not values:
         return template
     return _checked(template).format(**{key: _Escaped(value) for key, value in values.items()})
-
-
-def pick(wanted: str | None, spoken: tuple[str, ...], default: str) -> str:
-    """The spoken language nearest to `wanted` (an IETF tag such as "ru" or "pt-br"), else `default`."""
-    base = (wanted or "").lower().partition("-")[0]
-    return base if base in spoken else default

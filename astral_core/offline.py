@@ -26,7 +26,7 @@ async def at_rest(settings: Settings, host: Host, database: Database) -> AsyncIt
     token = settings.telegram.token
     transport = Transport(settings.telegram.api_url, token.get_secret_value()) if token is not None else None
     services = Services(
-        settings, database, detached_store(database), host.registry, ProcessPool(1, warm=False), host.catalogs(),
+        settings, database, detached_store(database), host.registry, ProcessPool(1, warm=False), host.languages(),
         host.plugin_settings, telemetry=lambda _: None, implementations=host.implementations,
         call=transport.call if transport is not None else None,
     )  # fmt: skip

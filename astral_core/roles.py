@@ -26,7 +26,7 @@ from astral_core.errors import Refuse
 from astral_core.host.context import services_of
 from astral_core.host.roles import give, given, take
 from astral_core.host.services import Services
-from astral_core.i18n import N_, Message, Texts, html, pick
+from astral_core.i18n import N_, Message, Texts, html
 from astral_core.inbox.address import Address
 from astral_core.kinds.callback import CallbackCall
 from astral_core.routes import Routes
@@ -196,7 +196,7 @@ async def _give(ctx: Context, role: str, people: Sequence[int]) -> None:
 
 def _tell(ctx: Context, services: Services, role: str, one: Holder) -> None:
     """Tell a person in their own chat and language; nothing depends on it."""
-    language = pick(one.language, services.languages, services.settings.language)
+    language = services.spoken.pick(one.language)
     texts = ctx.texts(language)
     text = texts.t(
         "You have a new role here: <b>{role}</b>.\n{what}\n\nSee /help for what you can do now.",

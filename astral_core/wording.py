@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import string
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from astral_core import limits
 from astral_core.errors import DeclarationError, EffectError
 from astral_core.i18n import Message, fill
+from astral_core.languages.tags import canonical, lineage
 from astral_core.markup import utf16, visible
 
 TOLD_LIMIT = 1_000  # UTF-16 units that a plugin's text may have: all plugins share a page
@@ -33,7 +33,6 @@ PLACEHOLDERS: Mapping[str, tuple[str, ...]] = {
     "fallback": ("name", "bot", "version"),
 }
 _BRACES = "Fix: write {{ and }} for braces that are to be read"
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 
 
 class Wording(BaseModel):
@@ -88,20 +87,23 @@ class OwnTexts(Wording):
 
     @property
     def languages(self) -> Mapping[str, Wording]:
-        """The tables of single languages, by their codes in lower case."""
+        """The tables of single languages, by their codes as gettext writes them: "de", "pt_BR"."""
         return self.__pydantic_extra__ or {}
 
     def find(self, key: str, language: str) -> str | None:
         """The owner's text for `language`, for its base (pt of pt-br), or for all; None if there is none."""
-        places = (self.languages.get(language.lower()), self.languages.get(language.lower().partition("-")[0]), self)
+        places = (*(self.languages.get(one) for one in lineage(language)), self)
         texts = (getattr(place, key) for place in places if place is not None)
         return next((text for text in texts if text is not None), None)
 
 
 def _language(key: str, value: object) -> str:
     """The code that `key` means; ValueError where it is neither a text nor a language."""
-    code = key.lower().replace("_", "-")
-    if not (isinstance(value, Mapping) and _LANGUAGE.fullmatch(code)):
+    try:
+        code = canonical(key)
+    except ValueError:
+        code = ""
+    if not (isinstance(value, Mapping) and code):
         raise ValueError(f"{_no_text(key)}. Those of one language are in a table of their own, such as [texts.de]")
     unknown = next((name for name in value if name not in PLACEHOLDERS), None)
     if unknown is not None:

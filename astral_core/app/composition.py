@@ -98,7 +98,7 @@ def _services(
 ) -> Services:  # fmt: skip
     return Services(
         settings, store.database, store, host.registry, ProcessPool(settings.pool.workers, warm=settings.pool.warm),
-        host.catalogs(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
+        host.languages(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
         call=call, username=lambda: bot().username or "", title=lambda: bot().first_name, time=clock.time,
         waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
     )  # fmt: skip

@@ -11,12 +11,14 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Collection, Iterable
+from gettext import NullTranslations
 from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from astral_core.bot.announced import known_menus, note_menus
 from astral_core.bot.context import Context
 from astral_core.bot.speaking import scope_of
 from astral_core.bot.transport import Transport
@@ -30,7 +32,9 @@ from astral_core.i18n import Texts
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.work import internal_row
 from astral_core.kinds import RegisteredHandler
-from astral_core.kinds.command import Commands
+from astral_core.kinds.command import DESCRIPTION, Commands
+from astral_core.languages.tags import SOURCE
+from astral_core.markup import utf16
 from astral_core.routes import Routes
 
 log = logging.getLogger("astral.bot")
@@ -47,18 +51,23 @@ async def announce_commands(transport: Transport, services: Services) -> None:
     groups = commands.listed(GROUP, lambda _: False)
     administrators = commands.listed(GROUP, lambda _: True)
     # The Bot API's scopes: https://core.telegram.org/bots/api#botcommandscope
-    menus: dict[str, Listed] = {
+    scopes: dict[str, Listed] = {
         "all_private_chats": commands.listed(PRIVATE, lambda _: False),
         "all_group_chats": groups,
         "all_chat_administrators": administrators if len(administrators) > len(groups) else [],
         # All chats without a menu of their own would show it, and earlier versions put the private commands there.
         "default": [],
     }
-    for language in services.languages:
-        code = "" if language == services.languages[0] else language
-        for scope, listed in menus.items():
-            method, params = _call({"type": scope}, code, _commands(services, listed, language))
-            await transport.best_effort(method, params)
+    menus = services.spoken.menus
+    known, wanted = await known_menus(services.database), {code for code in menus if code}
+    if not wanted <= known:
+        await note_menus(services.database, known | wanted)  # first: the process may die before the last menu is set
+    for code in [*menus, *sorted(known - wanted)]:
+        for scope, listed in scopes.items():
+            shown = _commands(services, listed, menus[code]) if code in menus else []
+            await transport.best_effort(*_call({"type": scope}, code, shown))
+    if known - wanted:
+        await note_menus(services.database, wanted)
     try:
         await _announce_to_people(services)
     except (SQLAlchemyError, DatabaseError, IngestRefused, OSError) as error:
@@ -110,8 +119,7 @@ def personal_menu(services: Services, roles: Collection[str]) -> Menu:
     listed = services.registry.of(Commands).listed(PRIVATE, lambda role: role in roles)
     if all(route.role is None for _, route in listed):
         return {}
-    first, *others = services.languages
-    return {"": _commands(services, listed, first), **{code: _commands(services, listed, code) for code in others}}
+    return {code: _commands(services, listed, language) for code, language in services.spoken.menus.items()}
 
 
 async def refresh_commands(ctx: Context) -> None:
@@ -138,9 +146,9 @@ async def show_commands(ctx: Context, user_id: int) -> None:
         return
     await scope_of(ctx).unit.release_reads()
     scope = {"type": "chat", "chat_id": user_id}
-    codes = ("", *services.languages[1:])
+    codes = {*menu, *_codes(before), *services.spoken.menus}
     try:
-        for code in codes:
+        for code in sorted(codes):
             method, params = _call(scope, code, menu.get(code, []))
             await ctx.call_now(method, **params)
     except TelegramRefused as error:  # who never wrote to the bot has no chat; /start tries again
@@ -162,7 +170,12 @@ def _fact(services: Services, user_id: int | str) -> str:
 
 
 def _print(menu: Menu) -> str:
-    return hashlib.sha256(as_json(menu).encode()).hexdigest() if menu else ""
+    """What tells one menu from another, and which languages it has: Telegram keeps them until they are taken away."""
+    return f"{hashlib.sha256(as_json(menu).encode()).hexdigest()}:{','.join(menu)}" if menu else ""
+
+
+def _codes(print_: str) -> list[str]:
+    return print_.partition(":")[2].split(",")
 
 
 def _call(scope: dict[str, Any], code: str, commands: list[dict[str, str]]) -> tuple[str, dict[str, Any]]:
@@ -177,4 +190,11 @@ def _commands(services: Services, listed: Listed, language: str) -> list[dict[st
 
 
 def _description(services: Services, route: RegisteredHandler, language: str) -> str:
-    return Texts(services.catalogs[route.plugin].for_language(language), language).plain(route.declared.description)
+    """The description in a language, or in English if the translation is longer than Telegram takes."""
+    catalogs, declared = services.catalogs[route.plugin], route.declared
+    text = Texts(catalogs.for_language(language), language).plain(declared.description)
+    if utf16(text) <= DESCRIPTION:
+        return text
+    log.warning("the description of /%s in %r is longer than %d characters, so the menu has the English one",
+                declared.name, language, DESCRIPTION)  # fmt: skip
+    return Texts(NullTranslations(), SOURCE).plain(declared.description)

@@ -24,7 +24,7 @@ from astral_core.kinds.callback import named_route
 from astral_core.routes import Routes
 
 routes = Routes()
-LANGUAGE_NAMES = {"en": "English", "ru": "Русский"}
+LANGUAGES_A_PAGE = 20
 
 
 @routes.callback("menu")
@@ -77,23 +77,41 @@ async def about(ctx: Context) -> None:
 @routes.command("language", description=N_("Language · Язык"))
 async def language(ctx: Context) -> None:
     """Offer the languages that the bot speaks."""
+    show_languages(ctx, 0)
+
+
+@routes.callback("languages/{page:int}")
+async def languages(ctx: Context, page: int) -> None:
+    """Another page of the languages."""
+    show_languages(ctx, page)
+
+
+def show_languages(ctx: Context, page: int) -> None:
+    """The languages of one page, two in a row, and the ways to the other pages."""
+    names = list(services_of(ctx).spoken.names.items())
+    last = (len(names) - 1) // LANGUAGES_A_PAGE
+    page = min(max(page, 0), last)
     choices = [
-        ctx.button(f"{'✓ ' if code == ctx.language else ''}{LANGUAGE_NAMES.get(code, code)}", set_language(code=code))
-        for code in ctx.languages
+        ctx.button(f"{'✓ ' if code == ctx.language else ''}{name}", set_language(code=code.lower()))
+        for code, name in names[page * LANGUAGES_A_PAGE : (page + 1) * LANGUAGES_A_PAGE]
     ]
-    ctx.show(N_("Which language shall I speak?"), [choices, [ctx.menu_button()]])
+    turns = [
+        ctx.button(sign, languages(page=to)) for sign, to in (("‹", page - 1), ("›", page + 1)) if 0 <= to <= last
+    ]
+    ctx.show(N_("Which language shall I speak?"), [*rows(choices, 2), turns, [ctx.menu_button()]])
 
 
 @routes.callback("setlang/{code:slug}")
 async def set_language(ctx: Context, code: str) -> None:
     """Keep the chosen language, and show the menu in it."""
-    if code not in ctx.languages:
+    chosen = next((one for one in ctx.languages if one.lower() == code.lower()), None)
+    if chosen is None:
         await language.handler(ctx)
         return
     user_id, scope = ctx.user.id, scope_of(ctx)
-    await ctx.session.execute(_choose(user_id, code))
+    await ctx.session.execute(_choose(user_id, chosen))
     ctx.after_commit(lambda: scope.people.users.drop(user_id))
-    scope.language = code
+    scope.language = chosen
     await menu.handler(ctx)
 
 

@@ -27,7 +27,7 @@ from astral_core.errors import HandlerError, HandlerFailed, NoPerson, Parked, Re
 from astral_core.host import failed as failed_events
 from astral_core.host.alerts import KEY_LENGTH, SENDER, Alert, is_alert
 from astral_core.host.services import Services
-from astral_core.i18n import N_, Texts, pick
+from astral_core.i18n import N_, Texts
 from astral_core.inbox import money
 from astral_core.inbox.address import Address
 from astral_core.inbox.effect import Effect, OutgoingEffect
@@ -240,7 +240,7 @@ class BotRunner:
 
     def _language(self, user: User | None) -> str:
         wanted = (user.language or user.language_code) if user else None
-        return pick(wanted, self._services.languages, self._services.settings.language)
+        return self._services.spoken.pick(wanted)
 
     # --- what the worker says to the user itself
 
@@ -318,7 +318,7 @@ class BotRunner:
         sender, known = sender_of(row.payload, peek(row.payload)), self._people.users.get(row.chat)
         wanted = known.language if known is not None else None
         wanted = wanted or (sender.language_code if sender is not None else None)
-        language = pick(wanted, self._services.languages, self._services.settings.language)
+        language = self._services.spoken.pick(wanted)
         text = self._services.catalogs["core"].for_language(language).gettext(NOT_CHARGED)
         [declined] = self._decline(row, text)
         log.warning("row %d is declined: it got no answer in time", row.seq)

@@ -36,6 +36,7 @@ _COMMANDS = {
     "config": ("astral_core.cli.config", "config", "The settings of the core and of the plugins."),
     "doctor": ("astral_core.cli.doctor", "doctor", "Look for what keeps the bot from working."),
     "db": ("astral_core.cli.database", "db", "The database's schema."),
+    "texts": ("astral_core.cli.texts", "texts", "Texts in other languages, for translators."),
     "new": ("astral_core.cli.new", "new", "A new plugin or bot."),
 }
 

@@ -43,6 +43,7 @@ def _all(settings: Settings, offline: bool) -> Iterator[Finding]:
     plugins = Plugins(settings)
     yield from guarded("machine", lambda: check_machine(settings))
     yield from guarded("plugins", plugins.check)
+    yield from guarded("texts", plugins.texts)
     yield from guarded("settings", lambda: check_sources(settings, [plugin.id for plugin in plugins.found]))
     yield from guarded("texts", lambda: check_texts(settings, plugins.host))
     yield from guarded("settings", lambda: check_public(settings))

@@ -39,6 +39,7 @@ CODES: dict[str, str] = {
     "plugin-quarantined": "A plugin is set aside because another one, which it needs, does not work.",
     "plugin-conflict": "Two plugins claim the same thing.",
     "plugin-required-missing": "A plugin that [host] requires is not installed or is switched off.",
+    "texts-wrong": "A translation cannot be used, so another language is shown, or a language has no translation.",
     "health": "The core or a plugin says that something is wrong; after its name stands its own code for that.",
     "health-failed": "A plugin cannot say how it is.",
     "python-too-old": "This Python is older than the oldest that Astral is made for.",

@@ -41,6 +41,11 @@ class Plugins:
         yield from self._required()
         yield from self._roles()
 
+    def texts(self) -> Iterator[Finding]:
+        """What is wrong with translations, the owner's and the plugins', and with the languages of the settings."""
+        for fault in self.host.languages().faults() if self.host is not None else ():
+            yield Finding("texts-wrong", fault.where, fault.cause, fault.fix, fatal=False)
+
     def _state(self, plugin: LoadedPlugin) -> Iterator[Finding]:
         where, error = f"plugin {plugin.id}", plugin.error
         stops = plugin.id in self.settings.host.required or self.settings.host.on_error == "stop"

@@ -11,8 +11,8 @@ from astral_core.errors import DeclarationError
 from astral_core.host.discover import dependencies
 from astral_core.host.runner import HookRunner
 from astral_core.host.state import LoadedPlugin, State
-from astral_core.i18n import Catalogs
 from astral_core.kinds.command import Command
+from astral_core.languages.catalogs import Catalogs
 from astral_core.wording import placeholders
 
 log = logging.getLogger("astral.host")

@@ -27,7 +27,8 @@ from astral_core.host.registry import Registry, build_registry
 from astral_core.host.runner import HookRunner, add_hookspecs, new_manager, register
 from astral_core.host.services import Services
 from astral_core.host.state import LoadedPlugin, State
-from astral_core.i18n import Catalogs
+from astral_core.languages.catalogs import Catalogs
+from astral_core.languages.spoken import Languages
 from astral_core.plugin import Plugin
 
 log = logging.getLogger("astral.host")
@@ -73,8 +74,14 @@ class Host:
 
     def catalogs(self) -> dict[str, Catalogs]:
         """The texts of the core and of every living plugin, with the owner's own `locales/` on top."""
-        own = config_file().parent / "locales"
-        return {plugin.id: Catalogs(plugin.package, own) for plugin in self.alive}
+        owners, default = config_file().parent / "locales", self.settings.language
+        return {p.id: Catalogs(p.package, owners, file=p.path, default=default) for p in self.alive}
+
+    def languages(self) -> Languages:
+        """What the bot speaks, by those texts and by the settings."""
+        owners, settings = config_file().parent / "locales", self.settings
+        packages = {plugin.path.stem if plugin.path else plugin.package for plugin in self.plugins}
+        return Languages(self.catalogs(), settings.language, settings.languages, owners, packages)
 
     def owner_of(self, filename: str) -> str | None:
         """The plugin whose package holds the source file `filename`."""

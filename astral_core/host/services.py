@@ -18,8 +18,9 @@ from astral_core.errors import DeclarationError
 from astral_core.handled import Handled
 from astral_core.host.registry import Registry
 from astral_core.host.roles import Roles
-from astral_core.i18n import SOURCE_LANGUAGE, Catalogs
 from astral_core.inbox.store import Store
+from astral_core.languages.catalogs import Catalogs
+from astral_core.languages.spoken import Languages
 
 if TYPE_CHECKING:
     from astral_core.process_pool import ProcessPool
@@ -39,7 +40,7 @@ class Services:
     store: Store
     registry: Registry
     cpu: ProcessPool
-    catalogs: Mapping[str, Catalogs]
+    spoken: Languages
     plugin_settings: Mapping[str, Any]
     telemetry: Callable[[Handled], None]
     providers: dict[Any, tuple[str, Any]] = field(default_factory=dict)
@@ -83,16 +84,15 @@ class Services:
         """Who has which role."""
         return Roles(self.database, self.settings, self.registry.roles)
 
-    @cached_property
-    def languages(self) -> tuple[str, ...]:
-        """The languages that the bot speaks."""
-        return self.catalogs["core"].languages() if "core" in self.catalogs else (SOURCE_LANGUAGE,)
+    @property
+    def catalogs(self) -> Mapping[str, Catalogs]:
+        """The texts of each plugin."""
+        return self.spoken.catalogs
 
-    def read_texts(self) -> None:
-        """Compile all catalogues; takes a tenth of a second, and so not in the loop and not for the first user."""
-        for catalogs in self.catalogs.values():
-            for language in catalogs.languages():
-                catalogs.for_language(language)
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that people may choose."""
+        return self.spoken.offered
 
     async def close(self) -> None:
         """Close the shared client."""

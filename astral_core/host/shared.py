@@ -120,13 +120,17 @@ class Shared:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that the bot speaks, as codes."""
+        """The languages that people may choose, as codes: "en", "pt_BR"."""
         return self._services.languages
+
+    def nearest_language(self, wanted: str | None) -> str:
+        """The one of `languages` that is nearest to a tag such as "pt-br" or "de-AT"; else the bot's own."""
+        return self._services.spoken.pick(wanted)
 
     @property
     def language(self) -> str:
         """The language of `t` and `nt`: here the bot's own, in a handler that of the person."""
-        return self._services.settings.language
+        return self._services.spoken.own
 
     def texts(self, language: str) -> Texts:
         """The plugin's texts in `language`: `ctx.texts("ru").t("Hello")`."""

@@ -32,6 +32,7 @@ from astral_core.config import Host, load_settings
 from astral_core.core_plugin import plugin as core_plugin
 from astral_core.host.discover import discover, from_file
 from astral_core.host.host import load
+from astral_core.languages.po import read
 from astral_playground.__main__ import main as playground
 
 RunProject = Callable[..., Any]
@@ -44,7 +45,7 @@ OURS = re.compile(r"(^|[\s/])(astral|dev\.py|astral_playground)(\s|$)")
 CONSOLES = ("", "console", "bash")
 # What nothing is done with: the output of a program, files of other programs, changes that the tutorial's test makes.
 SILENT = ("text", "ini", "{toctree}")
-ONLY_FOLLOWED = ("diff", "po")
+ONLY_FOLLOWED = ("diff",)
 
 
 class Block(NamedTuple):
@@ -135,7 +136,7 @@ def test_who_is_not_run_says_why(page: str) -> None:
     reasons = [block.reason for block in PAGES[page] if block.reason is not None]
     assert len(reasons) == text.count("<!-- not run:")
     assert all(len(reason.split()) >= 3 for reason in reasons)
-    known = {"python", "toml", *CONSOLES, *SILENT, *(ONLY_FOLLOWED if page in ELSEWHERE else ())}
+    known = {"python", "toml", "po", *CONSOLES, *SILENT, *(ONLY_FOLLOWED if page in ELSEWHERE else ())}
     assert [name(block) for block in PAGES[page] if block.reason is None and block.language not in known] == []
     if page in ELSEWHERE:
         assert Path(page).name in (ROOT / ELSEWHERE[page]).read_text(encoding="utf-8")
@@ -260,6 +261,15 @@ def test_a_command_that_is_not_there_would_be_found() -> None:
     for words in (["doctr"], ["run", "--poling"], ["plugins", "check"], ["db", "upgrade", "a", "b"]):
         with pytest.raises((AssertionError, click.UsageError)):
             check_astral(words)
+
+
+@pytest.mark.parametrize("block", chosen("po"), ids=name)
+def test_a_catalogue_can_be_read(block: Block) -> None:
+    """Every text of it can be used."""
+    language = "de" if block.file is not None and "/de/" in block.file else "ru"
+    reading = read(block.text.encode(), language, name(block))
+    assert [*reading.faults, *reading.broken.values()] == []
+    assert reading.translated
 
 
 @pytest.mark.parametrize("block", chosen("toml"), ids=name)

@@ -108,11 +108,22 @@ async def test_each_admin_reads_it_in_private_and_in_their_language_once_an_hour
         assert alerts(anna) == []
 
 
-@pytest.mark.parametrize("translation", ["{n} < рифов", "<b>Рифов: {n}", "Рифов: {m}", "Рифов: {n.no}"])
+FILE, ALERT = (
+    "locales/ru/astral_watch_under_test.po",
+    "plugin 'watch': the text of an alert in the language 'ru' is wrong",
+)
+
+
+@pytest.mark.parametrize(
+    ("translation", "told"),
+    [("{n} < рифов", FILE), ("<b>Рифов: {n}", FILE), ("Рифов: {m}", FILE), ("Рифов: {n.no}", FILE),
+     ("Рифов: {n}" + "!" * 4080, ALERT)],  # a message of its own, but too long for the rest of an alert
+)  # fmt: skip
 async def test_where_a_translation_is_broken_the_source_text_is_said(
-    sqlite_url: str, make_plugin: MakePlugin, tmp_path: Path, caplog: pytest.LogCaptureFixture, translation: str
-) -> None:
-    """The log names plugin and language; the admins do not miss an alert for it."""
+    sqlite_url: str, make_plugin: MakePlugin, tmp_path: Path, caplog: pytest.LogCaptureFixture, translation: str,
+    told: str,
+) -> None:  # fmt: skip
+    """The log names the file, or plugin and language; the admins do not miss an alert for it."""
     folder = tmp_path / "locales" / "ru"
     folder.mkdir(parents=True)
     po = PO.replace("Рифов: {n}", translation)
@@ -122,7 +133,7 @@ async def test_where_a_translation_is_broken_the_source_text_is_said(
         await olga.send("/start")
         await kit.chat("Anna").send("/reef")
         assert alerts(olga) == ["⚠️ watch\n\n3 reefs"]
-        assert "plugin 'watch': the text of an alert in the language 'ru' is wrong" in caplog.text
+        assert told in caplog.text
 
 
 async def test_a_row_that_was_not_run_any_more_is_told_with_its_number(sqlite_url: str, until: Until) -> None:

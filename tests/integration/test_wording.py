@@ -323,12 +323,12 @@ async def test_a_locale_file_changes_a_text_too(
     head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
     for name, source, changed in (
         ("astral_core", "Your data", "Your papers"),
-        ("astral_notes", "I keep notes.", "Notes, {bot}!"),
+        ("astral_notes", "I keep notes.", "Notes of mine."),
     ):
         file = tmp_path / "locales" / "en" / f"{name}.po"
         file.write_text(f'{head}msgid "{source}"\nmsgstr "{changed}"\n', "utf-8")
     async with bot_kit(sqlite_url, [package("notes", 'about=N_("I keep notes.")')]) as kit:
         anna = kit.user("Anna")
-        assert (await page(anna, "/start")).endswith("Notes, Playground!")
+        assert (await page(anna, "/start")).endswith("Notes of mine.")
         await anna.send("/help")
         assert "Your papers" in (await anna.wait_for()).buttons

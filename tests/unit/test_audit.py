@@ -357,6 +357,10 @@ def test_an_absolute_path_is_the_owners_business(install: Install) -> None:
         ('msgstr[2] "{n} дней"', 'msgstr[2] ""', "texts-missing", "'{n} day' has an empty translation"),
         ('\nmsgid "The weather"', '\n#, fuzzy\nmsgid "The weather"', "texts-fuzzy", "is fuzzy and not used"),
         ('msgstr "Погода"', 'mgstr "Погода"', "texts-unreadable", "is no catalogue"),
+        ('msgstr "Погода"', 'msgstr "<b>Погода"', "texts-html", "<b> is never closed"),
+        ('msgstr "Погода"', 'msgstr "< Погода"', "texts-html", "a bare '<'"),
+        ("nplurals=3", "nplurals=INTEGER", "texts-plurals", "its header is wrong"),
+        ('msgstr[2] "{n} дней"', 'msgstr[3] "{n} дней"', "texts-plurals", "more plural forms than ru has (3)"),
     ],
 )
 def test_catalogues_are_whole(install: Install, was: str, becomes: str, code: str, cause: str) -> None:
@@ -365,8 +369,39 @@ def test_catalogues_are_whole(install: Install, was: str, becomes: str, code: st
     install(GOOD, ru=RUSSIAN.replace(was, becomes))
     found = {finding.code: finding for finding in audit_plugin("weather")}
     assert cause in found[code].cause
-    assert found[code].where == "astral_weather/locales/ru.po"
+    assert found[code].where.partition(":")[0] == "astral_weather/locales/ru.po"
     assert found.keys() <= {code, "texts-missing"}  # what is called otherwise is missing too
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("german.po", "'german' is not the code of a language"),
+        ("xx.po", "no language that Babel knows"),
+        ("ru_.po", "'ru_' is not the code"),
+        ("RU.po", "is a second catalogue of 'ru'"),
+    ],
+)
+def test_a_catalogue_that_nobody_reads_is_found_by_its_name(
+    install: Install, tmp_path: Path, name: str, cause: str
+) -> None:
+    """Its language is unknown, or there is another file for it."""
+    install(GOOD, ru=RUSSIAN)
+    folder = tmp_path / "site-astral-weather" / "astral_weather" / "locales"
+    (folder / name).write_text(RUSSIAN, encoding="utf-8")
+    found = only(audit_plugin("weather"))
+    assert found.code == "texts-language"
+    assert cause in found.cause
+
+
+@pytest.mark.parametrize("name", ["pt_BR.po", "pt-br.po", "PT-BR.po"])
+def test_a_catalogue_of_a_region_is_read_in_every_spelling(install: Install, tmp_path: Path, name: str) -> None:
+    """Each language that is found is checked, not Russian alone."""
+    install(GOOD, ru=RUSSIAN)
+    folder = tmp_path / "site-astral-weather" / "astral_weather" / "locales"
+    (folder / name).write_text('msgid "The weather"\nmsgstr "O {tempo}"\n', encoding="utf-8")
+    codes = {finding.code for finding in audit_plugin("weather") if finding.where.endswith(name)}
+    assert codes == {"texts-placeholders", "texts-missing"}
 
 
 def test_texts_are_found_in_all_forms_of_a_call(install: Install) -> None:

@@ -39,6 +39,17 @@ def toml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return path.write_text
 
 
+def test_languages_are_codes_in_any_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Telegram writes them, or gettext; each is named once."""
+    monkeypatch.setenv("ASTRAL_LANGUAGES", "de, pt-br,PT_BR,zh-Hans")
+    assert load_settings().languages == ("de", "pt_BR", "zh_Hans")
+    assert load_settings(language="UK").language == "uk"
+    with pytest.raises(ConfigError, match="'german' is not the code of a language"):
+        load_settings(languages=["german"])
+    with pytest.raises(ConfigError, match=r"language: .* is not the code of a language"):
+        load_settings(language="")
+
+
 def test_defaults_need_no_file_and_no_environment() -> None:
     """What an owner gets without any setting."""
     settings = load_settings()

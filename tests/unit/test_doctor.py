@@ -389,6 +389,21 @@ def test_a_plugin_error_out_of_the_whole_is_the_plugins(bot: pytest.MonkeyPatch,
     assert finding.where == "plugin menu"
 
 
+# --- texts ---
+
+
+def test_translations_and_languages_of_the_settings_are_looked_at(bot: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What cannot be used is a note: the bot works, and speaks another language there."""
+    (tmp_path / "locales" / "ru").mkdir(parents=True)
+    (tmp_path / "locales" / "ru" / "astral_core.po").write_text('msgid "Menu"\nmsgstr "<b>"\n', "utf-8")
+    bot.setenv("ASTRAL_LANGUAGES", "en,ru,rn")
+    wrong = [finding for finding in diagnose(offline=True) if finding.code == "texts-wrong"]
+    assert [(finding.where, finding.fatal) for finding in wrong] == [
+        ("languages", False), ("locales/ru/astral_core.po", False)
+    ]  # fmt: skip
+    assert "there are en, ru." in wrong[0].fix
+
+
 # --- machine and port ---
 
 

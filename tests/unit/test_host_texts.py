@@ -13,7 +13,9 @@ from babel.messages.catalog import Message
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from astral_core.i18n import Catalogs, fill, pick
+from astral_core.i18n import fill
+from astral_core.languages.catalogs import Catalogs
+from astral_core.languages.tags import pick
 
 PACKAGES = ["astral_core", "astral_profile", "astral_natal", "astral_payments", "astral_analytics"]
 KEYWORDS = {"t": None, "nt": (1, 2), "N_": None, "gettext": None, "ngettext": (1, 2), "translated": (3,)}

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from markupsafe import Markup, escape
 
 from astral_core import N_, html
-from astral_core.i18n import Catalogs, Texts, fill, pick
+from astral_core.i18n import Texts, fill
+from astral_core.languages.catalogs import Catalogs
+from astral_core.languages.tags import pick
 
 HEAD = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n'
 PLURAL = (
@@ -108,6 +110,7 @@ def test_a_text_without_markup_is_not_escaped(package: str) -> None:
         ("RU", "ru"),
         ("ru-RU", "ru"),
         ("pt-br", "en"),
+        ("ru_XX-nonsense", "en"),
         ("", "en"),
         (None, "en"),
         ("en-GB", "en"),

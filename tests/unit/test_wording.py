@@ -33,10 +33,10 @@ def test_a_text_is_for_everybody_unless_there_is_one_for_the_language(monkeypatc
         {"start": "all", "bot": "Sky", "ru": {"start": "все"}, "pt_BR": {"start": "br"}, "pt": {"bot": "Céu"}}
     )
     find = texts.texts.find
-    assert [find("start", code) for code in ("en", "ru", "pt-br", "pt-BR", "pt", "de")] == [
-        "all", "все", "br", "br", "all", "all",
+    assert [find("start", code) for code in ("en", "ru", "pt_BR", "pt_PT", "pt", "de")] == [
+        "all", "все", "br", "all", "all", "all",
     ]  # fmt: skip
-    assert [find("bot", code) for code in ("en", "pt-br")] == ["Sky", "Céu"]
+    assert [find("bot", code) for code in ("en", "pt_BR")] == ["Sky", "Céu"]
     assert [find("about", code) for code in ("en", "de")] == [None, "Hallo"]
 
 

@@ -168,8 +168,8 @@ async def _look_up(ctx: PluginContext, token: str) -> Shown | None:
 
 def _language(ctx: PluginContext, request: web.Request, shown: Shown | None) -> str:
     chosen = shown.language if shown is not None else None
-    base = (chosen or request.headers.get("Accept-Language") or "")[:2].lower()
-    return base if base in ctx.languages else "en"
+    first = (request.headers.get("Accept-Language") or "").partition(",")[0].partition(";")[0]
+    return ctx.nearest_language(chosen or first)
 
 
 def _page(ctx: PluginContext, language: str, shown: Shown | None) -> web.Response:
