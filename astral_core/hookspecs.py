@@ -45,18 +45,20 @@ async def astral_health(ctx: PluginContext) -> Health:
 
 @hookspec
 async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes | AsyncIterable[bytes]]:
-    """Export what the plugin knows of a user.
+    """Export what the plugin knows of a user and its tables do not show by themselves.
 
-    When: on /mydata. Returns: file name -> content, or for what may be much an async iterator of its pieces, such as
-    `json_array` makes. Every plugin whose tables refer to a user needs it.
-    Example: `return {"weather.json": b"{}"}`.
+    When: on /mydata. The rows of a user are exported without it, a file for each table; this adds files, or has a
+    better one under the same name ("orders.json" for the table `shop_orders`). Returns: file name -> content, or for
+    what may be much an async iterator of its pieces, such as `json_array` makes.
+    Example: `return {"reading.txt": text.encode()}`.
     """
 
 
 @hookspec
 async def astral_delete_user(ctx: PluginContext, user_id: int, reason: str) -> int:
-    """Delete what the plugin knows of a user, except what the law demands to keep.
+    """Delete what the plugin knows of a user beside its rows, or keep of these what the law demands.
 
-    When: on /forget. Returns: how many rows were deleted or made anonymous. Needed where the export is. Example:
-    `return await purge(ctx, user_id)`.
+    When: on /forget, maybe more than once, before the core deletes the rows of the user. The core does not touch
+    tables with `info={"person": "kept"}`: what of these may go is deleted or made anonymous here. Returns: how many
+    rows that were. Example: `return await empty_bills(ctx, user_id)`.
     """

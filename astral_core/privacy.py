@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections.abc import AsyncIterable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
+from sqlalchemy.exc import IntegrityError
 
 from astral_core.bot import wording
 from astral_core.bot.archive import Archive
@@ -22,6 +25,8 @@ from astral_core.db.wipe import truncate_log
 from astral_core.errors import ArchiveTooLarge, Parked
 from astral_core.host import roles
 from astral_core.host.context import PluginContext, services_of
+from astral_core.host.delete import delete_rows
+from astral_core.host.export import files_of_tables
 from astral_core.host.host import Host
 from astral_core.i18n import N_
 from astral_core.inbox import personal
@@ -29,7 +34,24 @@ from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
 from astral_core.routes import Routes
 
+log = logging.getLogger("astral.host")
 routes = Routes()
+Files = dict[str, bytes | AsyncIterable[bytes]]
+PATIENCE = 10.0  # seconds of a handler for one deletion; what is left by then goes in the next step
+LONG = 600.0  # seconds to pack a copy: somebody may have a million rows
+# The core's own tables whose rows are a person's: the column that names them. What they hold is in `_known`.
+OWN = (core_dialogs.c.user_id, core_files.c.user_id)
+
+
+class Deleted(NamedTuple):
+    """How many rows were deleted, or made anonymous; not `is_all`: there were too many, and some are left.
+
+    `stuck` are plugins of whose rows a plugin that is away may have some.
+    """
+
+    rows: int
+    is_all: bool
+    stuck: tuple[str, ...] = ()
 
 
 class Privacy:
@@ -38,38 +60,63 @@ class Privacy:
     def __init__(self, host: Host, hush: Callable[[int], None] = lambda _user_id: None) -> None:
         self._host = host
         self.hush = hush  # takes a person out of the telemetry under way
+        self.patience = PATIENCE
 
-    async def export(self, user_id: int) -> dict[str, bytes | AsyncIterable[bytes]]:
-        """All files of all plugins, by `<plugin>/<name>`: their content, or what reads it piece by piece."""
-        files: dict[str, bytes | AsyncIterable[bytes]] = {}
-        for plugin, result in self._host.runner.each("astral_export_user", self._here(), user_id=user_id):
-            files |= {f"{plugin}/{name}": content for name, content in (await result).items()}
+    async def export(self, user_id: int, plugin: str | None = None) -> Files:
+        """All files of all plugins, or of one, by `<plugin>/<name>`: their content, or what reads it in pieces.
+
+        They are the rows of the plugin's tables, and what its hook adds, or has better under the same name.
+        """
+        people, files = self._host.people(), Files()
+        for name, ctx in self._asked(plugin):
+            own: Files = {**await files_of_tables(ctx, people, user_id)}
+            said = self._host.runner.call("astral_export_user", name, ctx=ctx, user_id=user_id)
+            if said is not None:
+                own |= await said
+            files |= {f"{name}/{file}": content for file, content in own.items()}
         return files
 
-    async def delete(self, user_id: int) -> int:
-        """Delete in every plugin, dependents before what they depend on; return the number of rows."""
-        calls = list(self._host.runner.each("astral_delete_user", self._here(), user_id=user_id, reason="user"))
-        total = 0
-        for _, result in reversed(calls):
-            total += await result
-        return total
+    async def delete(self, user_id: int, plugin: str | None = None) -> Deleted:
+        """Delete in every plugin, or in one: in dependents before what they depend on; first what its hook deletes.
 
-    async def delete_in(self, plugin: str, user_id: int) -> None:
-        """Delete in one plugin. Raises Parked while it is away, so that its row waits for it."""
-        context = self._here().get(plugin)
-        if context is None:
+        It ends early where there is very much, so that no handler runs out of time: call it again then.
+        """
+        people, rows, until = self._host.people(), 0, time.monotonic() + self.patience
+        stuck: list[str] = []
+        for name, ctx in reversed(self._asked(plugin)):
+            said = self._host.runner.call("astral_delete_user", name, ctx=ctx, user_id=user_id, reason="user")
+            rows += await said if said is not None else 0
+            try:
+                count, is_all = await delete_rows(ctx, people, user_id, until)
+            except IntegrityError:
+                if not self.away:
+                    raise
+                log.warning("plugin %r: what it holds of user %d waits for plugins that are away: %s", name, user_id,
+                            ", ".join(self.away))  # fmt: skip
+                stuck.append(name)
+                continue
+            rows += count
+            if not is_all:
+                return Deleted(rows, is_all=False, stuck=tuple(stuck))
+        return Deleted(rows, is_all=True, stuck=tuple(stuck))
+
+    async def delete_in(self, plugin: str, user_id: int) -> Deleted:
+        """Delete in one plugin. Raises Parked while it is away, or another one keeps rows that refer to its own."""
+        if not any(one.id == plugin for one in self._host.alive):
             raise Parked(plugin)
-        found = self._host.runner.call("astral_delete_user", plugin, ctx=context, user_id=user_id, reason="user")
-        if found is not None:
-            await found
+        deleted = await self.delete(user_id, plugin)
+        if deleted.stuck:
+            raise Parked(self.away[0])
+        return deleted
 
     @property
     def away(self) -> list[str]:
         """Plugins that are not here and hold something of users: it is deleted when they are back."""
         return sorted(name for name, one in self._host.registry.away.items() if one.holds_user_data)
 
-    def _here(self) -> dict[str, PluginContext]:
-        return {plugin.id: self._host.contexts[plugin.id] for plugin in self._host.alive}
+    def _asked(self, plugin: str | None) -> list[tuple[str, PluginContext]]:
+        """The plugins that are asked, with their contexts, dependencies first."""
+        return [(one.id, self._host.contexts[one.id]) for one in self._host.alive if plugin in (None, one.id)]
 
 
 @routes.callback("privacy")
@@ -87,18 +134,18 @@ async def privacy(ctx: Context) -> None:
     wording.show_page(ctx, text, buttons)
 
 
-@routes.callback("mydata")
-@routes.command("mydata", description=N_("A copy of your data"))
+@routes.callback("mydata", timeout=LONG)
+@routes.command("mydata", description=N_("A copy of your data"), timeout=LONG)
 async def mydata(ctx: Context) -> None:
     """One zip with the core's and every plugin's files."""
     parts = ctx.find(Privacy)
-    files: dict[str, bytes | AsyncIterable[bytes]] = {
+    files: Files = {
         f"core/{name}.json": json.dumps(known, ensure_ascii=False, indent=2).encode()
         for name, known in (await _known(ctx)).items()
         if known
     }
-    await scope_of(ctx).unit.release_reads()  # the plugins' files may take a while
     files |= await states.export(ctx.session, ctx.user.id)
+    await scope_of(ctx).unit.release_reads()  # the plugins' files may take a while
     if parts is not None:
         files |= await parts.export(ctx.user.id)
     try:
@@ -160,7 +207,7 @@ async def forget_now(ctx: Context) -> None:
     away = parts.away if parts is not None else []
     if parts is not None:
         parts.hush(user.id)
-        await parts.delete(user.id)
+        away += (await parts.delete(user.id)).stuck
     names = tuple(name for name in (user.first_name, user.last_name) if name)
     await _forget_person(ctx, Person(user.id, user.username, names))
     await ctx.session.execute(_empty(user.id))
@@ -183,7 +230,9 @@ async def forget_rest(ctx: Context, user_id: int) -> None:
     parts = ctx.find(Privacy)
     if parts is not None:
         parts.hush(user_id)
-        await parts.delete(user_id)
+        deleted = await parts.delete(user_id)
+        if not deleted.is_all:
+            ctx.defer(forget_rest(user_id=user_id))
     await _forget_person(ctx, Person(user_id))
     own = or_(core_slots.c.chat_id == user_id, core_slots.c.user_id == user_id)
     await ctx.session.execute(delete(core_slots).where(own))
@@ -209,7 +258,9 @@ async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
     """Delete what a plugin holds that was away when everything else was deleted."""
     parts = ctx.find(Privacy)
     if parts is not None:
-        await parts.delete_in(plugin, user_id)
+        deleted = await parts.delete_in(plugin, user_id)
+        if not deleted.is_all:
+            ctx.defer(forget_in(plugin=plugin, user_id=user_id))
         await _wipe_after(ctx)
 
 
@@ -217,9 +268,9 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     """The core's own tables, and the core's memory after the commit."""
     people, session = scope_of(ctx).people, ctx.session
     await personal.forget(session, person, services_of(ctx).registry.payments)
-    await session.execute(delete(core_dialogs).where(core_dialogs.c.user_id == person.id))
+    for column in OWN:
+        await session.execute(delete(column.table).where(column == person.id))
     await states.forget(session, person.id)
-    await session.execute(delete(core_files).where(core_files.c.user_id == person.id))
     if await roles.forget(session, person.id):
         ctx.after_commit(services_of(ctx).roles.changed)
         ctx.defer(show_commands(user_id=person.id), lane=MENUS)

@@ -39,8 +39,9 @@ class Roster:
 
     async def remember(self) -> None:
         """Write down what the plugins declare, before any of them can fail in its lifespan."""
-        registry, runner = self.host.registry, self.host.runner
-        await memory.remember(self.database, [(p, memory.snapshot_of(p, registry, runner)) for p in self.host.alive])
+        host, people = self.host, self.host.people()
+        snapshots = [(one, memory.snapshot_of(one, host.registry, host.runner, people)) for one in host.alive]
+        await memory.remember(self.database, snapshots)
 
     async def call(self) -> None:
         """When it is settled who runs: recall the others, and tell the other replicas."""

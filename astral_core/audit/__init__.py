@@ -10,6 +10,7 @@ from astral_core.audit import package
 from astral_core.audit.alone import find, load_alone
 from astral_core.audit.codes import CODES
 from astral_core.audit.notice import check_notice
+from astral_core.audit.people import check_mentions
 from astral_core.audit.settings import check_settings, unset
 from astral_core.audit.texts import check_texts
 from astral_core.config import Settings, load_settings
@@ -79,7 +80,8 @@ def _loaded(plugin_id: str, databases: Sequence[str]) -> Iterator[Finding]:
         yield Finding(code, plugin_id, what, fix or "mend the plugin as the cause says.")
     yield from check_texts(plugin)
     if plugin.alive:
-        yield from check_notice(plugin)
+        yield from check_notice(host, plugin)
+        yield from check_mentions(host, plugin)
         from astral_core.audit.migrations import check_migrations  # Alembic
 
         yield from check_migrations(host, plugin, databases)

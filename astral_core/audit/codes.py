@@ -20,6 +20,7 @@ CODES: dict[str, str] = {
     "settings-extra": "The settings' model takes unknown keys, so that a misspelt one is not noticed.",
     "settings-description": "A setting has no description: the owner's example of astral.toml is made from them.",
     "declarations-wrong": "A declaration is wrong in itself: a name, a handler, a table, a hook that is missing.",
+    "people-mention": "A column names a person, and may not be NULL, so that it still has their id after /forget.",
     "declarations-conflict": "The plugin claims what the core, or a plugin that it requires, has already.",
     "texts-missing": "A source text has no translation in one of the plugin's languages.",
     "texts-fuzzy": "A translation is marked as fuzzy and therefore not used.",

@@ -92,7 +92,10 @@ def kept_by_core(ctx: Context) -> Markup:
         "lost.",
         days,
     )
-    return _list([who, said])
+    own = [who, said]
+    if services_of(ctx).registry.roles:
+        own.append(ctx.t("The roles that my owner gave you: so that you may do what they are for."))
+    return _list(own)
 
 
 def kept_by_plugins(ctx: Context) -> Markup:

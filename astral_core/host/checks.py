@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from astral_core.config import Settings, nearest
 from astral_core.declare import Tables
 from astral_core.errors import DeclarationError
-from astral_core.host.discover import dependencies
-from astral_core.host.runner import HookRunner
-from astral_core.host.state import LoadedPlugin, State
+from astral_core.host.discover import dependencies, with_dependencies
+from astral_core.host.state import LoadedPlugin, State, people_in
 from astral_core.kinds.command import Command
 from astral_core.languages.catalogs import Catalogs
 from astral_core.wording import placeholders
@@ -106,14 +105,7 @@ def check_tables(plugin: LoadedPlugin, tables: Tables, plugins: Sequence[LoadedP
                 )
 
 
-def check_user_data(plugin: LoadedPlugin, runner: HookRunner) -> None:
-    """Whoever keeps something of users has to give it out and to delete it."""
-    if not plugin.has_people_tables:
-        return
-    for hook in ("astral_export_user", "astral_delete_user"):
-        if not runner.implements(hook, plugin.id):
-            raise DeclarationError(
-                plugin.id,
-                "its tables refer to users.",
-                f"implement it: @plugin.hook async def {hook}(...); people may ask for it.",
-            )
+def check_people(plugin: LoadedPlugin, plugins: Sequence[LoadedPlugin]) -> None:
+    """Whose the rows of its tables are has to be clear: people may ask for them, and for their end."""
+    needed = with_dependencies([plugin.id], plugins)
+    people_in(one for one in plugins if one.id in needed and one.alive)

@@ -12,10 +12,11 @@ from pydantic import BaseModel
 
 from astral_core.config import Settings, config_file, plugin_settings
 from astral_core.db.migrate import Chain
+from astral_core.db.people import People
 from astral_core.errors import ConflictError, DeclarationError, PluginError, PluginLoadError
 from astral_core.host.checks import (
+    check_people,
     check_tables,
-    check_user_data,
     warn_of_renames,
     warn_of_roles,
     warn_of_strangers,
@@ -26,7 +27,7 @@ from astral_core.host.discover import discover, import_plugin, quarantine_depend
 from astral_core.host.registry import Registry, build_registry
 from astral_core.host.runner import HookRunner, add_hookspecs, new_manager, register
 from astral_core.host.services import Services
-from astral_core.host.state import LoadedPlugin, State
+from astral_core.host.state import LoadedPlugin, State, people_in
 from astral_core.languages.catalogs import Catalogs
 from astral_core.languages.spoken import Languages
 from astral_core.plugin import Plugin
@@ -71,6 +72,10 @@ class Host:
     def chains(self) -> list[Chain]:
         """The migrations of the core and of every living plugin with tables."""
         return [Chain(p.id, p.declared.tables.migrations) for p in self.alive if p.declared.tables]
+
+    def people(self) -> People:
+        """Whose the rows in the living plugins' tables are."""
+        return people_in(self.alive)
 
     def catalogs(self) -> dict[str, Catalogs]:
         """The texts of the core and of every living plugin, with the owner's own `locales/` on top."""
@@ -217,5 +222,5 @@ def _declare(plugin: LoadedPlugin, host: Host) -> None:
     plugin.declared.introduction.check(plugin.id)
     if plugin.declared.tables is not None:
         check_tables(plugin, plugin.declared.tables, host.plugins)
-        check_user_data(plugin, host.runner)
+        check_people(plugin, host.plugins)
     build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own

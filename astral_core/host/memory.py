@@ -11,6 +11,7 @@ from sqlalchemy import inspect, select
 
 from astral_core.db.engine import Database
 from astral_core.db.migrate import owns
+from astral_core.db.people import People
 from astral_core.db.tables import core_plugins, now
 from astral_core.db.upsert import inserting
 from astral_core.declare import CHAT_ADMIN, PRIVATE, ChatKind
@@ -38,7 +39,7 @@ class PluginSnapshot(msgspec.Struct, frozen=True):
     keeps: bool = False
 
 
-def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner) -> PluginSnapshot:
+def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner, people: People) -> PluginSnapshot:
     """What `plugin` declared, under the names that the registry gave it."""
     return PluginSnapshot(
         # Of those that few people may use nobody else is told, also while the plugin is away.
@@ -54,9 +55,9 @@ def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner) ->
             for route in routes
             if route.plugin == plugin.id
         ),
-        runner.implements("astral_delete_user", plugin.id),
+        people.holds(plugin.id) or runner.implements("astral_delete_user", plugin.id),
         tuple((key, chat.value) for key, chat in _chats(plugin, registry)),
-        plugin.keeps_people,
+        plugin.id in registry.keepers,
     )
 
 

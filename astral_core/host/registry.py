@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from astral_core.db.people import People
 from astral_core.declare import PRIVATE, ChatKind, Event, Route
 from astral_core.errors import CallbackDataError, ConflictError, DeclarationError
-from astral_core.host.state import LoadedPlugin
+from astral_core.host.state import LoadedPlugin, people_in
 from astral_core.kinds import KINDS, Kind, RegisteredHandler
 from astral_core.kinds.base import Claims
 from astral_core.kinds.callback import Callbacks, NamedRoute
@@ -123,10 +124,10 @@ class Registry:
                 "give each plugin Routes of its own.",
             )  # fmt: skip
 
-    def introduce(self, plugin: LoadedPlugin) -> None:
+    def introduce(self, plugin: LoadedPlugin, people: People) -> None:
         """Take note of what a plugin says of itself, and of whether it keeps something of people."""
         self.introductions[plugin.id] = plugin.declared.introduction
-        if plugin.keeps_people:
+        if plugin.keeps_state_of_people or people.holds(plugin.id):
             self.keepers.add(plugin.id)
 
     def key_of(self, route: Route[Any]) -> str:
@@ -201,6 +202,8 @@ def build_registry(
 ) -> Registry:
     """Check all declarations together and index them. ConflictError lists every conflict at once."""
     registry, claims = Registry(), Claims(renames, webhooks, required)
+    plugins = list(plugins)
+    people = people_in(plugins)
     for plugin in plugins:
         registry.add_roles(plugin)
         for declared in plugin.declared.routes:
@@ -209,7 +212,7 @@ def build_registry(
             _add_event(registry, plugin, event, claims)
         for model in plugin.declared.states:
             _add_state(registry, plugin, model)
-        registry.introduce(plugin)
+        registry.introduce(plugin, people)
     if claims.conflicts:
         losers: dict[str, list[str]] = {}
         for plugin_id, sentence in claims.conflicts:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from astral_core.db.people import People, people_of
 from astral_core.declare import Event, Hook, Tables
 from astral_core.errors import AstralError
 from astral_core.state import scope_of
@@ -88,18 +89,9 @@ class LoadedPlugin:
         return self.module_name.partition(".")[0]
 
     @property
-    def keeps_people(self) -> bool:
-        """Whether the plugin keeps something of people: in its own tables, or as small state."""
-        return self.has_people_tables or any(scope_of(one) in ("user", "member") for one in self.declared.states)
-
-    @property
-    def has_people_tables(self) -> bool:
-        """Whether the plugin's own tables hold something of people."""
-        tables = self.declared.tables.metadata.tables.values() if self.declared.tables and self.id != "core" else ()
-        return any(
-            "user_id" in table.columns or any(key.target_fullname == "core_users.id" for key in table.foreign_keys)
-            for table in tables
-        )
+    def keeps_state_of_people(self) -> bool:
+        """Whether some of the plugin's small state is a person's."""
+        return any(scope_of(one) in ("user", "member") for one in self.declared.states)
 
     def fail(self, phase: str, error: BaseException, state: State = State.FAILED) -> None:
         """Stop here, and remember where and why."""
@@ -114,3 +106,12 @@ class LoadedPlugin:
     def set_aside(self, state: State, phase: str, reason: str) -> None:
         """Stop here for a reason that is no exception."""
         self.state, self.phase, self.reason = state, phase, reason
+
+
+def people_in(plugins: Iterable[LoadedPlugin]) -> People:
+    """Whose the rows in the tables of these plugins are. The core answers for its own."""
+    return people_of({
+        plugin.id: plugin.declared.tables.metadata
+        for plugin in plugins
+        if plugin.declared.tables is not None and plugin.id != "core"
+    })  # fmt: skip

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import aiohttp
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import MetaData, select
 
+from astral_core import Tables
 from astral_core.cli import cli
 from astral_core.db.tables import core_inbox
 from astral_core.host.state import LoadedPlugin
@@ -89,6 +93,36 @@ def astral(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Awaitable[Result]]:
         return await asyncio.to_thread(CliRunner().invoke, cli, list(arguments))
 
     return run
+
+
+_MIGRATION = """
+import sys
+from alembic import op
+revision, down_revision = "{plugin}_0001", None
+def upgrade():
+    sys.modules["{module}"].metadata.create_all(op.get_bind())
+"""
+
+
+@pytest.fixture
+def make_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, MetaData], Tables]]:
+    """`make_tables("shop", metadata)`: tables with a migration that makes them."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def make(plugin: str, metadata: MetaData) -> Tables:
+        module = ModuleType(f"tables_of_{plugin}")
+        vars(module)["metadata"] = metadata
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        folder = tmp_path / f"{plugin}_migrations" / "versions"
+        folder.mkdir(parents=True)
+        (folder.parent / "__init__.py").touch()
+        source = _MIGRATION.format(plugin=plugin, module=module.__name__)
+        (folder / "0001_initial.py").write_text(source, encoding="utf-8")
+        return Tables(metadata, folder.parent.name)
+
+    yield make
+    for name in [name for name in sys.modules if name.endswith("_migrations")]:
+        del sys.modules[name]
 
 
 SUPER = {"id": -1001, "type": "supergroup", "title": "Stars"}

@@ -270,8 +270,9 @@ from astral_core import Event, Plugin, Tables, core_users, plugin_metadata
 class Sunny(Event):
     name = "sun.out"
 metadata = plugin_metadata("weather")
-def table(name):
-    Table(name, metadata, Column("user_id", BigInteger, ForeignKey(core_users.c.id), primary_key=True))
+def table(name, *people):
+    keys = [Column(one, BigInteger, ForeignKey(core_users.c.id), primary_key=True) for one in people or ("user_id",)]
+    Table(name, metadata, *keys)
     return Tables(metadata)
 """
 
@@ -290,13 +291,13 @@ async def astral_delete_user(ctx, user_id):
     ("declared", "cause"),
     [
         ("tables=table('climate')", "table 'climate' must be called weather or weather_"),
-        ("tables=table('weather_users')", "its tables refer to users"),
+        ("tables=table('weather_users', 'one', 'other')", "has more than one key to people (one, other)"),
         ("events=[Sunny]", "event 'sun.out' must be called weather."),
         ("events=[42]", "Plugin(events=[...]) holds 42, which is no Event"),
     ],
 )
 def test_declarations_keep_the_rules(install: Install, declared: str, cause: str) -> None:
-    """Names of tables and events; the hooks that people's data demand; things that are no declarations."""
+    """Names of tables and events; rows of which it is unclear whose they are; things that are no declarations."""
     install(f"{TABLES}plugin = Plugin({declared})\n")
     found = only(audit_plugin("weather"))
     assert found.code == "declarations-wrong"
@@ -321,6 +322,21 @@ def test_a_plugin_that_says_what_it_keeps_has_no_finding_and_its_words_are_trans
     found = {finding.code: finding for finding in audit_plugin("weather")}
     assert "texts-personal" not in found
     assert "'Your towns.' (personal of the plugin)" in found["texts-missing"].cause
+
+
+def test_a_mention_that_cannot_be_emptied_is_found(install: Install) -> None:
+    """It starts all the same: the id stays after /forget, and its author is told."""
+    table = "Table('weather', metadata, key('one', 'owner'), key('other', 'mention'))"
+    key = """
+def key(name, person):
+    reference = ForeignKey(core_users.c.id)
+    return Column(name, BigInteger, reference, primary_key=True, info={"person": person})
+"""
+    install(f"{TABLES}{key}{table}\nplugin = Plugin(tables=Tables(metadata), personal='Towns.')\n")
+    found = [finding for finding in audit_plugin("weather") if not finding.code.startswith("migrations")]
+    assert [(finding.code, finding.where, finding.fatal) for finding in found] == [
+        ("people-mention", "weather.other", False)
+    ]
 
 
 def test_a_command_of_the_core_is_a_conflict(install: Install) -> None:

@@ -191,7 +191,7 @@ def test_hooks_are_listed_with_who_implements_them() -> None:
     """In the order of the calls; a hook that a plugin brings for others is among them, and names it."""
     records = {item["hook"]: item for item in json.loads(astral("hooks", "--json").stdout)}
     assert records["astral_health"]["implemented_by"][0] == "core"
-    order = records["astral_export_user"]["implemented_by"]
+    order = records["astral_lifespan"]["implemented_by"]
     assert order.index("profile") < order.index("natal")
     assert records["astral_lifespan"]["colour"] == "async generator"
     assert (records["astral_products"]["from"], records["astral_products"]["implemented_by"]) == (

@@ -202,17 +202,27 @@ def test_a_key_into_another_plugins_table_needs_the_requirement(
     check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "bad.good_id refers to 'good'")
 
 
-def test_tables_about_people_demand_both_privacy_hooks_of_their_plugin(
+def test_a_plugin_whose_rows_are_of_nobody_in_particular_is_set_aside(
     make_plugin: MakePlugin, make_settings: MakeSettings
 ) -> None:
-    """Who stores people's data can give it out and delete it; else that plugin alone is set aside."""
+    """Whose a row is has to be clear, or the core could neither give it out nor delete it; others serve."""
     tables = plugin_metadata("bad")
-    person = sqlalchemy.Column("who", sqlalchemy.ForeignKey(core_users.c.id), primary_key=True)
-    sqlalchemy.Table("bad", tables, person)
+    people = [sqlalchemy.Column(name, sqlalchemy.ForeignKey(core_users.c.id), primary_key=True) for name in "ab"]
+    sqlalchemy.Table("bad", tables, *people)
     bad = make_plugin("bad", tables=Tables(tables, "astral_core.db.migrations"))
-    check_failed(
-        loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "@plugin.hook async def astral_export_user"
+    check_failed(loaded(make_settings, bad, a_good_one(make_plugin)), "declare", "more than one key to people (a, b)")
+
+
+def test_tables_about_people_demand_no_hook(make_plugin: MakePlugin, make_settings: MakeSettings) -> None:
+    """A plugin that keeps people's rows says so with a foreign key, and writes no export and no deletion."""
+    tables = plugin_metadata("good")
+    sqlalchemy.Table(
+        "good", tables, sqlalchemy.Column("who", sqlalchemy.ForeignKey(core_users.c.id), primary_key=True)
     )
+    good = make_plugin("good", tables=Tables(tables, "astral_core.db.migrations"))
+    host = loaded(make_settings, good)
+    assert good.alive
+    assert host.people().holds("good")
 
 
 def test_an_implementer_of_anothers_hook_is_checked_whatever_the_order(

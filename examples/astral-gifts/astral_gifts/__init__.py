@@ -1,14 +1,12 @@
 """Astral plugin: good wishes, sold for Telegram Stars through the payments plugin."""
 
 import asyncio
-import json
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable
 
 from astral_core import N_, Button, Context, Plugin, PluginContext, Refuse, Tables, named_route, now
 from astral_payments.api import BUY_ROUTE, OrderPaid, OrderRevoked, PaymentsApi, Product
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from astral_gifts.goods import WISHES, Wish, frames, greeting
 from astral_gifts.tables import is_kept, metadata, wishes
@@ -119,21 +117,3 @@ async def take_back(ctx: Context, event: OrderRevoked) -> None:
 def astral_products(ctx: PluginContext) -> Iterable[Product]:
     """Offer the wishes: a hook of the payments plugin."""
     return [wish.product(ctx.settings(GiftsSettings).price) for wish in WISHES.values()]
-
-
-@plugin.hook
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
-    """Give out what is kept of a person."""
-    columns = wishes.c.order_id.label("order"), wishes.c.code.label("wish"), wishes.c.given_at, wishes.c.taken_back_at
-    mine = select(*columns).where(wishes.c.user_id == user_id).order_by(wishes.c.given_at)
-    async with ctx.work() as work:
-        rows = [row._asdict() for row in await work.session.execute(mine)]
-    return {"gifts.json": json.dumps(rows, default=datetime.isoformat, indent=2).encode()} if rows else {}
-
-
-@plugin.hook
-async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
-    """Delete what is kept of a person; return how many rows that were."""
-    async with ctx.work() as work:
-        gone = delete(wishes).where(wishes.c.user_id == user_id).returning(wishes.c.order_id)
-        return len((await work.session.execute(gone)).all())

@@ -152,7 +152,7 @@ async def test_a_person_gets_and_deletes_the_own_rows(bot: BotKit) -> None:
     for chat in (anna, ben):
         await buy(chat)
     files = await bot.export(anna, plugin="gifts")
-    assert [record["wish"] for record in json.loads(files["gifts/gifts.json"])] == ["gifts.luck"]
+    assert [record["code"] for record in json.loads(files["gifts/wishes.json"])] == ["gifts.luck"]
     assert await bot.forget(anna, plugin="gifts") == 1
     assert await bot.export(anna, plugin="gifts") == {}
     assert [row.user_id for row in await rows(bot)] == [ben.id]

@@ -1,8 +1,6 @@
 """Astral plugin: people write to the bot, helpers answer in the topics of a group."""
 
 import asyncio
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from astral_core import (
@@ -140,7 +138,7 @@ async def topic_here(ctx: Context) -> Row[Any] | None:
     return await store.topic_at(ctx.session, ctx.topic)
 
 
-# --- for the owner and for a person who asks what is kept
+# --- for the owner, and for a person who wants to be forgotten
 
 
 @plugin.hook
@@ -154,22 +152,14 @@ async def astral_health(ctx: PluginContext) -> Health:
 
 
 @plugin.hook
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
-    """Give out what is kept of a person; what they wrote is in their chat."""
-    async with ctx.work() as work:
-        record = await store.export(work.session, user_id)
-    return {"helpdesk.json": json.dumps(record, indent=2).encode()} if record is not None else {}
-
-
-@plugin.hook
 async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
-    """Delete what is kept of a person, and their topic."""
+    """Delete the person's topic in Telegram; the core deletes what is kept here."""
     async with ctx.work() as work:
-        thread = await store.purge(work.session, user_id)
-        if thread is None:
-            return 0
-        work.defer(remove_topic(thread=thread), to=ctx.settings(HelpdeskSettings).group)
-    return 1
+        topic = await store.topic_of(work.session, user_id)
+        if topic is not None:
+            group, thread = ctx.settings(HelpdeskSettings).group, topic.thread_id
+            work.defer(remove_topic(thread=thread), to=group, key=f"remove-{thread}", keep="once")
+    return 0
 
 
 @plugin.step("remove")

@@ -42,16 +42,3 @@ async def take_parts(session: Session, chat_id: int, album: str) -> list[int]:
     """Return the parts of an album, oldest first, and forget them."""
     gone = delete(parts).where(parts.c.chat_id == chat_id, parts.c.album == album).returning(parts.c.message_id)
     return sorted((await session.scalars(gone)).all())
-
-
-async def export(session: Session, user_id: int) -> dict[str, Any] | None:
-    """Return what is kept about a person as JSON data."""
-    topic = await topic_of(session, user_id)
-    return {"opened_at": topic.opened_at.isoformat(), "is_closed": topic.is_closed} if topic is not None else None
-
-
-async def purge(session: Session, user_id: int) -> int | None:
-    """Delete what is kept about a person; return the number of their topic, None who had none."""
-    await session.execute(delete(parts).where(parts.c.chat_id == user_id))
-    gone = delete(topics).where(topics.c.user_id == user_id).returning(topics.c.thread_id)
-    return (await session.execute(gone)).scalar_one_or_none()

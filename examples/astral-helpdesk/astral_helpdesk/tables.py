@@ -18,7 +18,8 @@ topics = Table(
 parts = Table(
     "helpdesk_parts",
     metadata,
-    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),  # where they were sent
+    # Where they were sent. A private chat has the number of its person.
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False, info={"person": "owner"}),
     Column("message_id", BigInteger, primary_key=True, autoincrement=False),
     Column("album", String(64), nullable=False),
 )

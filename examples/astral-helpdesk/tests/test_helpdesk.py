@@ -192,7 +192,7 @@ async def test_a_person_gets_and_deletes_what_is_known(bot: BotKit, helpers: Gro
     for one in (chat, other):
         await one.send("Hello")
     files = await bot.export(chat, plugin="helpdesk")
-    assert json.loads(files["helpdesk/helpdesk.json"])["is_closed"] is False
+    assert json.loads(files["helpdesk/topics.json"])[0]["is_closed"] is False
     assert await bot.forget(chat, plugin="helpdesk") == 1
     assert await bot.export(chat, plugin="helpdesk") == {}
     assert helpers.topics == ["General", "Tea", "Ben"]

@@ -211,7 +211,9 @@ async def test_a_person_gets_and_deletes_their_answers(bot: BotKit, group: Group
     for person in (anna, ben):
         await group.tap(person, "Mercury")
     files = await bot.export(anna, plugin="quiz")
-    assert json.loads(files["quiz/quiz.json"]) == [{"game": 1, "question": 1, "right": True}]
+    assert json.loads(files["quiz/answers.json"]) == [
+        {"game_id": 1, "number": 0, "user_id": anna.id, "is_right": True}
+    ]
     assert await bot.forget(anna, plugin="quiz") == 1
     assert await bot.export(anna, plugin="quiz") == {}
     assert [row.user_id for row in await bot.rows(answers)] == [ben.id]

@@ -1,11 +1,9 @@
 """Astral plugin: reminders. /remind tomorrow 9:00 tea, a list of what is coming, and ten minutes more."""
 
-import json
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from astral_core import N_, Context, Flood, Plugin, PluginContext, Tables, now
+from astral_core import N_, Context, Flood, Plugin, Tables, now
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
@@ -93,21 +91,3 @@ async def forget(ctx: Context, item: int) -> None:
 def own(ctx: Context, item: int) -> ColumnElement[bool]:
     """The item, if it is this person's: a button can be forged."""
     return and_(items.c.id == item, items.c.user_id == ctx.user.id)
-
-
-@plugin.hook
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
-    """Give out what is kept of a person."""
-    mine = select(items.c.due_at, items.c.text).where(items.c.user_id == user_id).order_by(items.c.due_at)
-    async with ctx.work() as work:
-        rows = [row._asdict() for row in await work.session.execute(mine)]
-    data = json.dumps(rows, default=datetime.isoformat, ensure_ascii=False, indent=2)
-    return {"reminders.json": data.encode()} if rows else {}
-
-
-@plugin.hook
-async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
-    """Delete what is kept of a person; return how many rows that were."""
-    async with ctx.work() as work:
-        gone = delete(items).where(items.c.user_id == user_id).returning(items.c.id)
-        return len((await work.session.execute(gone)).all())

@@ -1,10 +1,8 @@
 """Astral plugin: the phase of the Moon, by command, every day, and as a page."""
 
-import json
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
-from astral_core import N_, Button, Context, Markup, Plugin, PluginContext, Refuse, Tables, now
+from astral_core import N_, Button, Context, Markup, Plugin, Refuse, Tables, now
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, insert, select, update
 
@@ -147,25 +145,3 @@ async def send_day(ctx: Context, day: int) -> None:
     """Send the message of a day to who still wants it."""
     if await is_subscribed(ctx):
         ctx.reply(card(ctx, date.fromordinal(day)), [[ctx.button(N_("Tomorrow"), moon_day(n=day + 1))]])
-
-
-# --- what is kept of a person
-
-
-@plugin.hook
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
-    """Give out what is kept of a person."""
-    mine = select(subscribers.c.since, subscribers.c.next_on).where(subscribers.c.user_id == user_id)
-    async with ctx.work() as work:
-        rows = [row._asdict() for row in await work.session.execute(mine)]
-    return (
-        {"tides.json": json.dumps(rows, default=lambda value: value.isoformat(), indent=2).encode()} if rows else {}
-    )
-
-
-@plugin.hook
-async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
-    """Delete what is kept of a person; return how many rows that were."""
-    async with ctx.work() as work:
-        gone = delete(subscribers).where(subscribers.c.user_id == user_id).returning(subscribers.c.user_id)
-        return len((await work.session.execute(gone)).all())

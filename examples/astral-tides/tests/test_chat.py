@@ -119,7 +119,7 @@ async def test_a_person_gets_and_deletes_the_own_row(bot: BotKit) -> None:
         await chat.send("/moon")
         await chat.tap("Send it every day")
     files = await bot.export(anna, plugin="tides")
-    assert json.loads(files["tides/tides.json"])[0]["next_on"] == (now() + timedelta(days=1)).date().isoformat()
+    assert json.loads(files["tides/subscribers.json"])[0]["next_on"] == (now() + timedelta(days=1)).date().isoformat()
     assert await bot.forget(anna, plugin="tides") == 1
     assert await bot.export(anna, plugin="tides") == {}
     assert [row.user_id for row in await bot.rows(subscribers)] == [ben.id]

@@ -20,7 +20,7 @@ events = Table(
     Column("outcome", String(16), nullable=False),
     Column("ms", Float, nullable=False),
     Column("wait_ms", Float, nullable=False),
-    Column("user_id", BigInteger),
+    Column("user_id", BigInteger, info={"person": "owner"}),  # maybe of somebody who is not stored yet
     Column("update_id", BigInteger),
     Column("error_id", String(16)),
 )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from astral_core import N_, Plugin, PluginContext, Tables
-from astral_natal import purchases, store, tables, worker
+from astral_natal import purchases, tables, worker
 from astral_natal.cli import natal
 from astral_natal.handlers import chart, reading
 from astral_natal.lexicon import LANGUAGES, lexicon
@@ -42,16 +42,3 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     for language in LANGUAGES:
         await asyncio.to_thread(lexicon, language)
     yield
-
-
-@plugin.hook
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, AsyncIterator[bytes]]:
-    """Charts and readings as JSON files, piece by piece; none where there is nothing."""
-    return {f"{name}.json": pieces for name, pieces in (await store.export(ctx, user_id)).items()}
-
-
-@plugin.hook
-async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
-    """Delete charts and readings, whatever the reason."""
-    async with ctx.work() as work:
-        return await store.purge(work.session, user_id)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 from sqlalchemy import Row, delete, insert, select, update
 
-from astral_core import Markup, PluginContext, Session, in_batches, json_array, now
+from astral_core import Markup, Session, now
 from astral_natal.encode import decode_chart, encode_chart
 from astral_natal.model import Chart
 from astral_natal.tables import natal_charts, natal_readings
@@ -138,52 +137,6 @@ async def end_waiting(session: Session, order_id: str) -> None:
 async def keep_waiting(session: Session, user_id: int, order_id: str) -> None:
     """Note that a payment waits for birth data."""
     await session.execute(insert(natal_readings).values(user_id=user_id, order_id=order_id))
-
-
-async def export(ctx: PluginContext, user_id: int) -> dict[str, AsyncIterator[bytes]]:
-    """Return all that is stored of a user, charts and readings, as pieces of JSON; nothing of what there is none."""
-    made = {"charts": (natal_charts, _charts), "readings": (natal_readings, _readings)}
-    async with ctx.work() as work:
-        held = [
-            name
-            for name, (table, _) in made.items()
-            if await work.session.scalar(select(table.c.id).where(table.c.user_id == user_id).limit(1)) is not None
-        ]
-    return {name: json_array(made[name][1](ctx, user_id)) for name in held}
-
-
-async def _charts(ctx: PluginContext, user_id: int) -> AsyncIterator[list[dict[str, Any]]]:
-    query = select(natal_charts).where(natal_charts.c.user_id == user_id)
-    async for rows in in_batches(ctx, query, natal_charts.c.id):
-        yield [{"theme": row.theme, "created_at": row.created_at, "chart": _raw(row.chart)} for row in rows]
-
-
-async def _readings(ctx: PluginContext, user_id: int) -> AsyncIterator[list[dict[str, Any]]]:
-    query = select(natal_readings).where(natal_readings.c.user_id == user_id)
-    async for rows in in_batches(ctx, query, natal_readings.c.id):
-        yield [
-            {
-                "order": row.order_id,
-                "language": row.language,
-                "created_at": row.created_at,
-                "messages": _raw(row.messages),
-            }
-            for row in rows
-        ]
-
-
-def _raw(text: str | None) -> msgspec.Raw | None:
-    """JSON as it is stored: it goes into the copy unread."""
-    return msgspec.Raw(text.encode()) if text else None
-
-
-async def purge(session: Session, user_id: int) -> int:
-    """Delete all that is stored of a user; return the number of rows."""
-    rows = 0
-    for table in (natal_readings, natal_charts):
-        gone = await session.execute(delete(table).where(table.c.user_id == user_id).returning(table.c.id))
-        rows += len(gone.all())
-    return rows
 
 
 def _stored(row: Row[Any] | None) -> StoredChart | None:

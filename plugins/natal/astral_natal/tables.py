@@ -15,7 +15,7 @@ natal_charts = Table(
     Column("user_id", BigInteger, ForeignKey(core_users.c.id), nullable=False),
     Column("profile_id", BigInteger, nullable=False),
     Column("key", String(64), nullable=False),
-    Column("chart", Text, nullable=False),  # JSON
+    Column("chart", Text, nullable=False, info={"export": "json"}),
     Column("theme", String(16), nullable=False),  # the one the user looked at last
     Column("created_at", UtcDateTime, nullable=False, default=now),
     Column("updated_at", UtcDateTime, nullable=False, default=now),
@@ -31,7 +31,7 @@ natal_readings = Table(
     Column("order_id", String(64), unique=True),  # the payment that it answers; NULL for a later re-creation
     Column("key", String(64)),
     Column("language", String(16)),
-    Column("messages", Text),  # JSON: a list of HTML texts
+    Column("messages", Text, info={"export": "json"}),  # a list of HTML texts
     Column("created_at", UtcDateTime, nullable=False, default=now),
 )
 Index("ix_natal_readings_user_id_key", natal_readings.c.user_id, natal_readings.c.key)

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import update
 
 from astral_core import now
-from astral_natal import plugin
 from astral_natal.tables import natal_charts
 from astral_playground.testkit.bot import bot_kit
 
@@ -225,13 +224,12 @@ async def test_people_get_a_copy_and_are_forgotten(database_url, profiles, with_
         profiles.BIRTHS[anna.id] = profiles.birth("1990-06-15", "14:30")
         await anna.send("/chart")
         await anna.wait_for(is_photo, timeout=TIMEOUT)
-        ctx = kit.context("natal")
-        files = await plugin.astral_export_user(ctx, anna.id)
-        [chart] = json.loads(b"".join([piece async for piece in files["charts.json"]]))
+        files = await kit.export(anna, plugin="natal")
+        [chart] = json.loads(files["natal/charts.json"])
         assert chart["chart"]["points"][0]["sign"] == "gemini"
         assert chart["created_at"] < now().isoformat()
-        assert await plugin.astral_delete_user(ctx, anna.id) == 1
-        assert await plugin.astral_export_user(ctx, anna.id) == {}
+        assert await kit.forget(anna, plugin="natal") == 1
+        assert await kit.export(anna, plugin="natal") == {}
 
 
 async def test_a_button_of_another_version_draws_the_chart_anew(anna):

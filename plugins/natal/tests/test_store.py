@@ -13,6 +13,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from astral_core.db.tables import core_users, now
+from astral_core.privacy import Privacy
 from astral_natal import store
 from astral_natal.compute import compute_chart
 from astral_natal.encode import decode_chart, encode_chart
@@ -28,17 +29,17 @@ UNTIMED = compute_chart(
 ANNA, BORIS = 101, 202
 
 
-async def everything(ctx, user):
-    """The export, read to its end: a list of dicts for each name."""
+async def everything(privacy, user):
+    """What /mydata gives out, read to its end: a list of dicts for each file."""
     return {
         name: json.loads(b"".join([piece async for piece in pieces]))
-        for name, pieces in (await store.export(ctx, user)).items()
+        for name, pieces in (await privacy.export(user, "natal")).items()
     }
 
 
 @pytest.fixture
 async def work(database_url):
-    """Units of work in a migrated database that knows two people: `async with work() as session`; `work.context`."""
+    """Units of work in a migrated database that knows two people: `async with work() as session`; `work.privacy`."""
     async with bot_kit(database_url, [module_plugin("natal", "astral_natal.plugin")]) as kit:
         context = kit.context("natal")
 
@@ -52,7 +53,7 @@ async def work(database_url):
                 {"id": who, "first_name": "Somebody", "created_at": now(), "seen_at": now()} for who in (ANNA, BORIS)
             ]
             await session.execute(insert(core_users), people)
-        begin.context = context
+        begin.privacy = kit.context("core").get(Privacy)
         yield begin
 
 
@@ -134,7 +135,7 @@ async def test_an_order_that_waits_is_answered_in_its_own_row(work):
     async with work() as session:
         assert await store.waiting_order(session, ANNA) is None
         assert await store.reading(session, ANNA, "k", "ru") == ["текст"]
-    assert len((await everything(work.context, ANNA))["readings"]) == 1
+    assert len((await everything(work.privacy, ANNA))["natal/readings.json"]) == 1
 
 
 async def test_the_database_itself_refuses_a_second_answer(work):
@@ -146,26 +147,24 @@ async def test_the_database_itself_refuses_a_second_answer(work):
             await session.execute(insert(natal_readings).values(user_id=BORIS, order_id="order-1"))
 
 
-async def test_export_and_purge_take_all_of_one_user(work):
+async def test_export_and_deletion_take_all_of_one_user(work):
     """Everything of the user and nothing of others, also what still waits."""
     async with work() as session:
         for user in (ANNA, BORIS):
             await store.keep_chart(session, user, 1, "k", CHART, "paper")
             await store.keep_reading(session, user, "k", "ru", [f"для {user}"], f"order-{user}")
         await store.keep_waiting(session, ANNA, "order-3")
-    known = await everything(work.context, ANNA)
-    assert [chart["theme"] for chart in known["charts"]] == ["paper"]
-    assert decode_chart(known["charts"][0]["chart"]) == CHART
-    assert [(one["order"], one["messages"]) for one in known["readings"]] == [
+    known = await everything(work.privacy, ANNA)
+    assert [chart["theme"] for chart in known["natal/charts.json"]] == ["paper"]
+    assert decode_chart(known["natal/charts.json"][0]["chart"]) == CHART
+    assert [(one["order_id"], one["messages"]) for one in known["natal/readings.json"]] == [
         (f"order-{ANNA}", [f"для {ANNA}"]),
         ("order-3", None),
     ]
-    async with work() as session:
-        assert await store.purge(session, ANNA) == 3
-    assert await store.export(work.context, ANNA) == {}
-    assert len((await everything(work.context, BORIS))["readings"]) == 1
-    async with work() as session:
-        assert await store.purge(session, ANNA) == 0
+    assert (await work.privacy.delete(ANNA, "natal")).rows == 3
+    assert await everything(work.privacy, ANNA) == {}
+    assert len((await everything(work.privacy, BORIS))["natal/readings.json"]) == 1
+    assert (await work.privacy.delete(ANNA, "natal")).rows == 0
 
 
 async def test_charts_beyond_the_limit_go_but_those_of_readings(work, monkeypatch):
@@ -194,7 +193,7 @@ async def test_ten_thousand_charts_are_read_a_few_at_a_time(work):
     sizes = []
     tracemalloc.start()
     try:
-        for pieces in (await store.export(work.context, ANNA)).values():
+        for pieces in (await work.privacy.export(ANNA, "natal")).values():
             sizes += [len(piece) async for piece in pieces]
         peak = tracemalloc.get_traced_memory()[1]
     finally:

@@ -12,7 +12,7 @@ from astral_payments.cli import payments
 from astral_payments.door import open_door
 from astral_payments.handlers import admin, buy, fetch, late, pages, stars, sweep
 from astral_payments.health import astral_health, tell_of_test_key
-from astral_payments.privacy import astral_delete_user, astral_export_user
+from astral_payments.privacy import astral_delete_user
 from astral_payments.settings import PaymentsSettings
 from astral_payments.shop import open_shop
 from astral_payments.tables import metadata
@@ -33,7 +33,6 @@ plugin = Plugin(
     ),
 )
 plugin.hook(astral_health)
-plugin.hook(astral_export_user)
 plugin.hook(astral_delete_user)
 
 

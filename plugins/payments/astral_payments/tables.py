@@ -21,6 +21,10 @@ from astral_core import Serial, UtcDateTime, core_users, now, plugin_metadata
 
 metadata = plugin_metadata("payments")
 
+# Accounting law demands payments and what belongs to them: `privacy.py` says what of it goes with a person.
+KEPT = {"person": "kept"}
+OURS = {"export": False}  # secrets, and our names for things at the provider
+
 OPEN, PAID, REFUNDED, EXPIRED = "open", "paid", "refunded", "expired"
 STARS, YOOKASSA = "stars", "yookassa"
 
@@ -30,13 +34,14 @@ orders = Table(
     Column("id", Uuid, primary_key=True),
     Column("user_id", BigInteger, ForeignKey(core_users.c.id), nullable=False),
     Column("product", String(24), nullable=False),
-    Column("snapshot", Text, nullable=False),  # title and prices as they were offered
+    Column("snapshot", Text, nullable=False, info={"export": "json"}),  # title and prices as they were offered
     Column("status", String(16), nullable=False, default=OPEN),
     Column("paid_payment_id", BigInteger),
     Column("invoiced_at", UtcDateTime),
     Column("created_at", UtcDateTime, nullable=False, default=now),
     Column("paid_at", UtcDateTime),
     CheckConstraint("status IN ('open', 'paid', 'refunded', 'expired')", name="status"),
+    info=KEPT,
 )
 Index(
     "uq_payments_orders_open",  # one open order a user and product: a double tap finds the first one
@@ -58,14 +63,14 @@ payments = Table(
     Column("provider_ref", String(255)),  # the charge's or the payment's id at the provider
     Column("account_id", String(64), nullable=False),  # the YooKassa shop, or the bot that takes the stars
     Column("mode", String(4), nullable=False),
-    Column("idempotence_key", String(64)),
+    Column("idempotence_key", String(64), info=OURS),
     Column("amount_minor", BigInteger, nullable=False),
     Column("currency", String(3), nullable=False),
     Column("refunded_minor", BigInteger, nullable=False, default=0),
     Column("status", String(24), nullable=False),
     Column("reason", String(64)),
-    Column("confirmation_url", Text),
-    Column("return_token", String(64), unique=True),
+    Column("confirmation_url", Text, info=OURS),
+    Column("return_token", String(64), unique=True, info=OURS),
     Column("bot", String(64)),  # the way back to the chat from the return page
     Column("checks", Integer, nullable=False, default=0),
     Column("next_check_at", UtcDateTime),
@@ -81,6 +86,7 @@ payments = Table(
     ),
     UniqueConstraint("provider", "provider_ref"),
     UniqueConstraint("provider", "idempotence_key"),
+    info=KEPT,
 )
 Index("ix_payments_order_id", payments.c.order_id)
 Index("ix_payments_user_id", payments.c.user_id)
@@ -115,6 +121,7 @@ transitions = Table(
     Column("to_status", String(24), nullable=False),
     Column("cause", String(16), nullable=False),
     Column("at", UtcDateTime, nullable=False, default=now),
+    info=KEPT,
 )
 Index("ix_payments_transitions_payment_id", transitions.c.payment_id)
 
@@ -124,20 +131,21 @@ refunds = Table(
     Column("id", Serial, primary_key=True, autoincrement=True),
     Column("payment_id", BigInteger, ForeignKey(payments.c.id), nullable=False, unique=True),
     Column("provider_ref", String(255), unique=True),
-    Column("idempotence_key", String(64), nullable=False, unique=True),
+    Column("idempotence_key", String(64), nullable=False, unique=True, info=OURS),
     Column("amount_minor", BigInteger, nullable=False),
     Column("status", String(16), nullable=False, default="requested"),
     Column("reason", String(32), nullable=False),
-    Column("actor", BigInteger),  # the admin who asked for it; NULL: the bot itself
+    Column("actor", BigInteger, info=OURS),  # the admin who asked for it; NULL: the bot itself
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_try_at", UtcDateTime),
-    Column("error", Text),
+    Column("error", Text, info=OURS),
     Column("refused_at", UtcDateTime),  # when the provider refused first; NULL: it has not
     Column("created_at", UtcDateTime, nullable=False, default=now),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint(
         "status IN ('requested', 'unknown', 'submitted', 'succeeded', 'canceled', 'failed')", name="status"
     ),
+    info=KEPT,
 )
 Index("ix_payments_refunds_next_try_at", refunds.c.next_try_at)
 
@@ -152,6 +160,7 @@ entitlements = Table(
     Column("granted_at", UtcDateTime, nullable=False, default=now),
     Column("revoked_at", UtcDateTime),
     Column("revoke_reason", String(32)),
+    info=KEPT,
 )
 Index(
     "uq_payments_entitlements_live",  # nobody owns a product twice: the database decides, whoever comes at once

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 
 from astral_core import N_, Context, Plugin, PluginContext, Tables, now
 from astral_profile.api import ProfileApi, ProfileCompleted, search
 from astral_profile.handlers import profile, wizard
 from astral_profile.settings import ProfileSettings
-from astral_profile.store import Profiles, drop_old_drafts, export, purge
+from astral_profile.store import Profiles, drop_old_drafts
 from astral_profile.tables import metadata
 
 plugin = Plugin(
@@ -38,20 +37,3 @@ async def astral_lifespan(ctx: PluginContext) -> AsyncIterator[None]:
     ctx.warm(search, "London", "en", 1)  # the gazetteer takes a second to load
     ctx.provide(ProfileApi, Profiles())
     yield
-
-
-@plugin.hook
-async def astral_export_user(ctx: PluginContext, user_id: int) -> Mapping[str, bytes]:
-    """Give out the profiles and the unfinished answers."""
-    async with ctx.work() as work:
-        data = await export(work.session, user_id)
-    if not data["profiles"] and data["draft"] is None:
-        return {}
-    return {"profile.json": json.dumps(data, ensure_ascii=False, indent=2).encode()}
-
-
-@plugin.hook
-async def astral_delete_user(ctx: PluginContext, user_id: int) -> int:
-    """Delete the profiles and the unfinished answers."""
-    async with ctx.work() as work:
-        return await purge(work.session, user_id)

@@ -71,23 +71,6 @@ async def save_profile(session: Session, user_id: int, profile_id: int | None, b
     return int((await session.execute(added)).scalar_one())
 
 
-async def export(session: Session, user_id: int) -> dict[str, Any]:
-    """Return everything kept about a user as JSON data."""
-    query = select(profiles).where(profiles.c.user_id == user_id).order_by(profiles.c.id)
-    found = [_profile(row) for row in await session.execute(query)]
-    draft = await load_draft(session, user_id)
-    return {"profiles": msgspec.to_builtins(found), "draft": msgspec.to_builtins(draft)}
-
-
-async def purge(session: Session, user_id: int) -> int:
-    """Delete everything kept about a user; return the number of rows."""
-    count = 0
-    for table in (drafts, profiles):
-        gone = delete(table).where(table.c.user_id == user_id).returning(table.c.user_id)
-        count += len((await session.execute(gone)).all())
-    return count
-
-
 def _columns(birth: Birth) -> dict[str, Any]:
     place = birth.place
     return {

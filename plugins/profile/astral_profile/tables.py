@@ -57,7 +57,7 @@ drafts = Table(
     "profile_drafts",
     metadata,
     Column("user_id", BigInteger, ForeignKey(core_users.c.id), primary_key=True, autoincrement=False),
-    Column("data", Text, nullable=False),  # a `draft.Draft` as JSON
+    Column("data", Text, nullable=False, info={"export": "json"}),  # a `draft.Draft` as JSON
     Column("updated_at", UtcDateTime, nullable=False, default=now),
 )
 Index("ix_profile_drafts_updated_at", drafts.c.updated_at)

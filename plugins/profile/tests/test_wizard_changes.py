@@ -14,7 +14,6 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 
 from astral_core import now
-from astral_profile import plugin
 from astral_profile.api import ProfileApi
 from astral_profile.settings import ProfileSettings
 from astral_profile.tables import drafts, profiles
@@ -226,13 +225,12 @@ async def test_export_and_deletion_cover_profile_and_draft(both: Any) -> None:
     await talk.press("Change…", "What shall we change?")
     await talk.press("Date", "When were you born?")
     await talk.say("16.06.1990", "Is everything right?")
-    files = await plugin.astral_export_user(_context(talk), talk.person.id)
-    data = json.loads(files["profile.json"])
-    assert data["profiles"][0]["birth"]["date"] == "1990-06-15"
-    assert data["draft"]["date"] == "1990-06-16"
-    stranger = talk.person.id + 1
-    assert await plugin.astral_export_user(_context(talk), stranger) == {}
-    assert await plugin.astral_delete_user(_context(talk), stranger) == 0
+    files = await talk.kit.export(talk.person, plugin="profile")
+    assert json.loads(files["profile/profiles.json"])[0]["birth_date"] == "1990-06-15"
+    assert json.loads(files["profile/drafts.json"])[0]["data"]["date"] == "1990-06-16"
+    stranger = talk.kit.user("Stranger")
+    assert await talk.kit.export(stranger, plugin="profile") == {}
+    assert await talk.kit.forget(stranger, plugin="profile") == 0
     await talk.say("/forget", "cannot be undone")
     await talk.press("Yes, delete everything", "I have deleted your data")
     assert (await talk.rows(), await talk.drafts()) == ([], [])

@@ -22,6 +22,7 @@ from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.jobs import lane_of
 from astral_core.kinds.job import Jobs
+from astral_core.privacy import Privacy
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.groups import Kind
@@ -168,30 +169,24 @@ class BotKit:
 
     async def export(self, person: Person, *, plugin: str | None = None) -> dict[str, bytes]:
         """What the plugins, or one of them, give out of a person; names of files are those in /mydata's archive."""
-        files: dict[str, bytes] = {}
-        for name in self._asked(plugin):
-            for file, content in (await self._ask(name, "astral_export_user", person) or {}).items():
-                whole = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
-                files[f"{name}/{file}"] = whole
-        return files
+        return {
+            name: content if isinstance(content, bytes) else b"".join([piece async for piece in content])
+            for name, content in (await self._privacy(plugin).export(person.id, plugin)).items()
+        }
 
     async def forget(self, person: Person, *, plugin: str | None = None) -> int:
-        """Let the plugins, or one of them, delete what they know of a person; the number of rows that they name."""
-        rows = 0
-        for name in reversed(self._asked(plugin)):  # dependents before what they depend on
-            rows += await self._ask(name, "astral_delete_user", person, reason="user") or 0
+        """Let the plugins, or one of them, delete what they know of a person; the number of rows that went."""
+        deleted = await self._privacy(plugin).delete(person.id, plugin)
+        rows = deleted.rows
+        while not deleted.is_all:
+            deleted = await self._privacy(plugin).delete(person.id, plugin)
+            rows += deleted.rows
         await self.settled()
         return rows
 
-    def _asked(self, plugin: str | None) -> list[str]:
-        """The plugins that a call is about, dependencies first."""
-        return list(self.running.host.contexts) if plugin is None else [plugin]
-
-    async def _ask(self, plugin: str, hook: str, person: Person, **arguments: str) -> Any:
-        """What an asynchronous hook of a plugin says about a person; None where it has none."""
-        ctx, runner = self.context(plugin), self.running.host.runner
-        said = runner.call(hook, plugin, ctx=ctx, user_id=person.id, **arguments)
-        return None if said is None else await said
+    def _privacy(self, plugin: str | None) -> Privacy:
+        """What asks all plugins; LookupError for one that does not run."""
+        return self.context(plugin or "core").get(Privacy)
 
     async def run_job(self, name: str) -> None:
         """Run the job `name` ("weather.daily") now, as when its time has come."""
