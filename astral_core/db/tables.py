@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -25,55 +20,12 @@ from sqlalchemy import (
     false,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from astral_core.db.columns import NAMING, Serial, UtcDateTime, created, metadata, now, plugin_metadata, storable
+from astral_core.db.delivery import core_once
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC on both engines; SQLite keeps it as text without a zone."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: they mean something else on every machine."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("naive datetime given to a UTC column; use datetime.now(UTC)")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the zone back."""
-        del dialect
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
-
-
-def plugin_metadata(plugin: str) -> MetaData:
-    """The MetaData of a plugin's tables: named constraints, and whose they are."""
-    return MetaData(naming_convention=NAMING, info={"plugin": plugin})
-
-
-def storable(text: str, width: int) -> str:
-    """`text` cut to `width` characters and free of what PostgreSQL cannot hold: NUL and lone surrogates."""
-    return text[:width].encode("utf-8", "replace").decode("utf-8").replace("\x00", "\ufffd")
-
-
-def now() -> datetime:
-    """The machine's time in UTC, aware: for the core's own books. Plugins have `astral_core.now`."""
-    return datetime.now(UTC)
-
-
-metadata = plugin_metadata("core")
-Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up only INTEGER PRIMARY KEY
+# What other modules of these tables give out, so that all tables come from one place.
+__all__ = ["NAMING", "Serial", "UtcDateTime", "core_once", "metadata", "now", "plugin_metadata", "storable"]
 
 
 class RowState(IntEnum):
@@ -121,10 +73,6 @@ FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = LaneState
 SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH, PLACE_WIDTH = 64, 128, 256, 32  # characters
 
 
-def _created() -> Column[Any]:
-    return Column("created_at", UtcDateTime, nullable=False, default=now)
-
-
 core_users = Table(
     "core_users",
     metadata,
@@ -135,7 +83,7 @@ core_users = Table(
     Column("language_code", String(16)),
     Column("language", String(16)),  # chosen with /language; else language_code counts
     Column("blocked_at", UtcDateTime),
-    _created(),
+    created(),
     Column("seen_at", UtcDateTime, nullable=False, default=now),
 )
 
@@ -151,7 +99,7 @@ core_chats = Table(  # groups and channels where the bot is, or was; private cha
     Column("rights", Text),  # ours there: the names of what we may do, as JSON
     Column("status_at", UtcDateTime),  # when Telegram told of the status
     Column("migrated_to", BigInteger),  # the supergroup that the group has become
-    _created(),
+    created(),
 )
 
 core_inbox = Table(
@@ -286,7 +234,7 @@ core_outbox = Table(
     Column("message_id", BigInteger),
     Column("error_id", String(16)),
     Column("error", Text),
-    _created(),
+    created(),
     UniqueConstraint("seq", "n"),
 )
 Index("ix_core_outbox_lane", core_outbox.c.lane, core_outbox.c.id)
@@ -301,7 +249,7 @@ core_dialogs = Table(
     Column("args", Text, nullable=False),
     Column("message_id", BigInteger),  # the first message whose edit answers it
     Column("timer", String(32)),  # the mark of what closes it if nobody answers in time
-    _created(),
+    created(),
 )
 
 core_slots = Table(
@@ -324,7 +272,7 @@ core_files = Table(
     Column("key", String(CACHE_WIDTH), primary_key=True),
     Column("file_id", String(FILE_ID_WIDTH), nullable=False),
     Column("user_id", BigInteger),  # whose picture it is: what it shows is forgotten with them
-    _created(),
+    created(),
     Index("ix_core_files_user_id", "user_id"),
 )
 
@@ -379,5 +327,5 @@ core_roles = Table(  # the roles that the owner gave in the bot; those of astral
     Column("role", String(32), primary_key=True),
     Column("user_id", BigInteger, primary_key=True, autoincrement=False),
     Column("given_by", BigInteger),
-    _created(),
+    created(),
 )
