@@ -27,7 +27,9 @@ AstralError
 │   └── DueCancelled            due work was cancelled or replaced while it ran; the unit of work must roll back
 ├── HandlerError
 │   ├── Refuse                  a handler says no: roll back, tell the user, do not retry
-│   │   └── NoPerson            a handler needs a person, and nobody is known
+│   │   ├── NoPerson            a handler needs a person, and nobody is known
+│   │   ├── FileTooLarge        a file that `ctx.download` may not load: it is too large
+│   │   └── FileGone            a file that Telegram does not give out any more
 │   ├── Skip                    a route leaves the update to the next one
 │   ├── MissingService          nobody provides what `ctx.get` asks for
 │   ├── Parked                  a plugin that is away has to handle this: it waits until that is back
@@ -38,7 +40,8 @@ AstralError
 └── TelegramError
     ├── TelegramUnavailable     no answer, 5xx: try again later
     ├── TelegramThrottled       429: try again after `retry_after` seconds
-    └── TelegramRefused         4xx: the same call will never succeed
+    ├── TelegramRefused         4xx: the same call will never succeed
+    └── DoubtfulCall            a call of `ctx.once` may have been made, and must not be repeated
 """
 
 from __future__ import annotations
@@ -193,6 +196,18 @@ class NoPerson(Refuse):
     """A handler needs a person (`ctx.user`), and the update comes from a chat, or from nobody."""
 
 
+class FileTooLarge(Refuse):
+    """`ctx.download` was asked for a file of more than `limit` bytes. Who sent it is told so."""
+
+    def __init__(self, text: str, limit: int) -> None:
+        super().__init__(text)
+        self.limit = limit
+
+
+class FileGone(Refuse):
+    """Telegram does not give out a file that `ctx.download` was asked for. Who sent it is told so."""
+
+
 class Skip(HandlerError):
     """A route leaves the update to the next one that fits; before its first write, message or call."""
 
@@ -261,3 +276,14 @@ class TelegramRefused(TelegramError):
     def __init__(self, method: str, description: str, code: int = 0, *, migrated_to: int | None = None) -> None:
         super().__init__(method, description, code)
         self.migrated_to = migrated_to
+
+
+class DoubtfulCall(TelegramError):
+    """Somebody began a call of `ctx.once` with `on_doubt="raise"`, and nobody knows whether Telegram has made it.
+
+    `key` is the call's. The handler finds out, or lets it be made again with `ctx.forget_once(key)`.
+    """
+
+    def __init__(self, method: str, key: str) -> None:
+        super().__init__(method, f"it may have been made under the key {key!r}, and must not be repeated")
+        self.key = key

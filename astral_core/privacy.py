@@ -29,7 +29,7 @@ from astral_core.host.delete import delete_rows
 from astral_core.host.export import files_of_tables
 from astral_core.host.host import Host
 from astral_core.i18n import N_
-from astral_core.inbox import personal
+from astral_core.inbox import once, personal
 from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
 from astral_core.routes import Routes
@@ -184,6 +184,7 @@ async def _known(ctx: Context) -> dict[str, Any]:
         "due": await personal.due(session, person),
         "outbox": await personal.unsent(session, person),
         "roles": await roles.of_person(session, person.id),
+        "once": await once.known(session, person),
     }  # fmt: skip
 
 
@@ -268,6 +269,7 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     """The core's own tables, and the core's memory after the commit."""
     people, session = scope_of(ctx).people, ctx.session
     await personal.forget(session, person, services_of(ctx).registry.payments)
+    await once.forget(session, person)
     for column in OWN:
         await session.execute(delete(column.table).where(column == person.id))
     await states.forget(session, person.id)

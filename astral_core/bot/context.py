@@ -90,7 +90,7 @@ class Context(Speaking):
 
         HandlerError if there is none, as in a step: ask `has_message`.
         """
-        found = self._message()
+        found = self._scope.message
         if found is None:
             raise HandlerError(f"route {self._scope.route!r} handles no message, so there is no ctx.message.")
         return found
@@ -98,7 +98,7 @@ class Context(Speaking):
     @property
     def has_message(self) -> bool:
         """Whether there is a `message`."""
-        return self._message() is not None
+        return self._scope.message is not None
 
     @property
     def text(self) -> str:
@@ -177,17 +177,8 @@ class Context(Speaking):
         await self._unit.release_reads()
         return await self._scope.chats.administrators(self.chat.id)
 
-    def _message(self) -> View | None:
-        found, peek = self._scope.view, self._scope.peek
-        if found is None or peek is None:
-            return None
-        if peek.callback_query is not None:
-            under: View | None = found.message
-            return under
-        return found if peek.written is not None or "message_id" in found else None
-
     def _member(self, name: str) -> View | None:
-        message = self._message()
+        message = self._scope.message
         found: View | None = getattr(message, name) if message is not None else None
         return found
 

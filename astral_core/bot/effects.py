@@ -111,7 +111,7 @@ class Effects:
         given = {name: value for name, value in params.items() if value is not None}
         given = plain_values(method, given, attached)
         if "chat_id" in given:
-            given["chat_id"] = _chat_id(plugin, method, given["chat_id"])
+            given["chat_id"] = chat_id_of(plugin, method, given["chat_id"])
         if check:
             check_call(plugin, str(method), given)
         given = {name: value for name, value in given.items() if name not in attached.names}
@@ -191,7 +191,7 @@ class Effects:
         return {name: sent[name] for name in ("chat_id", "business_connection_id") if name in sent}
 
 
-def _chat_id(plugin: str, method: str, value: Any) -> Any:
+def chat_id_of(plugin: str, method: str, value: Any) -> Any:
     """A chat's id as a number where it is one as text; EffectError where no chat can have it."""
     if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii():
         value = int(value)

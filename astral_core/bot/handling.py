@@ -55,6 +55,11 @@ class Handling(Work):
         """Whether the Bot API server is one of the owner's own, which takes larger files."""
         return self._services.settings.telegram.local_server
 
+    async def _before_waiting(self, what: str) -> None:
+        """`what` takes long: nothing may be written before it, and what was read holds no connection meanwhile."""
+        self._services.waits(what)
+        await self._scope.unit.release_reads()
+
     def _target(self, ref: Ref | int | None) -> int | Ref | None:
         """The message that is meant; None is the pressed one where the bot does not know its chat."""
         target = self._scope.pressed if ref is None else ref

@@ -215,7 +215,8 @@ def limit(scope: HandlerScope, timeout: float | None) -> None:
 def _done(scope: HandlerScope) -> tuple[object, ...]:
     """What has been written, said and asked until now."""
     unit = scope.unit
-    return unit.wrote, len(unit.rows), len(unit.due), len(scope.effects.contents), scope.asked, scope.question_ended
+    recorded = len(unit.rows), len(unit.due), len(scope.effects.contents)
+    return unit.wrote, recorded, scope.called, scope.asked, scope.question_ended
 
 
 async def run_chain(

@@ -65,6 +65,7 @@ class HandlerScope:
     query_id: str | None = None  # of a query that is to be answered
     pressed: int | None = None  # the number of the message whose button was pressed
     args: str = ""  # what follows a command
+    called: int = 0  # calls that were made, or asked for, with `ctx.once`
     update: LazyUpdate | None = None
     limit: asyncio.Timeout | None = None  # the time that the handler has
     deadline: float | None = None  # what it was at first, by the loop's clock
@@ -113,6 +114,17 @@ class HandlerScope:
             return None
         found = view_update(self.row.payload)
         return found[1] if found is not None else None
+
+    @property
+    def message(self) -> View | None:
+        """The message that was written, or whose button was pressed, as a view."""
+        found, peek = self.view, self.peek
+        if found is None or peek is None:
+            return None
+        if peek.callback_query is not None:
+            under: View | None = found.message
+            return under
+        return found if peek.written is not None or "message_id" in found else None
 
     @property
     def is_fact(self) -> bool:

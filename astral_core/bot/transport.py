@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -20,6 +22,7 @@ from telegram._utils.defaultvalue import DefaultValue
 from telegram._utils.types import ODVInput
 from telegram.error import NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
+from yarl import URL
 
 from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
 
@@ -27,7 +30,10 @@ log = logging.getLogger("astral.bot")
 # Each kind of time-out is a timer of its own in each call: these two are enough, and only the first one costs.
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
-_WHO = "getMe"
+# A large file takes its time; a connection on which nothing comes does not.
+FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
+TELEGRAM = "api.telegram.org"
+_WHO, _FILE = "getMe", "file"
 _PERHAPS_THE_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 _JSON, _BINARY = {"Content-Type": "application/json"}, "application/octet-stream"
 BeforeCall = Callable[[str], None]
@@ -45,12 +51,19 @@ class Transport:
         self, api_url: str, token: str, guard: BeforeCall | None = None, told: AfterCall | None = None
     ) -> None:
         self._base = f"{api_url.rstrip('/')}/bot{token}/"
+        self._files = f"{api_url.rstrip('/')}/file/bot{token}/"
+        self._is_own = URL(api_url).host != TELEGRAM
         self._guard = guard
         self._told = told
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return "<Transport>"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the Bot API server is the owner's, and not Telegram's."""
+        return self._is_own
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -117,6 +130,35 @@ class Transport:
                 return False
             raise
         return True
+
+    @contextlib.asynccontextmanager
+    async def file(self, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer with the content of a file, by the `file_path` of getFile.
+
+        Raises as `call`, also where the connection breaks while the content is read.
+        """
+        if any(part in ("", ".", "..") for part in path.split("/")):
+            raise TelegramRefused(_FILE, "the server names a path that leads elsewhere")
+        began, code = time.perf_counter(), 0
+        try:
+            address = URL(self._files + quote(path), encoded=True)
+            async with self.session.get(address, timeout=FILE_TIMEOUT) as response:
+                code = response.status
+                if code == HTTPStatus.TOO_MANY_REQUESTS:
+                    wait: Any = response.headers.get("Retry-After")
+                    raise TelegramThrottled(_FILE, "too many downloads", wait)
+                if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                    raise TelegramUnavailable(_FILE, "the server failed", code, maybe_done=False)
+                if code != HTTPStatus.OK:
+                    raise TelegramRefused(_FILE, "file not found", code)
+                yield response
+        except TimeoutError:
+            raise TelegramUnavailable(_FILE, "timed out", maybe_done=False) from None
+        except aiohttp.ClientError as error:
+            what = f"connection failed ({type(error).__name__})"
+            raise TelegramUnavailable(_FILE, what, maybe_done=False) from None
+        finally:
+            self.tell(_FILE, code, began)
 
     async def best_effort(self, method: str, params: Mapping[str, Any]) -> None:
         """Call `method` where nothing depends on it; a failure is a line in the log."""

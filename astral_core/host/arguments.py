@@ -44,10 +44,10 @@ def check_time(after: timedelta | None, at: datetime | None, key: str | None, ke
         raise HandlerError('ctx.defer: keep="once" is for work with a key and without a time. Fix: keep="first".')
 
 
-def check_key(key: object) -> None:
+def check_key(key: object, verb: str = "ctx.defer") -> None:
     """What the database could not keep would fail at the commit."""
     if not isinstance(key, str) or not 0 < len(key) <= KEY or storable(key, KEY) != key:
-        raise HandlerError(f"ctx.defer: key={key!r:.80} is no text of 1 to {KEY} characters without NUL.")
+        raise HandlerError(f"{verb}: key={key!r:.80} is no text of 1 to {KEY} characters without NUL.")
 
 
 def template(text: str, values: Mapping[str, Any]) -> str:

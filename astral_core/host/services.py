@@ -14,10 +14,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from astral_core.config import Settings
 from astral_core.db.engine import Database
 from astral_core.db.states import StateStore
-from astral_core.errors import DeclarationError
+from astral_core.errors import ConfigError, DeclarationError
 from astral_core.handled import Handled
 from astral_core.host.registry import Registry
 from astral_core.host.roles import Roles
+from astral_core.inbox.once import Once
 from astral_core.inbox.store import Store
 from astral_core.languages.catalogs import Catalogs
 from astral_core.languages.spoken import Languages
@@ -88,6 +89,13 @@ class Services:
     def catalogs(self) -> Mapping[str, Catalogs]:
         """The texts of each plugin."""
         return self.spoken.catalogs
+
+    @cached_property
+    def once(self) -> Once:
+        """Makes calls of the Bot API once."""
+        if self.call is None:
+            raise ConfigError("a plugin calls the Bot API. Fix: set ASTRAL_TELEGRAM__TOKEN.")
+        return Once(self.store, self.call)
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -98,7 +98,10 @@ def redirected(contents: Sequence[OutgoingEffect], chat_id: int) -> list[Outgoin
 
 
 def is_about_a_message(effect: Effect) -> bool:
-    """Whether an effect names a message that was there before."""
+    """Whether an effect names a message that was there before, in the chat that it goes to."""
+    source = effect.params.get("from_chat_id", effect.params.get("chat_id"))
+    if source != effect.params.get("chat_id"):
+        return False  # a copy: the number is one of another chat
     return effect.message is not None or not _NUMBERS.isdisjoint(effect.params)
 
 
@@ -128,8 +131,10 @@ def _media_as_new(effect: Effect, media: dict[str, Any]) -> Effect:
 def at(effect: Effect, chat_id: int) -> Effect:
     """`effect` in another chat: it answers no message of the old one, and its slot begins there."""
     params = {name: value for name, value in effect.params.items() if name not in _REPLIES}
+    if params.get("from_chat_id") == effect.params.get("chat_id"):  # a copy in one chat
+        params["from_chat_id"] = chat_id
     slot = replace(effect.slot, pressed=None, fresh=True) if effect.slot is not None else None
-    return replace(effect, params={**params, "chat_id": chat_id}, slot=slot)
+    return replace(effect, params=params | {"chat_id": chat_id}, slot=slot)
 
 
 def _lane(effect: Effect, lane: int, own: set[int]) -> int:

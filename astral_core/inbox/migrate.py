@@ -25,7 +25,7 @@ from astral_core.db.tables import (
     now,
 )
 from astral_core.db.upsert import inserting
-from astral_core.inbox import row_updates
+from astral_core.inbox import once, row_updates
 
 log = logging.getLogger("astral.inbox")
 GONE = ("left", "kicked")  # statuses of a ChatMember that is not in the chat; a restricted one may be, or not
@@ -45,6 +45,7 @@ async def move(database: Database, connection: AsyncConnection, old: int, new: i
     await _rename(connection, core_due, core_due.c.lane, (core_due.c.route, core_due.c.key), old, new)
     kept = (core_state.c.plugin, core_state.c.name, core_state.c.user_id)
     await _rename(connection, core_state, core_state.c.chat_id, kept, old, new)
+    await once.move(connection, old, new)
     # The supergroup counts its messages from one: an old number would be another message there.
     await connection.execute(delete(core_slots).where(core_slots.c.chat_id == old))
     if after is not None:

@@ -120,7 +120,7 @@ def _judge(person: Person, row: Any) -> tuple[int, Any]:
     parts = [part for name, part in body.items() if name != "update_id"]
     if any(isinstance(part, dict) and _is_by(part, person.id) for part in parts):
         return _OWN, None
-    rest = _without(body, person.id)
+    rest = without(body, person.id)
     return (_NOBODYS, None) if rest == body else (_OTHERS, rest)
 
 
@@ -157,12 +157,12 @@ def _is_kept(row: Any, payments: Collection[str]) -> bool:
     return not row.source.startswith("tg:") and any(name.startswith(_CORE) for name in money.named_by(row))
 
 
-def _without(value: Any, user_id: int) -> Any:
+def without(value: Any, user_id: int) -> Any:
     """A JSON value without what is this person or comes from them, such as a message that is replied to."""
     if isinstance(value, dict):
-        return {name: _without(item, user_id) for name, item in value.items() if not _is_theirs(item, user_id)}
+        return {name: without(item, user_id) for name, item in value.items() if not _is_theirs(item, user_id)}
     if isinstance(value, list):
-        return [_without(item, user_id) for item in value if not _is_theirs(item, user_id)]
+        return [without(item, user_id) for item in value if not _is_theirs(item, user_id)]
     return value
 
 

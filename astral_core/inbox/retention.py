@@ -18,11 +18,12 @@ from astral_core.db.tables import (
     core_chats,
     core_facts,
     core_inbox,
+    core_once,
     core_outbox,
     now,
 )
 from astral_core.db.wipe import Vacuum, shape, vacuum
-from astral_core.inbox import due, personal, row_updates, suspects
+from astral_core.inbox import due, once, personal, row_updates, suspects
 from astral_core.inbox.migrate import GONE
 from astral_core.inbox.store import Store
 
@@ -46,6 +47,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
     await store.write(_drop_blobs)
     await store.write(suspects.purge)
     await store.write(due.purge)
+    await store.write(once.purge)
     await store.write(_forget_chats)
     before = now() - timedelta(hours=keep_done_hours)
     old = (
@@ -154,8 +156,9 @@ async def _forget_chats(connection: AsyncConnection) -> None:
     """Chats in which the bot has not been for long: anybody can add it to groups and take it out again."""
     chats = core_chats.c
     since = func.coalesce(chats.status_at, chats.created_at)
-    gone = delete(core_chats).where(chats.status.in_(GONE), since < now() - KEEP_CHATS)
-    await connection.execute(gone)
+    gone = (chats.status.in_(GONE), since < now() - KEEP_CHATS)
+    await connection.execute(delete(core_once).where(core_once.c.chat_id.in_(select(chats.id).where(*gone))))
+    await connection.execute(delete(core_chats).where(*gone))
 
 
 async def _drop_blobs(connection: AsyncConnection) -> None:
