@@ -17,6 +17,7 @@ from pathlib import Path
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table, insert, select, update
 
 from astral_core import ANY, GROUP, PRIVATE, Context, Plugin
+from astral_core.errors import DoubtfulCall
 
 PLACES = PRIVATE | GROUP
 metadata = MetaData()
@@ -176,3 +177,21 @@ async def native(ctx: Context) -> None:
     if message is not None:
         await message.reply_text(f"m:{number_of(ctx)}")
     await note(ctx, update_of(ctx), "m", number_of(ctx))
+
+
+@plugin.command("once")
+async def once(ctx: Context) -> None:
+    """Call once for this update, also where that is in doubt; then write and answer."""
+    await ctx.once(f"once:{update_of(ctx)}", "sendMessage", chat_id=ctx.chat.id, text=f"o:{number_of(ctx)}")
+    await write(ctx)
+
+
+@plugin.command("never_twice")
+async def never_twice(ctx: Context) -> None:
+    """The same for a call that must not be repeated: what is in doubt is said as `u`."""
+    key, number = f"once:{update_of(ctx)}", number_of(ctx)
+    try:
+        await ctx.once(key, "sendMessage", chat_id=ctx.chat.id, text=f"o:{number}", on_doubt="raise")
+    except DoubtfulCall:
+        ctx.reply(f"u:{number}")
+    await write(ctx)
