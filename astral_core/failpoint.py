@@ -37,6 +37,8 @@ NAMES = {
     "worker.committed": "the transaction is committed, no message is sent",
     "outbox.sending": "a message is about to be sent",
     "outbox.sent": "Telegram has taken a message, nobody has noted it",
+    "paced.sending": "what a slot is to show is about to be sent, in its time",
+    "paced.sent": "Telegram has taken what a slot was to show, nobody has noted it",
     "done.before_mark": "an update that wrote nothing is handled and answered, its row is still pending",
     "replica.takeover": "a dead replica's lanes are taken from it, the transaction is not committed",
     "app.draining": "SIGTERM has come, what runs is being finished",

@@ -29,7 +29,7 @@ from astral_core.host.delete import delete_rows
 from astral_core.host.export import files_of_tables
 from astral_core.host.host import Host
 from astral_core.i18n import N_
-from astral_core.inbox import once, personal
+from astral_core.inbox import once, paced, personal
 from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
 from astral_core.routes import Routes
@@ -182,7 +182,7 @@ async def _known(ctx: Context) -> dict[str, Any]:
         ],
         "inbox": await personal.waiting(session, person, but=ctx.row_id),
         "due": await personal.due(session, person),
-        "outbox": await personal.unsent(session, person),
+        "outbox": [*await personal.unsent(session, person), *await paced.known(session, person)],
         "roles": await roles.of_person(session, person.id),
         "once": await once.known(session, person),
     }  # fmt: skip
@@ -270,6 +270,7 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     people, session = scope_of(ctx).people, ctx.session
     await personal.forget(session, person, services_of(ctx).registry.payments)
     await once.forget(session, person)
+    await paced.forget(session, person)
     for column in OWN:
         await session.execute(delete(column.table).where(column == person.id))
     await states.forget(session, person.id)

@@ -176,6 +176,7 @@ class App:
         await until_reachable(self.roster.replay)
         await until_reachable(self.inbox.replica.begin)
         self._stack.push_async_callback(self.inbox.lanes.stop, GRACE)
+        self._stack.push_async_callback(self.inbox.pacer.stop)  # before the lanes are given away
         self.supervisor.start(self.roster.watch(), "astral-roster")
         self.supervisor.start(self.checkup.watch(), "astral-checkup")
         await until_reachable(lambda: arm_jobs(self.host, self.inbox.store))

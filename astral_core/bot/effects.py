@@ -12,7 +12,7 @@ from astral_core.botapi.check import check_call
 from astral_core.botapi.table import table
 from astral_core.errors import EffectError
 from astral_core.inbox.address import Address
-from astral_core.inbox.effect import Effect, OutgoingEffect, Ref, Slot, packed
+from astral_core.inbox.effect import Effect, OutgoingEffect, Paced, Ref, Slot, SlotKey, packed, slot_key
 from astral_core.inbox.outbox import recorded
 from astral_core.markup import check_html
 
@@ -25,7 +25,8 @@ class Effects:
 
     def __init__(self) -> None:
         self.contents: list[OutgoingEffect] = []
-        self._unread: list[tuple[int, Attached]] = []  # the effects whose files are still being read
+        self.paced: dict[SlotKey, Paced] = {}
+        self._unread: list[tuple[OutgoingEffect, Attached]] = []  # the effects whose files are still being read
 
     def add(self, effect: Effect, attached: Attached | None = None) -> Ref:
         """Record any effect with its files. EffectError where it cannot be stored."""
@@ -37,7 +38,7 @@ class Effects:
             if len(whole) == len(attached.contents):
                 found.data = packed(whole)
             else:
-                self._unread.append((len(self.contents), attached))
+                self._unread.append((found, attached))
         self.contents.append(found)
         return Ref(len(self.contents) - 1)
 
@@ -49,8 +50,8 @@ class Effects:
     async def read(self) -> None:
         """Wait for the files that are being read. EffectError if one could not be."""
         while self._unread:
-            number, attached = self._unread[0]
-            self.contents[number].data = packed(await attached.read())
+            content, attached = self._unread[0]
+            content.data = packed(await attached.read())
             del self._unread[0]
 
     def text(
@@ -88,11 +89,22 @@ class Effects:
         method = "deleteMessage" if address.business is None else "deleteBusinessMessages"
         return self.add(Effect(method=method, params=params, plugin=plugin, message=message))
 
+    def pace(self, number: Ref, every: float) -> None:
+        """Show what was recorded last in its time, and not now."""
+        content = self.contents[number.n]
+        key = slot_key(content.effect)
+        if key is not None and content.effect.method == "show":
+            if len(self.paced) >= MOST:
+                raise EffectError(f"a handler shows at most {MOST} slots. Fix: go on in a step with ctx.defer.")
+            self.contents.pop()
+            self.paced[key] = Paced(key, content, every)
+
     def show(
         self, plugin: str, address: Address, params: dict[str, Any], attached: Attached | None,
         buttons: Buttons | Keyboard | None, slot: Slot, **fields: Any,
     ) -> Ref:  # fmt: skip
         """The one message of a slot: edited in place where it can be, else sent anew."""
+        self.paced.pop((address.chat, slot.place, slot.user_id, slot.name), None)
         found = {**self.to(plugin, address, "sendMessage"), "parse_mode": "HTML", **params}
         if buttons is not None:
             found["reply_markup"] = reply_markup(buttons, address, old=True)

@@ -17,7 +17,16 @@ from astral_core.bot.chats import Chats, Standing
 from astral_core.bot.people import People
 from astral_core.bot.update import PeekMessage
 from astral_core.botapi.views import View, to_builtins, view_update
-from astral_core.db.tables import core_chats, core_dialogs, core_due, core_slots, core_users, now, storable
+from astral_core.db.tables import (
+    core_chats,
+    core_dialogs,
+    core_due,
+    core_paced,
+    core_slots,
+    core_users,
+    now,
+    storable,
+)
 from astral_core.db.upsert import inserting
 from astral_core.inbox.due import SOURCE as DUE
 from astral_core.inbox.envelope import as_json
@@ -87,8 +96,7 @@ class Membership:
         self._chats.changed(new)
         self._people.forget_chat(old)
         self._people.forget_chat(new)
-        if after is not None:
-            self._store.resync.request()  # the new lane's owner is told by the database, SQLite's by this
+        self._store.resync.request()  # the new lane's owner is told by the database, SQLite's by this
 
     async def _of_person(self, user_id: int, change: View) -> None:
         """Somebody blocked the bot, or came back."""
@@ -134,7 +142,7 @@ class Membership:
 
     async def _end(self, connection: AsyncConnection, chat_id: int) -> int:
         """End what waits for a chat; not what has begun, and failed, nor what is about money."""
-        for table in (core_slots, core_dialogs):
+        for table in (core_slots, core_dialogs, core_paced):
             await connection.execute(delete(table).where(table.c.chat_id == chat_id))
         columns = (core_due.c.id, core_due.c.payload, literal(DUE).label("source"))
         waits = select(*columns).where(core_due.c.lane == chat_id, core_due.c.tries == 0)

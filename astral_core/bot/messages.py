@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 
 from astral_core import limits
 from astral_core.bot.buttons import Buttons, Keyboard
@@ -12,6 +12,7 @@ from astral_core.bot.uploads import File
 from astral_core.db.tables import SLOT_WIDTH
 from astral_core.errors import EffectError
 from astral_core.inbox.effect import RECORDED, Ref, Slot
+from astral_core.inbox.paced import LONGEST
 from astral_core.markup import check_html
 
 _SPOKEN = frozenset(("command", "text", "message", "deep_link", "event"))  # the answer is a new message
@@ -93,40 +94,60 @@ class Messages(Handling):
         self._scope.effects.delete(self._scope.plugin, self._scope.address, target)
         return RECORDED
 
+    @overload
     def show(
-        self,
-        text: str,
-        buttons: Buttons | None = None,
-        *,
-        photo: File | None = None,
-        slot: str = "main",
-        fresh: bool | None = None,
-    ) -> Ref:
+        self, text: str, buttons: Buttons | None = None, *, photo: File | None = None, slot: str = "main",
+        fresh: bool | None = None, shared: bool = False, every: None = None,
+    ) -> Ref: ...  # fmt: skip
+
+    @overload
+    def show(
+        self, text: str, buttons: Buttons | None = None, *, photo: File | None = None, slot: str = "main",
+        fresh: bool | None = None, shared: bool = False, every: float,
+    ) -> None: ...  # fmt: skip
+
+    def show(
+        self, text: str, buttons: Buttons | None = None, *, photo: File | None = None, slot: str = "main",
+        fresh: bool | None = None, shared: bool = False, every: float | None = None,
+    ) -> Ref | None:  # fmt: skip
         """Show the one message of `slot`: edited in place, or sent anew if it cannot be edited.
 
         After a command it is sent anew (`fresh`), since the old one may be far up; so it is if another message than
         the slot's was pressed. With `fresh=False` only a message above the pressed one is left alone: a photo's
         buttons then change the text below it.
+
+        A slot is one person's, in groups too; if it is `shared`, it is that of the whole chat or topic. `every` paces
+        edits: at most one in so many seconds, of those that came meanwhile the newest one, and the last one always.
+        They hold up no other message, and have no reference. What is sent anew is sent at once.
         """
         scope, said = self._scope, self._html(text)
         check_name("a slot", slot, SLOT_WIDTH)
+        if every is not None:
+            _check_pace(scope.plugin, every)
         if scope.address.inline is not None and photo is None:  # the pressed message is all that there is
-            return self.edit(text, buttons)
+            made = self.edit(text, buttons)
+            return made if every is None else RECORDED
         pressed = scope.pressed if scope.callback_id else None
         anew = scope.kind in _SPOKEN if fresh is None else fresh
         where = Slot(
-            name=slot, place=scope.address.place, user_id=scope.slot_owner, pressed=pressed,
+            name=slot, place=scope.address.place, user_id=0 if shared else scope.slot_owner, pressed=pressed,
             fresh=anew or scope.is_unreachable, below=fresh is False,
         )  # fmt: skip
         if photo is None:
             params = {"text": check_html(said, limits.TEXT)}
-            return scope.effects.show(scope.plugin, scope.address, params, None, buttons, where)
-        attached, params = self._attached(), with_caption(said)
-        if isinstance(photo, str):
-            params["photo"] = photo
+            made = scope.effects.show(scope.plugin, scope.address, params, None, buttons, where)
         else:
-            attached.put(photo, "photo", "photo", limits.PHOTO_BYTES)
-        return scope.effects.show(scope.plugin, scope.address, params, attached, buttons, where)
+            attached, params = self._attached(), with_caption(said)
+            if isinstance(photo, str):
+                params["photo"] = photo
+            else:
+                attached.put(photo, "photo", "photo", limits.PHOTO_BYTES)
+            made = scope.effects.show(scope.plugin, scope.address, params, attached, buttons, where)
+        if every is None:
+            return made
+        if not where.fresh and not scope.row.express:
+            scope.effects.pace(made, every)
+        return RECORDED
 
     def send_invoice(self, *, buttons: Buttons | None = None, **params: Any) -> Ref:
         """Send an invoice; `params` are those of the Bot API's sendInvoice. Its payload begins `<plugin>:`.
@@ -158,3 +179,11 @@ class Messages(Handling):
             return  # nobody would see it
         to = scope.effects.to(scope.plugin, scope.address, "sendChatAction")
         await scope.transport.best_effort("sendChatAction", {**to, "action": action})
+
+
+def _check_pace(plugin: str, every: object) -> None:
+    """EffectError for a number of seconds that cannot be meant."""
+    if isinstance(every, bool) or not isinstance(every, (int, float)) or not 0 < every <= LONGEST:
+        raise EffectError(
+            f"plugin {plugin!r}: ctx.show: every={every!r:.64} is no pace. Fix: give seconds, up to {LONGEST:g}."
+        )

@@ -215,7 +215,7 @@ def limit(scope: HandlerScope, timeout: float | None) -> None:
 def _done(scope: HandlerScope) -> tuple[object, ...]:
     """What has been written, said and asked until now."""
     unit = scope.unit
-    recorded = len(unit.rows), len(unit.due), len(scope.effects.contents)
+    recorded = len(unit.rows), len(unit.due), len(scope.effects.contents), len(scope.effects.paced)
     return unit.wrote, recorded, scope.called, scope.asked, scope.question_ended
 
 

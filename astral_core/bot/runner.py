@@ -116,7 +116,7 @@ class BotRunner:
             outcome.plugin, outcome.route, outcome.kind = scope.plugin, scope.route, scope.kind
             outcome.user_id = scope.user.id if scope.user else None
             current_scope.reset(token)
-        outcome.contents = scope.effects.contents
+        outcome.contents, outcome.paced = scope.effects.contents, list(scope.effects.paced.values())
 
     def _shown(self, scope: HandlerScope, refusal: Refuse) -> Refuse:
         """The refusal as HTML in the person's language: its text is a plugin's, or the core's own."""

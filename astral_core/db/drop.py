@@ -7,7 +7,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core.db.engine import Database
 from astral_core.db.migrate import exclusively, owns
-from astral_core.db.tables import DEAD, PARKED, core_due, core_inbox, core_once, core_plugins, core_state, now
+from astral_core.db.tables import (
+    DEAD,
+    PARKED,
+    core_due,
+    core_inbox,
+    core_once,
+    core_paced,
+    core_plugins,
+    core_state,
+    now,
+)
 from astral_core.errors import DatabaseError
 
 
@@ -70,8 +80,9 @@ def _forget(connection: Connection, plugin: str) -> None:
         connection.execute(delete(core_due).where(core_due.c.route.startswith(f"{plugin}.", autoescape=True)))
     if inspect(connection).has_table(core_state.name):
         connection.execute(delete(core_state).where(core_state.c.plugin == plugin))
-    if inspect(connection).has_table(core_once.name):
-        connection.execute(delete(core_once).where(core_once.c.plugin == plugin))
+    for kept in (core_once, core_paced):
+        if inspect(connection).has_table(kept.name):
+            connection.execute(delete(kept).where(kept.c.plugin == plugin))
     parked = core_inbox.c.state == PARKED, core_inbox.c.parked_for == plugin
     why = {
         "state": DEAD,

@@ -22,10 +22,13 @@ from sqlalchemy import (
 )
 
 from astral_core.db.columns import NAMING, Serial, UtcDateTime, created, metadata, now, plugin_metadata, storable
-from astral_core.db.delivery import core_once
+from astral_core.db.delivery import PLACE_WIDTH, SLOT_WIDTH, core_once, core_paced
 
 # What other modules of these tables give out, so that all tables come from one place.
-__all__ = ["NAMING", "Serial", "UtcDateTime", "core_once", "metadata", "now", "plugin_metadata", "storable"]
+__all__ = [
+    "NAMING", "PLACE_WIDTH", "SLOT_WIDTH", "Serial", "UtcDateTime", "core_once", "core_paced", "metadata", "now",
+    "plugin_metadata", "storable",
+]  # fmt: skip
 
 
 class RowState(IntEnum):
@@ -70,7 +73,7 @@ class DueState(IntEnum):
 PENDING, DONE, DEAD, PARKED = RowState
 UNSENT, SENT, DEAD_EFFECT, SENDING = MessageState
 FREE, CLAIMED, ADOPTED, HANDED_OVER, ORPHANED = LaneState
-SLOT_WIDTH, CACHE_WIDTH, FILE_ID_WIDTH, PLACE_WIDTH = 64, 128, 256, 32  # characters
+CACHE_WIDTH, FILE_ID_WIDTH = 128, 256  # characters
 
 
 core_users = Table(

@@ -20,6 +20,7 @@ from astral_core.inbox.journal import open_journal
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.observer import Observer
+from astral_core.inbox.pacer import Pacer
 from astral_core.inbox.replica import Replica
 from astral_core.inbox.resync import Resync
 from astral_core.inbox.runner import Runner
@@ -58,6 +59,7 @@ class Inbox:
     store: Store
     inflight: InFlight
     deliverer: Deliverer
+    pacer: Pacer
     worker: Worker
     replica: Replica
     timer: Timer
@@ -77,24 +79,31 @@ def build_inbox(
     backlog, resync, election = Backlog(settings.max_pending), Resync(), Election()
     lease = Lease(shared=not database.is_sqlite)
     journal = open_journal(database, bot_id, lease)
+
+    def lost(lane: int) -> None:
+        pacer.drop(lane)
+        if forgotten is not None:
+            forgotten(lane)
+
     lanes = Lanes(
         journal, backlog, supervisor, settings.handlers, settings.max_lane,
-        shared=not database.is_sqlite, forgotten=forgotten,
+        shared=not database.is_sqlite, forgotten=lost,
     )  # fmt: skip
     store = Store(database, journal, backlog, lanes, resync, clock=clock, observer=observer)
     bot = make_bot(store)
     inflight = InFlight(backlog, bot.runner.too_late)
-    deliverer = Deliverer(store, bot.sender, bot.runner, inflight, lease, observer)
+    pacer = Pacer(store, bot.sender, bot.runner, lease, lanes)
+    deliverer = Deliverer(store, bot.sender, bot.runner, inflight, lease, observer, pacer)
     ending = Ending(database, store, bot.runner, inflight, observer, settings.suspect_delay)
     worker = Worker(
-        database, store, bot.runner, deliverer, ending, Finder(store.journal), inflight, observer,
+        database, store, bot.runner, deliverer, pacer, ending, Finder(store.journal), inflight, observer,
         handler_timeout=settings.handler_timeout, process=name, suspect_delay=settings.suspect_delay,
     )  # fmt: skip
     replica = Replica(
         database, store, lanes, worker, lease, resync, election, supervisor, observer, bot_id, name, direct_url
     )
     timer = Timer(store, store.wakeup)
-    inbox = Inbox(backlog, lease, resync, election, lanes, store, inflight, deliverer, worker, replica, timer)
+    inbox = Inbox(backlog, lease, resync, election, lanes, store, inflight, deliverer, pacer, worker, replica, timer)
     return inbox, bot
 
 

@@ -20,6 +20,7 @@ from astral_core.inbox.lanes import Lane
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
+from astral_core.inbox.pacer import Pacer
 from astral_core.inbox.rows import InboxRow, Progress
 from astral_core.inbox.runner import Runner
 from astral_core.inbox.store import Store
@@ -42,6 +43,7 @@ class Deliverer:
     inflight: InFlight
     lease: Lease
     observer: Observer
+    pacer: Pacer
 
     async def deliver(self, lane: Lane) -> float:
         """Send the next message of the lane's first delivery; where all are through, end it. Seconds to wait."""
@@ -53,7 +55,10 @@ class Deliverer:
         if n is not None:
             if not self.lease.valid():
                 return NOT_ALIVE_DELAY
-            delay = await self._send(delivery, n)
+            effect, delay = delivery.contents[n].effect, 0.0
+            if effect.method == "show":
+                delay = await self.pacer.supersede(delivery.lane, delivery.seq, effect)
+            delay = delay or await self._send(delivery, n)
             if delay:
                 return delay
         last = delivery.next is None

@@ -115,6 +115,16 @@ def unpacked(effect: Effect, data: bytes | None) -> dict[str, tuple[str, bytes]]
     return {name: (filename, contents[name]) for name, filename in effect.files.items()}
 
 
+SlotKey = tuple[int, str, int, str]
+"""Which slot: the chat, the place in it, whose it is, its name."""
+
+
+def slot_key(effect: Effect) -> SlotKey | None:
+    """The slot that an effect of `show` goes to; None of any other."""
+    slot, chat_id = effect.slot, effect.chat_id
+    return None if slot is None or chat_id is None else (chat_id, slot.place, slot.user_id, slot.name)
+
+
 class SlotState(msgspec.Struct, frozen=True, kw_only=True):
     """The message that a slot holds."""
 
@@ -124,6 +134,14 @@ class SlotState(msgspec.Struct, frozen=True, kw_only=True):
     user_id: int = 0
     message_id: int
     photo: bool
+
+
+class Paced(msgspec.Struct, frozen=True):
+    """What a slot is to show, at most once in `every` seconds."""
+
+    key: SlotKey
+    content: OutgoingEffect
+    every: float
 
 
 class SendResult(msgspec.Struct, kw_only=True):

@@ -15,11 +15,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 from astral_core.db.tables import CLAIMED, ORPHANED
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.failure import is_infrastructure
+from astral_core.inbox.handler import Handler
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, is_express
@@ -76,23 +76,6 @@ class Lane:
         self.version += 1
 
 
-class Handler(Protocol):
-    """Does the work of a lane: the worker."""
-
-    async def step(self, lane: Lane) -> float:
-        """Do the next thing of a lane; return the seconds to wait before the one after it."""
-        ...
-
-    async def keep(self, lane: Lane) -> None:
-        """Write down what is half-sent in `lane`: the bot stops."""
-
-    def inherit(self, rows: Sequence[InboxRow]) -> None:
-        """These are the first rows of lanes whose process died."""
-
-    def watch(self, row: InboxRow) -> None:
-        """An express row has come."""
-
-
 class Lanes:
     """Gives lanes that have something to do to a fixed number of workers; express lanes have a task of their own.
 
@@ -126,6 +109,10 @@ class Lanes:
     def active(self) -> int:
         """Lanes with something to do."""
         return sum(lane.busy for lane in self._lanes.values())
+
+    def find(self, number: int) -> Lane | None:
+        """The lane of this number, where something is to be done in it or it is this process's."""
+        return self._lanes.get(number)
 
     def open(self, handler: Handler) -> None:
         """Take rows from now on, for `handler` to work on once `start` was called."""
@@ -286,7 +273,11 @@ class Lanes:
     async def release_idle(self) -> None:
         """Give lanes back that have been idle for a while, so that the next row is its receiver's."""
         before = time.monotonic() - IDLE
-        idle = [lane for lane in self._lanes.values() if not lane.busy and lane.idle and lane.idle_since < before]
+        idle = [
+            lane for lane in self._lanes.values()
+            if not lane.busy and lane.idle and lane.idle_since < before
+            and not (self._handler is not None and self._handler.paces(lane.id))
+        ]  # fmt: skip
         if not idle:
             return
         held = [LaneSnapshot(lane.id, lane.epoch, lane.arrivals) for lane in idle]
@@ -383,6 +374,8 @@ class Lanes:
             for row in found.rows:
                 self._handler.watch(row)
         lane.deliveries.extend(found.deliveries)
+        if found.paced and self._handler is not None:
+            self._handler.pace(lane.id, found.paced)
         lane.arrivals = found.arrivals
         lane.stale = lane.stale and lane.version != version
         lane.more = len(found.rows) == limit or lane.version != version

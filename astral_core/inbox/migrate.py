@@ -25,7 +25,7 @@ from astral_core.db.tables import (
     now,
 )
 from astral_core.db.upsert import inserting
-from astral_core.inbox import once, row_updates
+from astral_core.inbox import once, paced, row_updates
 
 log = logging.getLogger("astral.inbox")
 GONE = ("left", "kicked")  # statuses of a ChatMember that is not in the chat; a restricted one may be, or not
@@ -48,6 +48,8 @@ async def move(database: Database, connection: AsyncConnection, old: int, new: i
     await once.move(connection, old, new)
     # The supergroup counts its messages from one: an old number would be another message there.
     await connection.execute(delete(core_slots).where(core_slots.c.chat_id == old))
+    if await paced.move(connection, old, new):
+        await row_updates.arrived(database, connection, [new])
     if after is not None:
         await _move_rows(database, connection, old, new, after)
 

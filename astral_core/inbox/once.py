@@ -17,12 +17,12 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core import failpoint
 from astral_core.db.engine import Database, brief
 from astral_core.db.tables import core_once, core_replicas, now
+from astral_core.db.upsert import insert_ignore
 from astral_core.errors import DoubtfulCall, HandlerError, TelegramRefused, TelegramThrottled, TelegramUnavailable
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.personal import Person, without
@@ -116,11 +116,9 @@ class Once:
             "seq": one.seq, "begun_at": _moment(database),
         }  # fmt: skip
         if known is None:
-            make = sqlite.insert if database.is_sqlite else postgresql.insert
-            new = make(core_once).values(
-                plugin=one.plugin, key=one.key, chat_id=one.chat_id, user_id=one.user_id, **values
-            )
-            stored = await connection.execute(new.on_conflict_do_nothing(index_elements=["plugin", "key"]))
+            key = {"plugin": one.plugin, "key": one.key, "chat_id": one.chat_id, "user_id": one.user_id}
+            new = insert_ignore(connection.dialect, core_once, {**key, **values}, ("plugin", "key"))
+            stored = await connection.execute(new)
             return (_Turn.MAKE if stored.rowcount == 1 else _Turn.BUSY), None
         turn = self._turn(one, known)
         if turn is _Turn.MAKE:

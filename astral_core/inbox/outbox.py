@@ -11,7 +11,7 @@ import msgspec
 
 from astral_core.db.tables import SENDING, SENT, UNSENT
 from astral_core.errors import EffectError
-from astral_core.inbox.effect import Effect, OutgoingEffect, SendResult
+from astral_core.inbox.effect import Effect, OutgoingEffect, SendResult, SlotKey, slot_key
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.rows import Fired, InboxRow
 
@@ -47,14 +47,23 @@ class Delivery:
             return None
         return next((n for n in self.contents if n not in self.results), None)
 
+    def shows(self, key: SlotKey) -> bool:
+        """Whether one of the effects that are still to be sent goes to this slot."""
+        unsent = (content.effect for n, content in self.contents.items() if n not in self.results)
+        return any(effect.method == "show" and slot_key(effect) == key for effect in unsent)
+
 
 @dataclass(slots=True)
 class LaneContents:
-    """What was found in a lane: everything that is pending, in order, and all messages that are unsent."""
+    """What was found in a lane: everything that is pending, in order, and all messages that are unsent.
+
+    `paced`: the slots that are to show something else.
+    """
 
     arrivals: int
     rows: list[InboxRow]
     deliveries: list[Delivery]
+    paced: list[SlotKey] = field(default_factory=list)
 
 
 def recorded(effect: Effect, data: bytes | None = None) -> OutgoingEffect:
@@ -82,7 +91,7 @@ def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
     found: dict[int, Delivery] = {}
     for seq, n, lane, state, message_id, effect, data in records:
         delivery = found.setdefault(seq, Delivery(seq, lane, {}, recorded=True))
-        content = _read(effect, data)
+        content = read_effect(effect, data)
         delivery.contents[n] = content or recorded(Effect(method="?", params={}))
         if content is None and state == UNSENT:
             delivery.results[n] = SendResult(refused=UNREADABLE)
@@ -97,7 +106,7 @@ def read_deliveries(records: Iterable[Any]) -> list[Delivery]:
     return _doubted(found.values())
 
 
-def _read(record: str, data: bytes | None) -> OutgoingEffect | None:
+def read_effect(record: str, data: bytes | None) -> OutgoingEffect | None:
     """The content of an outbox row; None where another version wrote it and this one cannot read it."""
     try:
         return OutgoingEffect(effect=_effect.decode(record), record=record, data=data)

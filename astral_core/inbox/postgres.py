@@ -137,12 +137,13 @@ class PostgresJournal:
         return await self._lanes.find((lane, epoch, limit))
 
     async def _load_all(self, asked: Sequence[_Wanted]) -> dict[_Wanted, LaneContents]:
-        wanted = list({(lane, epoch): None for lane, epoch, _ in asked})
+        claims = list({(lane, epoch): None for lane, epoch, _ in asked})
         least = min(limit for _, _, limit in asked)
-        keys = [lane for lane, _ in wanted], [epoch for _, epoch in wanted]
+        keys = [lane for lane, _ in claims], [epoch for _, epoch in claims]
         found: dict[tuple[int, int], LaneContents] = {}
         unsent: dict[int, LaneContents] = {}
-        for lane, epoch, arrivals, messages, *columns in await self._query(
+        paced: dict[int, LaneContents] = {}
+        for lane, epoch, arrivals, messages, wanted, *columns in await self._query(
             "read", sql.LOAD, *keys, self.owner, least
         ):
             contents = found.get((lane, epoch))
@@ -150,11 +151,16 @@ class PostgresJournal:
                 contents = found[lane, epoch] = LaneContents(arrivals, [], [])
                 if messages:
                     unsent[lane] = contents
+                if wanted:
+                    paced[lane] = contents
             if columns[0] is not None:
                 contents.rows.append(_row(lane, columns))
         if unsent:
             for delivery in read_deliveries(await self._query("read", sql.UNSENT_MESSAGES, list(unsent))):
                 unsent[delivery.lane].deliveries.append(delivery)
+        if paced:
+            for lane, *key in await self._query("read", sql.PACED, list(paced)):
+                paced[lane].paced.append(tuple(key))
         return {one: found[one[:2]] for one in asked if one[:2] in found}
 
     async def fired(self, numbers: Sequence[int]) -> list[Fired]:

@@ -23,7 +23,7 @@ from astral_core.db.tables import (
     now,
 )
 from astral_core.db.wipe import Vacuum, shape, vacuum
-from astral_core.inbox import due, once, personal, row_updates, suspects
+from astral_core.inbox import due, once, paced, personal, row_updates, suspects
 from astral_core.inbox.migrate import GONE
 from astral_core.inbox.store import Store
 
@@ -48,6 +48,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
     await store.write(suspects.purge)
     await store.write(due.purge)
     await store.write(once.purge)
+    await store.write(paced.purge)
     await store.write(_forget_chats)
     before = now() - timedelta(hours=keep_done_hours)
     old = (

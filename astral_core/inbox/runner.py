@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from astral_core.inbox.effect import Effect, OutgoingEffect
+from astral_core.inbox.effect import Effect, OutgoingEffect, Paced
 from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.work import UnitOfWork
 
 
 @dataclass
 class Outcome:
-    """What a handler did: its messages, and for the log who it was.
+    """What a handler did: its messages, what its slots are to show, and for the log who it was.
 
     `moved`: the rows behind this one may be in another lane now. `tries` and `backoff` (seconds) are those of a step
     that says how it is tried again. `limit` is the handler's time, which its route may change.
@@ -23,6 +23,7 @@ class Outcome:
     route: str = "?"
     kind: str = "?"
     contents: list[OutgoingEffect] = field(default_factory=list)
+    paced: list[Paced] = field(default_factory=list)
     user_id: int | None = None
     moved: bool = False
     tries: int | None = None

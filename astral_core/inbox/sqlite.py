@@ -98,7 +98,9 @@ _UNSENT = (
 _WAITING = (
     f"SELECT lane FROM core_inbox WHERE state = {PENDING}"
     f" UNION SELECT lane FROM core_outbox WHERE state IN ({UNSENT}, {SENDING})"
+    " UNION SELECT lane FROM core_paced WHERE effect IS NOT NULL"
 )
+_PACED = "SELECT chat_id, place, user_id, slot FROM core_paced WHERE lane = ? AND effect IS NOT NULL"
 _COUNT = (
     f"SELECT (SELECT count(*) FROM core_inbox WHERE state = {PENDING}),"
     f" (SELECT count(*) FROM core_inbox WHERE state = {DEAD}),"
@@ -312,7 +314,8 @@ class SqliteJournal:
 
     def _load(self, lane: int, limit: int) -> LaneContents:
         rows = [_row(record) for record in self._fetch(_ROWS, (lane, limit))]
-        return LaneContents(0, rows, read_deliveries(self._fetch(_UNSENT, (lane, lane))))
+        deliveries = read_deliveries(self._fetch(_UNSENT, (lane, lane)))
+        return LaneContents(0, rows, deliveries, self._fetch(_PACED, (lane,)))
 
 
 def _row(record: Sequence[Any]) -> InboxRow:

@@ -128,6 +128,8 @@ BLOCKED = "UPDATE core_users SET blocked_at = now() WHERE id = $1"
 LOAD = f"""
 SELECT own.lane, own.epoch, own.arrivals, EXISTS (
   SELECT 1 FROM core_outbox AS unsent WHERE unsent.lane = own.lane AND unsent.state IN {_OPEN}
+), EXISTS (
+  SELECT 1 FROM core_paced AS wanted WHERE wanted.lane = own.lane AND wanted.effect IS NOT NULL
 ), seq, source, ext_id, kind, express, payload, received_at, attempts, crashes, address
 FROM unnest($1::text[]::bigint[], $2::text[]::bigint[]) AS wanted (lane, epoch)
 JOIN core_lanes AS own ON own.lane = wanted.lane AND own.epoch = wanted.epoch AND own.owner = $3
@@ -141,6 +143,10 @@ UNSENT_MESSAGES = f"""
 SELECT o.seq, o.n, o.lane, o.state, o.message_id, o.effect, b.data
 FROM core_outbox AS o LEFT JOIN core_blobs AS b ON b.id = o.blob_id
 WHERE o.seq IN (SELECT seq FROM core_outbox WHERE lane = ANY($1::text[]::bigint[]) AND state IN {_OPEN}) ORDER BY o.id
+"""
+PACED = """
+SELECT lane, chat_id, place, user_id, slot FROM core_paced
+WHERE lane = ANY($1::text[]::bigint[]) AND effect IS NOT NULL
 """
 WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
 ADOPT = f"""

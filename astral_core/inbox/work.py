@@ -18,8 +18,9 @@ from astral_core.errors import HandlerError
 from astral_core.inbox import due
 from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
-from astral_core.inbox.effect import OutgoingEffect
+from astral_core.inbox.effect import OutgoingEffect, Paced
 from astral_core.inbox.envelope import as_json
+from astral_core.inbox.paced import want
 from astral_core.inbox.rows import INTERNAL, InboxRow, InsertResult, NewRow
 from astral_core.inbox.store import Store
 
@@ -54,6 +55,7 @@ class UnitOfWork:
         self.plugin = plugin
         self.rows: list[NewRow] = []
         self.due: list[Due | Cancel] = []
+        self.paced: list[Paced] = []  # what slots are to show: committed with `row`
         self.saved: dict[StateKey, Saved] = {}  # small state to be kept
         self.read: dict[StateKey, Kept | None] = {}  # small state as this unit knows it
         self.after_commit: list[Callable[[], None]] = []
@@ -108,6 +110,8 @@ class UnitOfWork:
                 if row is not None:
                     over = due.over(row.due, self._store.clock.ahead()) if row.due is not None else None
                     await journal.finish(connection, row, epoch, contents, over)
+                    if self.paced:
+                        await want(connection, row, self.paced)
                 await self._change_due(connection)
                 for key in sorted(self.saved):  # in one order: two units must not wait for each other
                     await states.write(connection, key, self.saved[key])

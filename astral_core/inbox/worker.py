@@ -32,12 +32,14 @@ from astral_core.errors import (
 from astral_core.inbox import due, elsewhere, migrate, row_updates, suspects
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.due import Finder
+from astral_core.inbox.effect import SlotKey
 from astral_core.inbox.ending import Ending
 from astral_core.inbox.failure import is_infrastructure, retry_after
 from astral_core.inbox.inflight import InFlight
 from astral_core.inbox.lanes import Lane
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
+from astral_core.inbox.pacer import Pacer
 from astral_core.inbox.rows import InboxRow
 from astral_core.inbox.runner import Outcome, Runner
 from astral_core.inbox.stage import ALONE_DELAY, Stage
@@ -72,6 +74,7 @@ class Worker:
     store: Store
     runner: Runner
     deliverer: Deliverer
+    pacer: Pacer
     ending: Ending
     finder: Finder
     inflight: InFlight
@@ -85,6 +88,14 @@ class Worker:
     def inherit(self, rows: Sequence[InboxRow]) -> None:
         """Take note of the first rows of lanes whose process died, perhaps of one of them."""
         self.inflight.suspect(rows)
+
+    def pace(self, lane: int, keys: Sequence[SlotKey]) -> None:
+        """Show what these slots of a lane are to show, each in its time."""
+        self.pacer.want(lane, keys)
+
+    def paces(self, lane: int) -> bool:
+        """Whether a lane has slots that are to show something."""
+        return self.pacer.holds(lane)
 
     def watch(self, row: InboxRow) -> None:
         """Count the time in which an express row has to be answered."""
@@ -217,6 +228,7 @@ class Worker:
             if outcome.moved:
                 lane.invalidate()
         self._handed_over(lane, row, delivery)
+        self.pacer.want(lane.id, [one.key for one in outcome.paced])
         return 0
 
     async def _lost(self, lane: Lane, row: InboxRow, error: DueCancelled | Fenced) -> float:
@@ -256,9 +268,10 @@ class Worker:
             failpoint.hit("worker.before_commit")
         contents, others = elsewhere.split(outcome.contents, row)
         work.rows += others
+        work.paced += outcome.paced
         once = any(content.effect.on_doubt == "drop" for content in contents)
         # Messages for this chat that others sent go through the outbox, so that each one is noted when it is out.
-        recorded = work.wrote or once or elsewhere.is_one(row)
+        recorded = work.wrote or once or elsewhere.is_one(row) or bool(outcome.paced)
         if not recorded and contents and row.due is not None and await self.finder.find(row) is None:
             raise DueCancelled(f"row {row.seq} was cancelled or replaced while it ran")
         if recorded:

@@ -110,6 +110,13 @@ class Steps:
         """Take note of an express row."""
         self.watched.append(row.seq)
 
+    def pace(self, lane: int, keys: Sequence[Any]) -> None:
+        """Nothing is paced."""
+
+    def paces(self, lane: int) -> bool:
+        """Nothing is paced."""
+        return False
+
 
 def open_lanes(
     step: Callable[[Lane], Awaitable[float]], workers: int, max_lane: int = 10, journal: FakeJournal | None = None,

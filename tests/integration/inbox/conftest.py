@@ -235,6 +235,7 @@ class Bench:
         """Drain."""
         await self.inbox.timer.stop()
         await self.supervisor.close()
+        await self.inbox.pacer.stop()
         await self.lanes.stop(grace)
         await self.replica.rest()
         await self.store.stop()
@@ -252,6 +253,7 @@ class Bench:
         await self.inbox.timer.stop()
         await self.supervisor.close()
         self.store.journal.release, self.store.write = release, write  # type: ignore[method-assign]
+        await self.inbox.pacer.stop()
         await self.lanes.stop(0.0)
         await self.replica.rest()
         await self.store.stop()
@@ -283,7 +285,7 @@ class Bench:
 
     async def settle(self) -> None:
         """Wait until nothing is to be done any more."""
-        while self.lanes.active or self.inbox.timer.busy:  # noqa: ASYNC110  # no event tells
+        while self.lanes.active or self.inbox.timer.busy or self.inbox.pacer.busy:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.005)
 
     async def add_note(self, work: UnitOfWork, text: str) -> None:

@@ -22,7 +22,7 @@ from astral_core.errors import AstralError
 from astral_playground.telegram.state import World
 from astral_playground.testkit.postgres import PostgresServer
 
-HANDLERS = ("astral-worker-", "astral-express-")  # names of the tasks that handle updates
+HANDLERS = ("astral-worker-", "astral-express-", "astral-pace-")  # names of the tasks that handle and send
 _CUT = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{name}'"
 
 

@@ -32,7 +32,8 @@ def _idle(app: App, world: World) -> bool:
     """Whether nothing is to be done. An update leaves Telegram's queue after its lane has begun to be busy."""
     if app.supervisor.lost:
         raise RuntimeError("the bot has ended: one of its parts failed, and the log says which")
-    idle = app.readiness.serving and not app.inbox.lanes.active and not app.inbox.timer.busy
+    inbox = app.inbox
+    idle = app.readiness.serving and not (inbox.lanes.active or inbox.timer.busy or inbox.pacer.busy)
     return idle and not world.updates.pending and not _unanswered(world)
 
 
