@@ -96,8 +96,10 @@ async def test_of_many_the_newest_is_shown_and_the_last_one_always(bench) -> Non
 async def test_other_messages_of_the_chat_do_not_wait(bench) -> None:
     """What is paced for long holds up neither what is said in its chat nor its lane's next rows."""
     await bench.start()
-    shows(bench, 0.6)
-    for name in ("1", "2", "say a", "3", "say b"):
+    shows(bench, 2.0)
+    await bench.ingest(ext_id="1")
+    await until(lambda: bench.sender.sent == ["1"])
+    for name in ("2", "say a", "3", "say b"):
         await bench.ingest(ext_id=name)
     await until(lambda: "say b" in bench.sender.sent)
     assert "3" not in bench.sender.sent
@@ -130,8 +132,10 @@ async def test_a_call_that_hangs_holds_up_nothing_either(bench) -> None:
 async def test_what_is_shown_at_once_takes_the_place_of_what_waited(bench) -> None:
     """An older paced content never comes after a newer one that was not paced, nor the other way round."""
     await bench.start()
-    shows(bench, 0.3)
-    for name in ("1", "2", "now 3"):
+    shows(bench, 1.0)
+    await bench.ingest(ext_id="1")
+    await until(lambda: bench.sender.sent == ["1"])
+    for name in ("2", "now 3"):
         await bench.ingest(ext_id=name)
     await bench.settle()
     assert bench.sender.sent[-1] == "now 3"
