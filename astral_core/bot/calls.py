@@ -127,7 +127,7 @@ class Calls(Handling):
     async def _before_own_commit(self, what: str) -> None:
         """`what` commits something of its own, which would wait for this handler's transaction for ever."""
         scope = self._scope
-        if scope.unit.wrote:
+        if scope.unit.holds:
             raise WaitingInTransaction(
                 f"plugin {scope.plugin!r}, route {scope.route!r}: {what} comes after the first write. Fix: call it "
                 "before that, or write and go on in a step with ctx.defer."

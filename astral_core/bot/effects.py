@@ -104,7 +104,8 @@ class Effects:
         buttons: Buttons | Keyboard | None, slot: Slot, **fields: Any,
     ) -> Ref:  # fmt: skip
         """The one message of a slot: edited in place where it can be, else sent anew."""
-        self.paced.pop((address.chat, slot.place, slot.user_id, slot.name), None)
+        if self.paced:  # what comes last counts
+            self.paced.pop((address.chat, slot.place, slot.user_id, slot.name), None)
         found = {**self.to(plugin, address, "sendMessage"), "parse_mode": "HTML", **params}
         if buttons is not None:
             found["reply_markup"] = reply_markup(buttons, address, old=True)

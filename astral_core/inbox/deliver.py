@@ -16,7 +16,7 @@ from astral_core.inbox import due, row_updates
 from astral_core.inbox.effect import Sender, SendResult
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
-from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lane import Lane
 from astral_core.inbox.lease import Lease
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery

@@ -18,7 +18,7 @@ from astral_core.inbox import due, elsewhere, row_updates, suspects
 from astral_core.inbox.effect import OutgoingEffect
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.inflight import InFlight
-from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lane import Lane
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.rows import InboxRow, NewRow

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.express import Deadlines
-from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lane import Lane
 from astral_core.inbox.rows import InboxRow
 
 

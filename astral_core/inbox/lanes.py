@@ -7,26 +7,20 @@ What is in memory is a part of what waits in the database: its beginning. A lane
 from __future__ import annotations
 
 import asyncio
-import bisect
 import logging
-import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from astral_core.db.tables import CLAIMED, ORPHANED
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.failure import is_infrastructure
-from astral_core.inbox.handler import Handler
 from astral_core.inbox.journal import Journal
-from astral_core.inbox.outbox import Delivery
+from astral_core.inbox.lane import WAKE, Handler, Lane
 from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, is_express
 from astral_core.supervisor import Supervisor
 
 log = logging.getLogger("astral.inbox")
-WAKE = math.inf  # what a step returns that waits for `lane.wake()`
 FAILED_DELAY = 1.0  # seconds, after a step that raised
 READ = 50  # rows that are read of a lane at once
 MEMORY = 5_000  # pending rows beyond which a lane keeps one row in memory, the others in the database
@@ -34,46 +28,6 @@ IDLE = 5.0  # seconds that an owned lane may be idle before other replicas may h
 GIVE_BACK = 5.0  # seconds that this may take at the end
 ADOPT = 200  # lanes that are claimed at once
 SHARE = 2_000  # lanes that are claimed between two heartbeats
-
-
-@dataclass(slots=True, eq=False)
-class Lane:
-    """What is to be done for one chat: first the deliveries, then the rows.
-
-    `epoch` is our claim, `arrivals` the rows that came until now, as far as is known here. `version` counts what was
-    left in the database, so that one who reads it knows whether to read again.
-    """
-
-    id: int
-    epoch: int = 0
-    arrivals: int = 0
-    rows: list[InboxRow] = field(default_factory=list)
-    deliveries: deque[Delivery] = field(default_factory=deque)
-    busy: bool = False
-    begun: bool = False  # the first row is being handled, or its messages are on their way
-    failures: int = 0
-    stumbles: int = 0  # steps in a row that raised where they end a row
-    stale: bool = False
-    more: bool = False
-    version: int = 0
-    inherited: bool = False  # its first row was begun by a process that died, perhaps of it
-    lost: bool = False  # another replica has it
-    wake: Callable[[], None] | None = None  # ends the wait of a step that returned WAKE; none for express lanes
-    idle_since: float = 0.0
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is to be done."""
-        return not (self.rows or self.deliveries or self.stale or self.more)
-
-    def add(self, row: InboxRow) -> None:
-        """Put `row` in its place: by seq, but never before a row that was begun."""
-        bisect.insort(self.rows, row, lo=1 if self.begun and self.rows else 0, key=lambda item: item.seq)
-
-    def invalidate(self) -> None:
-        """Read this lane anew before its next step."""
-        self.stale = True
-        self.version += 1
 
 
 class Lanes:

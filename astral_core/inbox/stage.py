@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
-from astral_core.inbox.lanes import WAKE, Lane
+from astral_core.inbox.lane import WAKE, Lane
 
 ALONE_DELAY = 0.1  # seconds
 LEAD = 0.5  # seconds that a suspect has for itself before the next one begins

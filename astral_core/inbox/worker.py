@@ -36,7 +36,7 @@ from astral_core.inbox.effect import SlotKey
 from astral_core.inbox.ending import Ending
 from astral_core.inbox.failure import is_infrastructure, retry_after
 from astral_core.inbox.inflight import InFlight
-from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lane import Lane
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import Delivery
 from astral_core.inbox.pacer import Pacer
@@ -228,7 +228,7 @@ class Worker:
             if outcome.moved:
                 lane.invalidate()
         self._handed_over(lane, row, delivery)
-        self.pacer.want(lane.id, [one.key for one in outcome.paced])
+        self._pace(lane, outcome)
         return 0
 
     async def _lost(self, lane: Lane, row: InboxRow, error: DueCancelled | Fenced) -> float:
@@ -250,6 +250,11 @@ class Worker:
             self.inflight.complete(lane, row.seq)
         if delivery.contents or not delivery.recorded:  # else all is said and done
             lane.deliveries.append(delivery)
+
+    def _pace(self, lane: Lane, outcome: Outcome) -> None:
+        """Show what slots are to show, once the messages of the same handler are on their way."""
+        if outcome.paced:
+            self.pacer.want(lane.id, [one.key for one in outcome.paced])
 
     async def _handle(self, row: InboxRow, work: UnitOfWork, outcome: Outcome) -> None:
         """Run the handler of `row`; one that holds messages for its chat has none."""

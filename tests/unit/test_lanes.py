@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from astral_core.db.tables import ADOPTED, CLAIMED
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox.backlog import Backlog
-from astral_core.inbox.lanes import Lane, Lanes
+from astral_core.inbox.lane import Lane
+from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.outbox import Delivery, LaneContents
 from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, express_lane
 from astral_core.supervisor import Supervisor

@@ -186,6 +186,12 @@ async def once(ctx: Context) -> None:
     await write(ctx)
 
 
+@plugin.command("show")
+async def show(ctx: Context) -> None:
+    """Show in its time what this update says."""
+    ctx.show(f"p:{number_of(ctx)}", fresh=False, every=0.5)
+
+
 @plugin.command("never_twice")
 async def never_twice(ctx: Context) -> None:
     """The same for a call that must not be repeated: what is in doubt is said as `u`."""

@@ -29,7 +29,8 @@ from astral_core.inbox import suspects as suspects_module
 from astral_core.inbox import worker as worker_module
 from astral_core.inbox.build import build_inbox
 from astral_core.inbox.effect import Effect, OutgoingEffect, SendResult
-from astral_core.inbox.lanes import Lane, Lanes
+from astral_core.inbox.lane import Lane
+from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.outbox import recorded
 from astral_core.inbox.replica import Replica

@@ -11,7 +11,7 @@ from sqlalchemy import select, text, update
 from astral_core.db.tables import DONE, PENDING, core_blobs, core_inbox, core_outbox
 from astral_core.errors import Refuse, SessionClosed
 from astral_core.inbox.effect import SendResult, SlotState
-from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lane import Lane
 from astral_core.inbox.outbox import Delivery
 
 

@@ -25,7 +25,7 @@ from astral_core.errors import (
 )
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox.effect import SendResult
-from astral_core.inbox.lanes import Lane
+from astral_core.inbox.lane import Lane
 from astral_core.inbox.worker import is_infrastructure
 
 
