@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, overload
 
+from astral_core import limits
 from astral_core.bot.chat_action import ChatAction, check_action
-from astral_core.bot.download import GET_FILE_LIMIT, Downloads, wanted
+from astral_core.bot.download import Downloads, wanted
 from astral_core.bot.effects import chat_id_of
 from astral_core.bot.handling import Handling
-from astral_core.bot.limits import plain_values
+from astral_core.bot.values import plain_values
 from astral_core.botapi.check import check_call
 from astral_core.errors import EffectError, HandlerError, WaitingInTransaction
 from astral_core.host.arguments import check_key
@@ -68,16 +69,18 @@ class Calls(Handling):
         return await self._services.once.forget(self._scope.plugin, key)
 
     @overload
-    async def download(self, file: object = None, to: None = None, *, max_bytes: int = GET_FILE_LIMIT) -> bytes: ...
+    async def download(
+        self, file: object = None, to: None = None, *, max_bytes: int = limits.DOWNLOAD_BYTES
+    ) -> bytes: ...
 
     @overload
-    async def download(self, file: object, to: Path, *, max_bytes: int = GET_FILE_LIMIT) -> Path: ...
+    async def download(self, file: object, to: Path, *, max_bytes: int = limits.DOWNLOAD_BYTES) -> Path: ...
 
     @overload
-    async def download(self, *, to: Path, max_bytes: int = GET_FILE_LIMIT) -> Path: ...
+    async def download(self, *, to: Path, max_bytes: int = limits.DOWNLOAD_BYTES) -> Path: ...
 
     async def download(
-        self, file: object = None, to: Path | None = None, *, max_bytes: int = GET_FILE_LIMIT
+        self, file: object = None, to: Path | None = None, *, max_bytes: int = limits.DOWNLOAD_BYTES
     ) -> bytes | Path:
         """Load a file from Telegram: its content, or the path where it is stored if `to` says where.
 
@@ -86,7 +89,7 @@ class Calls(Handling):
         the file gets a name of Telegram's; it is there as a whole or not at all. Only before the first write.
 
         Raises FileTooLarge beyond `max_bytes`, and FileGone. Both are refusals: who sent the file is told so. More
-        than 20 MB is given out by a Bot API server of one's own only.
+        than 20 MB is given out only by a Bot API server of one's own (`telegram.local_server`).
         """
         if to is not None and not isinstance(to, Path):
             raise HandlerError(f"ctx.download: to={to!r:.80} is no Path. Fix: pathlib.Path(...).")
@@ -98,7 +101,7 @@ class Calls(Handling):
         meant = wanted(file)
         await self._before_waiting("ctx.download")
         texts = Texts(self._services.catalogs["core"].for_language(self.language), self.language)
-        downloads = Downloads(scope.transport, texts, max_bytes)
+        downloads = Downloads(scope.transport, texts, max_bytes, self._is_local)
         return await (downloads.content(meant) if to is None else downloads.save(meant, to))
 
     def typing(self, action: str = "typing") -> ChatAction:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Unpack
 
-from astral_core.bot.buttons import Buttons
+from astral_core.bot.buttons import Buttons, Keyboard, reply_markup
 from astral_core.bot.effects import chat_id_of
 from astral_core.bot.handling import Handling
-from astral_core.bot.options import common, silence, with_caption
+from astral_core.bot.options import Options, SendOptions, with_caption
 from astral_core.botapi.check import check_call
 from astral_core.botapi.views import View
 from astral_core.errors import EffectError
-from astral_core.inbox.effect import Effect, OnDoubt, Ref
+from astral_core.inbox.address import Address
+from astral_core.inbox.effect import Effect, Ref
 
 Source = int | Ref | View | tuple[int | str, int | Sequence[int]] | Sequence[int] | Sequence[View]
 MOST = 100  # messages of one call
@@ -28,21 +29,22 @@ class Copies(Handling):
         *,
         topic: int | None = None,
         caption: str | None = None,
-        buttons: Buttons | None = None,
-        silent: bool = False,
-        protect: bool = False,
-        on_doubt: OnDoubt = "resend",
+        buttons: Buttons | Keyboard | None = None,
+        **options: Unpack[SendOptions],
     ) -> Ref:
         """Send a message once more, as the bot's own: to the chat `to`, here unless told, and there into `topic`.
 
         `message` is the handled one unless told: a number or a reference in this chat, a view, a pair of a chat and a
         number. A list of numbers or views, or a pair of a chat and a list, is up to 100 messages, whose albums stay
-        together; the reference is to the first copy. `caption` replaces that of a single message.
+        together; the reference is to the first copy. `caption` replaces that of a single message, and "" takes it
+        away. `options` are those of `SendOptions`.
         """
-        params = {**with_caption(self._html(caption or "")), **common(buttons)} if caption or buttons else {}
+        more = with_caption(self._html(caption)) if caption else {}
         if caption == "":
-            params["caption"] = ""
-        return self._pass_on("copyMessage", message, to, topic, params, silent, protect, on_doubt)
+            more["caption"] = ""
+        if buttons is not None:
+            more["reply_markup"] = reply_markup(buttons, self._address_of(to))
+        return self._pass_on("copyMessage", message, to, topic, more, options)
 
     def forward(
         self,
@@ -50,18 +52,19 @@ class Copies(Handling):
         to: int | str | None = None,
         *,
         topic: int | None = None,
-        silent: bool = False,
-        protect: bool = False,
-        on_doubt: OnDoubt = "resend",
+        **options: Unpack[SendOptions],
     ) -> Ref:
-        """Forward a message, which shows where it comes from; the arguments are those of `copy`."""
-        return self._pass_on("forwardMessage", message, to, topic, {}, silent, protect, on_doubt)
+        """Forward a message, which shows where it comes from; the arguments are those of `copy`.
+
+        A forwarded message answers none, so there is no `reply_to`.
+        """
+        return self._pass_on("forwardMessage", message, to, topic, {}, options)
 
     def _pass_on(
         self, method: str, message: Source | None, to: int | str | None, topic: int | None, more: dict[str, Any],
-        silent: bool, protect: bool, on_doubt: OnDoubt,
+        options: SendOptions,
     ) -> Ref:  # fmt: skip
-        scope = self._scope
+        scope, how = self._scope, Options(method, self._scope, options)
         chat, numbers = self._source(method, message)
         if to is None:
             params = scope.effects.to(scope.plugin, scope.address, method)
@@ -69,9 +72,8 @@ class Copies(Handling):
             params = {"chat_id": chat_id_of(scope.plugin, method, to)}
         if topic is not None:
             params["message_thread_id"] = topic
-        params |= {"from_chat_id": chat, **more, **silence({"silent": silent})}
-        if protect:
-            params["protect_content"] = True
+        params |= {"from_chat_id": chat, **more, **how.params}
+        self._check_reply(method, params, options)
         earlier = None
         if isinstance(numbers, Ref):
             if chat != params["chat_id"]:
@@ -84,13 +86,28 @@ class Copies(Handling):
             params["message_id"] = numbers[0]
         else:
             method += "s"
-            if more:
-                raise self._wrong(method, "several messages take no caption and no buttons", "copy them one by one")
+            if more or how.params.keys() - {"disable_notification", "protect_content"} or "reply_to" in how.fields:
+                what = "several messages take no caption, no buttons, no reply_to and no effect"
+                raise self._wrong(method, what, "copy them one by one")
             params["message_ids"] = numbers
         check_call(scope.plugin, method, params if earlier is None else {**params, "message_id": 1})
         return scope.effects.add(
-            Effect(method=method, params=params, plugin=scope.plugin, message=earlier, on_doubt=on_doubt)
+            Effect(method=method, params=params, plugin=scope.plugin, message=earlier, **how.fields)
         )
+
+    def _check_reply(self, method: str, params: dict[str, Any], options: SendOptions) -> None:
+        """What is answered is in the chat where the copy goes, and is no number of another one."""
+        to = options.get("reply_to")
+        if method == "forwardMessage" and to is not None and to is not False:
+            raise self._wrong(method, "a forwarded message answers none", "use ctx.copy, or say something before it")
+        if params["chat_id"] != self._scope.address.chat and (to is True or isinstance(to, Ref)):
+            raise self._wrong(method, "reply_to= is a message of this chat", "give the number of one of that chat")
+
+    def _address_of(self, to: int | str | None) -> Address:
+        """The address of `to`; a chat that is known by its name only is a public one, and so no person's."""
+        if to is None:
+            return self._scope.address
+        return Address(chat=to if isinstance(to, int) else -1)
 
     def _source(self, method: str, message: Source | None) -> tuple[int | str, list[int] | Ref]:
         """The chat of the messages that are meant, and their numbers, in the order in which Telegram wants them."""

@@ -18,9 +18,6 @@ from astral_core.errors import FileGone, FileTooLarge, HandlerError, TelegramRef
 from astral_core.i18n import N_, Texts
 
 T = TypeVar("T")
-GET_FILE_LIMIT = (
-    20 * 1024 * 1024
-)  # bytes that Telegram's own servers give out, https://core.telegram.org/bots/api#getfile
 CHUNK = 256 * 1024
 # Members of a message that hold its file. A GIF has a document of the same file, for old clients.
 _MEDIA = (
@@ -82,11 +79,15 @@ def _area(size: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Downloads:
-    """Downloads for one handler: `limit` is in bytes, `texts` are the core's in the person's language."""
+    """Downloads for one handler: `limit` is in bytes, `texts` are the core's in the person's language.
+
+    `local`: the Bot API server is the owner's own, and puts files on its disk.
+    """
 
     transport: Transport
     texts: Texts
     limit: int
+    local: bool = False
 
     async def content(self, file: Wanted) -> bytes:
         """The content of a file."""
@@ -118,7 +119,12 @@ class Downloads:
                 raise self._gone()
             self._check(told.get("file_size"))
             name = _name(str(told.get("file_unique_id") or "file"), path)
-            if _is_absolute(path) and self.transport.is_own:
+            if _is_absolute(path):
+                if not self.local:
+                    raise HandlerError(
+                        "ctx.download: the Bot API server has put the file on its disk. Fix: set "
+                        "telegram.local_server, if it is your own."
+                    )
                 async with contextlib.aclosing(_read(path)) as pieces:
                     yield self._limited(pieces), name
                 return

@@ -1,7 +1,7 @@
 """How a handler speaks. All of it is recorded and checked now, and sent after the handler's commit, in order.
 
-Each group of verbs has a module (`messages.py`, `media_verbs.py`, `copies.py`, `answers.py`, `links.py`, `keyboards.py`),
-which is built on `handling.py`. Only what `calls.py` has is done at once, and awaited.
+Each group of verbs has a module (`messages.py`, `media_verbs.py`, `copies.py`, `answers.py`, `links.py`,
+`keyboards.py`), which is built on `handling.py`. Only what `calls.py` has is done at once, and awaited.
 """
 
 from __future__ import annotations

@@ -32,7 +32,6 @@ TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
 # A large file takes its time; a connection on which nothing comes does not.
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
-TELEGRAM = "api.telegram.org"
 _WHO, _FILE = "getMe", "file"
 _PERHAPS_THE_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 _JSON, _BINARY = {"Content-Type": "application/json"}, "application/octet-stream"
@@ -52,18 +51,12 @@ class Transport:
     ) -> None:
         self._base = f"{api_url.rstrip('/')}/bot{token}/"
         self._files = f"{api_url.rstrip('/')}/file/bot{token}/"
-        self._is_own = URL(api_url).host != TELEGRAM
         self._guard = guard
         self._told = told
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
         return "<Transport>"
-
-    @property
-    def is_own(self) -> bool:
-        """Whether the Bot API server is the owner's, and not Telegram's."""
-        return self._is_own
 
     @property
     def session(self) -> aiohttp.ClientSession:

@@ -164,6 +164,10 @@ async def test_what_cannot_be_passed_on_fails_in_the_handler(database_url: str, 
         refused(lambda: ctx.copy((1, 2, 3)))
         refused(lambda: ctx.forward(1, 2**60))
         refused(lambda: ctx.copy([ctx.user]))  # type: ignore[list-item]  # that is the mistake
+        refused(lambda: ctx.forward(1, reply_to=True))
+        refused(lambda: ctx.copy(1, DESK, reply_to=True))
+        refused(lambda: ctx.copy([1, 2], reply_to=5))
+        ctx.copy(reply_to=True, caption="")
         ctx.defer(step())
 
     @plugin.step("step")
@@ -173,8 +177,9 @@ async def test_what_cannot_be_passed_on_fails_in_the_handler(database_url: str, 
     async with bot_kit(database_url, plugins=[make_plugin("relay", plugin)]) as kit:
         anna = kit.chat("Anna")
         await anna.send("/try")
-        assert anna.texts == ["x"]
-    assert len(wrong) == 9
+        assert anna.texts == ["x", "/try"]
+        assert anna.last.reply_to == anna.messages[0].message_id
+    assert len(wrong) == 12
     assert all("plugin 'relay'" in one and "Fix: " in one for one in wrong)
     assert "goes to its own chat only" in wrong[0]
     assert "this handler handles no message" in wrong[-1]
