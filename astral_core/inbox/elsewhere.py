@@ -131,7 +131,7 @@ def _media_as_new(effect: Effect, media: dict[str, Any]) -> Effect:
 def at(effect: Effect, chat_id: int) -> Effect:
     """`effect` in another chat: it answers no message of the old one, and its slot begins there."""
     params = {name: value for name, value in effect.params.items() if name not in _REPLIES}
-    if params.get("from_chat_id") == effect.params.get("chat_id"):  # a copy in one chat
+    if "from_chat_id" in params and params["from_chat_id"] == effect.params.get("chat_id"):  # a copy in one chat
         params["from_chat_id"] = chat_id
     slot = replace(effect.slot, pressed=None, fresh=True) if effect.slot is not None else None
     return replace(effect, params=params | {"chat_id": chat_id}, slot=slot)
