@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from gettext import NullTranslations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from astral_core.bot.download import Downloads, Wanted, wanted
 from astral_core.bot.transport import Transport
 from astral_core.errors import FileGone, FileTooLarge, HandlerError, TelegramRefused, TelegramUnavailable
 from astral_core.host.state import LoadedPlugin
-from astral_core.i18n import Catalogs, Texts
+from astral_core.i18n import Texts
 from astral_playground.testkit.bot import bot_kit
 
 MakePlugin = Callable[..., LoadedPlugin]
@@ -193,7 +194,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 def downloads(transport: Transport, limit: int = 1000, *, local: bool = False) -> Any:
     """Downloads of a handler."""
-    return Downloads(transport, Texts(Catalogs("astral_core").for_language("en"), "en"), limit, local)
+    return Downloads(transport, Texts(NullTranslations(), "en"), limit, local)
 
 
 async def test_a_size_that_nobody_told_is_found_out_on_the_way(served: Any, tmp_path: Path) -> None:
