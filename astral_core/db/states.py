@@ -114,28 +114,29 @@ async def write(connection: AsyncSession | AsyncConnection, key: StateKey, saved
 # --- of a person, a plugin, a group
 
 
-def of_person(user_id: int) -> ColumnElement[bool]:
+def of_person(user_id: int, plugin: str | None = None) -> ColumnElement[bool]:
     """The rows that are a person's: their own, those of them in chats, those of their private chat."""
-    return or_(core_state.c.user_id == user_id, core_state.c.chat_id == user_id)
+    theirs = or_(core_state.c.user_id == user_id, core_state.c.chat_id == user_id)
+    return theirs if plugin is None else and_(theirs, core_state.c.plugin == plugin)
 
 
-async def export(session: AsyncSession, user_id: int) -> dict[str, bytes]:
-    """A file for each plugin that keeps something of this person."""
+async def export(session: AsyncSession, user_id: int, plugin: str | None = None) -> dict[str, bytes]:
+    """A file for each plugin, or for one, that keeps something of this person."""
     columns = (core_state.c.plugin, core_state.c.name, core_state.c.chat_id, core_state.c.value)
     found: dict[str, list[dict[str, Any]]] = {}
-    rows = await session.execute(select(*columns).where(of_person(user_id)).order_by(*_KEY))
-    for plugin, name, chat_id, value in rows:
+    rows = await session.execute(select(*columns).where(of_person(user_id, plugin)).order_by(*_KEY))
+    for owner, name, chat_id, value in rows:
         chat = {"chat": chat_id} if chat_id else {}
-        found.setdefault(plugin, []).append({"name": name, **chat, "value": json.loads(value)})
+        found.setdefault(owner, []).append({"name": name, **chat, "value": json.loads(value)})
     return {
-        f"{plugin}/state.json": json.dumps(kept, ensure_ascii=False, indent=2).encode()
-        for plugin, kept in found.items()
+        f"{owner}/state.json": json.dumps(kept, ensure_ascii=False, indent=2).encode()
+        for owner, kept in found.items()
     }
 
 
-async def forget(session: AsyncSession, user_id: int) -> int:
-    """Delete all that is a person's; return how many rows."""
-    result: Any = await session.execute(delete(core_state).where(of_person(user_id)))
+async def forget(session: AsyncSession, user_id: int, plugin: str | None = None) -> int:
+    """Delete all that is a person's, in every plugin or in one; return how many rows."""
+    result: Any = await session.execute(delete(core_state).where(of_person(user_id, plugin)))
     count: int = result.rowcount
     return count
 

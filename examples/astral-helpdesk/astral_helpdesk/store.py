@@ -18,11 +18,6 @@ async def topic_at(session: Session, thread_id: int) -> Row[Any] | None:
     return (await session.execute(select(topics).where(topics.c.thread_id == thread_id))).first()
 
 
-async def add_topic(session: Session, user_id: int, thread_id: int) -> None:
-    """Write down whose topic it is."""
-    await session.execute(insert(topics).values(user_id=user_id, thread_id=thread_id))
-
-
 async def set_closed(session: Session, thread_id: int, *, closed: bool) -> bool:
     """Note that a topic is closed, or open again; False where it was so before."""
     change = update(topics).where(topics.c.thread_id == thread_id, topics.c.is_closed.is_not(closed))

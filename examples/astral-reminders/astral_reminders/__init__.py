@@ -3,39 +3,47 @@
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from astral_core import N_, Context, Flood, Plugin, Tables, now
-from pydantic import BaseModel, ConfigDict, Field
+from astral_core import N_, Context, Flood, Plugin, State, Tables, now
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
 
 from astral_reminders.tables import items, metadata
-from astral_reminders.when import read_reminder, shown
+from astral_reminders.when import read_reminder, zone_of
 
 
-class RemindersSettings(BaseModel):
-    """What an owner may set in `[plugins.reminders]`."""
+class Prefs(State):
+    """What the core keeps of a person for us."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    zone: ZoneInfo = Field(default=ZoneInfo("Europe/Moscow"), description="the zone of the times that people write")
+    zone: str = "Europe/Moscow"
 
 
 plugin = Plugin(
-    settings=RemindersSettings,
     tables=Tables(metadata),
+    states=[Prefs],
     about=N_("I remind you of what you must not forget, at the time that you choose."),
-    personal=N_("Your reminders, until they are done: so that they reach you in time."),
+    personal=N_(
+        "Your reminders, until they are done, and your time zone: so that they reach you at the right moment."
+    ),
 )
 
 
 @plugin.command("remind", description=N_("Remind me: /remind tomorrow 9:00 tea"), flood=Flood(20, per=60))
 async def remind(ctx: Context) -> None:
     """Keep a reminder, and say when it comes."""
-    zone = ctx.settings(RemindersSettings).zone
+    zone = ZoneInfo((await ctx.load(Prefs)).zone)
     due, text = read_reminder(ctx.args, zone, now())
     row = insert(items).values(user_id=ctx.user.id, text=text, due_at=due).returning(items.c.id)
     item = (await ctx.session.execute(row)).scalar_one()
     ctx.defer(fire(item=item), at=due, key=f"item-{item}")
-    ctx.reply(ctx.t("I will remind you on {when}.", when=shown(due, zone, ctx.language)))
+    ctx.reply(ctx.t("I will remind you on {when}.", when=ctx.date(due, zone, style="long")))
+
+
+@plugin.command("zone", description=N_("Where you live: /zone Berlin"))
+async def zone(ctx: Context) -> None:
+    """Keep a person's time zone."""
+    place = zone_of(ctx.args)
+    ctx.save(Prefs(zone=place.key))
+    time = f"{now().astimezone(place):%H:%M}"
+    ctx.reply(ctx.t("Your times are those of {zone} now. There it is {time}.", zone=place.key, time=time))
 
 
 @plugin.step("fire", tries=5)
@@ -76,8 +84,8 @@ async def coming(ctx: Context) -> None:
     """Show the next twenty that a person waits for; the first ten have a button."""
     waits = select(items).where(items.c.user_id == ctx.user.id, items.c.due_at > now())
     rows = (await ctx.session.execute(waits.order_by(items.c.due_at).limit(20))).all()
-    zone = ctx.settings(RemindersSettings).zone
-    lines = [f"{shown(row.due_at, zone, ctx.language)}: {row.text[:80]}" for row in rows]
+    zone = (await ctx.load(Prefs)).zone
+    lines = [f"{ctx.date(row.due_at, zone, style='long')}: {row.text[:80]}" for row in rows]
     buttons = [[ctx.button(ctx.t("Done: {text}", text=row.text[:30]), strike(item=row.id))] for row in rows[:10]]
     ctx.show("\n".join(lines) or N_("Nothing is coming."), buttons, slot="list")
 

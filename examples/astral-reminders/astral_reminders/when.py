@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from astral_core import N_, Refuse
 
@@ -12,6 +12,7 @@ HOW = N_(
     "<code>/remind in 10 minutes tea</code> or <code>/remind 2026-12-24 18:00 tea</code>."
 )
 PAST = N_("That time is over. Write one that is still to come, such as <code>/remind tomorrow 9:00 tea</code>.")
+NOWHERE = N_("I do not know that place. Write a large city nearby, such as <code>/zone Berlin</code>.")
 TOO_LONG = N_("I can keep 300 characters of text at most. Write it shorter, please.")
 
 DAYS = {"today": 0, "сегодня": 0, "tomorrow": 1, "завтра": 1}
@@ -59,8 +60,10 @@ def instant(wall: datetime, zone: ZoneInfo) -> datetime:
     return moment
 
 
-def shown(moment: datetime, zone: ZoneInfo, language: str) -> str:
-    """A moment as people read it."""
-    from babel.dates import format_datetime  # takes long to import: not at the start
-
-    return str(format_datetime(moment, "d MMMM yyyy, HH:mm", tzinfo=zone, locale=language))
+def zone_of(place: str) -> ZoneInfo:
+    """The zone of "Berlin", "new york" or "Europe/Berlin"; Refuse says what to write instead."""
+    wanted = place.strip().casefold().replace(" ", "_")
+    for name in sorted(available_timezones()):
+        if wanted and wanted in (name.casefold(), name.casefold().rpartition("/")[2]):
+            return ZoneInfo(name)
+    raise Refuse(NOWHERE)

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from astral_core import Refuse
 
-from astral_reminders.when import HOW, PAST, TOO_LONG, instant, read_reminder, shown
+from astral_reminders.when import HOW, NOWHERE, PAST, TOO_LONG, instant, read_reminder, zone_of
 
 MOSCOW, BERLIN, APIA = ZoneInfo("Europe/Moscow"), ZoneInfo("Europe/Berlin"), ZoneInfo("Pacific/Apia")
 NOON = datetime(2026, 3, 1, 9, tzinfo=UTC)  # noon in Moscow
@@ -95,7 +95,15 @@ def test_a_time_that_the_clocks_leave_out_comes_right_after_the_gap(
     assert instant(datetime.fromisoformat(wall), zone) == moment
 
 
-def test_a_moment_is_written_in_the_readers_language() -> None:
-    """With the zone's clock."""
-    assert shown(NOON, MOSCOW, "en") == "1 March 2026, 12:00"
-    assert shown(NOON, BERLIN, "ru") == "1 марта 2026, 10:00"
+@pytest.mark.parametrize("place", ["Berlin", " berlin ", "Europe/Berlin", "europe/berlin"])
+def test_a_place_has_a_zone(place: str) -> None:
+    """By the city of the tz database's name, or by the whole name."""
+    assert zone_of(place) == BERLIN
+
+
+@pytest.mark.parametrize("place", ["", "Berl", "Mars", "/", "../Europe/Berlin", "\x00"])
+def test_a_place_that_nobody_knows_is_refused(place: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(Refuse) as refused:
+        zone_of(place)
+    assert refused.value.text == NOWHERE

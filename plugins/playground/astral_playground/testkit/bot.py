@@ -15,6 +15,7 @@ from sqlalchemy import Row, Select, Table, select
 from astral_core.app import App, build
 from astral_core.clock import showing
 from astral_core.config import Settings, load_settings
+from astral_core.db import states
 from astral_core.errors import ConfigError
 from astral_core.host.context import PluginContext
 from astral_core.host.state import Declarations, LoadedPlugin, State
@@ -169,10 +170,11 @@ class BotKit:
 
     async def export(self, person: Person, *, plugin: str | None = None) -> dict[str, bytes]:
         """What the plugins, or one of them, give out of a person; names of files are those in /mydata's archive."""
-        return {
-            name: content if isinstance(content, bytes) else b"".join([piece async for piece in content])
-            for name, content in (await self._privacy(plugin).export(person.id, plugin)).items()
-        }
+        async with self.context("core").work() as work:
+            files = await states.export(work.session, person.id, plugin)
+        for name, content in (await self._privacy(plugin).export(person.id, plugin)).items():
+            files[name] = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
+        return files
 
     async def forget(self, person: Person, *, plugin: str | None = None) -> int:
         """Let the plugins, or one of them, delete what they know of a person; the number of rows that went."""
@@ -181,6 +183,8 @@ class BotKit:
         while not deleted.is_all:
             deleted = await self._privacy(plugin).delete(person.id, plugin)
             rows += deleted.rows
+        async with self.context("core").work() as work:
+            rows += await states.forget(work.session, person.id, plugin)
         await self.settled()
         return rows
 
