@@ -225,10 +225,11 @@ async def known(session: AsyncSession, person: Person) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-async def forget(session: AsyncSession, person: Person) -> None:
-    """Forget the person's calls; of others' results, take out what they say of the person."""
-    rows = (await session.execute(select(core_once).where(_theirs(person) | _mentions(person)))).all()
-    for row in rows:
+async def forget(session: AsyncSession, person: Person, plugin: str | None = None) -> None:
+    """Forget the person's calls, of all plugins or of one; from results of others, take out what they say of them."""
+    query = select(core_once).where(_theirs(person) | _mentions(person))
+    rows = await session.execute(query if plugin is None else query.where(_once.plugin == plugin))
+    for row in rows.all():
         where = (_once.plugin == row.plugin, _once.key == row.key)
         if _is_of(person, row):
             await session.execute(delete(core_once).where(*where))

@@ -1,7 +1,6 @@
 """Astral plugin: reminders. /remind tomorrow 9:00 tea, a list of what is coming, and ten minutes more."""
 
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from astral_core import N_, Context, Flood, Plugin, State, Tables, now
 from sqlalchemy import ColumnElement, and_, delete, insert, select, update
@@ -20,16 +19,14 @@ plugin = Plugin(
     tables=Tables(metadata),
     states=[Prefs],
     about=N_("I remind you of what you must not forget, at the time that you choose."),
-    personal=N_(
-        "Your reminders, until they are done, and your time zone: so that they reach you at the right moment."
-    ),
+    personal=N_("Your reminders and your time zone: so that they reach you in time."),
 )
 
 
 @plugin.command("remind", description=N_("Remind me: /remind tomorrow 9:00 tea"), flood=Flood(20, per=60))
 async def remind(ctx: Context) -> None:
     """Keep a reminder, and say when it comes."""
-    zone = ZoneInfo((await ctx.load(Prefs)).zone)
+    zone = (await ctx.load(Prefs)).zone
     due, text = read_reminder(ctx.args, zone, now())
     row = insert(items).values(user_id=ctx.user.id, text=text, due_at=due).returning(items.c.id)
     item = (await ctx.session.execute(row)).scalar_one()
@@ -42,8 +39,7 @@ async def zone(ctx: Context) -> None:
     """Keep a person's time zone."""
     place = zone_of(ctx.args)
     ctx.save(Prefs(zone=place.key))
-    time = f"{now().astimezone(place):%H:%M}"
-    ctx.reply(ctx.t("Your times are those of {zone} now. There it is {time}.", zone=place.key, time=time))
+    ctx.reply(ctx.t("Your times are those of {zone} now: {now}.", zone=place.key, now=ctx.date(now(), place)))
 
 
 @plugin.step("fire", tries=5)

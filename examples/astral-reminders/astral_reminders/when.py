@@ -20,14 +20,14 @@ _IN = re.compile(r"(?:in|через)\s+(\d{1,6})\s+(?:minutes?|мин\w*)\s+(.+)
 _AT = re.compile(rf"(?:({'|'.join(DAYS)}|\d{{4}}-\d\d-\d\d)\s+)?(\d\d?):(\d\d)\s+(.+)", re.IGNORECASE | re.DOTALL)
 
 
-def read_reminder(written: str, zone: ZoneInfo, moment: datetime) -> tuple[datetime, str]:
+def read_reminder(written: str, zone: str, moment: datetime) -> tuple[datetime, str]:
     """When to remind of what, as written at `moment`; Refuse says what to write instead.
 
     "tomorrow 9:00 tea", "today 18:30 tea", "9:00 tea" (the next time that it is nine), "in 10 minutes tea" and
     "2026-12-24 18:00 tea", in English or Russian.
     """
     try:
-        due, text = _read(written.strip(), zone, moment)
+        due, text = _read(written.strip(), ZoneInfo(zone), moment)
     except (ValueError, OverflowError):  # an hour, a day or a year that no calendar has
         raise Refuse(HOW) from None
     if due <= moment:

@@ -187,7 +187,7 @@ async def test_each_person_has_a_zone_and_summer_time_begins(bot: BotKit, chat: 
     """Half past two is left out on that night in Berlin: it comes at three, when the gap is over."""
     ben = bot.chat("Ben")
     await chat.send("/zone Berlin")
-    assert chat.last.text == "Your times are those of Europe/Berlin now. There it is 10:00."
+    assert chat.last.text == "Your times are those of Europe/Berlin now: Mar 28, 2026, 10:00 AM."
     for one in (chat, ben):
         await one.send("/remind tomorrow 2:30 tea")
     assert chat.last.text == "I will remind you on March 29, 2026, 3:00 AM."

@@ -38,7 +38,7 @@ def utc(*parts: int) -> datetime:
 )
 def test_a_reminder_is_read(written: str, due: datetime, text: str) -> None:
     """By the clocks of the zone, in both languages; a time without a day is the next one."""
-    assert read_reminder(written, MOSCOW, NOON) == (due, text)
+    assert read_reminder(written, MOSCOW.key, NOON) == (due, text)
 
 
 def test_the_day_is_that_of_the_zone() -> None:
@@ -57,7 +57,7 @@ def test_the_day_is_that_of_the_zone() -> None:
 def test_what_cannot_be_read_is_told_with_what_to_write(written: str) -> None:
     """Neither hours and days that no calendar has, nor a time without a text."""
     with pytest.raises(Refuse) as refused:
-        read_reminder(written, MOSCOW, NOON)
+        read_reminder(written, MOSCOW.key, NOON)
     assert refused.value.text == HOW
 
 
@@ -65,15 +65,15 @@ def test_what_cannot_be_read_is_told_with_what_to_write(written: str) -> None:
 def test_what_is_over_is_told_so(written: str) -> None:
     """A day that was named is taken at its word."""
     with pytest.raises(Refuse) as refused:
-        read_reminder(written, MOSCOW, NOON)
+        read_reminder(written, MOSCOW.key, NOON)
     assert refused.value.text == PAST
 
 
 def test_a_text_is_as_long_as_its_column() -> None:
     """Three hundred characters are kept, one more is refused."""
-    assert len(read_reminder(f"9:00 {'ы' * 300}", MOSCOW, NOON)[1]) == 300
+    assert len(read_reminder(f"9:00 {'ы' * 300}", MOSCOW.key, NOON)[1]) == 300
     with pytest.raises(Refuse) as refused:
-        read_reminder(f"9:00 {'ы' * 301}", MOSCOW, NOON)
+        read_reminder(f"9:00 {'ы' * 301}", MOSCOW.key, NOON)
     assert refused.value.text == TOO_LONG
 
 

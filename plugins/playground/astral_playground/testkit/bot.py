@@ -19,7 +19,9 @@ from astral_core.db import states
 from astral_core.errors import ConfigError
 from astral_core.host.context import PluginContext
 from astral_core.host.state import Declarations, LoadedPlugin, State
+from astral_core.inbox import once
 from astral_core.inbox.envelope import as_json
+from astral_core.inbox.personal import Person as About
 from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.jobs import lane_of
 from astral_core.kinds.job import Jobs
@@ -185,6 +187,7 @@ class BotKit:
             rows += deleted.rows
         async with self.context("core").work() as work:
             rows += await states.forget(work.session, person.id, plugin)
+            await once.forget(work.session, About(person.id), plugin)
         await self.settled()
         return rows
 
