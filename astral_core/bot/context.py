@@ -76,8 +76,21 @@ class Context(Speaking):
 
     @property
     def chat(self) -> ChatInfo:
-        """The chat that this is about: id, type and title."""
+        """The chat that this is about: id, type and title.
+
+        HandlerError for a press in a message that was sent through the bot: nobody tells in which chat that is.
+        """
+        if self._scope.address.inline is not None:
+            raise HandlerError(
+                f"route {self._scope.route!r}: the message was sent through the bot, in a chat that it does not "
+                "know, so there is no ctx.chat. Fix: keep what belongs to it under ctx.query.inline_message_id."
+            )
         return self._scope.chat
+
+    @property
+    def is_press(self) -> bool:
+        """Whether somebody pressed a button below a message."""
+        return self._scope.callback_id is not None
 
     @property
     def topic(self) -> int | None:
@@ -113,7 +126,11 @@ class Context(Speaking):
 
     @property
     def query(self) -> View:
-        """The query as a view: a press of a button, an inline, a shipping or a pre-checkout query."""
+        """The query as a view: a press of a button, an inline, a shipping or a pre-checkout query.
+
+        HandlerError if there is none: ask `is_press`. Of a message that was sent through the bot it has the
+        `inline_message_id`.
+        """
         return self._known("query", self._scope.view if self._scope.row.kind.endswith("_query") else None)
 
     @property
@@ -279,7 +296,12 @@ class Context(Speaking):
 
     def _where(self, chat: int | None) -> int:
         """This chat, unless another is meant."""
-        if chat is None and (self._scope.address.inline is not None or self._scope.address.is_nowhere):
+        if chat is None and self._scope.address.inline is not None:
+            raise HandlerError(
+                f"plugin {self.id!r}: a message that was sent through the bot is in a chat that it does not know, so "
+                "there is no state of that chat. Fix: keep it in a table, by ctx.query.inline_message_id."
+            )
+        if chat is None and self._scope.address.is_nowhere:
             return super()._where(chat)
         return self._scope.chat_id if chat is None else chat
 

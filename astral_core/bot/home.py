@@ -138,6 +138,12 @@ async def edited(ctx: Context) -> None:
     ctx.reply(N_("I read new messages only. Please send your answer once more, as a new message."))
 
 
+async def in_groups(ctx: Context) -> None:
+    """What is said to a command that works in groups alone."""
+    add = ctx.url_button(N_("Add me to a group"), f"https://t.me/{ctx.bot_name}?startgroup=true")
+    ctx.reply(N_("This works in groups. Add me to one, and send the command there."), [[add]])
+
+
 async def no_answer(ctx: Context) -> None:
     """What is said to something that is no answer to the open question, such as a sticker."""
     ctx.reply(N_("I am still waiting for your answer, and cannot use this. Please send what I asked for."))
@@ -183,6 +189,7 @@ REPLIES = CoreReplies(
     expired=RegisteredHandler("core", "expired", "callback", expired),
     away=RegisteredHandler("core", "away", "text", away),
     edited=RegisteredHandler("core", "edited", "text", edited),
+    in_groups=RegisteredHandler("core", "in_groups", "text", in_groups),
     no_answer=RegisteredHandler("core", "no_answer", "text", no_answer),
     closed=RegisteredHandler("core", "closed", "text", closed),
     declined=RegisteredHandler("core", "declined", "pre_checkout", declined),

@@ -11,7 +11,7 @@ from astral_core.bot.people import Question
 from astral_core.bot.scope import HandlerScope
 from astral_core.bot.update import SAID, SHARED, LazyUpdate, PeekMessage, is_readable
 from astral_core.botapi.views import View
-from astral_core.declare import GROUP, PRIVATE, ChatKind
+from astral_core.declare import CHAT_ADMIN, GROUP, PRIVATE, ChatKind
 from astral_core.errors import HandlerError, Parked
 from astral_core.host.registry import Registry
 from astral_core.kinds import RegisteredHandler
@@ -29,6 +29,7 @@ class CoreReplies:
     expired: RegisteredHandler
     away: RegisteredHandler
     edited: RegisteredHandler
+    in_groups: RegisteredHandler
     no_answer: RegisteredHandler
     declined: RegisteredHandler
     closed: RegisteredHandler
@@ -125,6 +126,11 @@ class Incoming:
         if self.chat in handler.chat:
             return Match(handler, **match)
         return Match(self._pointer, kwargs={"start": start}, role=handler.role) if self.chat is GROUP else None
+
+    def in_groups(self, handler: RegisteredHandler) -> Match | None:
+        """The hint in the private chat that a command is for groups; who may use it there is not told here."""
+        fits = self.chat is PRIVATE and GROUP in handler.chat and handler.role in (None, CHAT_ADMIN)
+        return Match(self._replies.in_groups) if fits else None
 
     def asked(self, match: Match | None, *, addressed: bool = False) -> Match | None:
         """The match; the way to the private chat is for who speaks to this bot, in a group of others."""

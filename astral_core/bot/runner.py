@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
+from astral_core import limits
 from astral_core.bot.application import BotApplication
 from astral_core.bot.buttons import plain
 from astral_core.bot.chats import Chats
@@ -40,6 +41,7 @@ from astral_core.kinds import RegisteredHandler
 from astral_core.kinds.job import Jobs
 from astral_core.kinds.middleware import Middlewares
 from astral_core.kinds.step import StepRoute
+from astral_core.markup import cut
 from astral_core.observe.logs import scope as log_scope
 from astral_core.observe.words import Said, said
 
@@ -68,6 +70,7 @@ GIVEN_UP = N_(
     "I could not finish something that I was doing for you, and I have stopped trying. "
     "If you miss anything, tell us this code: <code>{error_id}</code>"
 )
+FAILED = N_("Something went wrong on our side. Please try again in a minute. Code: {error_id}")
 NOT_CHARGED = N_("Something went wrong on our side. You were not charged. Please try again.")
 
 
@@ -251,6 +254,8 @@ class BotRunner:
             return self._decline(row, text)
         if row.kind == "job":
             return []
+        if self._toast(scope, text):
+            return scope.effects.contents
         self._end_spinner(scope)
         if scope.chat_kind is not PRIVATE and scope.is_fact:
             return scope.effects.contents  # a payment is handled wherever it is, and is nobody else's business
@@ -266,6 +271,8 @@ class BotRunner:
             return self._decline(row, gettext(NOT_CHARGED))
         if row.kind == "step":
             return self._given_up(scope, error_id)
+        if self._toast(scope, gettext(FAILED).format(error_id=error_id)):
+            return scope.effects.contents
         if row.kind not in SPOKEN or row.chat <= 0:
             return []
         self._end_spinner(scope)
@@ -360,6 +367,16 @@ class BotRunner:
     async def _speaking(self, row: InboxRow) -> HandlerScope:
         log_scope.set({"row": row.seq})
         return await self._new_scope(row, UnitOfWork(self._services.database, self._services.store, "core"))
+
+    def _toast(self, scope: HandlerScope, text: str) -> bool:
+        """Tell who pressed a button where others read, and nobody else; False if the press is answered already."""
+        query = scope.peek.callback_query if scope.peek is not None else None
+        if query is None or scope.address.is_private or self._is_answered(scope, query):
+            return False
+        said = cut(Markup(text).striptags(), limits.ANSWER)  # noqa: S704  # HTML already
+        params = {"callback_query_id": query.id, "text": said, "show_alert": True}
+        scope.effects.add(Effect(method="answerCallbackQuery", params=params))
+        return True
 
     def _end_spinner(self, scope: HandlerScope) -> None:
         query = scope.peek.callback_query if scope.peek is not None else None

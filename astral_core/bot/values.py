@@ -20,6 +20,8 @@ _NESTED = frozenset((
     "live_photo",
 ))  # fmt: skip
 
+_READ = (("text", "entities"), ("caption", "caption_entities"))  # what `parse_mode` is about
+
 
 def plain_values(method: str, value: Any, attached: Attached | None = None) -> Any:
     """`value` with translated texts as Telegram wants them: HTML beside `parse_mode` HTML, and plain text elsewhere.
@@ -62,12 +64,21 @@ class _Plain:
 
     def _object(self, value: Mapping[Any, Any], place: str) -> dict[Any, Any]:
         html_here = str(value.get("parse_mode", "")).upper() == "HTML"
+        if not place and self._means_html(value):
+            value, html_here = {**value, "parse_mode": "HTML"}, True
         return {
             key: str(item)
             if html_here and isinstance(item, Markup)
             else self.value(item, f"{place}.{key}" if place else str(key), str(key))
             for key, item in value.items()
         }
+
+    def _means_html(self, value: Mapping[Any, Any]) -> bool:
+        """Whether the text of a call is Markup, and nothing says how Telegram is to read it."""
+        known = table().method(self._method)
+        if known is None or "parse_mode" not in known[1].parameters or "parse_mode" in value:
+            return False
+        return any(isinstance(value.get(text), Markup) and entities not in value for text, entities in _READ)
 
     def _buttons(self, value: Any) -> Any:
         """Rows of buttons as the markup that they are meant for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, tzinfo
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from astral_core.errors import HandlerError
@@ -14,7 +14,14 @@ _SPACES = str.maketrans("\u00a0\u202f", "  ")
 
 
 def shown_date(
-    plugin: str, moment: datetime | date, zone: str | tzinfo, language: str, style: Style, *, year: bool
+    plugin: str,
+    moment: datetime | date,
+    zone: str | tzinfo,
+    language: str,
+    style: Style,
+    *,
+    year: bool,
+    skeleton: str | None = None,
 ) -> str:
     """`moment` in `zone` and `language`. HandlerError if it is naive, or the zone or the style is unknown."""
     from babel import Locale, UnknownLocaleError, dates  # 50 ms that most processes never need
@@ -26,6 +33,8 @@ def shown_date(
     except (UnknownLocaleError, ValueError):  # a language that only the bot's owner knows
         locale = Locale("en")
     local = _local(plugin, moment, zone) if isinstance(moment, datetime) else moment
+    if skeleton is not None:
+        return _by_skeleton(plugin, local, skeleton, locale)
     if year:
         day = dates.format_date(local, style, locale)
     else:
@@ -36,6 +45,17 @@ def shown_date(
         both = str(dates.get_datetime_format(style, locale=locale)).replace("'", "")
         day = both.replace("{1}", day).replace("{0}", clock)
     return day.translate(_SPACES)  # tests and people search for plain spaces
+
+
+def _by_skeleton(plugin: str, local: datetime | date, skeleton: str, locale: Any) -> str:
+    """The parts that a skeleton of the CLDR names, in the language's own order."""
+    from babel.dates import format_skeleton
+
+    whole = local if isinstance(local, datetime) else datetime(local.year, local.month, local.day)  # noqa: DTZ001
+    try:
+        return format_skeleton(skeleton, whole.replace(tzinfo=None), locale=locale).translate(_SPACES)
+    except (KeyError, AttributeError, ValueError, TypeError) as error:
+        raise HandlerError(f"plugin {plugin!r}: ctx.date: {skeleton!r} is no skeleton, such as yMMMM.") from error
 
 
 def _local(plugin: str, moment: datetime, zone: str | tzinfo) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -117,7 +118,10 @@ class Registry:
         if kind is None:
             raise DeclarationError(plugin.id, f"its routes hold {declared!r}, which is no declaration.")
         held = self.kinds[kind] if kind in self.kinds else self.kinds.setdefault(kind, kind())
-        key = held.add(plugin, declared, claims)
+        try:
+            key = held.add(plugin, declared, claims)
+        except DeclarationError as error:
+            raise DeclarationError(error.plugin, f"{error.what}{_place_of(declared)}", error.fix) from error
         if isinstance(declared, Route) and key is not None and self._keys.setdefault(declared, key) != key:
             raise DeclarationError(
                 plugin.id, f"its route {declared.name!r} is another plugin's, too ({self._keys[declared]!r}).",
@@ -186,6 +190,14 @@ class Registry:
     def is_answered_at_once(self, data: str) -> bool:
         """Whether a press with this callback data is answered at once, before its handler."""
         return self.of(Callbacks).is_answered_at_once(data)
+
+
+def _place_of(declared: object) -> str:
+    """Where a handler is written, for people who look for it."""
+    code = getattr(inspect.unwrap(getattr(declared, "handler", None) or _place_of), "__code__", None)
+    if code is None or code is _place_of.__code__:
+        return ""
+    return f" ({code.co_filename}:{code.co_firstlineno})"
 
 
 def kind_of(declared: object, known: Iterable[type[Kind]] = KINDS) -> type[Kind] | None:

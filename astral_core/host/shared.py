@@ -145,14 +145,22 @@ class Shared:
         return self.texts(self.language).nt(singular, plural, n, **values)
 
     def date(
-        self, moment: datetime | date, zone: str | tzinfo = UTC, /, *, style: Style = "medium", year: bool = True
+        self,
+        moment: datetime | date,
+        zone: str | tzinfo = UTC,
+        /,
+        *,
+        style: Style = "medium",
+        year: bool = True,
+        skeleton: str | None = None,
     ) -> str:
         """A moment or a day as people write it in this context's language: "30 Nov 2026, 23:35".
 
-        A moment is shown in `zone`, such as "Europe/Moscow"; `year=False` leaves the year out. HandlerError if it is
-        naive, or if there is no such zone.
+        A moment is shown in `zone`, such as "Europe/Moscow"; `year=False` leaves the year out.
+        `skeleton` names the parts as the CLDR does: "yMMMM" gives "November 2026", "EEE" the weekday. HandlerError if
+        it is naive, or if there is no such zone.
         """
-        return shown_date(self.id, moment, zone, self.language, style, year=year)
+        return shown_date(self.id, moment, zone, self.language, style, year=year, skeleton=skeleton)
 
     # --- services
 

@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 # Below the lanes of chats, and apart from those of updates that come from nobody (`envelope.NOBODY`).
-_BUSINESS, _NAMED, _OWN = -(2**62), -(2**61) - 2**60, -(2**61)
+_BUSINESS, _INLINE = -(2**62), -(2**62) + 2**58
+_NAMED, _OWN = -(2**61) - 2**60, -(2**61)
 _HASH_MASK = 2**58 - 1
 _TOPICS = ("message_thread_id", "direct_messages_topic_id", "business_connection_id")
 
@@ -35,7 +36,12 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def lane(self) -> int:
-        """The lane of this place: the chat's, and one of its own for a chat of a business connection."""
+        """The lane of this place: the chat's; chats of a business connection and inline messages have their own.
+
+        Whoever presses a button of one inline message, their edits of it come in one order.
+        """
+        if self.inline is not None:
+            return _INLINE + _hashed(self.inline)
         return lane_of(self.chat, self.business)
 
     @property

@@ -137,6 +137,9 @@ class Incoming(Protocol):
     def here(self, handler: RegisteredHandler, start: str = MENU, **match: Any) -> Match | None:
         """The match if the handler may answer here; in a group else the way to the private chat; elsewhere None."""
 
+    def in_groups(self, handler: RegisteredHandler) -> Match | None:
+        """The core's hint in the private chat that this is for groups; None elsewhere."""
+
     def asked(self, match: Match | None, *, addressed: bool = False) -> Match | None:
         """The match, if it is not the way to the private chat, or if somebody spoke to this bot."""
 

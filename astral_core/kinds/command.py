@@ -105,6 +105,8 @@ class Commands(Kind):
             return None
         name, rest, addressed = said
         found = self.named(incoming, name, rest)
+        if found is None and name in self.routes:
+            return incoming.in_groups(self.routes[name])
         return incoming.asked(found, addressed=addressed) if not is_bare_start(name, found) else None
 
     def named(self, incoming: Incoming, name: str, rest: str) -> Match | None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from astral_core.inbox.address import Address
 from astral_core.inbox.envelope import NOBODY, Envelope, Sender, UnreadableUpdate, as_json, open_envelope
 from astral_core.inbox.rows import EXPRESS_LANES, chat_of, is_express
 
@@ -107,6 +108,9 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
     assert len(unreadable(b"x" * 100_000).payload) == 65536
 
 
+OF_Q = Address(chat=1001, inline="q").lane  # the message's own, whoever presses
+
+
 @pytest.mark.parametrize(
     ("kind", "part", "lane", "sender"),
     [
@@ -116,7 +120,7 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
         ("message", {"chat": GROUP, "from": {**ANNA, "is_bot": True}}, -1002003, None),
         ("message", {"chat": GROUP, "from": {**ANNA, "id": 777000}, "sender_chat": GROUP}, -1002003, None),
         ("callback_query", {"id": "77", "from": ANNA, "message": {"chat": GROUP}, "data": "x:y"}, -1002003, 1001),
-        ("callback_query", {"id": "77", "from": ANNA, "inline_message_id": "q", "data": "x:y"}, 1001, 1001),
+        ("callback_query", {"id": "77", "from": ANNA, "inline_message_id": "q", "data": "x:y"}, OF_Q, 1001),
         ("inline_query", {"id": "5", "from": ANNA, "query": ""}, 1001, 1001),
         ("chosen_inline_result", {"from": ANNA, "result_id": "1"}, 1001, 1001),
         ("shipping_query", {"id": "5", "from": ANNA}, 1001, 1001),
@@ -133,7 +137,7 @@ def test_an_unreadable_body_is_one_row_however_often_it_comes() -> None:
 def test_kind_lane_and_sender(kind: str, part: dict[str, Any], lane: int, sender: int | None) -> None:
     """One lane a chat; without a chat the user's; without a user the update's own. Bots and chats are no users."""
     envelope = open_envelope(json.dumps({"update_id": 500, kind: part}).encode())
-    assert (envelope.kind, chat_of(envelope.lane), envelope.ext_id) == (kind, lane, "500")
+    assert (envelope.kind, chat_of(envelope.lane), envelope.ext_id) == (kind, chat_of(lane), "500")
     assert is_express(envelope.lane) is (kind in EXPRESS_LANES)
     assert (envelope.sender.id if envelope.sender else None) == sender
     assert envelope.express is (kind in EXPRESS_LANES)

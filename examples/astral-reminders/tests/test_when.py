@@ -43,7 +43,7 @@ def test_a_reminder_is_read(written: str, due: datetime, text: str) -> None:
 
 def test_the_day_is_that_of_the_zone() -> None:
     """Shortly before midnight in UTC it is tomorrow in Moscow already."""
-    assert read_reminder("today 9:00 tea", MOSCOW, utc(2026, 3, 1, 23)) == (utc(2026, 3, 2, 6), "tea")
+    assert read_reminder("today 9:00 tea", MOSCOW.key, utc(2026, 3, 1, 23)) == (utc(2026, 3, 2, 6), "tea")
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def _inline_button(button: object) -> dict[str, Any]:
     if not isinstance(button, dict):
         raise _broken("InlineKeyboardButton must be an Object")
     text = _text(button, "text", _broken)
-    if not text.strip():
+    if not text:  # a space is text to Telegram: calendars have such buttons
         raise _broken("Text must be non-empty")
     if str(button.get("style") or "").lower() not in _STYLES:
         raise _broken("invalid button style specified")
@@ -153,6 +153,6 @@ def reply_button(button: object) -> dict[str, Any]:
     if not isinstance(button, dict):
         raise bad_request("Can't parse keyboard button: KeyboardButton must be a String or an Object")
     text = _text(button, "text", lambda message: bad_request(f"Can't parse keyboard button: {message}"))
-    if not text.strip():
+    if not text:
         raise bad_request("Can't parse keyboard button: Text must be non-empty")
     return {name: value for name, value in button.items() if value not in (None, False)}

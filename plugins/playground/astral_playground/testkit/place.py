@@ -94,8 +94,15 @@ class Place:
         if message is None:
             for one in _flat(self._reply_rows()):
                 if _same(one, button):
+                    self._check_key(one)
                     return None, str(one["text"])
         raise LookupError(self._no_such(button, candidates))
+
+    def _check_key(self, key: dict[str, Any]) -> None:
+        """LookupError for a key that shares something: a test has to say what."""
+        asks = next((name for name in key if name in _SHARES), None)
+        if asks is not None:
+            raise LookupError(f"{self!r}: the key {key['text']!r} is {asks}. Fix: {_SHARES[asks]}")
 
     def _no_such(self, button: str, candidates: list[Message]) -> str:
         shown = [
@@ -112,6 +119,16 @@ class Place:
     def _reply_rows(self) -> list[list[dict[str, Any]]]:
         rows = (self.room.reply_keyboard or {}).get("keyboard", [])
         return [[one if isinstance(one, dict) else {"text": one} for one in row] for row in rows]
+
+
+_SHARES = {
+    "request_contact": 'await chat.send_contact("+49301234567")',
+    "request_location": "await chat.send_location(52.5, 13.4)",
+    "request_users": "share people as the emulator does: astral_playground.telegram.actions",
+    "request_chat": "share a chat as the emulator does: astral_playground.telegram.actions",
+    "request_poll": 'await chat.send_poll("Which?", ["One", "Two"])',
+    "web_app": "a test cannot open a Mini App",
+}
 
 
 def _same(button: dict[str, Any], text: str) -> bool:
