@@ -42,9 +42,12 @@ if TYPE_CHECKING:
     from astral_core.host.context import PluginContext, Work
     from astral_core.host.export import in_batches, json_array
     from astral_core.host.failed import EventFailed
-    from astral_core.i18n import N_, Message, html
+    from astral_core.i18n import N_, Message, Texts, html
     from astral_core.inbox.effect import Ref
-    from astral_core.kinds.callback import named_route
+    from astral_core.kinds.callback import CallbackCall, CallbackRoute, named_route
+    from astral_core.kinds.deep_link import DeepLink, LinkCall
+    from astral_core.kinds.question import QuestionCall, QuestionRoute
+    from astral_core.kinds.step import StepCall, StepRoute
     from astral_core.markup import cut, text_length
     from astral_core.observe.logs import LogThrottle
     from astral_core.offline import offline_context
@@ -65,9 +68,12 @@ __all__ = [
     "Button",
     "Buttons",
     "Call",
+    "CallbackCall",
+    "CallbackRoute",
     "ChatInfo",
     "ChatKind",
     "Context",
+    "DeepLink",
     "Event",
     "EventFailed",
     "File",
@@ -76,12 +82,15 @@ __all__ = [
     "Health",
     "HealthFinding",
     "Keyboard",
+    "LinkCall",
     "LogThrottle",
     "Markup",
     "Media",
     "Message",
     "Plugin",
     "PluginContext",
+    "QuestionCall",
+    "QuestionRoute",
     "RawContext",
     "Ref",
     "Refuse",
@@ -92,7 +101,10 @@ __all__ = [
     "Session",
     "Skip",
     "State",
+    "StepCall",
+    "StepRoute",
     "Tables",
+    "Texts",
     "Upload",
     "User",
     "UtcDateTime",
@@ -123,9 +135,12 @@ _HOMES = {
     "CHANNEL": "astral_core.declare",
     "CHAT_ADMIN": "astral_core.declare",
     "Call": "astral_core.declare",
+    "CallbackCall": "astral_core.kinds.callback",
+    "CallbackRoute": "astral_core.kinds.callback",
     "ChatInfo": "astral_core.bot.scope",
     "ChatKind": "astral_core.declare",
     "Context": "astral_core.bot.context",
+    "DeepLink": "astral_core.kinds.deep_link",
     "Event": "astral_core.declare",
     "EventFailed": "astral_core.host.failed",
     "File": "astral_core.bot.uploads",
@@ -135,6 +150,7 @@ _HOMES = {
     "Health": "astral_core.vitals",
     "HealthFinding": "astral_core.vitals",
     "Keyboard": "astral_core.bot.buttons",
+    "LinkCall": "astral_core.kinds.deep_link",
     "LogThrottle": "astral_core.observe.logs",
     "Markup": "markupsafe",
     "Media": "astral_core.bot.media",
@@ -144,6 +160,8 @@ _HOMES = {
     "PRIVATE": "astral_core.declare",
     "Plugin": "astral_core.plugin",
     "PluginContext": "astral_core.host.context",
+    "QuestionCall": "astral_core.kinds.question",
+    "QuestionRoute": "astral_core.kinds.question",
     "RawContext": "astral_core.bot.raw",
     "Ref": "astral_core.inbox.effect",
     "Refuse": "astral_core.errors",
@@ -154,7 +172,10 @@ _HOMES = {
     "Session": "astral_core.db.session",
     "Skip": "astral_core.errors",
     "State": "astral_core.state",
+    "StepCall": "astral_core.kinds.step",
+    "StepRoute": "astral_core.kinds.step",
     "Tables": "astral_core.declare",
+    "Texts": "astral_core.i18n",
     "Upload": "astral_core.bot.uploads",
     "User": "astral_core.bot.people",
     "UtcDateTime": "astral_core.db.tables",

@@ -20,8 +20,9 @@ from generator.text import call, code, page, sentence, signature
 # By task; what nobody put into a group comes last.
 GROUPS = {
     "A plugin and its routes": (
-        "Plugin", "Routes", "Route", "Call", "named_route", "ChatKind", "PRIVATE", "GROUP", "CHANNEL", "ANY", "Flood",
-        "MenuItem", "Tables",
+        "Plugin", "Routes", "Route", "Call", "CallbackRoute", "CallbackCall", "DeepLink", "LinkCall", "QuestionRoute",
+        "QuestionCall", "StepRoute", "StepCall", "named_route", "ChatKind", "PRIVATE", "GROUP", "CHANNEL", "ANY",
+        "Flood", "MenuItem", "Tables",
     ),
     "What handlers and hooks get": ("Context", "PluginContext", "Work", "User", "ChatInfo", "View", "Ref"),
     "Texts and buttons": (

@@ -8,7 +8,7 @@ import pytest
 from telegram import InlineQueryResultArticle, InputTextMessageContent, Update
 from telegram.ext import InlineQueryHandler, MessageHandler, filters
 
-from astral_core import Plugin, RawContext
+from astral_core import GROUP, Context, Plugin, RawContext
 from astral_playground.telegram import PageError
 from astral_playground.telegram.acts_media import Piece
 from astral_playground.testkit.bot import BotKit
@@ -21,6 +21,18 @@ PIXEL = (
 )
 KINDS = ("voice", "video", "video_note", "animation", "audio", "sticker", "dice", "venue", "poll", "photo")
 plugin = Plugin()
+
+
+@plugin.command("card", chat=GROUP)
+async def card(ctx: Context) -> None:
+    """Shows a button."""
+    ctx.reply("card", [[ctx.button("Press", press())]])
+
+
+@plugin.callback("press", chat=GROUP)
+async def press(ctx: Context) -> None:
+    """Changes the card."""
+    ctx.edit("pressed")
 
 
 async def received(update: Update, context: RawContext) -> None:
@@ -117,3 +129,14 @@ async def test_inline_results_are_seen_and_chosen(bot: BotKit, chat: Chat) -> No
     assert in_group.asked.chat_type == "supergroup"
     with pytest.raises(LookupError, match="has not answered the inline query 'nothing'"):
         await chat.inline("nothing")
+
+
+async def test_a_button_is_looked_for_in_the_topic_that_is_named(bot: BotKit, chat: Chat) -> None:
+    """Another topic may have a newer one with the same text."""
+    group = bot.group("Friends", admins=[chat], topics=["One", "Two"])
+    for topic in ("One", "Two"):
+        await group.send(chat, "/card", topic=topic)
+    await group.tap(chat, "Press", topic="One")
+    assert (group.topic("One").last.text, group.topic("Two").last.text) == ("pressed", "card")
+    await group.topic("Two").tap(chat, "Press")
+    assert group.topic("Two").last.text == "pressed"

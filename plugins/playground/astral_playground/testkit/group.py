@@ -8,7 +8,7 @@ from typing import Literal
 from astral_playground.telegram import groups, invitations, membership, migration, topics
 from astral_playground.telegram.acts_media import Piece
 from astral_playground.telegram.client import EmulatedUser
-from astral_playground.telegram.groups import GENERAL, Kind, Member, Topic, rights_of_administrators
+from astral_playground.telegram.groups import Kind, Member, Topic, rights_of_administrators
 from astral_playground.telegram.records import CallbackQuery, Message
 from astral_playground.telegram.state import World
 from astral_playground.testkit.chat import Chat
@@ -37,15 +37,6 @@ class Group(Place):
         return f"Group({self.room.title!r}, id={self.id}{topic})"
 
     # What is there
-
-    @property
-    def messages(self) -> list[Message]:
-        """All messages of the chat or of the topic, oldest first."""
-        found = super().messages
-        if self._topic is None:
-            return found
-        thread = None if self._topic.id == GENERAL else self._topic.id
-        return [message for message in found if message.thread == thread]
 
     @property
     def thread(self) -> int | None:

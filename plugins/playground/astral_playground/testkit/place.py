@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.files import StoredFile
-from astral_playground.telegram.groups import Room
+from astral_playground.telegram.groups import GENERAL, Room
 from astral_playground.telegram.records import Message
 from astral_playground.telegram.transcript import plain, title, transcript
 
@@ -41,8 +41,12 @@ class Place:
 
     @property
     def messages(self) -> list[Message]:
-        """All messages, the people's own too, oldest first."""
-        return list(self._kit.telegram.world.messages[self.id].values())
+        """All messages of the chat, or of the topic where this is one, the people's own too, oldest first."""
+        found = list(self._kit.telegram.world.messages[self.id].values())
+        if self.thread is None:
+            return found
+        thread = None if self.thread == GENERAL else self.thread
+        return [message for message in found if message.thread == thread]
 
     @property
     def texts(self) -> list[str]:
