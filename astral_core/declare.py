@@ -60,6 +60,10 @@ class Route(Generic[P]):
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments of a call by name. HandlerError where the handler does not take them."""
+        known = self._signature.parameters
+        unknown = next((name for name in kwargs if name not in known), None)
+        if unknown is not None and not any(one.kind is one.VAR_KEYWORD for one in known.values()):
+            raise HandlerError(f"route {self.name!r} has no argument {unknown!r}; it takes {self._signature}.")
         try:
             bound = self._signature.bind(*args, **kwargs)
         except TypeError as error:

@@ -13,6 +13,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from astral_core.errors import HandlerError
+
 _TAG = re.compile(r"<[^>]*>")
 
 
@@ -95,4 +97,9 @@ def fill(template: str, values: dict[str, Any]) -> str:
     """Put `values` into `{placeholders}`, escaped for HTML unless they are Markup."""
     if not values:
         return template
-    return _checked(template).format(**{key: _Escaped(value) for key, value in values.items()})
+    try:
+        return _checked(template).format(**{key: _Escaped(value) for key, value in values.items()})
+    except KeyError as error:
+        raise HandlerError(
+            f"the text {template[:80]!r} wants {{{error.args[0]}}}; given are {', '.join(values)}."
+        ) from None

@@ -135,7 +135,7 @@ async def fallback(ctx: Context) -> None:
 
 async def edited(ctx: Context) -> None:
     """What is said to who changes an older message while a question is open."""
-    ctx.reply(N_("I read new messages only. Please send your answer once more, as a new message."))
+    ctx.reply(N_("I have taken that message already, and cannot change it. My last question is still open."))
 
 
 async def in_groups(ctx: Context) -> None:

@@ -38,6 +38,7 @@ from astral_core.inbox.rows import InboxRow, NewRow
 from astral_core.inbox.runner import Outcome
 from astral_core.inbox.work import UnitOfWork
 from astral_core.kinds import RegisteredHandler
+from astral_core.kinds.base import typed
 from astral_core.kinds.job import Jobs
 from astral_core.kinds.middleware import Middlewares
 from astral_core.kinds.step import StepRoute
@@ -199,7 +200,8 @@ class BotRunner:
     def _find(self, kind: str, body: dict[str, Any]) -> tuple[RegisteredHandler, tuple[Any, ...], dict[str, Any]]:
         registry = self._services.registry
         if kind == "step" and body["route"] in registry.steps:
-            return registry.steps[body["route"]], (), body["args"]
+            step = registry.steps[body["route"]]
+            return step, (), typed(step.handler, body["args"])
         if kind == "job" and body["job"] in registry.of(Jobs).routes:
             return registry.of(Jobs).routes[body["job"]], (), {}
         if kind == "event":

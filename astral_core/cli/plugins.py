@@ -20,6 +20,7 @@ from astral_core.host.host import Host, load
 from astral_core.host.state import LoadedPlugin, State
 from astral_core.kinds.base import Line
 from astral_core.kinds.signatures import colour
+from astral_core.state import name_of
 
 
 @click.group()
@@ -169,6 +170,7 @@ def describe(host: Host, plugin: LoadedPlugin) -> dict[str, list[str]]:
             kind.plural: [_said(line) for line in kind.lines() if line.plugin == plugin.id]
             for kind in registry.kinds.values()
         },
+        "states": [name_of(model) for model, owner in registry.states.items() if owner == plugin.id],
         "events": [name for name, owner in registry.events.items() if owner == plugin.id],
         "tables": sorted(t for t in declared.tables.metadata.tables if owns(plugin.id, t)) if declared.tables else [],
         "settings": list(type(model).model_fields) if model is not None else [],

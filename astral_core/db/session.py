@@ -12,7 +12,7 @@ from sqlalchemy.orm import SessionTransaction
 from sqlalchemy.util.concurrency import in_greenlet
 
 from astral_core.db.engine import Database, WriteMark, mark_writes
-from astral_core.errors import SessionClosed
+from astral_core.errors import HandlerError, SessionClosed
 
 
 class _MarkedSession(SyncSession):
@@ -62,6 +62,17 @@ class Session(AsyncSession):
         self.owner = owner
         info = {"mark": self.mark, "owner": owner, "permit": database.permit(owner)}
         super().__init__(database.engine, expire_on_commit=False, close_resets_only=False, info=info)
+
+    async def commit(self) -> None:
+        """Refused: a commit in the middle of a handler would stay when the handler fails and runs again."""
+        raise HandlerError(
+            f"plugin {self.owner!r} commits its session. Fix: leave it out; the core commits what the handler wrote, "
+            "recorded and answered, together."
+        )
+
+    async def commit_unit(self) -> None:
+        """Commit, for the unit of work whose session this is."""
+        await super().commit()
 
     async def close(self) -> None:
         """Roll back what was not committed, and give the connection back."""

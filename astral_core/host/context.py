@@ -95,6 +95,7 @@ class Work(Storage):
 
     def cancel(self, step: StepRoute[Any], /, *, key: str, to: int | None = None, lane: Lane | None = None) -> None:
         """Let nothing of `step` wait under `key` any more, also if it is just about to run."""
+        _check_step("ctx.cancel", step)
         check_key(key)
         self._unit.add_due(Cancel(self._services.registry.key_of(step), self._place(to, lane)[0], key))
         return RECORDED
@@ -103,6 +104,7 @@ class Work(Storage):
         self, step: StepRoute[Any], /, *, key: str, to: int | None = None, lane: Lane | None = None
     ) -> datetime | None:
         """When the work of `step` that waits under `key` is due; None if none waits. Committed work only."""
+        _check_step("ctx.pending", step)
         route, number = self._services.registry.key_of(step), self._place(to, lane)[0]
         check_key(key)
         check_lane(self.id, number)
@@ -154,6 +156,11 @@ class OpenWork(Work):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._unit.__aexit__(kind, error, trace)
+
+
+def _check_step(verb: str, step: object) -> None:
+    if not isinstance(step, StepRoute):
+        raise HandlerError(f"{verb} takes the step itself, not a call of it: {verb}(step, key=...).")
 
 
 def _emit(services: Services, plugin: str, unit: UnitOfWork, event: Event, lane: int, to: Address | None) -> None:

@@ -65,5 +65,7 @@ def _local(plugin: str, moment: datetime, zone: str | tzinfo) -> datetime:
         try:
             zone = ZoneInfo(zone)
         except (LookupError, ValueError, OSError) as error:
-            raise HandlerError(f"plugin {plugin!r}: ctx.date: there is no time zone {zone!r}.") from error
+            raise HandlerError(
+                f"plugin {plugin!r}: ctx.date: there is no time zone {zone!r}. Fix: write one such as Europe/Berlin."
+            ) from error
     return moment.astimezone(zone)

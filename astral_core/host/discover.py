@@ -25,6 +25,7 @@ from astral_core.declare import Tables
 from astral_core.errors import PluginLoadError
 from astral_core.host.state import Declarations, LoadedPlugin, State
 from astral_core.plugin import Plugin
+from astral_core.single_file import PREFIX
 
 GROUP = "astral.plugins"
 CORE_DISTRIBUTION = "astral-core"
@@ -85,7 +86,7 @@ def _no_plugin(plugin: LoadedPlugin, made: object) -> tuple[str, str]:
 
 def from_file(path: Path) -> LoadedPlugin:
     """A plugin in one file: its id is the file's name."""
-    plugin = LoadedPlugin(path.stem, str(path), "", f"astral_file_{path.stem}", path=path)
+    plugin = LoadedPlugin(path.stem, str(path), "", f"{PREFIX}{path.stem}", path=path)
     if not _ID.match(plugin.id) or plugin.id in RESERVED:
         plugin.set_aside(State.FAILED, "discovery", f"the file name {path.name!r} must be 2-16 of a-z 0-9, then .py")
     elif not path.is_file():

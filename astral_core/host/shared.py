@@ -18,6 +18,7 @@ from astral_core.errors import ConfigError, DeclarationError, HandlerError, Miss
 from astral_core.host.dates import Style, shown_date
 from astral_core.host.services import Services
 from astral_core.i18n import Texts
+from astral_core.single_file import call_in_file, from_file
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -209,7 +210,17 @@ class Shared:
 
         In a unit of work only before its first write. Raises CpuBusy, CpuTimeout or CpuCrashed.
         """
-        return await self._services.cpu.run(function, *args, key=key)
+        if "<" in getattr(function, "__qualname__", ""):
+            raise HandlerError(
+                f"plugin {self.id!r}: ctx.run_cpu cannot send {function.__qualname__} to another process. Fix: a "
+                "function at the top of a module."
+            )
+        file = from_file(function)
+        if file is None:
+            return await self._services.cpu.run(function, *args, key=key)
+        named = (function.__qualname__, key) if key is not None else None
+        found: T = await self._services.cpu.run(call_in_file, *file, args, key=named)
+        return found
 
     # --- metrics
 

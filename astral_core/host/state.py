@@ -81,7 +81,7 @@ class LoadedPlugin:
     @property
     def provider(self) -> str:
         """Who it is, for messages: id, distribution, version."""
-        return f"{self.id!r} ({self.distribution} {self.version})"
+        return f"{self.id!r} ({f'{self.distribution} {self.version}'.strip()})"
 
     @property
     def package(self) -> str:

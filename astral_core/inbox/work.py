@@ -118,7 +118,7 @@ class UnitOfWork:
                 if self.rows:
                     stored = await journal.insert(connection, self.rows)
             if self._session is not None:
-                await self._session.commit()
+                await self._session.commit_unit()
         except BaseException:
             self._store.uncertain(stored)
             raise

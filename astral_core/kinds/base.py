@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Protocol
+from functools import lru_cache
+from typing import Any, ClassVar, NamedTuple, Protocol, get_origin, get_type_hints
+
+import msgspec
 
 from astral_core.declare import ANY, CHANNEL, GROUP, PRIVATE, ChatKind, Event, Flood
 from astral_core.errors import DeclarationError
@@ -254,6 +258,32 @@ def registered(
     )  # fmt: skip
 
 
+_PLAIN = (str, int, float, bool, dict, list, type(None), Any)
+
+
+@lru_cache(4096)
+def _kept_types(handler: Callable[..., Any]) -> dict[str, Any]:
+    """The types of a handler's arguments that JSON does not have; nothing where they cannot be read."""
+    try:
+        hints = get_type_hints(handler)
+    except (NameError, TypeError, AttributeError):  # a name that only a type checker sees
+        return {}
+    return {name: kind for name, kind in hints.items() if kind not in _PLAIN and get_origin(kind) not in (dict, list)}
+
+
+def typed(handler: Callable[..., Any], kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments that were kept as JSON, as the handler names them: a date is a date again.
+
+    What does not fit its type stays as it was kept: another version of the plugin may have written it.
+    """
+    found = dict(kept)
+    for name, kind in _kept_types(handler).items():
+        if name in found:
+            with contextlib.suppress(msgspec.MsgspecError, TypeError):
+                found[name] = msgspec.convert(found[name], kind)
+    return found
+
+
 def check_limits(plugin: Owner, what: str, flood: object, timeout: object) -> None:
     """A limit that is none would never be reached, or always."""
     if flood is not None and not isinstance(flood, Flood):
@@ -275,5 +305,5 @@ def check_chat(plugin: Owner, what: str, chat: ChatKind, allowed: ChatKind) -> N
 
 __all__ = [
     "ANY", "CHANNEL", "GROUP", "MENU", "PEOPLE", "PRIVATE", "Claims", "Incoming", "Kind", "Line", "Match", "Owner",
-    "RegisteredHandler", "check_chat", "registered",
+    "RegisteredHandler", "check_chat", "registered", "typed",
 ]  # fmt: skip

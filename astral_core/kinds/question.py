@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 from astral_core.botapi.table import table
 from astral_core.declare import OWNER, PRIVATE, Call, ChatKind, Flood, Route
 from astral_core.errors import DeclarationError
-from astral_core.kinds.base import PEOPLE, Claims, Incoming, Kind, Match, Owner, check_chat, registered
+from astral_core.kinds.base import PEOPLE, Claims, Incoming, Kind, Match, Owner, check_chat, registered, typed
 
 P = ParamSpec("P")
 ANYTHING = "any"  # in `accept`: whatever people send
@@ -88,7 +88,7 @@ class Questions(Kind):
             return incoming.asked(incoming.away(question.route.partition(".")[0], question.route))
         accept = route.declared.accept
         if incoming.says_something if ANYTHING in accept else incoming.says(frozenset(accept)):
-            return _answered(incoming.asked(incoming.here(route, kwargs=question.args)))
+            return _answered(incoming.asked(incoming.here(route, kwargs=typed(route.handler, question.args))))
         return incoming.no_answer() if incoming.says_something and incoming.chat in route.chat else None
 
     def _edited(self, incoming: Incoming) -> Match | None:
@@ -103,7 +103,7 @@ class Questions(Kind):
             return incoming.asked(incoming.away(question.route.partition(".")[0], question.route))
         if not {"text", ANYTHING} & {*route.declared.accept}:
             return None
-        return _answered(incoming.asked(incoming.here(route, kwargs=question.args)))
+        return _answered(incoming.asked(incoming.here(route, kwargs=typed(route.handler, question.args))))
 
 
 def _answered(match: Match | None) -> Match | None:

@@ -193,7 +193,7 @@ async def test_who_edits_the_last_message_has_answered(
         await post("message", "/name", 9_010)
         assert await post("message", "12", 9_020) == ["That is a number."]
         (hint,) = await post("edited_message", "hello!", 9_000)
-        assert hint.startswith("I read new messages only.")
+        assert hint.startswith("I have taken that message already")
         assert await post("edited_message", "/name", 9_020) == []
         assert ANSWERS == ["12"]
         assert await post("edited_message", "Anna", 9_020) == ["Thank you."]

@@ -12,4 +12,5 @@ items = Table(
     Column("user_id", ForeignKey(core_users.c.id, ondelete="CASCADE"), nullable=False, index=True),
     Column("text", String(300), nullable=False),
     Column("due_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,  # a number is never used twice: old buttons name it
 )

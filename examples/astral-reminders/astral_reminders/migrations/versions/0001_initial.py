@@ -26,6 +26,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reminders_items")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_reminders_items_user_id", "reminders_items", ["user_id"], unique=False)
 
