@@ -77,6 +77,15 @@ class Route(Generic[P]):
         return named
 
 
+def not_called(given: object) -> str:
+    """What is wrong with what should be a call of a route, and how to write it."""
+    if isinstance(given, Call):
+        return f"a {type(given).__name__} of {given.route.name!r}"
+    if isinstance(given, Route):
+        return f"the route itself. Fix: call it, {given.name}(...)"
+    return f"{given!r}"[:200]
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A route with its arguments, to be made later: on a button, as durable work, for an answer, behind a link."""

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from astral_core import limits
-from astral_core.errors import EffectError
+from astral_core.errors import EffectError, HandlerError
 from astral_core.i18n import fill
 
 TAGS = frozenset({
@@ -150,6 +150,6 @@ def sendable(text: str, values: Mapping[str, Any]) -> str:
         raise EffectError(f"the text is of the type {type(text).__name__}. Fix: give a str.")
     try:
         filled = fill(text, dict(values))
-    except (LookupError, ValueError, AttributeError, TypeError) as error:
+    except (HandlerError, LookupError, ValueError, AttributeError, TypeError) as error:
         raise EffectError(f"the text cannot be filled in ({error!r}). Fix: give each value.") from error
     return check_html(filled, limits.TEXT)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.api import TOKEN, Api
-from benchmarks.load import Acknowledged, Press, post
+from benchmarks.load import CHATS, FIRST_CHAT, Acknowledged, Press, post
 from benchmarks.processes import Child, free_port, python
 from benchmarks.roster import Peer
 
 SECRET = "bench-secret-0123456789abcdefghijkl"
 PLUGIN = Path(__file__).resolve().parent / "plugins" / "press.py"
-ONE_PLUGIN = {"ASTRAL_HOST__ENABLED": "[]", "ASTRAL_HOST__REQUIRED": "[]"}
+TESTERS = json.dumps([FIRST_CHAT + number for number in range(CHATS)])
+ONE_PLUGIN = {"ASTRAL_HOST__ENABLED": "[]", "ASTRAL_HOST__REQUIRED": "[]", "ASTRAL_ROLES__TESTER": TESTERS}
 ALL_PLUGINS = {"ASTRAL_HOST__DISABLED": "[]"}
 
 

@@ -18,7 +18,7 @@ from astral_core.bot.scope import ChatInfo, HandlerScope
 from astral_core.bot.speaking import Speaking, scope_of
 from astral_core.bot.update import LazyUpdate
 from astral_core.botapi.views import View
-from astral_core.declare import CHAT_ADMIN
+from astral_core.declare import CHAT_ADMIN, not_called
 from astral_core.errors import HandlerError, NoPerson
 from astral_core.host.arguments import Lane
 from astral_core.host.context import PluginContext
@@ -346,7 +346,7 @@ def _timer_off(scope: HandlerScope) -> Cancel:
 
 def _check_question(call: object, within: object, otherwise: object) -> None:
     if not isinstance(call, QuestionCall):
-        raise HandlerError(f"ctx.ask takes a question that is called with its arguments, not {call!r}.")
+        raise HandlerError(f"ctx.ask takes a question that is called with its arguments, not {not_called(call)}.")
     if within is not None and (not isinstance(within, timedelta) or within <= timedelta()):
         raise HandlerError(f"ctx.ask: within={within!r} is no time to wait. Fix: timedelta(hours=1).")
     if otherwise is not None and (within is None or not isinstance(otherwise, StepCall)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any, Unpack
 
 from astral_core.bot.buttons import Buttons, Keyboard, reply_markup
@@ -24,7 +25,7 @@ class Copies(Handling):
 
     def copy(
         self,
-        message: Source | None = None,
+        message: Source | EllipsisType = ...,
         to: int | str | None = None,
         *,
         topic: int | None = None,
@@ -48,7 +49,7 @@ class Copies(Handling):
 
     def forward(
         self,
-        message: Source | None = None,
+        message: Source | EllipsisType = ...,
         to: int | str | None = None,
         *,
         topic: int | None = None,
@@ -61,8 +62,8 @@ class Copies(Handling):
         return self._pass_on("forwardMessage", message, to, topic, {}, options)
 
     def _pass_on(
-        self, method: str, message: Source | None, to: int | str | None, topic: int | None, more: dict[str, Any],
-        options: SendOptions,
+        self, method: str, message: Source | EllipsisType, to: int | str | None, topic: int | None,
+        more: dict[str, Any], options: SendOptions,
     ) -> Ref:  # fmt: skip
         scope, how = self._scope, Options(method, self._scope, options)
         chat, numbers = self._source(method, message)
@@ -109,11 +110,15 @@ class Copies(Handling):
             return self._scope.address
         return Address(chat=to if isinstance(to, int) else -1)
 
-    def _source(self, method: str, message: Source | None) -> tuple[int | str, list[int] | Ref]:
+    def _source(self, method: str, message: Source | EllipsisType) -> tuple[int | str, list[int] | Ref]:
         """The chat of the messages that are meant, and their numbers, in the order in which Telegram wants them."""
         scope = self._scope
-        if message is None and (message := scope.message) is None:
-            raise self._wrong(method, "this handler handles no message", "name one, such as its number")
+        if isinstance(message, EllipsisType):
+            if scope.message is None:
+                raise self._wrong(method, "this handler handles no message", "name one, such as its number")
+            message = scope.message
+        if message is None:  # such as `ctx.message.reply_to_message` of a message that answers none
+            raise self._wrong(method, "None is no message", "ask first whether there is one")
         if isinstance(message, Ref):
             return scope.effects.at(scope.address, message).get("chat_id", scope.chat_id), message
         views = [message] if isinstance(message, View) else message

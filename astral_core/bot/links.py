@@ -8,7 +8,7 @@ from typing import Any
 from astral_core import limits
 from astral_core.bot.buttons import Button, plain
 from astral_core.bot.handling import Handling
-from astral_core.declare import PRIVATE
+from astral_core.declare import PRIVATE, not_called
 from astral_core.errors import CallbackDataError, EffectError, HandlerError
 from astral_core.i18n import N_, Texts
 from astral_core.kinds.callback import CallbackCall, NamedRoute
@@ -34,7 +34,7 @@ class Links(Handling):
         if isinstance(call, LinkCall):
             return Button(said, "url", self.link(call), style, icon)
         if not isinstance(call, CallbackCall):
-            raise HandlerError(f"ctx.button takes a route that is called with its arguments, not {call!r}.")
+            raise HandlerError(f"ctx.button takes a route that is called with its arguments, not {not_called(call)}.")
         registry, route = self._services.registry, call.route
         key = route.name if isinstance(route, NamedRoute) else registry.key_of(route)
         found = registry.callbacks.get(key)
@@ -107,7 +107,9 @@ class Links(Handling):
     def link(self, call: LinkCall, /, *, group: bool = False) -> str:
         """The address of a deep link; with `group` one that asks into which group the bot shall come."""
         if not isinstance(call, LinkCall):
-            raise HandlerError(f"ctx.link takes a deep link's route that is called with its arguments, not {call!r}.")
+            raise HandlerError(
+                f"ctx.link takes a deep link that is called with its arguments, not {not_called(call)}."
+            )
         in_group = group or (isinstance(call.route, DeepLink) and PRIVATE not in call.route.chat)
         return f"https://t.me/{self.bot_name}?{'startgroup' if in_group else 'start'}={self.start_parameter(call)}"
 

@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from astral_core.declare import Event
+from astral_core.declare import Event, not_called
 from astral_core.errors import DeclarationError, HandlerError
 from astral_core.handled import Handled
 from astral_core.host.alerts import Alert, raise_alert
@@ -75,7 +75,7 @@ class Work(Storage):
         own: `lane=("payment", 7)`, where no chat is, and no `ctx.user`. What runs in one lane runs in its order.
         """
         if not isinstance(call, StepCall):
-            raise HandlerError(f"ctx.defer takes a step that is called with its arguments, not {call!r}.")
+            raise HandlerError(f"ctx.defer takes a step that is called with its arguments, not {not_called(call)}.")
         number, address = self._place(to, lane)
         route = self._services.registry.key_of(call.route)
         body = {"route": route, "args": call.arguments}

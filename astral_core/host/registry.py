@@ -121,7 +121,7 @@ class Registry:
         try:
             key = held.add(plugin, declared, claims)
         except DeclarationError as error:
-            raise DeclarationError(error.plugin, f"{error.what}{_place_of(declared)}", error.fix) from error
+            raise DeclarationError(error.plugin, f"{error.what}{_place_of(declared)}", error.fix) from error.__cause__
         if isinstance(declared, Route) and key is not None and self._keys.setdefault(declared, key) != key:
             raise DeclarationError(
                 plugin.id, f"its route {declared.name!r} is another plugin's, too ({self._keys[declared]!r}).",

@@ -19,7 +19,7 @@ class Seen(State):
     times: int = 0
 
 
-plugin = Plugin(states=[Seen])
+plugin = Plugin(states=[Seen], roles={"tester": "Presses the buttons of the measurements"})
 COUNT = text("UPDATE bench_counters SET n = n + 1 WHERE id = :id")
 EFFECT = text("INSERT INTO bench_effects (number) VALUES (:number)")
 
@@ -52,7 +52,7 @@ async def edit(ctx: Context) -> None:
     ctx.edit("Pressed", [[ctx.button("Again", edit())]])
 
 
-@plugin.callback("guarded", flood=Flood(1_000_000, per=3600))
+@plugin.callback("guarded", role="tester", flood=Flood(1_000_000, per=3600))
 async def guarded(ctx: Context) -> None:
     """As `edit`, for who may, behind a limit that nobody reaches, and after a look at what is kept of the person."""
     seen = await ctx.load(Seen)

@@ -285,7 +285,7 @@ async def test_an_alert_that_fails_causes_no_other(sqlite_url: str, make_plugin:
         ("", "text", {}, "needs a key of 1 to 100"),
         ("k" * 101, "text", {}, "needs a key of 1 to 100"),
         ("key", "", {}, "has an empty text"),
-        ("key", "{n} {m}", {"n": 1}, "'m'"),
+        ("key", "{n} {m}", {"n": 1}, r"wants \{m\}; given are n"),
         ("key", "x" * 2001, {}, "at most 2000 characters"),
         ("key", "{n.no}", {"n": 1}, "cannot be filled in"),
         ("key", "Queue < 5 rows.", {}, "a bare '<'"),

@@ -193,7 +193,7 @@ async def test_nothing_is_copied_out_of_the_chat_of_a_business_account(
 
     @plugin.on("business_message", chat=GROUP)
     async def heard(ctx: Context, message: Any) -> None:
-        for source in (None, 5, message):
+        for source in (..., 5, message):
             with pytest.raises(EffectError) as error:
                 ctx.copy(source, DESK)
             wrong.append(str(error.value))

@@ -37,9 +37,9 @@ async def remind(ctx: Context) -> None:
 @plugin.command("zone", description=N_("Where you live: /zone Berlin"))
 async def zone(ctx: Context) -> None:
     """Keep a person's time zone."""
-    place = zone_of(ctx.args)
-    ctx.save(Prefs(zone=place.key))
-    ctx.reply(ctx.t("Your times are those of {zone} now: {now}.", zone=place.key, now=ctx.date(now(), place)))
+    place = zone_of(ctx.args).key
+    ctx.save(Prefs(zone=place))
+    ctx.reply(ctx.t("Your times are those of {zone} now: {now}.", zone=place, now=ctx.date(now(), place)))
 
 
 @plugin.step("fire", tries=5)
@@ -48,7 +48,7 @@ async def fire(ctx: Context, item: int) -> None:
     text = await ctx.session.scalar(select(items.c.text).where(items.c.id == item))
     if text is not None:
         later = ctx.button(N_("In 10 minutes"), snooze(item=item))
-        ctx.reply(text, buttons=[[ctx.button(N_("Done"), done(item=item)), later]])
+        ctx.reply(text, [[ctx.button(N_("Done"), done(item=item)), later]])
 
 
 @plugin.callback("snooze/{item:int}")

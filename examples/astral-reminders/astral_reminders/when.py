@@ -40,8 +40,7 @@ def read_reminder(written: str, zone: str, moment: datetime) -> tuple[datetime, 
 def _read(written: str, zone: ZoneInfo, moment: datetime) -> tuple[datetime, str]:
     if found := _IN.fullmatch(written):
         return moment + timedelta(minutes=int(found[1])), found[2]
-    found = _AT.fullmatch(written)
-    if found is None:
+    if not (found := _AT.fullmatch(written)):
         raise ValueError(written)
     day, hour, minute, text = found.groups()
     days = DAYS.get((day or "today").lower())

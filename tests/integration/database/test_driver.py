@@ -134,7 +134,7 @@ async def test_a_statement_that_fails_leaves_its_transaction_open(database: Data
         connection = await session.connection()
         assert driver_of(connection).in_transaction
         await session.execute(insert(numbers).values(id=2))
-        await session.commit()
+        await session.commit_unit()
     async with database.engine.connect() as connection:
         assert (await connection.execute(select(numbers.c.id))).scalars().all() == [1, 2]
 

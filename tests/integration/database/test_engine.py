@@ -104,7 +104,7 @@ async def test_savepoints_undo_a_part(database: Database) -> None:
         async with session.begin_nested() as savepoint:
             await session.execute(update(counters).values(value=2))
             await savepoint.rollback()
-        await session.commit()
+        await session.commit_unit()
     assert await value(database) == 1
 
 

@@ -82,7 +82,7 @@ async def test_wrote_stays_known_after_a_flush(database: Database) -> None:
         session.add(City(id=2, name="Perm"))
         await session.flush()
         assert session.wrote
-        await session.commit()
+        await session.commit_unit()
     async with Session(database, "weather") as session:
         assert (await session.scalars(select(City.name).order_by(City.id))).all() == ["Omsk", "Perm"]
         assert not session.wrote
@@ -106,7 +106,7 @@ async def _add(session: Session) -> None:
         lambda session: session.get(City, 1),
         lambda session: session.merge(City(id=1, name="x")),
         lambda session: session.connection(),
-        lambda session: session.commit(),
+        lambda session: session.commit_unit(),
         lambda session: session.begin(),
         _add,
     ],

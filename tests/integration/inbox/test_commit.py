@@ -103,14 +103,14 @@ async def test_messages_of_a_commit_whose_answer_was_lost_are_sent(bench) -> Non
         await bench.add_note(work, "once")
         outcome.contents = [bench.message("once", 7)]
         if not lost:
-            commit = work.session.commit
+            commit = work.session.commit_unit
 
             async def commit_and_lose_the_answer() -> None:
                 await commit()
                 lost.append(True)
                 raise ConnectionError("the connection broke")
 
-            work.session.commit = commit_and_lose_the_answer
+            work.session.commit_unit = commit_and_lose_the_answer
 
     bench.runner.handler = handler
     lane = await one_row(bench)

@@ -44,7 +44,7 @@ PARSE = "Can't parse inline keyboard button: "
         ({"text": "a"}, PARSE + "Text buttons are unallowed in the inline keyboard"),
         ({"callback_data": "x"}, PARSE + 'Can\'t find field "text"'),
         ({"text": 5, "callback_data": "x"}, PARSE + 'Field "text" must be of type String'),
-        ({"text": " ", "callback_data": "x"}, PARSE + "Text must be non-empty"),
+        ({"text": "", "callback_data": "x"}, PARSE + "Text must be non-empty"),
         ({"text": "a", "callback_data": 5}, PARSE + 'Field "callback_data" must be of type String'),
         ({"text": "a", "callback_data": "x", "style": "loud"}, PARSE + "invalid button style specified"),
         (
