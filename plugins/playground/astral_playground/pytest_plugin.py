@@ -136,13 +136,13 @@ def _astral_selection() -> Selection:
 @pytest.fixture
 def _astral_environment(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No bot of a test reads the settings of the machine that it runs on."""
-    from astral_playground.testkit.fixture import check_asyncio
+    from astral_playground.testkit.fixture import check_asyncio, owners_file
 
     check_asyncio(request.config)
     for name in [name for name in os.environ if name.startswith("ASTRAL_")]:
         if not name.startswith("ASTRAL_TEST_"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("ASTRAL_CONFIG", str(tmp_path / "astral.toml"))
+    monkeypatch.setenv("ASTRAL_CONFIG", str(owners_file(request) or tmp_path / "astral.toml"))
 
 
 @pytest.fixture

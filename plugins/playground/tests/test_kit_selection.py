@@ -92,7 +92,7 @@ WRONG = {
     "": "no plugin to test is named",
     "@pytest.mark.astral(plugins=['weathre'])": "no plugin 'weathre' is installed; these are: .*profile",
     "@pytest.mark.astral(plugins=['weather.py'])": "there is no one-file plugin .*weather.py",
-    "@pytest.mark.astral(plugin='hello.py')": "takes plugins, settings, database, now by name, not plugin",
+    "@pytest.mark.astral(plugin='hello.py')": "takes plugins, settings, database, now, config by name, not plugin",
     "@pytest.mark.astral(plugins=['hello.py'], database='mysql')": "no database 'mysql'.*sqlite, postgresql",
     "@pytest.mark.astral(plugins=['hello.py'], now='2026-03-01 09:00')": "'2026-03-01 09:00' has no zone. Fix: write",
     "@pytest.mark.astral(plugins=['Bad_Name.py'])": "Bad_Name.py' must be 2-16 of a-z 0-9",
@@ -232,3 +232,32 @@ def test_who_does_not_use_the_kit_does_not_pay_for_it(tmp_path: Path) -> None:
     assert "plugins:" in done.stdout
     assert "astral" in done.stdout
     assert "imported: []" in done.stdout
+
+
+def test_a_bot_has_the_settings_and_the_texts_of_its_owner(project: Path, run_project: RunProject) -> None:
+    """A test names the owner's file; the catalogues are beside it. A file that is not there is told."""
+    (project / "astral.toml").write_text('languages = ["en", "de"]\n', "utf-8")
+    folder = project / "locales/de"
+    folder.mkdir(parents=True)
+    (folder / "astral_core.po").write_text('msgid "What I can do"\nmsgstr "Was ich kann"\n', "utf-8")
+    (project / "test_it.py").write_text(
+        """
+import pytest
+
+
+@pytest.mark.astral(plugins=["hello.py"], config="astral.toml")
+async def test_german(bot):
+    anna = bot.chat("Anna", language_code="de")
+    await anna.send("/start")
+    assert anna.keyboard[-1][0] == "Was ich kann"
+
+
+@pytest.mark.astral(plugins=["hello.py"], config="other.toml")
+async def test_other(bot):
+    pass
+""",
+        "utf-8",
+    )
+    ran = run_project()
+    assert ran.outcomes == {"passed": 1, "error": 1}
+    assert "there is no other.toml. Fix: name an astral.toml, beside the test" in ran.text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from astral_playground.testkit.clock import moment_of
 from astral_playground.testkit.report import fingerprint, give_up, skip_if_told
 from astral_playground.testkit.selection import Selection, project_plugins
 
-WISHES = ("plugins", "settings", "database", "now")
+WISHES = ("plugins", "settings", "database", "now", "config")
 ENGINES = {"sqlite": "sqlite_url", "postgresql": "unmade_postgres_url"}
 NEED_ASYNCIO = (
     "the fixtures `bot` and `chat` are asynchronous, and pytest-asyncio {what}. "
@@ -62,6 +63,18 @@ def database_of(request: pytest.FixtureRequest) -> str:
     if engine not in ENGINES:
         raise ConfigError(f"{request.node.nodeid}: no database {engine!r}. Fix: one of {', '.join(ENGINES)}.")
     return str(request.getfixturevalue(ENGINES[engine]))
+
+
+def owners_file(request: pytest.FixtureRequest) -> Path | None:
+    """The owner's astral.toml that a test wishes for, whose folder may have `locales`; None unless told."""
+    wanted = wishes(request.node).get("config")
+    if wanted is None:
+        return None
+    for folder in (request.path.parent, request.config.rootpath):
+        file = Path(folder) / wanted
+        if file.is_file():
+            return file
+    raise ConfigError(f"{request.node.nodeid}: there is no {wanted}. Fix: name an astral.toml, beside the test.")
 
 
 def _moment(node: pytest.Item) -> datetime | None:
