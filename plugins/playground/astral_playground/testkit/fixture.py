@@ -71,7 +71,7 @@ def owners_file(request: pytest.FixtureRequest) -> Path | None:
     if wanted is None:
         return None
     for folder in (request.path.parent, request.config.rootpath):
-        file = Path(folder) / wanted
+        file = Path(folder) / str(wanted)
         if file.is_file():
             return file
     raise ConfigError(f"{request.node.nodeid}: there is no {wanted}. Fix: name an astral.toml, beside the test.")
