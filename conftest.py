@@ -27,6 +27,7 @@ ROOT = Path(__file__).parent
 FLOWS = (
     "tests/chaos/", "tests/integration/test_", "plugins/natal/tests/test_bot", "plugins/payments/tests/test_pages",
     "plugins/payments/tests/test_stars", "plugins/payments/tests/test_yookassa", "plugins/profile/",
+    "tests/acceptance/test_order_form",
 )  # fmt: skip
 ROOM = 4 * 2**30  # bytes
 FIRST = 60.0  # seconds that the other workers wait for the first one
