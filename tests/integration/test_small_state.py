@@ -6,8 +6,10 @@ import asyncio
 import io
 import json
 import re
+import sqlite3
 import zipfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from sqlalchemy import event, select, update
 from astral_core import ANY, Context, Routes, State
 from astral_core.db.drop import drop_tables
 from astral_core.db.engine import open_database
+from astral_core.db.states import _rows_of
 from astral_core.db.tables import core_state
 from astral_core.errors import DeclarationError, HandlerError, StateChanged
 from astral_core.host.discover import import_plugin
@@ -308,6 +311,21 @@ async def test_who_asks_for_none_pays_for_none(database_url: str, plugins: list[
         await anna.send("/point")
         reads = [query for query in queries if "core_state" in query and query.lstrip().startswith("SELECT")]
         assert len(reads) == 1
+
+
+def test_sqlite_searches_for_state_by_its_key(tmp_path: Path) -> None:
+    """However many are asked for together: a bot with a million people must not read them all."""
+    connection = sqlite3.connect(tmp_path / "plan.db")
+    connection.execute(
+        "CREATE TABLE core_state (plugin, name, chat_id, user_id, version, value,"
+        " PRIMARY KEY (plugin, name, chat_id, user_id))"
+    )
+    for keys in (1, 2, 64, 128):
+        plan = connection.execute(
+            f"EXPLAIN QUERY PLAN {_rows_of('sqlite', keys)}", ("a", "b", 1, 2) * keys
+        ).fetchall()
+        assert not [line for *_, line in plan if line.startswith("SCAN")]
+    connection.close()
 
 
 async def test_a_groups_state_moves_with_it(database_url: str, plugins: list[LoadedPlugin]) -> None:
