@@ -316,10 +316,14 @@ export function drawChat() {
 
 export function startChat() {
   const view = byId("scroll");
+  let lastTop = 0;
   view.addEventListener(
     "scroll",
     () => {
-      nearEnd = view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_PX;
+      const atEnd = view.scrollHeight - view.scrollTop - view.clientHeight < NEAR_PX;
+      // Only a way up leaves the end: a message may arrive while we still glide down to the one before it.
+      nearEnd = atEnd || (nearEnd && view.scrollTop >= lastTop);
+      lastTop = view.scrollTop;
       byId("to-end").hidden = nearEnd;
       if (view.scrollTop < NEAR_PX && inView().length > store.shown && shownPlace) showEarlier();
     },

@@ -111,6 +111,14 @@ async def test_everything_is_reached_by_keyboard(page: Page, emulator: Any, make
     assert wanted <= seen
 
 
+async def test_messages_that_arrive_during_a_scroll_are_followed_too(page: Page, emulator: Any, make: Any) -> None:
+    """A message that arrives while the chat still glides to the one before it is brought into view as well."""
+    for number in range(1, 31):
+        emulator.arrive(make["message"](number, f"строка {number}\n" * 12))
+        await page.wait_for_timeout(40)
+    await expect(page.locator('[data-id="30"]')).to_be_in_viewport()
+
+
 async def test_newest_message_is_in_view(page: Page, emulator: Any, make: Any) -> None:
     """The chat follows new messages, but not while one reads older ones; a button leads back."""
     for number in range(1, 41):
