@@ -81,7 +81,7 @@ class Database(Section):
         default=None, description="PostgreSQL itself, where url leads to PgBouncer: for locks and notifications"
     )
     pool_size: int = Field(
-        default=16, ge=2, description="connections for handlers; on PostgreSQL the inbox takes up to 7 more"
+        default=16, ge=2, description="connections for handlers; on PostgreSQL up to 8 more are taken beside them"
     )
     plugin_connections: int | None = Field(
         default=None, ge=1, description="connections that one plugin may hold; three quarters of pool_size"

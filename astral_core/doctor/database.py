@@ -24,7 +24,7 @@ from astral_core.inbox.filelock import FileLock
 
 LIMIT = 5.0  # seconds for a connection
 OLDEST = 14  # of PostgreSQL
-INBOX = 7  # connections beside pool_size, see the setting's description
+BESIDE = 8  # connections beside pool_size, see the setting's description
 MOUNTS = Path("/proc/mounts")
 _NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gluster", "sshfs", "webdav", "davfs")
 _REFUSED = ("28000", "28P01")  # PostgreSQL: no such user or not from here; wrong password
@@ -146,8 +146,8 @@ def _judge(where: str, row: Any, pool_size: int, oldest: int, *, pooled: bool) -
     version = row.version // 10_000
     if version < oldest:
         yield Finding("postgres-too-old", where, f"this is PostgreSQL {version}.", f"use {oldest} or newer.")
-    if row.connections < pool_size + INBOX:
-        cause = f"PostgreSQL allows {row.connections} connections, one process of the bot takes {pool_size + INBOX}."
+    if row.connections < pool_size + BESIDE:
+        cause = f"PostgreSQL allows {row.connections} connections, one process of the bot takes {pool_size + BESIDE}."
         fix = "raise max_connections in PostgreSQL, or lower ASTRAL_DATABASE__POOL_SIZE."
         yield Finding("postgres-connections-few", where, cause, fix, fatal=False)
     if pooled:  # what a pooler says at the beginning is its own number, what PostgreSQL says is another

@@ -103,6 +103,8 @@ class Services:
         return self.spoken.offered
 
     async def close(self) -> None:
-        """Close the shared client."""
+        """Close the shared client, and the connection that reads state."""
+        if "states" in self.__dict__:  # somebody read some
+            await self.states.close()
         if self._http is not None:
             await self._http.close()

@@ -10,20 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
-from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core import failpoint
 from astral_core.db.engine import Database, driver_of, open_database
+from astral_core.db.link import Link
 from astral_core.db.tables import DEAD_EFFECT, SENT, UNSENT
 from astral_core.db.together import Together
-from astral_core.errors import DueCancelled, Fenced, InboxError
+from astral_core.db.translated import translated
+from astral_core.errors import DueCancelled, Fenced
 from astral_core.inbox import statements as sql
 from astral_core.inbox.address import decode
 from astral_core.inbox.effect import OutgoingEffect
@@ -45,9 +44,8 @@ from astral_core.inbox.rows import (
 
 log = logging.getLogger("astral.inbox")
 
-LINKS = 5  # connections: store, mark, read, notify, and one for marks with much to say
+LINKS = ("store", "mark", "read", "notify")  # connections; one more is for marks with much to say
 _Wanted = tuple[int, int, int]  # a lane, the epoch of its claim, and how many of its rows
-ANSWER = 10.0  # seconds for one statement: a connection that leads nowhere tells nothing by itself
 
 
 class PostgresJournal:
@@ -57,12 +55,11 @@ class PostgresJournal:
         self._lease = lease
         url = database.engine.url.render_as_string(hide_password=False)
         # A pool of its own: handlers may hold all of theirs, and Telegram waits for an answer.
-        self._database = open_database(url, LINKS, name=database.name)
+        self._database = open_database(url, len(LINKS) + 1, name=database.name)
         self._bot_id = bot_id
-        self._closed = False
         self._lanes: Together[_Wanted, LaneContents] = Together(self._load_all, "astral-inbox-read")
-        self._links: dict[str, AsyncConnection] = {}
-        self._busy: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._links = {name: Link(self._database, "inbox") for name in LINKS}
+        self._marking = asyncio.Lock()
 
     @property
     def owner(self) -> int | None:
@@ -71,14 +68,13 @@ class PostgresJournal:
 
     async def open(self) -> None:
         """Connect."""
-        self._closed = False
+        for link in self._links.values():
+            link.open()
         await self._query("store", "SELECT 1")
 
     async def close(self) -> None:
         """Close the journal's own connections."""
-        self._closed = True
-        links, self._links = self._links, {}
-        for link in links.values():
+        for link in self._links.values():
             await link.close()
         await self._database.dispose()
 
@@ -96,7 +92,7 @@ class PostgresJournal:
 
     async def insert(self, connection: AsyncConnection, rows: Sequence[NewRow]) -> InsertResult:
         """Insert `rows` in the caller's transaction."""
-        with translated():
+        with translated("inbox"):
             found = await _fetch(driver_of(connection), sql.STORE, *_arrays(rows), self.owner)
         return self._stored(rows, found)
 
@@ -109,7 +105,7 @@ class PostgresJournal:
     ) -> None:  # fmt: skip
         """End `row`, record messages, end what is `over`; Fenced where `row` is not ours, pending and the first."""
         raw = driver_of(connection)
-        with translated():
+        with translated("inbox"):
             if not await _fetch(raw, sql.DONE_FIRST, [row.seq], [row.lane], [epoch], self.owner):
                 raise Fenced(f"row {row.seq} is not pending, not this replica's, or not the first of its lane")
             if contents:
@@ -209,26 +205,8 @@ class PostgresJournal:
     # ---
 
     async def _query(self, link: str, query: str, *arguments: Any) -> list[Any]:
-        """Run one statement on the connection of this name: made at first use, thrown away where it breaks."""
-        async with self._busy[link]:
-            if self._closed:
-                raise InboxError("the inbox is closed.")
-            connection = self._links.get(link)
-            if connection is None:
-                connection = await self._database.engine.connect()
-                self._links[link] = connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
-            try:
-                with translated():
-                    return await _fetch(driver_of(connection), query, *arguments, patience=ANSWER)
-            except OperationalError:
-                self._links.pop(link, None)
-                await connection.invalidate()
-                await connection.close()
-                raise
-            except asyncio.CancelledError:  # the answer may still come in: nobody else may read it as theirs
-                self._links.pop(link, None)
-                await connection.invalidate()
-                raise
+        """Run one statement on the connection of this name."""
+        return await self._links[link].fetch(query, *_texts(arguments))
 
     async def _store(self, rows: Sequence[NewRow]) -> InsertResult:
         users = {row.user["id"]: row.user for row in rows if row.user is not None}
@@ -263,7 +241,7 @@ class PostgresJournal:
         plain = [mark for mark in marks if mark.ends and not mark.recorded]
         if len(plain) == len(marks) and not any(mark.due or (mark.sent and _teaches(mark)) for mark in marks):
             return await self._done(plain)
-        async with self._busy["marks"]:
+        async with self._marking:
             return await self._mark_all(marks, plain)
 
     async def _done(self, marks: Sequence[Progress]) -> set[int]:
@@ -275,7 +253,7 @@ class PostgresJournal:
         async with self._database.engine.connect() as connection:
             await connection.exec_driver_sql("SELECT 1")  # the transaction begins
             raw = driver_of(connection)
-            with translated():
+            with translated("inbox"):
                 await self._note(raw, marks)
                 await self._remember(raw, marks)
                 found = await _fetch(raw, sql.DONE, *_keys(plain), self.owner) if plain else ()
@@ -334,13 +312,17 @@ class PostgresJournal:
                 await raw.execute(sql.BLOCKED, sent.blocked)
 
 
-async def _fetch(raw: Any, statement: str, *arguments: Any, patience: float | None = None) -> list[Any]:
-    """Run a statement of `statements.py`, whose arrays are of texts."""
-    texts = [
+async def _fetch(raw: Any, statement: str, *arguments: Any) -> list[Any]:
+    """Run a statement of `statements.py` in somebody's transaction."""
+    return list(await raw.fetch(statement, *_texts(arguments)))
+
+
+def _texts(arguments: Sequence[Any]) -> list[Any]:
+    """What the driver takes: the arrays of `statements.py` are of texts."""
+    return [
         [None if value is None else str(value) for value in argument] if isinstance(argument, list) else argument
         for argument in arguments
     ]
-    return list(await raw.fetch(statement, *texts, timeout=patience))
 
 
 def _row(lane: int, columns: Sequence[Any]) -> InboxRow:
@@ -355,23 +337,6 @@ def _teaches(mark: Progress) -> bool:
 
 def _keys(marks: Sequence[Progress]) -> list[list[int]]:
     return [[mark.seq for mark in marks], [mark.lane for mark in marks], [mark.epoch for mark in marks]]
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """SQLAlchemy's errors for the driver's, so that the rest of the core knows one kind.
-
-    A replica that was declared dead may not claim lanes (the foreign key refuses it): that passes when it has
-    registered anew, and so counts as the database's condition.
-    """
-    try:
-        yield
-    except (asyncpg.InterfaceError, OSError) as error:
-        raise OperationalError("inbox", None, error, hide_parameters=True) from error
-    except asyncpg.PostgresError as error:
-        passing = str(error.sqlstate or "").startswith(("08", "57", "23503"))
-        kind = OperationalError if passing else DBAPIError
-        raise kind("inbox", None, error, hide_parameters=True) from error
 
 
 def _turned(records: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:

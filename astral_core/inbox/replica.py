@@ -198,10 +198,10 @@ class Replica:
         await link.execute(
             text("UPDATE core_replicas SET last_seen = now(), started_at = now() WHERE id = :me"), {"me": number}
         )
-        from astral_core.inbox.postgres import translated  # asyncpg, of no use on SQLite
+        from astral_core.db.translated import translated  # asyncpg, of no use on SQLite
 
         raw: Any = driver_of(link)
-        with translated():
+        with translated("inbox"):
             await raw.add_listener(CHANNEL, self._heard)
             await raw.add_listener(f"{CHANNEL}_{number}", self._heard)
         self.lease.grant(number)

@@ -225,7 +225,7 @@ async def test_fewer_connections_than_the_bot_may_take_are_a_note(check: Check, 
     """The pool and seven more have to fit."""
     finding = (await check(postgres_url, pool_size=100_000))["postgres-connections-few"]
     assert not finding.fatal
-    assert "100007" in finding.cause
+    assert "100008" in finding.cause
 
 
 async def test_a_server_that_is_not_there_is_told_without_its_password(check: Check) -> None:

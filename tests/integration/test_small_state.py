@@ -19,6 +19,7 @@ from sqlalchemy import event, select, update
 from astral_core import ANY, Context, Routes, State
 from astral_core.db.drop import drop_tables
 from astral_core.db.engine import open_database
+from astral_core.db.link import Link
 from astral_core.db.states import _rows_of
 from astral_core.db.tables import core_state
 from astral_core.errors import DeclarationError, HandlerError, StateChanged
@@ -299,10 +300,19 @@ async def test_it_goes_with_its_plugins_tables(database_url: str, plugins: list[
         await database.dispose()
 
 
-async def test_who_asks_for_none_pays_for_none(database_url: str, plugins: list[LoadedPlugin]) -> None:
+async def test_who_asks_for_none_pays_for_none(
+    database_url: str, plugins: list[LoadedPlugin], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A handler without state makes no query of its table; one that loads twice makes one."""
+    queries, fetch = list[str](), Link.fetch
+
+    async def counted(link: Link, statement: str, *values: Any) -> list[Any]:
+        queries.append(statement)
+        return await fetch(link, statement, *values)
+
+    monkeypatch.setattr(Link, "fetch", counted)
     async with bot_kit(database_url, plugins) as kit:
-        anna, queries = kit.chat("Anna"), list[str]()
+        anna = kit.chat("Anna")
         engine = kit.running.database.engine.sync_engine
         event.listen(engine, "before_cursor_execute", lambda *given: queries.append(given[2]))
         await anna.send("/plain")

@@ -14,10 +14,10 @@ from sqlalchemy.engine import make_url
 
 from astral_core.bot.people import People
 from astral_core.db import engine as engine_module
+from astral_core.db import link as link_module
 from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, DONE, core_inbox, core_lanes, core_replicas, core_users, now
 from astral_core.errors import TelegramThrottled
-from astral_core.inbox import postgres as postgres_module
 from astral_core.inbox import replica as replica_module
 from astral_core.inbox.due import Due
 from astral_core.inbox.effect import SendResult, SlotState
@@ -343,7 +343,7 @@ class Wire:
 @pytest.mark.postgres
 async def test_connections_that_lead_nowhere_are_given_up(make_bench, postgres_url: str, monkeypatch) -> None:
     """After a failover the old connections say nothing any more: posts fail soon, and then they work again."""
-    monkeypatch.setattr(postgres_module, "ANSWER", 0.5)
+    monkeypatch.setattr(link_module, "ANSWER", 0.5)
     monkeypatch.setattr(engine_module, "ANSWER", 0.5)
     monkeypatch.setattr(replica_module, "LEASE", 0.5)
     monkeypatch.setattr(replica_module, "BEAT", 0.05)
