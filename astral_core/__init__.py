@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from astral_core.bot.media import Media
     from astral_core.bot.options import SendOptions
     from astral_core.bot.people import User
-    from astral_core.bot.raw import RawContext
     from astral_core.bot.scope import ChatInfo
     from astral_core.bot.uploads import File, Upload
     from astral_core.botapi.views import View
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from astral_core.observe.logs import LogThrottle
     from astral_core.offline import offline_context
     from astral_core.plugin import Plugin
+    from astral_core.ptb.context import RawContext
     from astral_core.routes import Routes
     from astral_core.state import State
     from astral_core.vitals import Health, HealthFinding
@@ -162,7 +162,7 @@ _HOMES = {
     "PluginContext": "astral_core.host.context",
     "QuestionCall": "astral_core.kinds.question",
     "QuestionRoute": "astral_core.kinds.question",
-    "RawContext": "astral_core.bot.raw",
+    "RawContext": "astral_core.ptb.context",
     "Ref": "astral_core.inbox.effect",
     "Refuse": "astral_core.errors",
     "Route": "astral_core.declare",

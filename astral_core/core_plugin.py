@@ -25,14 +25,16 @@ from astral_core.host.failed import EventFailed
 from astral_core.host.state import State
 from astral_core.i18n import N_
 from astral_core.inbox.row_updates import SUSPECT
-from astral_core.plugin import Plugin
+from astral_core.plugin import CorePlugin
+from astral_core.ptb.guest import guest
 from astral_core.roster import states_of
 from astral_core.vitals import Health, HealthFinding
 
 FULL = 0.8  # of the rows that may be pending
 
 
-plugin = Plugin(
+plugin = CorePlugin(
+    foreign=guest,
     tables=Tables(metadata, "astral_core.db.migrations"),
     routes=[home.routes, privacy.routes, alerts.routes, commands.routes, roles.routes],
     events=[EventFailed],

@@ -31,6 +31,7 @@ AstralError
 │   │   ├── FileTooLarge        a file that `ctx.download` may not load: it is too large
 │   │   └── FileGone            a file that Telegram does not give out any more
 │   ├── Skip                    a route leaves the update to the next one
+│   ├── NotKept                 a value of a bot of python-telegram-bot that cannot be kept over a restart
 │   ├── MissingService          nobody provides what `ctx.get` asks for
 │   ├── Parked                  a plugin that is away has to handle this: it waits until that is back
 │   ├── EffectError             a message that Telegram would refuse
@@ -210,6 +211,10 @@ class FileGone(Refuse):
 
 class Skip(HandlerError):
     """A route leaves the update to the next one that fits; before its first write, message or call."""
+
+
+class NotKept(HandlerError):
+    """A value that a bot of python-telegram-bot wants kept cannot be: it is of no type that has a form on disk."""
 
 
 class MissingService(HandlerError):

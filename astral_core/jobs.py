@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
-
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.host.host import Host
 from astral_core.inbox import due
 from astral_core.inbox.due import Due
 from astral_core.inbox.envelope import as_json
-from astral_core.inbox.schedule import Schedule
+from astral_core.inbox.schedule import Schedule, lane_of
 from astral_core.inbox.store import Store
 from astral_core.kinds.job import Jobs
-
-
-def lane_of(job: str) -> int:
-    """A lane of the job's own, where no chat can be: below every group's id."""
-    return -(2**62) - zlib.crc32(job.encode())
 
 
 def job_due(name: str, every: float) -> Due:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from astral_core.declare import Event, Hook, Tables
 from astral_core.errors import DeclarationError
+from astral_core.kinds.raw import Build
 from astral_core.kinds.roles import check_roles
 from astral_core.routes import Routes
 from astral_core.state import State
@@ -96,3 +97,11 @@ class Plugin(Routes):
         """
         self.hookspecs.append(function)
         return function
+
+
+class CorePlugin(Plugin):
+    """The core's own plugin. `foreign` makes the bots of python-telegram-bot that plugins hold."""
+
+    def __init__(self, *, foreign: Build, **options: Any) -> None:
+        super().__init__(**options)
+        self.foreign = foreign

@@ -32,6 +32,7 @@ from astral_core.i18n import N_
 from astral_core.inbox import once, paced, personal
 from astral_core.inbox.personal import Person
 from astral_core.inbox.retention import FORGOTTEN
+from astral_core.ptb import store as foreign
 from astral_core.routes import Routes
 
 log = logging.getLogger("astral.host")
@@ -144,7 +145,7 @@ async def mydata(ctx: Context) -> None:
         for name, known in (await _known(ctx)).items()
         if known
     }
-    files |= await states.export(ctx.session, ctx.user.id)
+    files |= await states.export(ctx.session, ctx.user.id) | await foreign.export(ctx.session, ctx.user.id)
     await scope_of(ctx).unit.release_reads()  # the plugins' files may take a while
     if parts is not None:
         files |= await parts.export(ctx.user.id)
@@ -274,6 +275,7 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     for column in OWN:
         await session.execute(delete(column.table).where(column == person.id))
     await states.forget(session, person.id)
+    await foreign.forget(session, person.id)
     if await roles.forget(session, person.id):
         ctx.after_commit(services_of(ctx).roles.changed)
         ctx.defer(show_commands(user_id=person.id), lane=MENUS)

@@ -37,7 +37,7 @@ from astral_core.kinds.web_app_data import WebAppData
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from telegram.ext import BaseHandler
+    from telegram.ext import Application, BaseHandler, ContextTypes, Defaults
 
     from astral_core.bot.context import Context
     from astral_core.botapi.views import View
@@ -262,12 +262,33 @@ class Routes:
 
     # --- python-telegram-bot
 
-    def raw(self, handler: BaseHandler[Any, Any, object]) -> None:
-        """Add an existing handler of python-telegram-bot, whose callback takes `(update, context)`.
+    def ptb(
+        self,
+        setup: Callable[[Application[Any, Any, Any, Any, Any, Any]], object],
+        *,
+        defaults: Defaults | None = None,
+        context_types: ContextTypes[Any, Any, Any, Any] | None = None,
+        post_init: Callable[[Application[Any, Any, Any, Any, Any, Any]], Awaitable[None]] | None = None,
+        post_shutdown: Callable[[Application[Any, Any, Any, Any, Any, Any]], Awaitable[None]] | None = None,
+    ) -> None:
+        """Let a bot of python-telegram-bot move in: `setup(application)` adds its handlers, as `main()` did.
 
-        It is asked after commands, open questions and buttons. `context.astral` is this handler's Context.
+        The other arguments stood on the ApplicationBuilder. Handlers, groups, error handlers, conversations, `*_data`
+        and `job_queue` are the library's; data, conversations and jobs outlive a crash. `context.astral` is the
+        handler's Context. What cannot work is refused with a DeclarationError, which says what to use instead.
         """
-        self.declared.append(Raw(handler))
+        given = {
+            "defaults": defaults, "context_types": context_types, "post_init": post_init,
+            "post_shutdown": post_shutdown,
+        }  # fmt: skip
+        self.declared.append(Raw(setup, options=given))
+
+    def raw(self, handler: BaseHandler[Any, Any, object]) -> None:
+        """Add one existing handler of python-telegram-bot, whose callback takes `(update, context)`.
+
+        All of a plugin's are one bot: see `ptb`, which takes a whole one.
+        """
+        self.declared.append(Raw(handler=handler))
 
     # --- what the bot does by itself
 

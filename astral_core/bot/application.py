@@ -9,18 +9,18 @@ from typing import Any
 from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot
 
 from astral_core.bot import home
-from astral_core.bot.raw import RawContext
 from astral_core.bot.router import Router
+from astral_core.bot.router_context import RouterContext
 from astral_core.bot.transport import AiohttpRequest, Transport
 from astral_core.config import Settings
 from astral_core.errors import HandlerError, HandlerFailed
 from astral_core.host.registry import Registry
 
 log = logging.getLogger("astral.bot")
-BotApplication = Application[Any, RawContext, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]
+BotApplication = Application[Any, RouterContext, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]
 
 
-class AstralApplication(Application[Any, RawContext, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]):
+class AstralApplication(Application[Any, RouterContext, dict[Any, Any], dict[Any, Any], dict[Any, Any], None]):
     """An Application whose failures leave `process_update`, so that the unit of work rolls back."""
 
     __slots__ = ()
@@ -75,7 +75,7 @@ def build_application(
         .bot(bot)
         .updater(None)
         .job_queue(None)
-        .context_types(ContextTypes(context=RawContext))
+        .context_types(ContextTypes(context=RouterContext))
         .build()
     )
     application.add_handler(Router(registry, home.REPLIES, lambda: application.bot.username, time))

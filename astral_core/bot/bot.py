@@ -17,6 +17,7 @@ from astral_core.bot.uploads import Attached
 from astral_core.bot.values import plain_values
 from astral_core.bot.webhook_setup import wanted
 from astral_core.host.services import Services
+from astral_core.kinds.raw import Raws
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def build_bot(services: Services, people: People, guard: TransactionGuard, told:
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token, guard.telegram, told)
     application = build_application(settings, transport, services.registry, services.time)
+    for foreign in services.registry.of(Raws).bots.values():
+        foreign.connect(application.bot, transport, services)
     chats = Chats(
         services.database, transport.call, settings.bot_id, services.time,
         told=lambda: "chat_member" in wanted(services.registry),

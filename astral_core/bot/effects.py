@@ -42,6 +42,18 @@ class Effects:
         self.contents.append(found)
         return Ref(len(self.contents) - 1)
 
+    def mark(self) -> tuple[int, dict[SlotKey, Paced]]:
+        """What is recorded until now."""
+        return len(self.contents), dict(self.paced)
+
+    def back_to(self, mark: tuple[int, dict[SlotKey, Paced]]) -> None:
+        """Drop what was recorded after `mark`."""
+        count, paced = mark
+        gone = self.contents[count:]
+        del self.contents[count:]
+        self.paced = dict(paced)
+        self._unread = [one for one in self._unread if not any(one[0] is content for content in gone)]
+
     @property
     def is_reading(self) -> bool:
         """Whether files are still being read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from astral_core.host.registry import Registry
 from astral_core.kinds import RegisteredHandler
 from astral_core.kinds.base import MENU, Match
 from astral_core.kinds.command import Commands
+from astral_core.kinds.raw import Raws
 
 _ANSWERS = SAID | SHARED
 
@@ -58,6 +59,7 @@ class Incoming:
         self._replies = replies
         self._pointer = pointer
         self._username = username
+        self._foreign: set[str] = set()  # the bots of python-telegram-bot that were asked
 
     @property
     def view(self) -> View:
@@ -163,16 +165,28 @@ class Incoming:
         """The hint that an older message was edited; only the person's own chat is told."""
         return Match(self._replies.edited) if self.chat is PRIVATE else None
 
-    def by_payload(self, table: Mapping[str, RegisteredHandler], payload: str) -> RegisteredHandler:
+    def of_invoice(
+        self, table: Mapping[str, RegisteredHandler], payload: str, argument: Callable[[], Any]
+    ) -> Iterator[Match]:
         """The owner of an invoice. If it is away the row waits for it, and if nobody knows it the row becomes a dead
-        letter: money is never dropped in silence."""
+        letter: money is never dropped in silence. An invoice of a bot of python-telegram-bot names no owner."""
         owner = payload.partition(":")[0]
-        route = table.get(owner)
-        if route is None:
+        if owner not in table:
             if owner in self._registry.away:
                 raise Parked(owner)
+            yield from self.foreign()
             raise HandlerError(f"no plugin takes payments of {owner!r}. Fix: enable it, then astral inbox retry.")
-        return route
+        yield Match(table[owner], (argument(),))
+
+    def foreign(self, command: str | None = None) -> Iterator[Match]:
+        """The bots of python-telegram-bot that were not asked yet: all, or those that name a command."""
+        for plugin, route in self._registry.of(Raws).routes.items():
+            if plugin not in self._foreign and (command is None or self._names(plugin, command)):
+                self._foreign.add(plugin)
+                yield Match(route)
+
+    def _names(self, plugin: str, command: str) -> bool:
+        return command in self._registry.of(Raws).bots[plugin].commands
 
     def declined(self, payload: str) -> Match:
         """The refusal of a payment whose plugin is away: it costs nothing."""

@@ -26,7 +26,7 @@ from astral_core.bot.incoming import CoreReplies, Incoming
 from astral_core.bot.people import Question
 from astral_core.bot.permits import AdminsOnly
 from astral_core.bot.pointer import Pointer
-from astral_core.bot.raw import RawContext
+from astral_core.bot.router_context import RouterContext
 from astral_core.bot.scope import HandlerScope
 from astral_core.bot.speaking import scope_of
 from astral_core.bot.update import LazyUpdate
@@ -42,7 +42,7 @@ from astral_core.observe.logs import scope as log_scope
 _TOLD = frozenset(("command", "deep_link", "callback"))  # who uses these speaks to the bot, and is told
 
 
-class Router(BaseHandler[Update, RawContext, object]):
+class Router(BaseHandler[Update, RouterContext, object]):
     """Takes every update and hands it to exactly one route."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Router(BaseHandler[Update, RawContext, object]):
         self._may_skip = frozenset(kind.name for kind in registry.kinds.values() if kind.may_skip)
 
     @staticmethod
-    async def _unused(update: Update, context: RawContext) -> None:
+    async def _unused(update: Update, context: RouterContext) -> None:
         raise HandlerError(f"the router calls routes itself, not this ({update.update_id}, {context!r}).")
 
     def check_update(self, update: object) -> bool:
@@ -76,12 +76,12 @@ class Router(BaseHandler[Update, RawContext, object]):
     async def handle_update(
         self,
         update: Update,
-        application: Application[Any, RawContext, Any, Any, Any, Any],
+        application: Application[Any, RouterContext, Any, Any, Any, Any],
         check_result: object,
-        context: RawContext,
+        context: RouterContext,
     ) -> None:
         """Find the route and run it inside the middleware; the next one if it raises Skip."""
-        del check_result
+        del application, check_result
         ctx, scope = context.astral, scope_of(context.astral)
         if not isinstance(update, LazyUpdate):
             raise HandlerError("an update reached the router outside of the inbox's worker.")
@@ -96,18 +96,16 @@ class Router(BaseHandler[Update, RawContext, object]):
         middleware = self._middleware.routes
         # Middleware must not speak in the core's place.
         if not middleware or first.handler is self._pointer or first.handler is self._admins_only:
-            await self._run(first, matches, update, application, context)
+            await self._run(first, matches, ctx)
         else:
-            call = partial(self._run, first, matches, update, application, context)
+            call = partial(self._run, first, matches, ctx)
             await run_chain(list(middleware.values()), ctx, call)
         if scope.answered_to is not None or scope.question_ended or scope.asked is not None:
             await save_question_of(ctx)
 
-    async def _run(
-        self, first: Match, others: Iterator[Match], update: Update, application: Any, context: RawContext
-    ) -> None:
+    async def _run(self, first: Match, others: Iterator[Match], ctx: Context) -> None:
         """Run the first route, and the next ones for as long as they raise Skip."""
-        ctx, scope = context.astral, scope_of(context.astral)
+        scope = scope_of(ctx)
         match: Match | None = first
         while match is not None:
             handler = match.handler
@@ -118,10 +116,7 @@ class Router(BaseHandler[Update, RawContext, object]):
             scope.answered_to = scope.open_question if match.answers else None
             before = _done(scope)
             try:
-                if match.check is not None:
-                    await handler.declared.handler.handle_update(update, application, match.check, context)
-                else:
-                    await handler.handler(ctx, *match.args, **match.kwargs)
+                await handler.handler(ctx, *match.args, **match.kwargs)
             except Skip:
                 self._check_skip(scope, before)
                 scope.route = "ignored"

@@ -41,6 +41,7 @@ from astral_core.kinds import RegisteredHandler
 from astral_core.kinds.base import typed
 from astral_core.kinds.job import Jobs
 from astral_core.kinds.middleware import Middlewares
+from astral_core.kinds.raw import Raws
 from astral_core.kinds.step import StepRoute
 from astral_core.markup import cut
 from astral_core.observe.logs import scope as log_scope
@@ -199,16 +200,17 @@ class BotRunner:
 
     def _find(self, kind: str, body: dict[str, Any]) -> tuple[RegisteredHandler, tuple[Any, ...], dict[str, Any]]:
         registry = self._services.registry
-        if kind == "step" and body["route"] in registry.steps:
-            step = registry.steps[body["route"]]
+        if kind == "step" and (step := registry.steps.get(body["route"])) is not None:
             return step, (), typed(step.handler, body["args"])
+        if kind == "ptb" and body["plugin"] in registry.of(Raws).bots:
+            return registry.of(Raws).job(body["plugin"]), (body,), {}
         if kind == "job" and body["job"] in registry.of(Jobs).routes:
             return registry.of(Jobs).routes[body["job"]], (), {}
         if kind == "event":
             for route in registry.subscribers.get(body["event"], ()):
                 if (route.plugin, route.name) == (body["plugin"], body["name"]) and route.event is not None:
                     return route, (msgspec.convert(body["data"], route.event),), {}
-        name = body.get("route") or body.get("job") or body.get("name")
+        name = body.get("route") or body.get("key") or body.get("job") or body.get("name")
         owner = body.get("plugin") or str(name).partition(".")[0]
         if owner in registry.away:
             raise Parked(owner)

@@ -15,6 +15,7 @@ from astral_core.db.tables import (
     core_once,
     core_paced,
     core_plugins,
+    core_ptb,
     core_state,
     now,
 )
@@ -78,9 +79,7 @@ def _forget(connection: Connection, plugin: str) -> None:
     connection.execute(delete(core_plugins).where(core_plugins.c.id == plugin))
     if inspect(connection).has_table(core_due.name):
         connection.execute(delete(core_due).where(core_due.c.route.startswith(f"{plugin}.", autoescape=True)))
-    if inspect(connection).has_table(core_state.name):
-        connection.execute(delete(core_state).where(core_state.c.plugin == plugin))
-    for kept in (core_once, core_paced):
+    for kept in (core_state, core_ptb, core_once, core_paced):
         if inspect(connection).has_table(kept.name):
             connection.execute(delete(kept).where(kept.c.plugin == plugin))
     parked = core_inbox.c.state == PARKED, core_inbox.c.parked_for == plugin

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.driver import Driver
-from astral_core.db.engine import Database, driver_of
+from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.errors import DatabaseError
 
 ANSWER = 10.0  # seconds for one statement: a connection that leads nowhere tells nothing by itself
@@ -30,6 +30,11 @@ class Link:
         self._connection: AsyncConnection | None = None
         self._busy = asyncio.Lock()
         self._closed = False
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether statements mark their values with ?, as SQLite wants it; else with $1, $2."""
+        return self._database.is_sqlite
 
     async def fetch(self, statement: str, *values: Any) -> list[Any]:
         """The rows of `statement`, which stands in a transaction of its own; SQLAlchemy's errors for the driver's."""
@@ -83,3 +88,16 @@ class Link:
 
 def _rows(connection: sqlite3.Connection, statement: str, values: tuple[Any, ...]) -> list[Any]:
     return connection.execute(statement, values).fetchall()
+
+
+class OwnLink(Link):
+    """A link beside the pool of `database`: handlers may hold all of that."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        url = database.engine.url.render_as_string(hide_password=False)
+        super().__init__(open_database(url, 1, name=database.name), name)
+
+    async def close(self) -> None:
+        """Close the connection for good."""
+        await super().close()
+        await self._database.dispose()

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from astral_core.db.engine import Database, open_database
 from astral_core.db.link import Link
 from astral_core.db.tables import core_state, now
 from astral_core.db.together import Together
@@ -58,16 +57,9 @@ def _rows_of(dialect: str, keys: int) -> str:
 class StateStore:
     """Reads state for all handlers of a process: what is asked for side by side is one query."""
 
-    def __init__(self, database: Database) -> None:
-        url = database.engine.url.render_as_string(hide_password=False)
-        self._database = open_database(url, 1, name=database.name)  # handlers may hold all the others
-        self._link = Link(self._database, "state")
+    def __init__(self, link: Link) -> None:
+        self._link = link
         self._found: Together[StateKey, Kept] = Together(self._look, "astral-state")
-
-    async def close(self) -> None:
-        """Close its connection."""
-        await self._link.close()
-        await self._database.dispose()
 
     async def find(self, key: StateKey) -> Kept | None:
         """What is committed under `key`."""
@@ -77,7 +69,7 @@ class StateStore:
         several = 1 << (len(keys) - 1).bit_length()  # few lengths, and so few statements for PostgreSQL to plan
         padded = keys + keys[:1] * (several - len(keys))
         values = tuple(part for key in padded for part in key)
-        rows = await self._link.fetch(_rows_of(self._database.engine.name, several), *values)
+        rows = await self._link.fetch(_rows_of("sqlite" if self._link.is_sqlite else "postgresql", several), *values)
         return {StateKey(*row[:4]): Kept(*row[4:]) for row in rows}
 
 

@@ -332,3 +332,19 @@ core_roles = Table(  # the roles that the owner gave in the bot; those of astral
     Column("given_by", BigInteger),
     created(),
 )
+
+core_ptb = Table(  # what bots of python-telegram-bot keep; 0 is no chat, or nobody
+    "core_ptb",
+    metadata,
+    Column("plugin", String(16), primary_key=True),
+    Column("store", String(200), primary_key=True),  # "user", "chat", "bot", or a conversation's name
+    Column("chat_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("user_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("item", LargeBinary, primary_key=True),  # a key of the dict; empty for a conversation's state
+    Column("version", BigInteger, nullable=False),  # a number of its own for each change
+    Column("value", LargeBinary, nullable=False),
+    Column("saved_at", UtcDateTime, nullable=False, default=now),
+)
+for _column in (core_ptb.c.chat_id, core_ptb.c.user_id):
+    _given = text(f"{_column.name} <> 0")
+    Index(f"ix_core_ptb_{_column.name}", _column, sqlite_where=_given, postgresql_where=_given)

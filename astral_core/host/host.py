@@ -28,9 +28,10 @@ from astral_core.host.registry import Registry, build_registry
 from astral_core.host.runner import HookRunner, add_hookspecs, new_manager, register
 from astral_core.host.services import Services
 from astral_core.host.state import LoadedPlugin, State, people_in
+from astral_core.kinds.raw import Build
 from astral_core.languages.catalogs import Catalogs
 from astral_core.languages.spoken import Languages
-from astral_core.plugin import Plugin
+from astral_core.plugin import CorePlugin
 
 log = logging.getLogger("astral.host")
 
@@ -43,6 +44,7 @@ class Host:
     plugins: list[LoadedPlugin]
     manager: pluggy.PluginManager
     runner: HookRunner
+    foreign: Build
     contexts: dict[str, PluginContext] = field(default_factory=dict)
     plugin_settings: dict[str, BaseModel] = field(default_factory=dict)
     registry: Registry = field(default_factory=Registry)
@@ -98,7 +100,7 @@ class Host:
 
 
 def load(
-    settings: Settings, core: Plugin, plugins: Sequence[LoadedPlugin] | None = None, *, enforce: bool = True
+    settings: Settings, core: CorePlugin, plugins: Sequence[LoadedPlugin] | None = None, *, enforce: bool = True
 ) -> Host:
     """Load the `core`'s own plugin and all others; broken ones are set aside or stop the start.
 
@@ -113,7 +115,9 @@ def load(
     everything = [own, *found]
     _refuse_taken_ids(everything)
     manager = new_manager()
-    host = Host(settings, everything, manager, HookRunner(manager, [plugin.id for plugin in everything]))
+    host = Host(
+        settings, everything, manager, HookRunner(manager, [plugin.id for plugin in everything]), core.foreign
+    )
     for phase in (_import, _specify, _register, _configure, _declare):
         for plugin in host.alive:
             _guard(plugin, phase, host)
@@ -145,7 +149,9 @@ def _resolve_conflicts(host: Host, *, stop: bool) -> Registry:
     indispensable = sorted(with_dependencies(settings.host.required, host.plugins))
     while True:
         try:
-            return build_registry(host.alive, settings.commands, settings.web.webhooks, indispensable)
+            return build_registry(
+                host.alive, settings.commands, settings.web.webhooks, indispensable, foreign=host.foreign
+            )
         except ConflictError as conflict:
             if stop:
                 raise
@@ -223,4 +229,6 @@ def _declare(plugin: LoadedPlugin, host: Host) -> None:
     if plugin.declared.tables is not None:
         check_tables(plugin, plugin.declared.tables, host.plugins)
         check_people(plugin, host.plugins)
-    build_registry([plugin], host.settings.commands, host.settings.web.webhooks)  # its own mistakes are its own
+    build_registry(
+        [plugin], host.settings.commands, host.settings.web.webhooks, foreign=host.foreign
+    )  # its own mistakes are its own

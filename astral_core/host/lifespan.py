@@ -11,6 +11,7 @@ from astral_core.errors import HookError, PluginLoadError
 from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host
 from astral_core.host.state import LoadedPlugin, State
+from astral_core.kinds.raw import Foreign, Raws
 
 log = logging.getLogger("astral.host")
 WARNING = 5.0  # seconds after which the log says who is waited for
@@ -47,7 +48,30 @@ async def _open(plugin: LoadedPlugin, host: Host, stack: contextlib.AsyncExitSta
         finally:
             late.cancel()
         stack.push_async_callback(_close, plugin, generator)
+    foreign = host.registry.of(Raws).bots.get(plugin.id)
+    if foreign is not None:
+        await _open_foreign(plugin, foreign, stack)
     plugin.state = State.ACTIVE
+
+
+async def _open_foreign(plugin: LoadedPlugin, foreign: Foreign, stack: contextlib.AsyncExitStack) -> None:
+    """Open the plugin's bot of python-telegram-bot: its `post_init`, in the time that a lifespan has."""
+    try:
+        async with asyncio.timeout(TIMEOUT):
+            await foreign.open()
+    except TimeoutError:
+        raise PluginLoadError(
+            plugin.id, f"post_init took more than {TIMEOUT:g} s.", "do slow work in a job: job_queue.run_once."
+        ) from None
+
+    async def close() -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                await foreign.close()
+        except (Exception, SystemExit):
+            log.exception("plugin %r failed in its post_shutdown", plugin.id)
+
+    stack.push_async_callback(close)
 
 
 def _waits(plugin: LoadedPlugin) -> None:

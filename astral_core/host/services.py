@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from astral_core.config import Settings
 from astral_core.db.engine import Database
+from astral_core.db.link import Link, OwnLink
 from astral_core.db.states import StateStore
 from astral_core.errors import ConfigError, DeclarationError
 from astral_core.handled import Handled
@@ -76,9 +77,14 @@ class Services:
         return made
 
     @cached_property
+    def reader(self) -> Link:
+        """A connection for small reads that handlers share."""
+        return OwnLink(self.database, "reader")
+
+    @cached_property
     def states(self) -> StateStore:
         """Reads small state."""
-        return StateStore(self.database)
+        return StateStore(self.reader)
 
     @cached_property
     def roles(self) -> Roles:
@@ -103,8 +109,8 @@ class Services:
         return self.spoken.offered
 
     async def close(self) -> None:
-        """Close the shared client, and the connection that reads state."""
-        if "states" in self.__dict__:  # somebody read some
-            await self.states.close()
+        """Close the shared client, and the connection for small reads."""
+        if "reader" in self.__dict__:  # somebody has used it
+            await self.reader.close()
         if self._http is not None:
             await self._http.close()

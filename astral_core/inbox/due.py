@@ -28,7 +28,7 @@ from astral_core.errors import InboxError
 from astral_core.inbox.address import Address, decode, encode
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow, chat_of
-from astral_core.inbox.schedule import Schedule, read_schedule
+from astral_core.inbox.schedule import Recurrence, read_schedule
 from astral_core.inbox.wakeup import SOON
 
 SOURCE = "internal:due"  # of inbox rows that were fired
@@ -55,7 +55,7 @@ class Due:
     after: float = 0.0
     keep_first: bool = False
     person: int | None = None
-    schedule: Schedule | None = None
+    schedule: Recurrence | None = None
     to: Address | None = None
 
 

@@ -20,6 +20,7 @@ from astral_core.db.tables import (
     core_due,
     core_inbox,
     core_outbox,
+    core_ptb,
     core_slots,
     core_state,
     now,
@@ -45,6 +46,8 @@ async def move(database: Database, connection: AsyncConnection, old: int, new: i
     await _rename(connection, core_due, core_due.c.lane, (core_due.c.route, core_due.c.key), old, new)
     kept = (core_state.c.plugin, core_state.c.name, core_state.c.user_id)
     await _rename(connection, core_state, core_state.c.chat_id, kept, old, new)
+    held = (core_ptb.c.plugin, core_ptb.c.store, core_ptb.c.user_id, core_ptb.c.item)
+    await _rename(connection, core_ptb, core_ptb.c.chat_id, held, old, new)
     await once.move(connection, old, new)
     # The supergroup counts its messages from one: an old number would be another message there.
     await connection.execute(delete(core_slots).where(core_slots.c.chat_id == old))

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import zlib
+from datetime import UTC, datetime, timedelta, timezone
+from importlib import import_module
+from typing import Any, Literal
 
 import msgspec
+
+
+def lane_of(job: str) -> int:
+    """A lane of the job's own, where no chat can be: below every group's id."""
+    return -(2**62) - zlib.crc32(job.encode())
 
 
 class Schedule(msgspec.Struct, frozen=True):
@@ -24,9 +32,46 @@ class Schedule(msgspec.Struct, frozen=True):
         return msgspec.json.encode(self).decode()
 
 
-_decoder = msgspec.json.Decoder(Schedule)
+class Trigger(msgspec.Struct, frozen=True):
+    """A trigger of APScheduler 3, by which python-telegram-bot's `job_queue` counts.
+
+    `zone` is a name of the tz database, or an offset from UTC in seconds; `start` and `end` are moments in ISO 8601.
+    An interval has `seconds` and is counted from its start; a cron trigger has `fields`, such as hour="9".
+    """
+
+    trigger: Literal["interval", "cron"]
+    zone: str
+    start: str | None = None
+    end: str | None = None
+    seconds: float = 0.0
+    fields: dict[str, str] = {}
+
+    def after(self, moment: datetime) -> datetime | None:
+        """The first run after `moment`; None if there is none any more."""
+        zone = timezone(timedelta(seconds=float(self.zone))) if self.zone.lstrip("-")[:1].isdigit() else self.zone
+        span = {"start_date": _moment(self.start), "end_date": _moment(self.end), "timezone": zone}
+        what: dict[str, Any] = {"seconds": self.seconds} if self.trigger == "interval" else dict(self.fields)
+        made = _triggers()[self.trigger](**what, **span)
+        found: datetime | None = made.get_next_fire_time(None, moment + timedelta(microseconds=1))
+        return found
+
+    def encoded(self) -> str:
+        """As it is stored."""
+        return msgspec.json.encode(self).decode()
 
 
-def read_schedule(text: str) -> Schedule:
+def _triggers() -> dict[str, Any]:
+    names = {"interval": "IntervalTrigger", "cron": "CronTrigger"}  # they come with python-telegram-bot[job-queue]
+    return {kind: getattr(import_module(f"apscheduler.triggers.{kind}"), name) for kind, name in names.items()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text is not None else None
+
+
+Recurrence = Schedule | Trigger
+
+
+def read_schedule(text: str) -> Recurrence:
     """A stored schedule. Raises msgspec.MsgspecError if another version wrote it."""
-    return _decoder.decode(text)
+    return msgspec.json.decode(text, type=Trigger if '"trigger"' in text else Schedule)

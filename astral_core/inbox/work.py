@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,6 +41,16 @@ def check_lane(plugin: str, lane: int) -> None:
         raise HandlerError(f"plugin {plugin!r}: {lane!r} is no chat id. Fix: pass a number of 64 bits.")
 
 
+class Mark(NamedTuple):
+    """A point in a unit of work to which it may go back."""
+
+    rows: int
+    due: int
+    saved: dict[StateKey, Saved]
+    after_commit: int
+    holds: bool
+
+
 class UnitOfWork:
     """The database side of one handler: writes, deferred steps and events commit together or not at all.
 
@@ -58,6 +68,7 @@ class UnitOfWork:
         self.paced: list[Paced] = []  # what slots are to show: committed with `row`
         self.saved: dict[StateKey, Saved] = {}  # small state to be kept
         self.read: dict[StateKey, Kept | None] = {}  # small state as this unit knows it
+        self.writers: list[Callable[[AsyncConnection], Awaitable[None]]] = []  # write more in the commit
         self.after_commit: list[Callable[[], None]] = []
 
     @property
@@ -70,7 +81,7 @@ class UnitOfWork:
     @property
     def wrote(self) -> bool:
         """Whether there is anything to commit."""
-        return bool(self.rows or self.due or self.saved) or self.holds
+        return bool(self.rows or self.due or self.saved or self.writers) or self.holds
 
     @property
     def holds(self) -> bool:
@@ -90,6 +101,21 @@ class UnitOfWork:
         check_lane(self.plugin, change.lane)
         self.due.append(change)
 
+    def mark(self) -> Mark:
+        """What is recorded until now."""
+        return Mark(len(self.rows), len(self.due), dict(self.saved), len(self.after_commit), self.holds)
+
+    async def back_to(self, mark: Mark) -> bool:
+        """Drop what was recorded and written after `mark`; False where that cannot be told from what was before."""
+        if mark.holds:
+            return False
+        if self._session is not None:
+            await self._session.rollback()
+        del self.rows[mark.rows :], self.due[mark.due :], self.after_commit[mark.after_commit :]
+        self.saved = dict(mark.saved)
+        self.read.clear()
+        return True
+
     async def release_reads(self) -> None:
         """Give the connection back where nothing was written: what follows takes long and needs none."""
         if self._session is not None and not self._session.wrote:
@@ -105,7 +131,7 @@ class UnitOfWork:
         """
         journal, stored = self._store.journal, InsertResult([])
         try:
-            if self.rows or self.due or self.saved or row is not None:
+            if self.rows or self.due or self.saved or self.writers or row is not None:
                 connection = await self._begun()
                 if row is not None:
                     over = due.over(row.due, self._store.clock.ahead()) if row.due is not None else None
@@ -115,6 +141,8 @@ class UnitOfWork:
                 await self._change_due(connection)
                 for key in sorted(self.saved):  # in one order: two units must not wait for each other
                     await states.write(connection, key, self.saved[key])
+                for write in self.writers:
+                    await write(connection)
                 if self.rows:
                     stored = await journal.insert(connection, self.rows)
             if self._session is not None:
@@ -125,6 +153,7 @@ class UnitOfWork:
         self.rows.clear()
         self.saved.clear()
         self.read.clear()
+        self.writers.clear()
         self._wake()
         self._store.accept(stored)
         self._call_back()

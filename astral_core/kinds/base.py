@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, Protocol, get_origin, get_type_hints
+from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, get_origin, get_type_hints
 
 import msgspec
 
@@ -57,7 +57,6 @@ class Match:
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     words: str = ""  # what follows a command
-    check: Any = None  # a foreign handler's own check result
     answers: bool = False  # it answers the open question
     role: str | None = None  # that of the route to which it only leads
     instead: Match | None = None  # for who may not; None: the next route is asked
@@ -156,8 +155,13 @@ class Incoming(Protocol):
     def closed(self) -> Match:
         """The core's answer to who may not answer the open question any more: it is over."""
 
-    def by_payload(self, table: Mapping[str, RegisteredHandler], payload: str) -> RegisteredHandler:
+    def of_invoice(
+        self, table: Mapping[str, RegisteredHandler], payload: str, argument: Callable[[], Any]
+    ) -> Iterator[Match]:
         """The handler of whose invoice it is. Parked if that plugin is away, HandlerError if nobody knows it."""
+
+    def foreign(self, command: str | None = None) -> Iterator[Match]:
+        """The bots of python-telegram-bot that were not asked yet: all, or those that name a command."""
 
 
 @dataclass
@@ -167,6 +171,7 @@ class Claims:
     renames: Mapping[str, str]
     webhooks: Sequence[str]
     required: Sequence[str] = ()
+    foreign: Callable[[str, Any], Any] = lambda plugin, _: _no_builder(plugin)  # makes a bot of python-telegram-bot
     conflicts: list[tuple[str, str]] = field(default_factory=list)  # who has to go, and the sentence
     providers: dict[tuple[str, str], Owner] = field(default_factory=dict)
 
@@ -183,6 +188,10 @@ class Claims:
         sentence = f"{what} {name!r} is declared by {other.provider} and by {plugin.provider}. Fix: {way_out}."
         self.conflicts.append((goes.id, sentence))
         return False
+
+
+def _no_builder(plugin: str) -> NoReturn:
+    raise DeclarationError(plugin, "declares handlers of python-telegram-bot, which nothing here can run.")
 
 
 class Kind:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, ParamSpec
 
@@ -134,7 +135,16 @@ class Callbacks(Kind):
                 return self.routes[key], found
         return None
 
-    def find(self, incoming: Incoming) -> Match | None:
+    @staticmethod
+    def _unknown(incoming: Incoming, away: Match | None) -> Iterator[Match]:
+        """Data that no route here knows: a bot of python-telegram-bot may, whose data has any form."""
+        if away is None:
+            yield from incoming.foreign()
+        found = away or incoming.expired()
+        if found is not None:
+            yield found
+
+    def find(self, incoming: Incoming) -> Iterator[Match] | Match | None:
         """Anybody can send any data: an unreadable button is an expired one, not an error of the plugin."""
         query = incoming.query
         if query is None or query.data is None:  # of a form that is not known, the button of a game, or of the future
@@ -147,7 +157,7 @@ class Callbacks(Kind):
         if arguments is None and self._old:
             route, arguments = self._was(query.data) or (route, None)
         if route is None:
-            return incoming.away(key.partition(":")[0], key) or incoming.expired()
+            return self._unknown(incoming, incoming.away(key.partition(":")[0], key))
         if arguments is None or incoming.chat not in route.chat:
             return incoming.expired()
         instead = incoming.expired() if route.role not in (None, CHAT_ADMIN) else None

@@ -98,12 +98,19 @@ class Commands(Kind):
             and (route.role is None or ((route.role == CHAT_ADMIN) == (chat is GROUP) and may(route.role)))
         ]
 
-    def find(self, incoming: Incoming) -> Match | None:
+    def find(self, incoming: Incoming) -> Iterator[Match] | None:
         """The command that a message begins with; a private one leads a group to the private chat."""
         said = incoming.command()
-        if said is None:
-            return None
-        name, rest, addressed = said
+        return self._found(incoming, *said) if said is not None else None
+
+    def _found(self, incoming: Incoming, name: str, rest: str, addressed: bool) -> Iterator[Match]:
+        """A bot of python-telegram-bot that names the command comes before all others: it may leave it to them."""
+        yield from incoming.foreign(name)
+        found = self._own(incoming, name, rest, addressed)
+        if found is not None:
+            yield found
+
+    def _own(self, incoming: Incoming, name: str, rest: str, addressed: bool) -> Match | None:
         found = self.named(incoming, name, rest)
         if found is None and name in self.routes:
             return incoming.in_groups(self.routes[name])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from astral_core.declare import Handler
@@ -32,9 +33,9 @@ class Payments(Kind):
         self.routes[plugin.id] = registered(plugin, declared, Payments, "payment", ("ctx", "payment"), what="payment")
         return None
 
-    def find(self, incoming: Incoming) -> Match | None:
+    def find(self, incoming: Incoming) -> Iterator[Match] | None:
         """Wherever the message is."""
         fact = incoming.message.successful_payment
         if fact is None:
             return None
-        return Match(incoming.by_payload(self.routes, fact.invoice_payload), (incoming.view.successful_payment,))
+        return incoming.of_invoice(self.routes, fact.invoice_payload, lambda: incoming.view.successful_payment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from astral_core.declare import Handler
@@ -34,10 +35,16 @@ class PreCheckouts(Kind):
         )
         return None
 
-    def find(self, incoming: Incoming) -> Match | None:
+    def find(self, incoming: Incoming) -> Iterator[Match] | Match | None:
         """The route, or the core's own answer."""
         if incoming.query is None:  # of a form that is not known
             return None
         payload = incoming.query.invoice_payload
         route = self.routes.get(payload.partition(":")[0])
-        return Match(route, (incoming.view,)) if route is not None else incoming.declined(payload)
+        return Match(route, (incoming.view,)) if route is not None else self._unknown(incoming, payload)
+
+    @staticmethod
+    def _unknown(incoming: Incoming, payload: str) -> Iterator[Match]:
+        """An invoice of no route here: a bot of python-telegram-bot may have sent it."""
+        yield from incoming.foreign()
+        yield incoming.declined(payload)

@@ -1,15 +1,15 @@
-"""Existing handlers of python-telegram-bot."""
+"""Bots and handlers of python-telegram-bot, as they are. What runs them is in `astral_core/ptb`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from astral_core.botapi.table import update_kinds
 from astral_core.declare import ANY
 from astral_core.errors import DeclarationError
-from astral_core.kinds.base import Claims, Incoming, Kind, Match, Owner, RegisteredHandler
+from astral_core.kinds.base import Claims, Incoming, Kind, Line, Match, Owner, RegisteredHandler
 
 if TYPE_CHECKING:
     from telegram.ext import BaseHandler
@@ -17,58 +17,90 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Raw:
-    """An existing python-telegram-bot handler, asked in order after the exact routes."""
+    """A bot of python-telegram-bot: `setup` adds its handlers; or one handler. `options` are those of its builder."""
 
-    handler: BaseHandler[Any, Any, object]
+    setup: Callable[[Any], object] | None = None
+    handler: BaseHandler[Any, Any, object] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+class Foreign(Protocol):
+    """The bot that a plugin's declarations make."""
+
+    @property
+    def commands(self) -> frozenset[str]:
+        """The commands that its handlers name."""
+
+    def wanted(self) -> Iterable[str]:
+        """The kinds of update that its handlers look at."""
+
+    def lines(self) -> Iterable[tuple[str, str]]:
+        """Each handler as people know it, with a note."""
+
+    async def handle(self, ctx: Any) -> None:
+        """Let its handlers have the update; raises Skip where none takes it."""
+
+    async def run_job(self, ctx: Any, body: dict[str, Any]) -> None:
+        """Run one of its jobs."""
+
+    def connect(self, bot: Any, transport: Any, services: Any) -> None:
+        """Give it the core's bot, its way to Telegram and the services."""
+
+    async def open(self) -> None:
+        """Run what it runs at the start."""
+
+    async def close(self) -> None:
+        """Run what it runs at the end."""
+
+
+Build = Callable[[str, Sequence[Raw]], Foreign]
 
 
 class Raws(Kind):
-    """Asked in the order of the declarations; each chooses by itself."""
+    """Asked after the exact routes; and before the commands of others, for the commands that it names.
+
+    A plugin has one bot, with all its handlers.
+    """
 
     declares = Raw
     name, plural = "raw", "raw"
     may_skip = True
-    # A press of a button with data, and the question before a payment, have exact routes.
-    updates = frozenset(update_kinds()) - {"pre_checkout_query"}
+    updates = frozenset(update_kinds())
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bots: dict[str, Foreign] = {}
+        self._declared: dict[str, list[Raw]] = {}
 
     def add(self, plugin: Owner, declared: Raw, claims: Claims) -> str | None:
-        """Its callback is the library's."""
-        del claims
-        callback = getattr(declared.handler, "callback", None)
-        if not callable(getattr(declared.handler, "check_update", None)) or not callable(callback):
-            raise DeclarationError(
-                plugin.id, f"raw({type(declared.handler).__name__}) cannot be run.",
-                "give one of python-telegram-bot's handlers with a callback; conversations are not taken yet.",
-            )  # fmt: skip
-        name = getattr(callback, "__name__", "raw")
-        route = RegisteredHandler(plugin.id, name, Raws.name, callback, declared, ANY)
-        self.routes[f"{plugin.id}:{name}:{len(self.routes)}"] = route
+        """Make the plugin's bot of all that it has declared; DeclarationError for what cannot work."""
+        declarations = [*self._declared.get(plugin.id, ()), declared]
+        if len(declarations) > 1 and any(one.setup is not None for one in declarations):
+            raise DeclarationError(plugin.id, "ptb(setup) is all that a plugin has of this kind.", "add it in setup.")
+        self._declared[plugin.id] = declarations
+        made = self.bots[plugin.id] = claims.foreign(plugin.id, declarations)
+        self.routes[plugin.id] = RegisteredHandler(plugin.id, Raws.name, Raws.name, made.handle, declared, ANY)
         return None
+
+    def withdraw(self, plugin: str) -> None:
+        """Take out the bot of `plugin`."""
+        super().withdraw(plugin)
+        self.bots.pop(plugin, None)
 
     def wanted(self) -> Iterable[str]:
         """What the handlers look at."""
-        from astral_core.kinds.foreign import (
-            kinds_of,  # it imports python-telegram-bot, which most bots here need not
-        )
-
-        return {kind for route in self.routes.values() for kind in kinds_of(route.declared.handler)}
+        return {kind for made in self.bots.values() for kind in made.wanted()}
 
     def find(self, incoming: Incoming) -> Iterator[Match] | None:
-        """The handlers that want the update."""
-        query = incoming.query
-        if not self.routes or (query is not None and query.data is not None):
-            return None
-        if not incoming.is_readable:
-            return None
-        return self._wanting(incoming)
+        """The bots that were not asked yet; the first whose handlers want the update takes it."""
+        return incoming.foreign() if self.routes else None
 
-    def _wanting(self, incoming: Incoming) -> Iterator[Match]:
-        for route in self.routes.values():
-            check = route.declared.handler.check_update(incoming.update)
-            if check is not None and check is not False:
-                yield Match(route, check=check)
+    def job(self, plugin: str) -> RegisteredHandler:
+        """What runs the jobs of a plugin's bot."""
+        return RegisteredHandler(plugin, "job", Raws.name, self.bots[plugin].run_job)
 
-    def shown(self, key: str, route: RegisteredHandler) -> str:
-        """The handler's class and its callback."""
-        del key
-        return f"{type(route.declared.handler).__name__} {route.name}"
+    def lines(self) -> Iterator[Line]:
+        """Each handler, with its group."""
+        for plugin, made in self.bots.items():
+            for shown, note in made.lines():
+                yield Line(shown, plugin, None, note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from astral_core.declare import Handler
@@ -33,9 +34,9 @@ class Shippings(Kind):
         )
         return None
 
-    def find(self, incoming: Incoming) -> Match | None:
+    def find(self, incoming: Incoming) -> Iterator[Match] | None:
         """The route; nothing is charged while there is no answer."""
         if not self.routes:
             return None
         payload = str(incoming.view.invoice_payload or "")
-        return Match(incoming.by_payload(self.routes, payload), (incoming.view,))
+        return incoming.of_invoice(self.routes, payload, lambda: incoming.view)

@@ -12,7 +12,7 @@ from telegram import Bot, Message, Update, User, ext
 from telegram.ext import BaseHandler, ConversationHandler, filters
 
 from astral_core.botapi.table import Field, alternatives, table, update_kinds
-from astral_core.kinds.foreign import kinds_of
+from astral_core.ptb.updates import kinds_of
 
 EVERY = frozenset(update_kinds())
 MESSAGES = {"message", "edited_message", "channel_post", "edited_channel_post", "business_message",

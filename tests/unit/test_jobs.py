@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from astral_core.inbox.schedule import Schedule, read_schedule
-from astral_core.jobs import job_due, lane_of
+from astral_core.inbox.schedule import Schedule, lane_of, read_schedule
+from astral_core.jobs import job_due
 
 MOMENTS = st.floats(1.6e9, 3.8e9).map(lambda seconds: datetime.fromtimestamp(seconds, UTC))
 

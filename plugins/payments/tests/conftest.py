@@ -17,7 +17,7 @@ from sqlalchemy import Select, func, select
 
 from astral_core import Context, Plugin, PluginContext, named_route
 from astral_core.db.tables import DueState, core_due, core_inbox
-from astral_core.jobs import lane_of
+from astral_core.inbox.schedule import lane_of
 from astral_payments.api import BUY_ROUTE, OrderPaid, OrderRevoked, Price, Product
 from astral_payments.tables import entitlements, payments
 from astral_playground.telegram.client import EmulatedUser

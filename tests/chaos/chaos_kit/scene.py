@@ -38,11 +38,11 @@ class Scene:
     writer: Writer = field(default_factory=lambda: Writer(1))
     replicas: list[BotProcess] = field(default_factory=list)
 
-    def replica(self) -> BotProcess:
+    def replica(self, plugin: Path = STORM) -> BotProcess:
         """A new place for a process."""
         settings = environment(self.books.url, self.api.url, free_port(), self.secret)
         log = self.folder / f"bot-{len(self.replicas)}.log"
-        self.replicas.append(BotProcess(self.nursery, settings, log, ("--plugin", str(STORM))))
+        self.replicas.append(BotProcess(self.nursery, settings, log, ("--plugin", str(plugin))))
         return self.replicas[-1]
 
     def update(self, action: str = "write", chat: int = 0) -> Posting:

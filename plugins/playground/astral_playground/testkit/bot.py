@@ -23,7 +23,7 @@ from astral_core.inbox import once
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.personal import Person as About
 from astral_core.inbox.rows import INTERNAL, NewRow
-from astral_core.jobs import lane_of
+from astral_core.inbox.schedule import lane_of
 from astral_core.kinds.job import Jobs
 from astral_core.privacy import Privacy
 from astral_playground.telegram.client import EmulatedUser

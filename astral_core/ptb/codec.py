@@ -1,0 +1,172 @@
+"""What handlers of python-telegram-bot put into `user_data`, `chat_data` and `bot_data`, as bytes.
+
+MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md) with extension types for what it does not have.
+Nothing is run when it is read, as it would be with pickle.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+import telegram
+from msgspec.msgpack import Ext
+from telegram import Bot, TelegramObject
+
+from astral_core.errors import NotKept
+
+_bot: ContextVar[Bot | None] = ContextVar("astral_ptb_bot", default=None)
+_PLAIN = (type(None), bool, float, str, bytes)
+_DEEPEST = 100
+
+
+def encode(value: Any) -> bytes:
+    """`value` as bytes; two that are equal and of the same types give the same. NotKept names the part that is not.
+
+    Order counts in dicts, as it does for who reads them, and not in sets.
+    """
+    return _encoder.encode(_plain(value, "", 0))
+
+
+def decode(data: bytes, bot: Bot | None = None) -> Any:
+    """What `encode` was given, anew. Telegram's objects in it belong to `bot`. ValueError for other bytes."""
+    token = _bot.set(bot)
+    try:
+        return _restored(_decoder.decode(data))
+    except (msgspec.MsgspecError, LookupError, TypeError, ArithmeticError, ImportError, AttributeError) as error:
+        raise ValueError(f"this was not written by astral_core.ptb.codec ({type(error).__name__})") from error
+    finally:
+        _bot.reset(token)
+
+
+# --- to bytes
+
+
+def _plain(value: Any, where: str, depth: int) -> Any:
+    """`value` as what MessagePack has; `where` is the way to it, for who reads the error."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is int:
+        return value if -(2**63) <= value < 2**64 else Ext(_INT, str(value).encode())
+    if depth > _DEEPEST:
+        raise NotKept(f"{where or 'it'} is nested too deeply, or holds itself")
+    if kind is list:
+        return [_plain(one, f"{where}[{number}]", depth + 1) for number, one in enumerate(value)]
+    if kind is dict:
+        return _plain_dict(value, where, depth)
+    if kind is tuple:
+        return _nested(_TUPLE, [_plain(one, f"{where}[{number}]", depth + 1) for number, one in enumerate(value)])
+    if kind in (set, frozenset):
+        members = sorted(_encoder.encode(_plain(one, f"a member of {where or 'it'}", depth + 1)) for one in value)
+        return _nested(_SET if kind is set else _FROZENSET, [msgspec.Raw(one) for one in members])
+    return _special(value, where)
+
+
+def _plain_dict(value: dict[Any, Any], where: str, depth: int) -> Any:
+    """A dict with keys of text is one of MessagePack; any other is its pairs, since a key may be of any type."""
+    parts = {key: _plain(one, f"{where}[{key!r}]", depth + 1) for key, one in value.items()}
+    if all(type(key) is str for key in parts):
+        return parts
+    return _nested(_DICT, [[_plain(key, f"a key of {where or 'it'}", depth + 1), one] for key, one in parts.items()])
+
+
+def _nested(code: int, value: Any) -> Ext:
+    return Ext(code, _encoder.encode(value))
+
+
+def _special(value: Any, where: str) -> Ext:
+    kind = type(value)
+    for code, (type_, write, _) in _SCALARS.items():
+        if kind is type_:
+            return Ext(code, write(value).encode())
+    if isinstance(value, Enum):
+        return Ext(_ENUM, f"{kind.__module__}:{kind.__qualname__}:{value.name}".encode())
+    if isinstance(value, TelegramObject) and getattr(telegram, kind.__name__, None) is kind:
+        return Ext(_TELEGRAM, f"{kind.__name__}:{json.dumps(value.to_dict(recursive=True))}".encode())
+    raise NotKept(f"{where or 'it'} is a {kind.__module__}.{kind.__qualname__}, which cannot be kept")
+
+
+# --- from bytes
+
+
+def _restored(value: Any) -> Any:
+    """Lists and dicts of MessagePack, with what stands in them restored."""
+    if isinstance(value, list):
+        return [_restored(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _restored(one) for key, one in value.items()}
+    if isinstance(value, Ext):
+        return _from_ext(value.code, bytes(value.data))
+    return value
+
+
+def _from_ext(code: int, data: bytes) -> Any:
+    if code in _SCALARS:
+        return _SCALARS[code][2](data.decode())
+    if code == _ENUM:
+        return _enum(data.decode())
+    if code == _TELEGRAM:
+        name, _, body = data.decode().partition(":")
+        return getattr(telegram, name).de_json(json.loads(body), _bot.get())
+    parts = _restored(_decoder.decode(data))
+    if code == _DICT:
+        return {key: one for key, one in parts}  # noqa: C416  # pairs are lists, which dict() takes as well
+    return {_TUPLE: tuple, _SET: set, _FROZENSET: frozenset}[code](parts)
+
+
+def _enum(text: str) -> Enum:
+    module, qualname, name = text.split(":")
+    found: Any = importlib.import_module(module)
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    if not (isinstance(found, type) and issubclass(found, Enum)):
+        raise TypeError(f"{qualname} is no Enum")
+    return found[name]
+
+
+def _zoned(moment: datetime | time) -> str:
+    """A time with the name of its zone, where that has one: an offset alone would forget the rules of summer."""
+    zone = moment.tzinfo
+    if isinstance(zone, ZoneInfo) and zone.key:
+        return f"{moment.replace(tzinfo=None, fold=0).isoformat()}|{moment.fold}|{zone.key}"
+    return moment.isoformat()
+
+
+def _unzoned(kind: type[datetime | time], text: str) -> datetime | time:
+    wall, *zoned = text.split("|")
+    moment = kind.fromisoformat(wall)
+    return moment.replace(tzinfo=ZoneInfo(zoned[1]), fold=int(zoned[0])) if zoned else moment
+
+
+def _seconds(span: timedelta) -> str:
+    return f"{span.days}:{span.seconds}:{span.microseconds}"
+
+
+def _span(text: str) -> timedelta:
+    return timedelta(*(int(part) for part in text.split(":")))
+
+
+_INT, _TUPLE, _SET, _FROZENSET, _DICT, _ENUM, _TELEGRAM = 1, 2, 3, 4, 5, 6, 7
+_SCALARS: dict[int, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
+    _INT: (int, str, int),
+    10: (datetime, _zoned, partial(_unzoned, datetime)),
+    11: (date, date.isoformat, date.fromisoformat),
+    12: (time, _zoned, partial(_unzoned, time)),
+    13: (timedelta, _seconds, _span),
+    14: (Decimal, str, Decimal),
+    15: (UUID, str, UUID),
+    16: (complex, repr, complex),
+}
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder()

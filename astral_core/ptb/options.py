@@ -1,0 +1,44 @@
+"""What stood on the ApplicationBuilder of a bot of python-telegram-bot."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from telegram.ext import ContextTypes, Defaults
+
+from astral_core.errors import DeclarationError
+
+Callback = Callable[[Any], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What stood on the ApplicationBuilder in `main()`."""
+
+    defaults: Defaults | None = None
+    context_types: ContextTypes[Any, Any, Any, Any] | None = None
+    post_init: Callback | None = None
+    post_shutdown: Callback | None = None
+
+
+def check_options(plugin: str, options: Options) -> None:
+    """DeclarationError for what stood on the builder and cannot work here."""
+    if options.defaults is not None and not options.defaults.block:
+        raise DeclarationError(
+            plugin, "ptb(defaults=Defaults(block=False)) runs handlers outside of their updates.", "leave block out."
+        )
+    types = options.context_types
+    for name in ("user_data", "chat_data", "bot_data") if types is not None else ():
+        if getattr(types, name) is not dict:
+            given = getattr(types, name).__name__
+            raise DeclarationError(
+                plugin, f"ptb(context_types=ContextTypes({name}={given})): the data is a dict.",
+                "keep a dict; what a class of yours adds can be properties of the context's class.",
+            )  # fmt: skip
+    for name in ("post_init", "post_shutdown"):
+        callback = getattr(options, name)
+        if callback is not None and not inspect.iscoroutinefunction(callback):
+            raise DeclarationError(plugin, f"ptb({name}={callback!r}): it is no coroutine function.")

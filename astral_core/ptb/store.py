@@ -1,0 +1,212 @@
+"""Where the data of python-telegram-bot's bots is kept: `core_ptb`, a row for each entry of a dict.
+
+A row that is handled reads what is committed (`look`, shared with others that ask in the same moment), and its commit
+writes the entries that it has changed. If somebody else has changed one of them meanwhile, the two are merged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Dialect, and_, delete, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+
+from astral_core.db.link import Link
+from astral_core.db.states import new_version
+from astral_core.db.tables import core_ptb, now
+from astral_core.db.together import Together
+from astral_core.db.upsert import inserting
+from astral_core.ptb.codec import decode, encode
+from astral_core.ptb.merge import merged
+
+log = logging.getLogger("astral.ptb")
+
+USER, CHAT, BOT = "user", "chat", "bot"
+_AT_ONCE = 64  # slices in one statement
+_KEY = ("plugin", "store", "chat_id", "user_id")
+
+
+class Slice(NamedTuple):
+    """One dict of a plugin, or the state of one conversation; 0 is no chat, or nobody."""
+
+    plugin: str
+    store: str
+    chat_id: int
+    user_id: int
+
+
+class Entry(NamedTuple):
+    """A value as it is kept; `version` is another one after each change."""
+
+    version: int
+    value: bytes
+
+
+Entries = dict[bytes, Entry]  # by the key in its dict, encoded
+NOTHING: Entries = {}
+
+
+class Change(NamedTuple):
+    """An entry that a handler has changed, from `base` to `value`; None is no entry."""
+
+    slice: Slice
+    item: bytes
+    base: Entry | None
+    value: bytes | None
+
+
+class Look:
+    """Reads for all handlers of a process: what is asked for side by side is one query."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._found: Together[tuple[Slice, ...], dict[Slice, Entries]] = Together(self._look, "astral-ptb")
+
+    async def find(self, slices: Iterable[Slice]) -> dict[Slice, Entries]:
+        """What is committed in `slices`; those in which nothing is are left out."""
+        return await self._found.find(tuple(slices)) or {}
+
+    async def _look(self, asked: list[tuple[Slice, ...]]) -> dict[tuple[Slice, ...], dict[Slice, Entries]]:
+        wanted = list(dict.fromkeys(itertools.chain.from_iterable(asked)))
+        found: dict[Slice, Entries] = {}
+        for some in (wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)):
+            several = 1 << (len(some) - 1).bit_length()  # few lengths, and so few statements for PostgreSQL to plan
+            padded = some + some[:1] * (several - len(some))
+            values = tuple(part for one in padded for part in one)
+            for *key, item, version, value in await self._link.fetch(_query(self._link.is_sqlite, several), *values):
+                found.setdefault(Slice(*key), {})[bytes(item)] = Entry(version, bytes(value))
+        return {one: {part: found[part] for part in one if part in found} for one in asked}
+
+
+@lru_cache(16)
+def _query(is_sqlite: bool, slices: int) -> str:
+    """The statement for so many slices, as the driver takes it. Each is a condition of its own, as in states.py."""
+    marks = itertools.repeat("?") if is_sqlite else (f"${number}" for number in itertools.count(1))
+    one = [" AND ".join(f"{name} = {next(marks)}" for name in _KEY) for _ in range(slices)]
+    return f"SELECT {', '.join(_KEY)}, item, version, value FROM core_ptb WHERE {' OR '.join(one)}"  # noqa: S608
+
+
+# --- in the commit of a handler
+
+
+async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
+    """Keep `changes`, merged with what others have kept meanwhile. A change of theirs that is lost is logged."""
+    if not changes:
+        return
+    slices = sorted({change.slice for change in changes})
+    await _lock(connection, slices)
+    current = await _current(connection, changes)
+    moment, kept, gone = now(), [], []
+    for change in changes:
+        value = _settled(change, current.get((change.slice, change.item)))
+        key = {**change.slice._asdict(), "item": change.item}
+        if value is None:
+            gone.append(_is(change.slice, change.item))
+        else:
+            kept.append({**key, "version": new_version(), "value": value, "saved_at": moment})
+    if kept:
+        await connection.execute(_upsert(connection.dialect), kept)
+    if gone:
+        await connection.execute(delete(core_ptb).where(or_(*gone)))
+
+
+@lru_cache(2)
+def _upsert(dialect: Dialect) -> Any:
+    statement = inserting(dialect, core_ptb)
+    told = {name: statement.excluded[name] for name in ("version", "value", "saved_at")}
+    return statement.on_conflict_do_update(index_elements=[*_KEY, "item"], set_=told)
+
+
+async def _lock(connection: AsyncConnection, slices: Sequence[Slice]) -> None:
+    """Of several who write a slice one comes after the other: also those who make an entry that is not there yet."""
+    if connection.dialect.name != "postgresql":
+        return  # whoever writes on SQLite has the whole database
+    numbers = sorted(_number(one) for one in slices)
+    await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(n) FROM unnest($1::bigint[]) AS n", (numbers,))
+
+
+def _number(one: Slice) -> int:
+    digest = hashlib.blake2b(repr(tuple(one)).encode(), digest_size=8, person=b"astral ptb").digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+async def _current(connection: AsyncConnection, changes: Sequence[Change]) -> dict[tuple[Slice, bytes], Entry]:
+    columns = (*(core_ptb.c[name] for name in _KEY), core_ptb.c.item, core_ptb.c.version, core_ptb.c.value)
+    where = or_(*(_is(change.slice, change.item) for change in changes))
+    rows = await connection.execute(select(*columns).where(where))
+    return {(Slice(*key), bytes(item)): Entry(version, bytes(value)) for *key, item, version, value in rows}
+
+
+def _settled(change: Change, current: Entry | None) -> bytes | None:
+    """What is to be kept: the change, or its merging with what somebody else has kept since."""
+    base, value = change.base, change.value
+    if (current.version if current else None) == (base.version if base else None):
+        return value
+    lost = value is not None or current is not None
+    if value is not None and current is not None:
+        value, lost = _merged(base.value if base is not None else None, value, current.value)
+    if lost:
+        what = f"{change.slice.store}_data[{decode(change.item)!r}]" if change.item else change.slice.store
+        log.warning(
+            "plugin %r: two chats have changed %s at the same time; the change of the earlier one is lost",
+            change.slice.plugin, what,
+        )  # fmt: skip
+    return value
+
+
+def _merged(base: bytes | None, mine: bytes, theirs: bytes) -> tuple[bytes, bool]:
+    new, old = decode(mine), decode(theirs)
+    was = decode(base) if base is not None else type(new)() if isinstance(new, (set, dict)) else None
+    value, lost = merged(was, new, old)
+    return encode(value), lost
+
+
+def _is(one: Slice, item: bytes) -> ColumnElement[bool]:
+    return and_(*(core_ptb.c[name] == value for name, value in one._asdict().items()), core_ptb.c.item == item)
+
+
+# --- of a person
+
+
+def of_person(user_id: int, plugin: str | None = None) -> ColumnElement[bool]:
+    """The rows that are a person's: their own, those of them in chats, those of their private chat."""
+    theirs = or_(core_ptb.c.user_id == user_id, core_ptb.c.chat_id == user_id)
+    return theirs if plugin is None else and_(theirs, core_ptb.c.plugin == plugin)
+
+
+async def export(session: AsyncSession, user_id: int, plugin: str | None = None) -> dict[str, bytes]:
+    """A file for each plugin, or for one, that keeps something of this person."""
+    rows = await session.execute(select(core_ptb).where(of_person(user_id, plugin)).order_by(*core_ptb.primary_key))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.mappings():
+        chat = {"chat": row["chat_id"]} if row["chat_id"] else {}
+        item = {"item": _shown(row["item"])} if row["item"] else {}
+        one = {"store": row["store"], **chat, **item, "value": _shown(row["value"])}
+        found.setdefault(row["plugin"], []).append(one)
+    return {
+        f"{owner}/ptb.json": json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode()
+        for owner, kept in found.items()
+    }
+
+
+def _shown(value: bytes) -> Any:
+    """What a person reads of a value."""
+    found = decode(bytes(value))
+    if isinstance(found, (set, frozenset, tuple)):
+        return list(found)
+    if isinstance(found, dict):
+        return {str(key): one for key, one in found.items()}
+    return found
+
+
+async def forget(session: AsyncSession, user_id: int, plugin: str | None = None) -> int:
+    """Delete all that is a person's, in every plugin or in one; return how many rows."""
+    result: Any = await session.execute(delete(core_ptb).where(of_person(user_id, plugin)))
+    count: int = result.rowcount
+    return count
