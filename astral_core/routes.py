@@ -270,6 +270,7 @@ class Routes:
         context_types: ContextTypes[Any, Any, Any, Any] | None = None,
         post_init: Callable[[Application[Any, Any, Any, Any, Any, Any]], Awaitable[None]] | None = None,
         post_shutdown: Callable[[Application[Any, Any, Any, Any, Any, Any]], Awaitable[None]] | None = None,
+        arbitrary_callback_data: bool | int = False,
     ) -> None:
         """Let a bot of python-telegram-bot move in: `setup(application)` adds its handlers, as `main()` did.
 
@@ -279,7 +280,7 @@ class Routes:
         """
         given = {
             "defaults": defaults, "context_types": context_types, "post_init": post_init,
-            "post_shutdown": post_shutdown,
+            "post_shutdown": post_shutdown, "arbitrary_callback_data": arbitrary_callback_data,
         }  # fmt: skip
         self.declared.append(Raw(setup, options=given))
 

@@ -93,8 +93,20 @@ def _special(value: Any, where: str) -> Ext:
     if isinstance(value, Enum):
         return Ext(_ENUM, f"{kind.__module__}:{kind.__qualname__}:{value.name}".encode())
     if isinstance(value, TelegramObject) and getattr(telegram, kind.__name__, None) is kind:
-        return Ext(_TELEGRAM, f"{kind.__name__}:{json.dumps(value.to_dict(recursive=True))}".encode())
+        return _telegram(value, where)
     raise NotKept(f"{where or 'it'} is a {kind.__module__}.{kind.__qualname__}, which cannot be kept")
+
+
+def _telegram(value: TelegramObject, where: str) -> Ext:
+    """One of Telegram's objects, as the Bot API writes it. The library's JSON leaves out what is empty."""
+    kind, body = type(value), value.to_dict(recursive=True)
+    try:
+        same = kind.de_json(body, None) == value
+    except (KeyError, TypeError, ValueError, AttributeError):
+        same = False
+    if not same:
+        raise NotKept(f"{where or 'it'} is a {kind.__name__} that its own JSON does not give again")
+    return Ext(_TELEGRAM, f"{kind.__name__}:{json.dumps(body)}".encode())
 
 
 # --- from bytes
@@ -136,17 +148,20 @@ def _enum(text: str) -> Enum:
 
 
 def _zoned(moment: datetime | time) -> str:
-    """A time with the name of its zone, where that has one: an offset alone would forget the rules of summer."""
+    """A time with its fold and the name of its zone, where it has them: an offset alone would forget summer time."""
     zone = moment.tzinfo
-    if isinstance(zone, ZoneInfo) and zone.key:
-        return f"{moment.replace(tzinfo=None, fold=0).isoformat()}|{moment.fold}|{zone.key}"
-    return moment.isoformat()
+    name = zone.key if isinstance(zone, ZoneInfo) else ""
+    wall = moment.replace(tzinfo=None, fold=0) if name else moment.replace(fold=0)
+    return f"{wall.isoformat()}|{moment.fold}|{name}" if name or moment.fold else wall.isoformat()
 
 
 def _unzoned(kind: type[datetime | time], text: str) -> datetime | time:
-    wall, *zoned = text.split("|")
+    wall, *more = text.split("|")
     moment = kind.fromisoformat(wall)
-    return moment.replace(tzinfo=ZoneInfo(zoned[1]), fold=int(zoned[0])) if zoned else moment
+    if not more:
+        return moment
+    fold, name = more
+    return moment.replace(tzinfo=ZoneInfo(name) if name else moment.tzinfo, fold=int(fold))
 
 
 def _seconds(span: timedelta) -> str:

@@ -16,7 +16,12 @@ def merged(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
             return type(mine)((theirs | (mine - base)) - (base - mine)), False
         if isinstance(mine, dict):
             return _dicts(base, mine, theirs)
-    return mine, theirs not in (base, mine)
+    return mine, theirs != base and (theirs != mine or _counts(mine))
+
+
+def _counts(value: Any) -> bool:
+    """Whether two that came to the same value may both have counted on."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _dicts(base: dict[Any, Any], mine: dict[Any, Any], theirs: dict[Any, Any]) -> tuple[dict[Any, Any], bool]:

@@ -22,6 +22,7 @@ class Options:
     context_types: ContextTypes[Any, Any, Any, Any] | None = None
     post_init: Callback | None = None
     post_shutdown: Callback | None = None
+    arbitrary_callback_data: bool | int = False
 
 
 def check_options(plugin: str, options: Options) -> None:
@@ -30,6 +31,11 @@ def check_options(plugin: str, options: Options) -> None:
         raise DeclarationError(
             plugin, "ptb(defaults=Defaults(block=False)) runs handlers outside of their updates.", "leave block out."
         )
+    if options.arbitrary_callback_data is not False:
+        raise DeclarationError(
+            plugin, "ptb(arbitrary_callback_data=...) would keep what is behind buttons in memory.",
+            "up to 64 bytes in callback_data, and the rest in user_data or chat_data under a key that fits.",
+        )  # fmt: skip
     types = options.context_types
     for name in ("user_data", "chat_data", "bot_data") if types is not None else ():
         if getattr(types, name) is not dict:

@@ -101,6 +101,7 @@ async def _attempt(
     mark = row.mark()
     try:
         yield
+        row.data.settle()
     except ApplicationHandlerStop:
         row.data.settle()
         raise
@@ -113,8 +114,6 @@ async def _attempt(
             raise
         if await _tell(application, row, update, error, job):
             raise ApplicationHandlerStop from None
-    else:
-        row.data.settle()
 
 
 async def _tell(application: PtbApplication, row: Row, update: LazyUpdate | None, error: Exception, job: Any) -> bool:
