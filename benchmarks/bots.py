@@ -14,8 +14,10 @@ from benchmarks.roster import Peer
 
 SECRET = "bench-secret-0123456789abcdefghijkl"
 PLUGIN = Path(__file__).resolve().parent / "plugins" / "press.py"
+MOVED = PLUGIN.with_name("moved.py")
 TESTERS = json.dumps([FIRST_CHAT + number for number in range(CHATS)])
-ONE_PLUGIN = {"ASTRAL_HOST__ENABLED": "[]", "ASTRAL_HOST__REQUIRED": "[]", "ASTRAL_ROLES__TESTER": TESTERS}
+ALONE = {"ASTRAL_HOST__ENABLED": "[]", "ASTRAL_HOST__REQUIRED": "[]"}
+ONE_PLUGIN = {**ALONE, "ASTRAL_ROLES__TESTER": TESTERS}
 ALL_PLUGINS = {"ASTRAL_HOST__DISABLED": "[]"}
 
 
@@ -44,6 +46,10 @@ class Bots:
     def astral(self, title: str, database: str, routes: int = 0) -> Child:
         """Astral with its core and the benchmark's one plugin, with `routes` routes before those that are pressed."""
         return self._astral(title, database, {**ONE_PLUGIN, "BENCH_ROUTES": str(routes)}, "--plugin", PLUGIN)
+
+    def moved(self, title: str, database: str) -> Child:
+        """Astral with the bot of python-telegram-bot that is also measured by itself."""
+        return self._astral(title, database, ALONE, "--plugin", MOVED)
 
     def whole_astral(self, title: str, database: str) -> Child:
         """Astral with all five of its plugins, as most owners run it."""

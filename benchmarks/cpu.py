@@ -24,6 +24,7 @@ LIMITED = "no-op with a flood limit"
 GUARDED = "answers and edits, with a role, a flood limit and a state read"
 TRIAL = 20  # posts to learn roughly what one costs
 ASTRAL = "Astral"
+PTB, MOVED = "PTB + httpx, aiohttp", "its bot in Astral"
 IN_BODY, AS_CALL = "answer in the body", "answer as a call"
 
 
@@ -82,6 +83,9 @@ class Comparison:
                 Run(f"{bot.name}, {AS_CALL}", EDITS, bot, "press:manual"),
                 Run(f"{bot.name}, {IN_BODY}", NOOP, bot, "press:noop"),
             ]
+            moved = await stack.enter_async_context(self.setting.bots.moved(f"{MOVED}, {engine}", new()))
+            await moved.answers()
+            runs.append(Run(moved.name, EDITS, moved, "press:edit"))  # one that nobody answers, the core answers
         return runs
 
     async def with_routes(self, stack: AsyncExitStack) -> list[Run]:
@@ -181,6 +185,12 @@ def _judge(report: Report, costs: Costs, reasons: dict[str, str]) -> None:
             report.missing(what, "<= 1 x grammY", reasons.get("grammY, node's http", "grammY did not take part"))
         else:
             _ratio(report, what, cost, grammy, 1.0, "x grammY")
+    for row in (row for row, column in costs if row.startswith(MOVED) and column == EDITS):
+        own = _of(costs, PTB, EDITS)
+        if own is None:
+            report.missing(f"CPU, {EDITS}: {row}", "<= 1 x PTB", reasons.get(PTB, f"{PTB} did not take part"))
+        else:
+            _ratio(report, f"CPU, {EDITS}: {row}", costs[row, EDITS], own, 1.0, "x PTB")
     for row in (row for row, column in costs if column == GUARDED):
         _ratio(report, f"CPU, {GUARDED}: {row}", costs[row, GUARDED], costs[row, EDITS], 1.15, "x without")
     for row in (row for row, column in costs if row.startswith(ASTRAL) and column == NOOP):
@@ -194,7 +204,7 @@ def _judge(report: Report, costs: Costs, reasons: dict[str, str]) -> None:
 def _judge_noop(report: Report, costs: Costs, row: str) -> None:
     """330 µs and 230 µs where the floor takes 50 and PTB over aiohttp 230: the ratios are what holds elsewhere."""
     _ratio(report, f"CPU, {NOOP}: {row}", costs[row, NOOP], costs[FLOOR.title, NOOP], 330 / 50, "x floor")
-    ptb = _of(costs, "PTB + httpx, aiohttp", NOOP)
+    ptb = _of(costs, PTB, NOOP)
     if ptb is not None:
         _ratio(report, f"CPU, {NOOP}, stretch: {row}", costs[row, NOOP], ptb, 1.0, "x PTB over aiohttp")
 
