@@ -20,7 +20,7 @@ from astral_core.kinds.event import Subscribers
 from astral_core.kinds.menu import Menu
 from astral_core.kinds.payment import Payments
 from astral_core.kinds.question import Questions
-from astral_core.kinds.raw import Build
+from astral_core.kinds.raw import Build, Raws
 from astral_core.kinds.roles import check_group
 from astral_core.kinds.step import Steps
 from astral_core.state import State, check_model, name_of
@@ -132,7 +132,7 @@ class Registry:
     def introduce(self, plugin: LoadedPlugin, people: People) -> None:
         """Take note of what a plugin says of itself, and of whether it keeps something of people."""
         self.introductions[plugin.id] = plugin.declared.introduction
-        if plugin.keeps_state_of_people or people.holds(plugin.id):
+        if plugin.keeps_state_of_people or people.holds(plugin.id) or self.of(Raws).keeps(plugin.id):
             self.keepers.add(plugin.id)
 
     def key_of(self, route: Route[Any]) -> str:

@@ -82,6 +82,10 @@ class Raws(Kind):
         self.routes[plugin.id] = RegisteredHandler(plugin.id, Raws.name, Raws.name, made.handle, declared, ANY)
         return None
 
+    def keeps(self, plugin: str) -> bool:
+        """Whether a plugin holds a whole bot, which keeps data of people."""
+        return any(one.setup is not None for one in self._declared.get(plugin, ()))
+
     def withdraw(self, plugin: str) -> None:
         """Take out the bot of `plugin`."""
         super().withdraw(plugin)
