@@ -37,7 +37,7 @@ from astral_core.kinds.web_app_data import WebAppData
 
 if TYPE_CHECKING:
     from aiohttp import web
-    from telegram.ext import Application, BaseHandler, ContextTypes, Defaults
+    from telegram.ext import Application, BaseHandler, BasePersistence, ContextTypes, Defaults
 
     from astral_core.bot.context import Context
     from astral_core.botapi.views import View
@@ -271,16 +271,19 @@ class Routes:
         post_init: Callable[[Application[Any, Any, Any, Any, Any, Any]], Awaitable[None]] | None = None,
         post_shutdown: Callable[[Application[Any, Any, Any, Any, Any, Any]], Awaitable[None]] | None = None,
         arbitrary_callback_data: bool | int = False,
+        persistence: BasePersistence[Any, Any, Any] | None = None,
     ) -> None:
         """Let a bot of python-telegram-bot move in: `setup(application)` adds its handlers, as `main()` did.
 
-        The other arguments stood on the ApplicationBuilder. Handlers, groups, error handlers, conversations, `*_data`
-        and `job_queue` are the library's; data, conversations and jobs outlive a crash. `context.astral` is the
-        handler's Context. What cannot work is refused with a DeclarationError, which says what to use instead.
+        The other arguments stood on the ApplicationBuilder. What is in `persistence` is taken over at the first
+        start; it is never written. Handlers, groups, error handlers, conversations, `*_data` and `job_queue` are the
+        library's; data, conversations and jobs outlive a crash. `context.astral` is the handler's Context. What
+        cannot work is refused with a DeclarationError, which says what to use instead.
         """
         given = {
             "defaults": defaults, "context_types": context_types, "post_init": post_init,
             "post_shutdown": post_shutdown, "arbitrary_callback_data": arbitrary_callback_data,
+            "persistence": persistence,
         }  # fmt: skip
         self.declared.append(Raw(setup, options=given))
 

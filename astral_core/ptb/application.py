@@ -15,6 +15,7 @@ from telegram.ext import (
     Application,
     ApplicationBuilder,
     BaseHandler,
+    BasePersistence,
     CallbackContext,
     CommandHandler,
     ContextTypes,
@@ -47,8 +48,9 @@ class Running:
 class PtbApplication(Application[Any, Any, Any, Any, Any, Any]):
     """An Application of one plugin."""
 
-    def __init__(self, *, plugin: str, **options: Any) -> None:
+    def __init__(self, *, plugin: str, before: BasePersistence[Any, Any, Any] | None, **options: Any) -> None:
         self.plugin = plugin
+        self.before = before  # what the bot had kept before it moved in
         self.constants: dict[Any, Any] = {}  # what setup and post_init put into bot_data
         self.conversations: list[Conversation] = []
         self.commands: frozenset[str] = frozenset()
@@ -273,10 +275,11 @@ def build(plugin: str, setup: Setup, options: Options) -> PtbApplication:
     check_options(plugin, options)
     base: Any = options.context_types.context if options.context_types is not None else CallbackContext
     queue = PtbJobQueue(plugin) if has_job_queue() else None
-    builder: Any = ApplicationBuilder().application_class(PtbApplication, {"plugin": plugin})
+    builder: Any = ApplicationBuilder()
+    builder = builder.application_class(PtbApplication, {"plugin": plugin, "before": options.persistence})
     builder = builder.bot(PtbBot(options.defaults)).updater(None).job_queue(queue)
+    builder = builder.post_init(options.post_init).post_shutdown(options.post_shutdown)
     made: PtbApplication = builder.context_types(ContextTypes(context=context_class(base))).build()
-    made.post_init, made.post_shutdown = options.post_init, options.post_shutdown
     if inspect.iscoroutinefunction(setup):
         raise DeclarationError(plugin, "ptb(setup): setup is a coroutine function.", "await things in post_init.")
     setup(made)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from telegram.ext import ContextTypes, Defaults
+from telegram.ext import BasePersistence, ContextTypes, Defaults
 
 from astral_core.errors import DeclarationError
 
@@ -23,6 +23,7 @@ class Options:
     post_init: Callback | None = None
     post_shutdown: Callback | None = None
     arbitrary_callback_data: bool | int = False
+    persistence: BasePersistence[Any, Any, Any] | None = None
 
 
 def check_options(plugin: str, options: Options) -> None:
@@ -36,6 +37,8 @@ def check_options(plugin: str, options: Options) -> None:
             plugin, "ptb(arbitrary_callback_data=...) would keep what is behind buttons in memory.",
             "up to 64 bytes in callback_data, and the rest in user_data or chat_data under a key that fits.",
         )  # fmt: skip
+    if options.persistence is not None and not isinstance(options.persistence, BasePersistence):
+        raise DeclarationError(plugin, f"ptb(persistence={options.persistence!r}) is no persistence of the library.")
     types = options.context_types
     for name in ("user_data", "chat_data", "bot_data") if types is not None else ():
         if getattr(types, name) is not dict:

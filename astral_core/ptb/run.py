@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,7 @@ from astral_core.bot.update import LazyUpdate, is_readable
 from astral_core.errors import HandlerError, NotKept, Parked, Refuse, Skip
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.work import UnitOfWork
+from astral_core.ptb.arriving import bring
 from astral_core.ptb.codec import decode, encode
 from astral_core.ptb.row import Row, row_of
 from astral_core.ptb.timeouts import KeptTimeout
@@ -66,26 +68,51 @@ def _row_for(application: PtbApplication, unit: UnitOfWork, scope: Any, update: 
 
 async def _ask(application: PtbApplication, update: LazyUpdate, row: Row) -> bool:
     """In each group the first handler that wants the update; returns whether there was one."""
-    taken, context = False, None
+    asked = _Asked(application, update, row)
     for handlers in list(application.handlers.values()):
-        for handler in list(handlers):
-            check = handler.check_update(update)
+        try:
+            await asked.group(list(handlers))
+        except ApplicationHandlerStop:
+            return True
+    return asked.taken
+
+
+@dataclass
+class _Asked:
+    """An update on its way through the groups, which share the context that the library makes of it."""
+
+    application: PtbApplication
+    update: LazyUpdate
+    row: Row
+    taken: bool = False
+    _context: Any = None
+
+    async def group(self, handlers: Sequence[Any]) -> None:
+        """Let the first handler that wants the update have it; the next one if it raises Skip."""
+        for handler in handlers:
+            try:
+                check = handler.check_update(self.update)
+            except Exception as error:  # noqa: BLE001  # a filter of the author's: it is told as any other error
+                await self._run(handler, None, error)
+                return
             if check is None or check is False:
                 continue
-            await row.load()
-            if context is None:
-                context = application.context_types.context.from_update(update, application)
-                await context.refresh_data()
             try:
-                async with _attempt(application, row, update, named(handler, check)):
-                    await handler.handle_update(update, application, check, context)
+                await self._run(handler, check)
             except Skip:
                 continue
-            except ApplicationHandlerStop:
-                return True
-            taken = True
-            break
-    return taken
+            return
+
+    async def _run(self, handler: Any, check: Any, error: Exception | None = None) -> None:
+        async with _attempt(self.application, self.row, self.update, named(handler, check)):
+            if error is not None:
+                raise error
+            await self.row.load()
+            if self._context is None:
+                self._context = self.application.context_types.context.from_update(self.update, self.application)
+                await self._context.refresh_data()
+            await handler.handle_update(self.update, self.application, check, self._context)
+        self.taken = True
 
 
 @asynccontextmanager
@@ -200,6 +227,9 @@ async def _time_out(application: PtbApplication, ctx: Context, kept: KeptTimeout
 async def open_bot(application: PtbApplication) -> None:
     """Run `post_init` and arm the jobs that it and `setup` have made. AstralError where something cannot be kept."""
     services, queue = application.runs_with.services, application.durable_queue
+    if application.before is not None:
+        async with UnitOfWork(services.database, services.store, application.plugin) as unit:
+            await bring(application, unit, application.before)
     async with UnitOfWork(services.database, services.store, application.plugin) as unit:
         async with row_of(application, unit) as row:
             await row.load()
