@@ -32,7 +32,8 @@ from astral_core.i18n import Texts
 from astral_core.inbox.envelope import as_json
 from astral_core.inbox.work import internal_row
 from astral_core.kinds import RegisteredHandler
-from astral_core.kinds.command import DESCRIPTION, Commands
+from astral_core.kinds.command import DESCRIPTION, LISTED, Commands
+from astral_core.kinds.raw import Raws
 from astral_core.languages.tags import SOURCE
 from astral_core.markup import utf16
 from astral_core.routes import Routes
@@ -65,6 +66,8 @@ async def announce_commands(transport: Transport, services: Services) -> None:
     for code in [*menus, *sorted(known - wanted)]:
         for scope, listed in scopes.items():
             shown = _commands(services, listed, menus[code]) if code in menus else []
+            if code in menus and scope != "default" and (shown or scope != "all_chat_administrators"):
+                shown = _with_foreign(services, shown, code, private=scope == "all_private_chats")
             await transport.best_effort(*_call({"type": scope}, code, shown))
     if known - wanted:
         await note_menus(services.database, wanted)
@@ -119,7 +122,10 @@ def personal_menu(services: Services, roles: Collection[str]) -> Menu:
     listed = services.registry.of(Commands).listed(PRIVATE, lambda role: role in roles)
     if all(route.role is None for _, route in listed):
         return {}
-    return {code: _commands(services, listed, language) for code, language in services.spoken.menus.items()}
+    return {
+        code: _with_foreign(services, _commands(services, listed, language), code, private=True)
+        for code, language in services.spoken.menus.items()
+    }
 
 
 async def refresh_commands(ctx: Context) -> None:
@@ -187,6 +193,13 @@ def _call(scope: dict[str, Any], code: str, commands: list[dict[str, str]]) -> t
 def _commands(services: Services, listed: Listed, language: str) -> list[dict[str, str]]:
     """The BotCommands of these commands."""
     return [{"command": name, "description": _description(services, route, language)} for name, route in listed]
+
+
+def _with_foreign(services: Services, own: list[dict[str, str]], code: str, *, private: bool) -> list[dict[str, str]]:
+    """The commands that bots of python-telegram-bot want shown, and after them those of the others."""
+    foreign = services.registry.of(Raws).menu(code, private=private)
+    first = [{"command": name, "description": text} for name, text in foreign.items()]
+    return [*first, *(one for one in own if one["command"] not in foreign)][:LISTED]
 
 
 def _description(services: Services, route: RegisteredHandler, language: str) -> str:

@@ -211,7 +211,7 @@ def _done(scope: HandlerScope) -> tuple[object, ...]:
     """What has been written, said and asked until now."""
     unit = scope.unit
     recorded = len(unit.rows), len(unit.due), len(scope.effects.contents), len(scope.effects.paced)
-    return unit.wrote, recorded, scope.called, scope.asked, scope.question_ended
+    return unit.holds, len(unit.saved), recorded, scope.called, scope.asked, scope.question_ended
 
 
 async def run_chain(

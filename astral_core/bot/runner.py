@@ -121,6 +121,7 @@ class BotRunner:
             outcome.plugin, outcome.route, outcome.kind = scope.plugin, scope.route, scope.kind
             outcome.user_id = scope.user.id if scope.user else None
             current_scope.reset(token)
+            outcome.tries = 1 if scope.kind == Raws.name else outcome.tries  # it speaks at once: not twice
         outcome.contents, outcome.paced = scope.effects.contents, list(scope.effects.paced.values())
 
     def _shown(self, scope: HandlerScope, refusal: Refuse) -> Refuse:
@@ -179,8 +180,8 @@ class BotRunner:
         route, args, kwargs = self._find(scope.row.kind, body)
         if isinstance(route.declared, StepRoute):
             outcome.tries, outcome.backoff = route.declared.tries, route.declared.backoff
-        enter(scope, route)
         context = Context(scope, self._application.bot)
+        enter(scope, route)
 
         async def call() -> None:
             await route.handler(context, *args, **kwargs)
@@ -327,10 +328,9 @@ class BotRunner:
         if row.kind != "pre_checkout_query":
             return
         sender, known = sender_of(row.payload, peek(row.payload)), self._people.users.get(row.chat)
-        wanted = known.language if known is not None else None
-        wanted = wanted or (sender.language_code if sender is not None else None)
-        language = self._services.spoken.pick(wanted)
-        text = self._services.catalogs["core"].for_language(language).gettext(NOT_CHARGED)
+        wanted = (known.language if known else None) or (sender.language_code if sender else None)
+        catalog = self._services.catalogs["core"].for_language(self._services.spoken.pick(wanted))
+        text = catalog.gettext(NOT_CHARGED)
         [declined] = self._decline(row, text)
         log.warning("row %d is declined: it got no answer in time", row.seq)
         call = self._transport.best_effort(declined.effect.method, declined.effect.params)

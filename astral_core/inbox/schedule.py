@@ -53,7 +53,7 @@ class Trigger(msgspec.Struct, frozen=True):
         what: dict[str, Any] = {"seconds": self.seconds} if self.trigger == "interval" else dict(self.fields)
         made = _triggers()[self.trigger](**what, **span)
         found: datetime | None = made.get_next_fire_time(None, moment + timedelta(microseconds=1))
-        return found
+        return found.astimezone(UTC) if found is not None else None
 
     def encoded(self) -> str:
         """As it is stored."""

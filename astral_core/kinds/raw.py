@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -33,6 +33,9 @@ class Foreign(Protocol):
 
     def wanted(self) -> Iterable[str]:
         """The kinds of update that its handlers look at."""
+
+    def menu(self, language: str, *, private: bool) -> Mapping[str, str]:
+        """The commands that it wants shown, with their descriptions."""
 
     def lines(self) -> Iterable[tuple[str, str]]:
         """Each handler as people know it, with a note."""
@@ -94,6 +97,13 @@ class Raws(Kind):
     def wanted(self) -> Iterable[str]:
         """What the handlers look at."""
         return {kind for made in self.bots.values() for kind in made.wanted()}
+
+    def menu(self, language: str, *, private: bool) -> dict[str, str]:
+        """The commands that the bots have asked Telegram to show, with their descriptions."""
+        found: dict[str, str] = {}
+        for made in self.bots.values():
+            found |= made.menu(language, private=private)
+        return found
 
     def find(self, incoming: Incoming) -> Iterator[Match] | None:
         """The bots that were not asked yet; the first whose handlers want the update takes it."""

@@ -30,7 +30,7 @@ from astral_core.ptb.context import context_class
 from astral_core.ptb.conversations import Conversation, conversations
 from astral_core.ptb.jobs import PtbJobQueue, has_job_queue
 from astral_core.ptb.options import Options, check_options
-from astral_core.ptb.row import current, here
+from astral_core.ptb.row import here, open_row
 from astral_core.ptb.store import Look
 from astral_core.ptb.timeouts import Timeouts
 
@@ -54,6 +54,7 @@ class PtbApplication(Application[Any, Any, Any, Any, Any, Any]):
         self.constants: dict[Any, Any] = {}  # what setup and post_init put into bot_data
         self.conversations: list[Conversation] = []
         self.commands: frozenset[str] = frozenset()
+        self.modules: list[str] = []  # those of its handlers
         self._runs_with: Running | None = None
         self._is_open = True
         super().__init__(**options)
@@ -66,14 +67,14 @@ class PtbApplication(Application[Any, Any, Any, Any, Any, Any]):
     @property
     def bot_data(self) -> Any:
         """The bot's own data. In `setup` it is what the bot has at each start."""
-        row = current.get()
+        row = open_row("bot_data")
         return row.data.bot if row is not None and row.application is self else self.constants
 
     @bot_data.setter
     def bot_data(self, value: Any) -> None:
-        data = self.bot_data
+        new, data = dict(value), self.bot_data
         data.clear()
-        data.update(value)
+        data.update(new)
 
     @property
     def user_data(self) -> Any:
@@ -160,6 +161,8 @@ class PtbApplication(Application[Any, Any, Any, Any, Any, Any]):
                     'it needs pip install "astral-core[job-queue]".',
                 )  # fmt: skip
             one.install(Timeouts(one, self))
+        callbacks = (getattr(handler, "callback", None) for handler in found)
+        self.modules = list(dict.fromkeys(one.__module__ for one in callbacks if hasattr(one, "__module__")))
         self.commands = frozenset(
             name for handler in found if isinstance(handler, CommandHandler) for name in handler.commands
         )
@@ -283,5 +286,11 @@ def build(plugin: str, setup: Setup, options: Options) -> PtbApplication:
     if inspect.iscoroutinefunction(setup):
         raise DeclarationError(plugin, "ptb(setup): setup is a coroutine function.", "await things in post_init.")
     setup(made)
+    if not made.handlers and not (made.durable_queue and made.durable_queue.standing):
+        raise DeclarationError(
+            plugin,
+            "setup has added no handler.",
+            "add them to the application that is given.",
+        )
     made.close()
     return made

@@ -16,7 +16,6 @@ from astral_core.ptb.codec import encode
 from astral_core.ptb.store import BOT, CHAT, USER, Change, Slice, write
 
 log = logging.getLogger("astral.ptb")
-_AT_ONCE = 100  # entries in one statement
 
 
 async def bring(application: PtbApplication, unit: UnitOfWork, persistence: BasePersistence[Any, Any, Any]) -> None:
@@ -32,8 +31,7 @@ async def bring(application: PtbApplication, unit: UnitOfWork, persistence: Base
     what = type(persistence).__name__
     log.info("plugin %r: takes over %d entries of its %s", application.plugin, len(changes), what)
     changes.append(Change(mark, b"", None, encode(True)))
-    for start in range(0, len(changes), _AT_ONCE):
-        unit.writers.append(partial(write, changes=changes[start : start + _AT_ONCE]))
+    unit.writers.append(partial(write, changes=changes))
 
 
 async def _kept(application: PtbApplication, persistence: BasePersistence[Any, Any, Any]) -> AsyncIterator[Change]:
@@ -42,16 +40,16 @@ async def _kept(application: PtbApplication, persistence: BasePersistence[Any, A
     if stored.bot_data:
         dicts.append((Slice(plugin, BOT, 0, 0), await persistence.get_bot_data()))
     if stored.user_data:
-        found = await persistence.get_user_data()
+        found = await persistence.get_user_data() or {}
         dicts += [(Slice(plugin, USER, 0, number), data) for number, data in found.items()]
     if stored.chat_data:
-        found = await persistence.get_chat_data()
+        found = await persistence.get_chat_data() or {}
         dicts += [(Slice(plugin, CHAT, number, 0), data) for number, data in found.items()]
     for where, data in dicts:
         for change in _entries(where, data):
             yield change
     for one in application.conversations:
-        states = await persistence.get_conversations(one.handler.name) if one.handler.name else {}
+        states = (await persistence.get_conversations(one.handler.name) if one.handler.name else None) or {}
         for key, state in states.items():
             if state not in (None, one.handler.END):
                 yield Change(one.slice(key), b"", None, _encoded(plugin, f"conversation {one.name!r}", state))

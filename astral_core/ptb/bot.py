@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from telegram import Bot, User
+from telegram import Bot, BotCommand, BotCommandScope, User
 from telegram.ext import Defaults, ExtBot
 from telegram.request import BaseRequest, RequestData
 
@@ -12,6 +13,7 @@ from astral_core.bot.scope import current_scope
 from astral_core.bot.transport import AiohttpRequest
 from astral_core.errors import HandlerError
 
+_SHARED = ("default", "all_private_chats", "all_group_chats")  # scopes of menus that the core sets
 _NOBODY = "0:setup"  # the token until the bot runs: setup only declares
 
 
@@ -44,11 +46,12 @@ class LateRequest(BaseRequest):
 class PtbBot(ExtBot[None]):
     """python-telegram-bot's bot over the core's connections."""
 
-    __slots__ = ("_core", "_late")
+    __slots__ = ("_core", "_late", "_menus")
 
     def __init__(self, defaults: Defaults | None) -> None:
         self._late = LateRequest()
         self._core: Bot | None = None
+        self._menus: dict[tuple[str, str], dict[str, str]] = {}  # by scope and language: what is to be shown
         super().__init__(_NOBODY, request=self._late, get_updates_request=self._late, defaults=defaults)
 
     def __repr__(self) -> str:
@@ -71,6 +74,24 @@ class PtbBot(ExtBot[None]):
     def id(self) -> int:
         """The bot's own id."""
         return self.bot.id
+
+    def menu(self, language: str, *, private: bool) -> dict[str, str]:
+        """The commands that were asked to be shown in private chats or in groups."""
+        own = "all_private_chats" if private else "all_group_chats"
+        places = [(scope, code) for scope in (own, "default") for code in (language, "")]
+        return next((self._menus[place] for place in places if place in self._menus), {})
+
+    async def set_my_commands(
+        self, commands: Sequence[BotCommand | tuple[str, str]], scope: BotCommandScope | None = None,
+        language_code: str | None = None, **options: Any,
+    ) -> bool:  # fmt: skip
+        """As in the library; in `post_init` the commands come into the menu that the core shows, before its own."""
+        kind = str(scope.type) if scope is not None else "default"
+        if current_scope.get() is not None or kind not in _SHARED:
+            return await super().set_my_commands(commands, scope, language_code, **options)
+        pairs = [(one.command, one.description) if isinstance(one, BotCommand) else one for one in commands]
+        self._menus[kind, language_code or ""] = dict(pairs)
+        return True
 
     async def answer_callback_query(self, callback_query_id: str, *args: Any, **options: Any) -> bool:
         """As in the library. A press that the core has answered, because it took too long, is not answered again."""

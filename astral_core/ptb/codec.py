@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, Flag
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,16 +26,23 @@ from telegram import Bot, TelegramObject
 from astral_core.errors import NotKept
 
 _bot: ContextVar[Bot | None] = ContextVar("astral_ptb_bot", default=None)
-_PLAIN = (type(None), bool, float, str, bytes)
+_PLAIN = (type(None), bool, float, bytes)
 _DEEPEST = 100
 
 
-def encode(value: Any) -> bytes:
+def encode(value: Any, bot: Bot | None = None) -> bytes:
     """`value` as bytes; two that are equal and of the same types give the same. NotKept names the part that is not.
 
-    Order counts in dicts, as it does for who reads them, and not in sets.
+    Order counts in dicts, as it does for who reads them, and not in sets. The token of `bot`, which stands in the
+    addresses of files, is left out.
     """
-    return _encoder.encode(_plain(value, "", 0))
+    token = _bot.set(bot)
+    try:
+        return _encoder.encode(_plain(value, "", 0))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:  # such as half a surrogate pair
+        raise NotKept(f"it holds what has no form on disk ({error})") from error
+    finally:
+        _bot.reset(token)
 
 
 def decode(data: bytes, bot: Bot | None = None) -> Any:
@@ -55,6 +62,8 @@ def decode(data: bytes, bot: Bot | None = None) -> Any:
 def _plain(value: Any, where: str, depth: int) -> Any:
     """`value` as what MessagePack has; `where` is the way to it, for who reads the error."""
     kind = type(value)
+    if kind is str:
+        return _text(value)
     if kind in _PLAIN:
         return value
     if kind is int:
@@ -90,23 +99,36 @@ def _special(value: Any, where: str) -> Ext:
     for code, (type_, write, _) in _SCALARS.items():
         if kind is type_:
             return Ext(code, write(value).encode())
-    if isinstance(value, Enum):
-        return Ext(_ENUM, f"{kind.__module__}:{kind.__qualname__}:{value.name}".encode())
-    if isinstance(value, TelegramObject) and getattr(telegram, kind.__name__, None) is kind:
+    if isinstance(value, Enum) and "<" not in kind.__qualname__:
+        shown = value.value if isinstance(value, Flag) else value.name
+        return Ext(_ENUM, f"{kind.__module__}:{kind.__qualname__}:{shown}".encode())
+    if isinstance(value, TelegramObject) and getattr(telegram, kind.__name__, None) is kind and kind is not Bot:
         return _telegram(value, where)
     raise NotKept(f"{where or 'it'} is a {kind.__module__}.{kind.__qualname__}, which cannot be kept")
 
 
+def _text(text: str) -> Any:
+    """A text, without the bot's token."""
+    bot = _bot.get()
+    if bot is not None and bot.token in text:
+        return Ext(_SECRET, text.replace(bot.token, _HOLE).encode())
+    return text
+
+
 def _telegram(value: TelegramObject, where: str) -> Ext:
     """One of Telegram's objects, as the Bot API writes it. The library's JSON leaves out what is empty."""
-    kind, body = type(value), value.to_dict(recursive=True)
+    kind = type(value)
     try:
-        same = kind.de_json(body, None) == value
+        body = value.to_dict(recursive=True)
+        again = kind.de_json(body, None)
+        same = again is not None and again.to_dict(recursive=True) == body and type(again) is kind
+        text = json.dumps(body)
     except (KeyError, TypeError, ValueError, AttributeError):
-        same = False
+        same, text = False, ""
     if not same:
         raise NotKept(f"{where or 'it'} is a {kind.__name__} that its own JSON does not give again")
-    return Ext(_TELEGRAM, f"{kind.__name__}:{json.dumps(body)}".encode())
+    bot = _bot.get()
+    return Ext(_TELEGRAM, f"{kind.__name__}:{text.replace(bot.token, _HOLE) if bot is not None else text}".encode())
 
 
 # --- from bytes
@@ -129,12 +151,19 @@ def _from_ext(code: int, data: bytes) -> Any:
     if code == _ENUM:
         return _enum(data.decode())
     if code == _TELEGRAM:
-        name, _, body = data.decode().partition(":")
+        name, _, body = _with_token(data.decode()).partition(":")
         return getattr(telegram, name).de_json(json.loads(body), _bot.get())
+    if code == _SECRET:
+        return _with_token(data.decode())
     parts = _restored(_decoder.decode(data))
     if code == _DICT:
         return {key: one for key, one in parts}  # noqa: C416  # pairs are lists, which dict() takes as well
     return {_TUPLE: tuple, _SET: set, _FROZENSET: frozenset}[code](parts)
+
+
+def _with_token(text: str) -> str:
+    bot = _bot.get()
+    return text.replace(_HOLE, bot.token) if bot is not None else text
 
 
 def _enum(text: str) -> Enum:
@@ -144,7 +173,7 @@ def _enum(text: str) -> Enum:
         found = getattr(found, part)
     if not (isinstance(found, type) and issubclass(found, Enum)):
         raise TypeError(f"{qualname} is no Enum")
-    return found[name]
+    return found(int(name)) if issubclass(found, Flag) else found[name]
 
 
 def _zoned(moment: datetime | time) -> str:
@@ -172,7 +201,8 @@ def _span(text: str) -> timedelta:
     return timedelta(*(int(part) for part in text.split(":")))
 
 
-_INT, _TUPLE, _SET, _FROZENSET, _DICT, _ENUM, _TELEGRAM = 1, 2, 3, 4, 5, 6, 7
+_INT, _TUPLE, _SET, _FROZENSET, _DICT, _ENUM, _TELEGRAM, _SECRET = 1, 2, 3, 4, 5, 6, 7, 8
+_HOLE = "{the bot's token}"
 _SCALARS: dict[int, tuple[type, Callable[[Any], str], Callable[[str], Any]]] = {
     _INT: (int, str, int),
     10: (datetime, _zoned, partial(_unzoned, datetime)),

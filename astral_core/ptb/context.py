@@ -39,6 +39,9 @@ class RawContext(Base):
         What the handler changes in it is kept as any other. HandlerError outside of a handler.
         """
         row = here("context.load")
+        for number in (user_id, chat_id):
+            if number is not None and (type(number) is not int or abs(number) >= 2**63):
+                raise HandlerError(f"context.load: {number!r} is no id. Fix: int(...) of what somebody wrote.")
         wanted = [row.data.slice(USER, user=user_id)] if user_id is not None else []
         wanted += [row.data.slice(CHAT, chat=chat_id)] if chat_id is not None else []
         if wanted:

@@ -26,7 +26,7 @@ class Conversation:
     """One ConversationHandler of a plugin. `name` is what its states are kept under."""
 
     def __init__(self, plugin: str, handler: Any, name: str) -> None:
-        self._plugin = plugin
+        self.plugin = plugin
         self.handler = handler
         self.name = name
 
@@ -47,6 +47,14 @@ class Conversation:
         found: ConversationKey | None = None if away else handler._get_key(update)  # noqa: SLF001  # the same
         return found
 
+    def rest(self, key: ConversationKey) -> ConversationKey:
+        """A conversation's key but for its chat."""
+        return key[1:] if self.handler.per_chat else key
+
+    def whole(self, chat: int, rest: ConversationKey) -> ConversationKey:
+        """The key in this chat."""
+        return (chat, *rest) if self.handler.per_chat else rest
+
     def slice(self, key: ConversationKey) -> Slice:
         """Where the state of one conversation is kept."""
         parts = list(key)
@@ -55,7 +63,7 @@ class Conversation:
         store = ":".join(("conversation", self.name, *map(str, parts)))
         if len(store) > _WIDTH:
             store = store[: _WIDTH - 33] + ":" + hashlib.blake2b(store.encode(), digest_size=16).hexdigest()
-        return Slice(self._plugin, store, int(chat), int(user))
+        return Slice(self.plugin, store, int(chat), int(user))
 
 
 class States:
@@ -106,6 +114,11 @@ def conversations(plugin: str, handlers: Iterator[Any]) -> list[Conversation]:
         if not isinstance(handler, ConversationHandler) or id(handler) in known:
             continue
         known.add(id(handler))
+        other = getattr(handler._conversations, "conversation", None)  # noqa: SLF001  # ours, if another plugin has it
+        if other is not None and other.plugin != plugin:
+            raise DeclarationError(
+                plugin, f"the conversation {other.name!r} is plugin {other.plugin!r}'s.", "make another."
+            )
         name = handler.name or _unnamed(handler, found)
         if name in found:
             raise DeclarationError(plugin, f"two conversations are called {name!r}.", "give each a name of its own.")

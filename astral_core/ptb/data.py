@@ -6,6 +6,7 @@ are done. What they changed is written in the row's commit; a handler that fails
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +15,13 @@ from telegram import Bot
 
 from astral_core.errors import HandlerError, NotKept
 from astral_core.ptb.codec import decode, encode
-from astral_core.ptb.store import BOT, CHAT, NOTHING, USER, Change, Entries, Slice
+from astral_core.ptb.store import BOT, CHAT, NOTHING, USER, Change, Entries, Entry, Slice
 
 MOST = 1_048_576  # bytes of one dict, which is loaded whole
 ITEM = 512  # bytes of a key
+log = logging.getLogger("astral.ptb")
+_TOLD = 1_000
+_told: set[int] = set()  # entries of which the log says that they cannot be read
 _FIX = "Fix: keep less, or use a table of the plugin (Plugin(tables=...)), with context.astral.session."
 
 
@@ -29,6 +33,8 @@ class Held:
     entries: Entries
     live: dict[Any, Any] | None = None
     seen: dict[bytes, bytes] = field(default_factory=dict)  # its entries after the last handler that ended well
+    began: dict[bytes, bytes] = field(default_factory=dict)  # what `setup` has put there, where nothing was kept
+    unread: dict[bytes, bytes] = field(default_factory=dict)  # entries that this version of the bot cannot read
 
 
 class RowData:
@@ -72,25 +78,43 @@ class RowData:
                 "is. Fix: await context.load(user_id=..., chat_id=...) before, or keep it in bot_data."
             )
         if held.live is None:
-            held.live = {
-                decode(item, self._bot): decode(entry.value, self._bot) for item, entry in held.entries.items()
-            }
-            held.seen = {item: entry.value for item, entry in held.entries.items()}
+            held.live = self._read(held)
             if one.store == BOT:
                 self._add_constants(held)
         return held.live
+
+    def _read(self, held: Held) -> dict[Any, Any]:
+        """The dict as it is kept. What another version of the bot has written and this one cannot read stays kept."""
+        live: dict[Any, Any] = {}
+        for item, entry in held.entries.items():
+            try:
+                live[self._key(held, item)] = decode(entry.value, self._bot)
+            except ValueError:
+                held.unread[item] = entry.value
+                self._tell_unreadable(held.slice, entry)
+        held.seen = {item: entry.value for item, entry in held.entries.items()}
+        return live
+
+    def _tell_unreadable(self, one: Slice, entry: Entry) -> None:
+        """Say it once in the life of a process, not with each update."""
+        if entry.version not in _told and len(_told) < _TOLD:
+            _told.add(entry.version)
+            log.exception(
+                "plugin %r: an entry of %s (%d bytes) cannot be read; it stays, and no handler sees it",
+                self._plugin, one.store, len(entry.value),
+            )  # fmt: skip
 
     def _add_constants(self, held: Held) -> None:
         """What `setup` and `post_init` put into `bot_data` is there at each start, if nothing else is kept there."""
         for key, value in self._constants.items():
             if held.live is not None and key not in held.live:
                 try:
-                    encoded = encode(value)
+                    item, encoded = encode(key), encode(value, self._bot)
                 except NotKept:  # an object of this process, such as a pool of connections
                     held.live[key] = value
                 else:
                     held.live[key] = decode(encoded, self._bot)
-                    held.seen[encode(key)] = encoded
+                    held.seen[item] = held.began[item] = encoded
 
     # --- states of conversations
 
@@ -100,8 +124,7 @@ class RowData:
         if held is None:
             raise HandlerError(f"plugin {self._plugin!r}: the conversation {one.store!r} is not loaded here.")
         if held.live is None:
-            held.live = {item: decode(entry.value, self._bot) for item, entry in held.entries.items()}
-            held.seen = {item: entry.value for item, entry in held.entries.items()}
+            held.live = self._read(held)
         return held.live.get(b"")
 
     def set_state(self, one: Slice, state: Any) -> None:
@@ -125,7 +148,8 @@ class RowData:
         """A handler has failed: what it changed is gone."""
         for held in self._held.values():
             if held.live is not None:
-                kept = {self._key(held, item): decode(value, self._bot) for item, value in held.seen.items()}
+                items = ((item, value) for item, value in held.seen.items() if item not in held.unread)
+                kept = {self._key(held, item): decode(value, self._bot) for item, value in items}
                 objects = {key: value for key, value in held.live.items() if self._is_constant(held, key, value)}
                 held.live.clear()  # the same dict: a handler of a later group may hold it
                 held.live.update(objects | kept)
@@ -137,18 +161,19 @@ class RowData:
     def _changes(self, held: Held) -> Iterator[Change]:
         for item in {*held.seen, *held.entries}:
             base, value = held.entries.get(item), held.seen.get(item)
-            if value != (base.value if base is not None else None) and not self._is_unchanged(held, item, value):
-                yield Change(held.slice, item, base, value)
+            began = held.began.get(item) if base is None else None
+            if value != (base.value if base is not None else began):
+                yield Change(held.slice, item, base, value, began)
 
     def _encoded(self, held: Held) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
+        found = dict(held.unread)
         for key, value in (held.live or {}).items():
             if self._is_constant(held, key, value):
                 continue
             what = _named(held.slice, key)
             try:
                 item = key if _is_state(held.slice) else encode(key)
-                found[item] = encode(value)
+                found[item] = encode(value, self._bot)
             except NotKept as error:
                 raise HandlerError(
                     f"plugin {self._plugin!r}: {what} cannot be kept over a restart: {error}. Fix: keep what it is "
@@ -156,8 +181,8 @@ class RowData:
                 ) from error
             if len(item) > ITEM:
                 raise HandlerError(f"plugin {self._plugin!r}: {what[:80]}: a key has at most {ITEM} bytes. {_FIX}")
-        size = sum(len(item) + len(value) for item, value in found.items())
-        if size > MOST:
+        size = _size(found)
+        if size > MOST and size > _size(held.seen):  # who only reads what has become too long is not to blame
             raise HandlerError(
                 f"plugin {self._plugin!r}: {held.slice.store}_data has {size} bytes, at most {MOST} are kept. {_FIX}"
             )
@@ -170,19 +195,9 @@ class RowData:
         """Whether this is the very object that `setup` put into `bot_data`, and which is of this process."""
         return held.slice.store == BOT and key in self._constants and self._constants[key] is value
 
-    def _is_unchanged(self, held: Held, item: bytes, value: bytes | None) -> bool:
-        """Whether this entry of `bot_data` is as `setup` has put it there, and so needs no keeping."""
-        if held.slice.store != BOT or value is None or item in held.entries:
-            return False
-        return any(encode(key) == item and encode(one) == value for key, one in self._storable())
 
-    def _storable(self) -> Iterator[tuple[Any, Any]]:
-        for key, value in self._constants.items():
-            try:
-                encode(value)
-            except NotKept:
-                continue
-            yield key, value
+def _size(entries: Mapping[bytes, bytes]) -> int:
+    return sum(len(item) + len(value) for item, value in entries.items())
 
 
 def _is_state(one: Slice) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,11 @@ class Guest:
     def wanted(self) -> Iterable[str]:
         """The kinds of update that its handlers look at."""
         return {kind for handlers in self.application.handlers.values() for one in handlers for kind in kinds_of(one)}
+
+    def menu(self, language: str, *, private: bool) -> Mapping[str, str]:
+        """The commands that it wants shown, with their descriptions."""
+        shown: Mapping[str, str] = self.application.bot.menu(language, private=private)
+        return shown
 
     def lines(self) -> Iterator[tuple[str, str]]:
         """Each handler's class and its callback, with its group."""

@@ -7,12 +7,11 @@ of its chat. A recurring one arms its next run, by its trigger, in the commit of
 from __future__ import annotations
 
 import base64
-import importlib
-import sys
+import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.util import find_spec
@@ -20,7 +19,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram.ext import Job as LibraryJob
 from telegram.ext import JobQueue
 
@@ -32,7 +32,8 @@ from astral_core.inbox.envelope import as_json
 from astral_core.inbox.schedule import lane_of
 from astral_core.inbox.work import UnitOfWork
 from astral_core.ptb.codec import decode, encode
-from astral_core.ptb.row import Row, current, here
+from astral_core.ptb.functions import function_of, name_of
+from astral_core.ptb.row import Row, current, here, open_row
 from astral_core.ptb.timeouts import KeptTimeout, timeout_of, timeout_place
 from astral_core.ptb.triggers import is_same, moment_of, moved, recurrence, trigger_of
 
@@ -41,11 +42,14 @@ if TYPE_CHECKING:
 
 KIND = "ptb"  # of due rows
 STANDING = "s:"  # how the keys of jobs from setup begin
+UNREADABLE = object()  # the data of a job that another version of the bot has made
 _SHOWN = 1_000  # jobs of a chat that a handler sees
+_ID = 200  # characters of a job's id
+log = logging.getLogger("astral.ptb")
 _IGNORED = frozenset(("misfire_grace_time", "coalesce", "max_instances", "replace_existing"))
 _JOBS = (
     "SELECT lane, key, payload, due_at, schedule FROM core_due"
-    " WHERE route = {} AND lane IN ({}, {}) AND state = 0 ORDER BY due_at LIMIT {}"
+    " WHERE route = {} AND lane IN ({}, {}, {}) AND state = 0 ORDER BY due_at LIMIT {}"
 )
 
 
@@ -56,11 +60,15 @@ def has_job_queue() -> bool:
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A job as it is kept: which function, and what it was given. `data` is of `codec.py`, in base64."""
+    """A job as it is kept: which function, and what it was given. `data` is of `codec.py`, in base64.
+
+    With `here` its chat is that of its lane, also after a group has become a supergroup.
+    """
 
     callback: str
     name: str
     chat_id: int | None = None
+    here: bool = False
     user_id: int | None = None
     data: str
 
@@ -76,11 +84,9 @@ class DurableJob:
     next_run_time: datetime | None
     lane: int
     remover: Callable[[DurableJob], None]
-    is_removed: bool = field(default=False)
 
     def remove(self) -> None:
         """Let it not run again."""
-        self.is_removed = True
         self.remover(self)
 
     def pause(self) -> None:
@@ -116,11 +122,10 @@ class Scheduler:
     ) -> DurableJob:  # fmt: skip
         """Arm a job. HandlerError where it cannot be kept."""
         del func
-        job = args[1]
-        made = trigger_of(
-            trigger, {one: value for one, value in options.items() if one not in _IGNORED}, self.timezone
-        )
-        return self._queue.arm(job, name, made, id)
+        replaces = bool(options.get("replace_existing"))
+        given = {one: value for one, value in options.items() if one not in _IGNORED}
+        made = trigger_of(trigger, given, self.timezone, self._queue.tz_now())
+        return self._queue.arm(args[1], name, made, id, replaces=replaces)
 
     def get_jobs(self) -> list[DurableJob]:
         """The jobs of this chat, and those of no chat."""
@@ -152,6 +157,10 @@ class PtbJobQueue(JobQueue[Any]):
         return lane_of(self.route)
 
     def _tz_now(self) -> datetime:
+        return self.tz_now()
+
+    def tz_now(self) -> datetime:
+        """The bot's time, in the zone of its Defaults."""
         return datetime.fromtimestamp(self._time(), self.scheduler.timezone)
 
     def _time(self) -> float:
@@ -166,17 +175,22 @@ class PtbJobQueue(JobQueue[Any]):
 
     # --- arming
 
-    def arm(self, job: Any, name: str, trigger: Any, wanted_id: str | None) -> DurableJob:
+    def arm(self, job: Any, name: str, trigger: Any, wanted_id: str | None, *, replaces: bool) -> DurableJob:
         """Keep a job: in the commit of the handler, or of the start if `setup` or `post_init` made it."""
-        row = current.get()
+        row = open_row("job_queue")
         timeout = timeout_of(job)
         if timeout is not None:
             return self._arm_timeout(job, *timeout, trigger)
-        due_at = trigger.get_next_fire_time(None, self._tz_now())
         is_standing = row is None or row.scope is None
-        key = self._standing_key(job, name) if is_standing else f"i:{wanted_id}" if wanted_id else uuid.uuid4().hex
+        key = self._standing_key(job, name) if is_standing else self._key(wanted_id)
         lane, to, person = self._place(job, row)
-        made = DurableJob(key, name, (self, job), trigger, due_at, lane, self._remove)
+        if wanted_id and row is not None and (lane, key) in row.jobs and not replaces:
+            raise HandlerError(
+                f"plugin {self.plugin!r}: there is a job with the id {wanted_id!r}. Fix: replace_existing=True."
+            )
+        made = DurableJob(
+            key, name, (self, job), trigger, trigger.get_next_fire_time(None, self.tz_now()), lane, self._remove
+        )
         job._job = made  # noqa: SLF001  # as the library does it, before anybody looks at it
         due = self._due(made, job, trigger, to, person)
         if is_standing:
@@ -187,19 +201,29 @@ class PtbJobQueue(JobQueue[Any]):
             row.jobs[lane, key] = job
         return made
 
+    def _key(self, wanted_id: str | None) -> str:
+        """The key of a job that a handler makes."""
+        if wanted_id is not None and not 0 < len(wanted_id) <= _ID:
+            raise HandlerError(f"plugin {self.plugin!r}: the id of a job has 1 to {_ID} characters.")
+        return f"i:{wanted_id}" if wanted_id is not None else uuid.uuid4().hex
+
     def _due(self, made: DurableJob, job: Any, trigger: Any, to: Address | None, person: int | None) -> Due | None:
         """The due row of a job; None where its end is before its first run."""
-        moment = self._tz_now()
+        moment = self.tz_now()
         due_at = trigger.get_next_fire_time(None, moment)
         if due_at is None:
             return None
-        body = as_json({"plugin": self.plugin, "key": made.id, "job": _kept(self.plugin, job)})
+        body = as_json(
+            {"plugin": self.plugin, "key": made.id, "job": _kept(self.plugin, job, made.lane, self.application.bot)}
+        )
         after = max((due_at - moment).total_seconds(), 0.0)
         schedule = recurrence(trigger)
         return Due(KIND, self.route, made.lane, made.id, body, after=after, schedule=schedule, to=to, person=person)
 
     def _standing_key(self, job: Any, name: str) -> str:
-        base, number = f"{STANDING}{name}:{_qualified(self.plugin, job.callback)}"[:240], 1
+        """What tells a job of `setup` from its others: its name, function, chat and person."""
+        who = f"{job.chat_id or ''}:{job.user_id or ''}"
+        base, number = f"{STANDING}{name}:{name_of(self.plugin, job.callback)}"[:190] + f":{who}", 1
         while f"{base}:{number}" in self.standing:
             number += 1
         return f"{base}:{number}"
@@ -207,46 +231,62 @@ class PtbJobQueue(JobQueue[Any]):
     def _place(self, job: Any, row: Row | None) -> tuple[int, Address | None, int | None]:
         """The lane in which a job runs, its address, and with whom it is forgotten."""
         scope = row.scope if row is not None else None
-        if job.chat_id is not None and (scope is None or job.chat_id != scope.chat_id):
-            return job.chat_id, None, job.user_id
-        if scope is None:
-            return self.lane, None, job.user_id
-        later = scope.later
-        return later.lane, later, job.user_id or later.user
+        if job.chat_id is None and job.user_id is None:
+            return self.lane, None, None
+        place = job.chat_id if job.chat_id is not None else job.user_id
+        if scope is None or place != scope.chat_id or scope.later.lane != place:
+            return place, None, job.user_id
+        return place, scope.later, job.user_id or scope.later.user
 
     def _arm_timeout(self, job: Any, conversation: Conversation, found: Any, trigger: Any) -> DurableJob:
         row = here("conversation_timeout")
-        moment = self._tz_now()
+        moment = self.tz_now()
         due_at = trigger.get_next_fire_time(None, moment) or moment
         lane, key = timeout_place(row, conversation, found.conversation_key)
         scope = row.scope
         payload = scope.row.payload if scope is not None else "{}"
-        kept = KeptTimeout(conversation=conversation.name, key=_text(encode(found.conversation_key)), update=payload)
+        rest = conversation.rest(found.conversation_key)
+        kept = KeptTimeout(conversation=conversation.name, rest=_text(encode(rest)), update=payload)
         body = as_json({"plugin": self.plugin, "key": key, "timeout": msgspec.to_builtins(kept)})
         after, to = max((due_at - moment).total_seconds(), 0.0), scope.later if scope is not None else None
         row.unit.add_due(Due(KIND, self.route, lane, key, body, after=after, to=to))
         return DurableJob(key, job.name, (self, job), trigger, due_at, lane, self._remove)
+
+    def keep_data(self, row: Row, body: dict[str, Any], job: Any) -> None:
+        """A job that recurs finds in its next run what it has changed in its data."""
+        lane = row.scope.row.lane if row.scope is not None else self.lane
+        kept = {**body["job"], "data": _kept(self.plugin, job, lane, self.application.bot)["data"]}
+        if kept["data"] == body["job"]["data"]:
+            return
+        where = (core_due.c.route == self.route, core_due.c.lane == lane, core_due.c.key == body["key"])
+        change = update(core_due).where(*where).values(payload=as_json({**body, "job": kept}))
+
+        async def write(connection: AsyncConnection) -> None:
+            await connection.execute(change)
+
+        row.unit.writers.append(write)
 
     async def arm_standing(self, unit: UnitOfWork) -> None:
         """Arm the jobs that `setup` and `post_init` have made, and forget those that they make no more.
 
         One that recurs by the same trigger goes on as it was, however often the bot starts.
         """
-        known: dict[str, tuple[int, str | None]] = {}
         connection = await unit.session.connection()
-        query = select(core_due.c.lane, core_due.c.key, core_due.c.schedule).where(core_due.c.route == self.route)
-        for lane, key, schedule in (await connection.execute(query)).all():
-            if key.startswith(STANDING):
-                known[key] = lane, schedule
-        for key, (lane, _) in known.items():
-            if key not in self.standing:
-                unit.add_due(Cancel(self.route, lane, key))
+        columns = (core_due.c.lane, core_due.c.key, core_due.c.schedule, core_due.c.payload)
+        rows = (await connection.execute(select(*columns).where(core_due.c.route == self.route))).all()
+        gone = {(change.lane, change.key) for change in unit.due if isinstance(change, Cancel)}
+        known = {(row.lane, row.key): row for row in rows if row.key.startswith(STANDING)}
+        wanted = {(one.made.lane, key) for key, one in self.standing.items()}
+        for lane, key in known.keys() - wanted:
+            unit.add_due(Cancel(self.route, lane, key))
         ahead = timedelta(seconds=self._time() - time.time())  # a test has moved the bot's clock, not the machine's
-        for key, one in self.standing.items():
-            trigger = moved(one.made.trigger, ahead)
-            due = self._due(one.made, one.job, trigger, None, one.job.user_id)
-            before = known.get(key)
-            if due is not None and (before is None or due.schedule is None or not is_same(before[1], due.schedule)):
+        for one in self.standing.values():
+            due = self._due(one.made, one.job, moved(one.made.trigger, ahead), None, one.job.user_id)
+            if due is None:
+                continue
+            place = due.lane, due.key
+            before = known.get(place) if place not in gone else None
+            if before is None or before.payload != due.payload or not is_same(before.schedule, due.schedule):
                 unit.add_due(due)
 
     def _remove(self, made: DurableJob) -> None:
@@ -265,32 +305,42 @@ class PtbJobQueue(JobQueue[Any]):
         """The jobs that the running handler sees."""
         row = current.get()
         jobs = row.jobs.values() if row is not None else (one.job for one in self.standing.values())
-        return [job._job for job in jobs if not job._job.is_removed]  # noqa: SLF001  # the library's own way
+        return [job._job for job in jobs]  # noqa: SLF001  # the library's own way
 
     async def load(self, row: Row) -> dict[tuple[int, str], Any]:
-        """The jobs of a row's chat, and those of no chat."""
+        """The jobs of a row's chat and person, and those of no chat."""
         link = row.application.runs_with.services.reader
-        marks = ("?", "?", "?") if link.is_sqlite else ("$1", "$2", "$3")
-        query = _JOBS.format(*marks, _SHOWN)
-        lane = row.scope.later.lane if row.scope is not None else self.lane
+        scope = row.scope
+        chat = scope.later.lane if scope is not None else self.lane
+        person = scope.user.id if scope is not None and scope.user is not None else chat
+        query = _JOBS.format(*(["?"] * 4 if link.is_sqlite else ("$1", "$2", "$3", "$4")), _SHOWN + 1)
+        rows = await link.fetch(query, self.route, chat, person, self.lane)
+        if len(rows) > _SHOWN:
+            log.warning("plugin %r: a handler sees the %d jobs that are due first", self.plugin, _SHOWN)
         found: dict[tuple[int, str], Any] = {}
-        for place, key, payload, due_at, schedule in await link.fetch(query, self.route, lane, self.lane):
+        for lane, key, payload, due_at, schedule in rows[:_SHOWN]:
             body = msgspec.json.decode(payload)
             if "job" in body:
-                kept = msgspec.convert(body["job"], Kept)
-                found[place, key] = self._restored(kept, place, key, moment_of(due_at), schedule)
+                found[lane, key] = self._restored(body["job"], lane, key, moment_of(due_at), schedule)
         return found
 
     def restored(self, body: dict[str, Any], row: Row) -> Any:
-        """The job that runs."""
+        """The job that runs. HandlerError where what it was given cannot be read any more."""
         lane = row.scope.row.lane if row.scope is not None else self.lane
-        return self._restored(msgspec.convert(body["job"], Kept), lane, body["key"], None, None)
+        job = self._restored(body["job"], lane, body["key"], None, None)
+        if job.data is UNREADABLE:
+            raise HandlerError(f"plugin {self.plugin!r}: the data of the job {job.name!r} cannot be read any more.")
+        return job
 
-    def _restored(self, kept: Kept, lane: int, key: str, due_at: datetime | None, schedule: str | None) -> Any:
-        job: Any = LibraryJob(
-            _function(self.plugin, kept.callback), decode(base64.b64decode(kept.data), self.application.bot),
-            kept.name, kept.chat_id, kept.user_id,
-        )  # fmt: skip
+    def _restored(self, body: Any, lane: int, key: str, due_at: datetime | None, schedule: str | None) -> Any:
+        kept = msgspec.convert(body, Kept)
+        application: Any = self.application
+        try:
+            data = decode(base64.b64decode(kept.data), application.bot)
+        except ValueError:
+            data = UNREADABLE
+        callback = function_of(self.plugin, kept.callback, application.modules)
+        job: Any = LibraryJob(callback, data, kept.name, lane if kept.here else kept.chat_id, kept.user_id)
         job._job = DurableJob(key, kept.name, (self, job), schedule, due_at, lane, self._remove)  # noqa: SLF001
         return job
 
@@ -298,47 +348,19 @@ class PtbJobQueue(JobQueue[Any]):
 # --- what is kept of a job
 
 
-def _kept(plugin: str, job: Any) -> Any:
+def _kept(plugin: str, job: Any, lane: int, bot: Any) -> Any:
     try:
-        data = _text(encode(job.data))
+        data = _text(encode(job.data, bot))
     except NotKept as error:
-        raise HandlerError(f"plugin {plugin!r}: the data of job {job.name!r} cannot be kept: {error}.") from error
-    kept = Kept(
-        callback=_qualified(plugin, job.callback), name=job.name, chat_id=job.chat_id, user_id=job.user_id, data=data
-    )
-    return msgspec.to_builtins(kept)
-
-
-def _qualified(plugin: str, callback: Any) -> str:
-    """`module:qualname` of a function of a module. HandlerError for any other: it could not be found again."""
-    module, name = getattr(callback, "__module__", None), getattr(callback, "__qualname__", "<lambda>")
-    if module is None or "<" in name or _found(module, name) is not callback:
         raise HandlerError(
-            f"plugin {plugin!r}: the job {callback!r} could not be found again after a restart. "
-            "Fix: give a function of a module, no lambda, no method and no function inside of another one; "
-            "what it needs can be in data=."
-        )
-    return f"{module}:{name}"
-
-
-def _function(plugin: str, text: str) -> Any:
-    module, _, name = text.partition(":")
-    found = _found(module, name)
-    if found is None:
-        raise HandlerError(f"plugin {plugin!r}: a job calls {text}, which is not there any more.")
-    return found
-
-
-def _found(module: str, name: str) -> Any:
-    found: Any = sys.modules.get(module)
-    if found is None:
-        try:
-            found = importlib.import_module(module)
-        except ImportError:
-            return None
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
+            f"plugin {plugin!r}: the data of job {job.name!r} cannot be kept: {error}. Fix: give what it is made of."
+        ) from error
+    here = job.chat_id is not None and job.chat_id == lane
+    kept = Kept(
+        callback=name_of(plugin, job.callback), name=job.name, chat_id=None if here else job.chat_id, here=here,
+        user_id=job.user_id, data=data,
+    )  # fmt: skip
+    return msgspec.to_builtins(kept)
 
 
 def _text(data: bytes) -> str:

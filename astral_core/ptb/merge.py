@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from astral_core.ptb.codec import encode
+
 
 def merged(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
     """`theirs` with what changed from `base` to `mine`; and whether a change of theirs is lost by it."""
@@ -16,7 +18,12 @@ def merged(base: Any, mine: Any, theirs: Any) -> tuple[Any, bool]:
             return type(mine)((theirs | (mine - base)) - (base - mine)), False
         if isinstance(mine, dict):
             return _dicts(base, mine, theirs)
-    return mine, theirs != base and (theirs != mine or _counts(mine))
+    return mine, not _same(theirs, base) and (not _same(theirs, mine) or _counts(mine))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same all the way down: Telegram's objects are equal if their ids are."""
+    return type(one) is type(other) and encode(one) == encode(other)
 
 
 def _counts(value: Any) -> bool:
@@ -27,10 +34,10 @@ def _counts(value: Any) -> bool:
 def _dicts(base: dict[Any, Any], mine: dict[Any, Any], theirs: dict[Any, Any]) -> tuple[dict[Any, Any], bool]:
     found, lost = dict(theirs), False
     for key in [*mine, *(key for key in base if key not in mine)]:
-        if key in mine and key in base and mine[key] == base[key]:
+        if key in mine and key in base and _same(mine[key], base[key]):
             continue  # not changed here
         if key not in mine:
-            lost |= key in theirs and theirs[key] != base[key]
+            lost |= key in theirs and not _same(theirs[key], base[key])
             found.pop(key, None)
         elif key in theirs:
             found[key], gone = merged(base.get(key), mine[key], theirs[key])

@@ -47,6 +47,7 @@ class Row:
     is_loaded: bool = False
     jobs: dict[tuple[int, str], Any] = field(default_factory=dict)  # of this chat, as the unit sees them
     timeout: Any = None  # the job of a conversation's timeout that runs
+    is_over: bool = False  # the handlers are done: what is changed now would be lost
 
     async def load(self) -> None:
         """Read the data and the jobs, once."""
@@ -61,6 +62,13 @@ class Row:
     async def load_more(self, slices: list[Slice]) -> None:
         """Read more data."""
         self.data.take(slices, await self.application.runs_with.look.find(slices))
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether something was recorded, written or armed with the core's own verbs, or a job was made."""
+        unit, scope = self.unit, self.scope
+        said = scope is not None and (scope.effects.contents or scope.effects.paced or scope.called or scope.asked)
+        return bool(said or unit.rows or unit.due or unit.saved or unit.holds)
 
     def mark(self) -> tuple[Mark, Any, dict[tuple[int, str], Any]]:
         """A point to which `back_to` goes."""
@@ -79,6 +87,7 @@ class Row:
 
     def keep(self) -> None:
         """All handlers are done: their changes are written in the commit."""
+        self.is_over = True
         changes = self.data.changes()
         if changes:
             self.unit.writers.append(partial(write, changes=changes))
@@ -108,9 +117,20 @@ async def row_of(
 current: contextvars.ContextVar[Row | None] = contextvars.ContextVar("astral_ptb", default=None)
 
 
+def open_row(what: str) -> Row | None:
+    """The row that is handled; None outside of one. HandlerError in a task that has outlived its handler."""
+    found = current.get()
+    if found is not None and found.is_over:
+        raise HandlerError(
+            f"plugin {found.application.plugin!r}: the handler is done, and what a task of its changes in {what} now "
+            "would be lost. Fix: await the task, or context.job_queue.run_once(callback, 0, data=...)."
+        )
+    return found
+
+
 def here(what: str) -> Row:
     """The row that is handled. HandlerError outside of one."""
-    found = current.get()
+    found = open_row(what)
     if found is None:
         raise HandlerError(
             f"{what} is there while a handler, a job or post_init runs, and not outside of them. "

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from telegram.ext import ApplicationHandlerStop, ConversationHandler
+from telegram.ext import ApplicationHandlerStop, ConversationHandler, TypeHandler
 from telegram.ext import Job as LibraryJob
 from telegram.ext._handlers.conversationhandler import _ConversationTimeoutContext  # what the library's timeout reads
 
@@ -26,7 +26,7 @@ from astral_core.inbox.work import UnitOfWork
 from astral_core.ptb.arriving import bring
 from astral_core.ptb.codec import decode, encode
 from astral_core.ptb.row import Row, row_of
-from astral_core.ptb.timeouts import KeptTimeout
+from astral_core.ptb.timeouts import KeptTimeout, moved_to
 
 if TYPE_CHECKING:
     from astral_core.bot.context import Context
@@ -67,14 +67,17 @@ def _row_for(application: PtbApplication, unit: UnitOfWork, scope: Any, update: 
 
 
 async def _ask(application: PtbApplication, update: LazyUpdate, row: Row) -> bool:
-    """In each group the first handler that wants the update; returns whether there was one."""
+    """In each group the first handler that wants the update; returns whether there was one.
+
+    A TypeHandler does not count, as long as it only watches: it is asked about every update.
+    """
     asked = _Asked(application, update, row)
     for handlers in list(application.handlers.values()):
         try:
             await asked.group(list(handlers))
         except ApplicationHandlerStop:
             return True
-    return asked.taken
+    return asked.taken or row.has_spoken
 
 
 @dataclass
@@ -112,7 +115,7 @@ class _Asked:
                 self._context = self.application.context_types.context.from_update(self.update, self.application)
                 await self._context.refresh_data()
             await handler.handle_update(self.update, self.application, check, self._context)
-        self.taken = True
+        self.taken = self.taken or not isinstance(handler, TypeHandler)
 
 
 @asynccontextmanager
@@ -133,6 +136,9 @@ async def _attempt(
         row.data.settle()
         raise
     except Skip:
+        if not await row.back_to(mark):
+            who = f"plugin {application.plugin!r}, {name!r}"
+            raise HandlerError(f"{who}: raises Skip after it has written.") from None
         raise
     except Exception as error:
         if not application.error_handlers or isinstance(error, _PASSED_ON) or is_infrastructure(error):
@@ -146,20 +152,27 @@ async def _attempt(
 async def _tell(application: PtbApplication, row: Row, update: LazyUpdate | None, error: Exception, job: Any) -> bool:
     """Give an error to the error handlers; True where one of them stops what follows.
 
-    An error handler that fails raises: then the core does what it does with any failure.
+    One that fails itself is logged, as in the library, and what it had changed is dropped.
     """
     route = row.scope.route if row.scope is not None else "post_init"
     log.error("plugin %r, route %r: the bot's error handlers get this", application.plugin, route, exc_info=error)
     for callback in list(application.error_handlers):
-        make = application.context_types.context.from_error
-        context = make(update=update, error=error, application=application, job=job)
+        mark, make = row.mark(), application.context_types.context.from_error
         try:
-            await callback(update, context)
+            await callback(update, make(update=update, error=error, application=application, job=job))
+            row.data.settle()
         except ApplicationHandlerStop:
             row.data.settle()
             return True
-    row.data.settle()
+        except Exception as failure:
+            if isinstance(failure, _PASSED_ON) or is_infrastructure(failure) or not await row.back_to(mark):
+                raise
+            log.exception("plugin %r: the error handler %s failed itself", application.plugin, _name(callback))
     return False
+
+
+def _name(callback: Any) -> str:
+    return getattr(callback, "__name__", None) or type(callback).__name__
 
 
 def named(handler: Any, check: Any = None) -> str:
@@ -182,7 +195,8 @@ async def run_job(application: PtbApplication, ctx: Context, body: dict[str, Any
         await _time_out(application, ctx, msgspec.convert(body["timeout"], KeptTimeout))
         return
     kept = body["job"]
-    async with row_of(application, scope.unit, scope, chat=kept["chat_id"], user=kept["user_id"]) as row:
+    chat = scope.row.lane if kept["here"] else kept["chat_id"]
+    async with row_of(application, scope.unit, scope, chat=chat, user=kept["user_id"]) as row:
         await row.load()
         job = queue.restored(body, row)
         try:
@@ -190,6 +204,8 @@ async def run_job(application: PtbApplication, ctx: Context, body: dict[str, Any
                 context = application.context_types.context.from_job(job, application)
                 await context.refresh_data()
                 await job.callback(context)
+                if scope.row.due is not None and scope.row.due.schedule is not None:
+                    queue.keep_data(row, body, job)
         except ApplicationHandlerStop:
             return
 
@@ -200,13 +216,14 @@ async def _time_out(application: PtbApplication, ctx: Context, kept: KeptTimeout
     found = next((one for one in application.conversations if one.name == kept.conversation), None)
     if found is None:
         raise HandlerError(f"the conversation {kept.conversation!r} is not there any more.")
-    key = decode(base64.b64decode(kept.key))
-    update = LazyUpdate(kept.update, application.bot, 0)
+    place = min(0, scope.row.chat)
+    update = LazyUpdate(moved_to(kept.update, place) if place else kept.update, application.bot, 0)
     chat, user = update.effective_chat, update.effective_user
+    place = place or (chat.id if chat is not None else 0)
+    key = found.whole(place, decode(base64.b64decode(kept.rest)))
     async with row_of(
-        application, scope.unit, scope, chat=chat.id if chat else None, user=user.id if user else None,
-        more=(found.slice(key),),
-    ) as row:  # fmt: skip
+        application, scope.unit, scope, chat=place or None, user=user.id if user else None, more=(found.slice(key),)
+    ) as row:
         await row.load()
         if row.data.state(found.slice(key)) is None:
             return  # it has ended meanwhile

@@ -28,7 +28,7 @@ from astral_core.ptb.merge import merged
 log = logging.getLogger("astral.ptb")
 
 USER, CHAT, BOT = "user", "chat", "bot"
-_AT_ONCE = 64  # slices in one statement
+_AT_ONCE = 64  # slices, or entries, in one statement
 _KEY = ("plugin", "store", "chat_id", "user_id")
 
 
@@ -53,12 +53,16 @@ NOTHING: Entries = {}
 
 
 class Change(NamedTuple):
-    """An entry that a handler has changed, from `base` to `value`; None is no entry."""
+    """An entry that a handler has changed, from `base` to `value`; None is no entry.
+
+    `began` is what the handler saw where nothing was kept: what `setup` has put there.
+    """
 
     slice: Slice
     item: bytes
     base: Entry | None
     value: bytes | None
+    began: bytes | None = None
 
 
 class Look:
@@ -99,8 +103,12 @@ async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     """Keep `changes`, merged with what others have kept meanwhile. A change of theirs that is lost is logged."""
     if not changes:
         return
-    slices = sorted({change.slice for change in changes})
-    await _lock(connection, slices)
+    await _lock(connection, sorted({change.slice for change in changes}))
+    for start in range(0, len(changes), _AT_ONCE):
+        await _write(connection, changes[start : start + _AT_ONCE])
+
+
+async def _write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     current = await _current(connection, changes)
     moment, kept, gone = now(), [], []
     for change in changes:
@@ -150,7 +158,7 @@ def _settled(change: Change, current: Entry | None) -> bytes | None:
         return value
     lost = value is not None or current is not None
     if value is not None and current is not None:
-        value, lost = _merged(base.value if base is not None else None, value, current.value)
+        value, lost = _merged(base.value if base is not None else change.began, value, current.value)
     if lost:
         what = f"{change.slice.store}_data[{decode(change.item)!r}]" if change.item else change.slice.store
         log.warning(
@@ -197,12 +205,18 @@ async def export(session: AsyncSession, user_id: int, plugin: str | None = None)
 
 def _shown(value: bytes) -> Any:
     """What a person reads of a value."""
-    found = decode(bytes(value))
-    if isinstance(found, (set, frozenset, tuple)):
-        return list(found)
-    if isinstance(found, dict):
-        return {str(key): one for key, one in found.items()}
-    return found
+    try:
+        return _readable(decode(bytes(value)))
+    except ValueError:
+        return "kept by another version of the bot, and not readable any more"
+
+
+def _readable(value: Any) -> Any:
+    if isinstance(value, (list, set, frozenset, tuple)):
+        return [_readable(one) for one in value]
+    if isinstance(value, dict):
+        return {key if isinstance(key, str) else str(key): _readable(one) for key, one in value.items()}
+    return value
 
 
 async def forget(session: AsyncSession, user_id: int, plugin: str | None = None) -> int:

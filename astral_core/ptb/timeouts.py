@@ -18,10 +18,10 @@ TIMEOUT = "t:"  # how the keys of their due rows begin
 
 
 class KeptTimeout(msgspec.Struct, frozen=True, kw_only=True):
-    """The timeout of a conversation as it is kept: its key, and the update that came last."""
+    """The timeout of a conversation as it is kept: its key but for the chat, and the update that came last."""
 
     conversation: str
-    key: str
+    rest: str
     update: str
 
 
@@ -55,10 +55,13 @@ class Timeouts:
 
 
 def timeout_place(row: Row, conversation: Conversation, key: ConversationKey) -> tuple[int, str]:
-    """The lane and the key of a conversation's timeout: that of its chat, or of its person where it has no chat."""
-    one = conversation.slice(key)
-    lane = one.chat_id or one.user_id or (row.scope.later.lane if row.scope is not None else 0)
-    return lane, f"{TIMEOUT}{conversation.name}:{':'.join(map(str, key))}"[:255]
+    """The lane and the key of a conversation's timeout: that of its chat, or of its person where it has no chat.
+
+    The chat's id is in the lane alone, which changes when a group becomes a supergroup.
+    """
+    here = row.scope.later.lane if row.scope is not None else 0
+    lane = here if conversation.handler.per_chat else (conversation.slice(key).user_id or here)
+    return lane, f"{TIMEOUT}{conversation.name}:{':'.join(map(str, conversation.rest(key)))}"[:255]
 
 
 def timeout_of(job: Any) -> tuple[Conversation, Any] | None:
@@ -67,3 +70,14 @@ def timeout_of(job: Any) -> tuple[Conversation, Any] | None:
         return None
     states: Any = handler._conversations  # noqa: SLF001  # ours, see conversations.py
     return states.conversation, job.data
+
+
+def moved_to(payload: str, chat: int) -> str:
+    """An update whose group has become a supergroup meanwhile, with the id that it has now."""
+    found = msgspec.json.decode(payload)
+    for part in found.values() if isinstance(found, dict) else ():
+        for holder in (part, part.get("message")) if isinstance(part, dict) else ():
+            place = holder.get("chat") if isinstance(holder, dict) else None
+            if isinstance(place, dict) and isinstance(place.get("id"), int) and place["id"] < 0:
+                place.update(id=chat, type=place["type"] if place["id"] == chat else "supergroup")
+    return msgspec.json.encode(found).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import importlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
@@ -25,18 +25,18 @@ def moved(trigger: Any, ahead: timedelta) -> Any:
     return found
 
 
-def is_same(stored: str | None, new: Recurrence) -> bool:
+def is_same(stored: str | None, new: Recurrence | None) -> bool:
     """Whether a trigger is as before, but for its start, which is another one at each start of the bot."""
-    if stored is None:
-        return False
+    if stored is None or new is None:
+        return stored is None and new is None
     before = read_schedule(stored)
     if not (isinstance(before, Trigger) and isinstance(new, Trigger)):
         return before == new
     return msgspec.structs.replace(before, start=None) == msgspec.structs.replace(new, start=None)
 
 
-def trigger_of(trigger: Any, options: dict[str, Any], zone: Any) -> Any:
-    """APScheduler's trigger for what the library asks of its scheduler."""
+def trigger_of(trigger: Any, options: dict[str, Any], zone: Any, moment: datetime) -> Any:
+    """APScheduler's trigger for what the library asks of its scheduler at this moment."""
     if not isinstance(trigger, str):
         if options:
             raise HandlerError(f"job_queue: {', '.join(options)} cannot be kept with a job. Fix: leave it out.")
@@ -45,6 +45,9 @@ def trigger_of(trigger: Any, options: dict[str, Any], zone: Any) -> Any:
         raise HandlerError(f"job_queue: the trigger {trigger!r} cannot be kept. Fix: one of {', '.join(_NAMES)}.")
     known = {name: value for name, value in options.items() if value is not None}
     known.setdefault("timezone", zone)
+    if trigger == "interval" and "start_date" not in known:  # APScheduler would count from the machine's clock
+        spans = {name: known[name] for name in ("weeks", "days", "hours", "minutes", "seconds") if name in known}
+        known["start_date"] = moment + (timedelta(**spans) or timedelta(seconds=1))
     try:
         return getattr(importlib.import_module(f"apscheduler.triggers.{trigger}"), _NAMES[trigger])(**known)
     except TypeError as error:
@@ -75,9 +78,10 @@ def _iso(moment: datetime | None) -> str | None:
 
 
 def _zone(zone: Any) -> str:
-    """The name of a zone, or its offset in seconds."""
+    """The name of a zone, or its offset in seconds. HandlerError for one whose rules could not be found again."""
     name = getattr(zone, "key", None) or getattr(zone, "zone", None)
     if name is not None:
         return str(name)
-    offset: timedelta = datetime.now(zone).utcoffset() or timedelta()
-    return str(offset.total_seconds())
+    if not isinstance(zone, timezone):
+        raise HandlerError(f"job_queue: the zone {zone!r} has no name. Fix: zoneinfo.ZoneInfo('Europe/Berlin').")
+    return str((zone.utcoffset(None) or timedelta()).total_seconds())

@@ -578,6 +578,11 @@ async def begins(application: Any) -> None:
     SEEN.append((await application.bot.get_me()).first_name)
 
 
+async def shows_commands(application: Any) -> None:
+    assert await application.bot.set_my_commands([("go", "Go")])
+    assert application.bot.menu("", private=True) == {"go": "Go"}
+
+
 async def finishes(application: Any) -> None:
     SEEN.append(("closed", type(application.bot_data["pool"]).__name__))
 

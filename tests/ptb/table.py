@@ -78,7 +78,7 @@ CASES = [
          posts("purchased_paid_media", **{"from": "PERSON", "paid_media_payload": "x"})),
     Case(HANDLERS, "ManagedBotUpdatedHandler", WORKS, adds(t.ManagedBotUpdatedHandler(sees)),
          posts("managed_bot", user="PERSON", bot="PERSON")),
-    Case(HANDLERS, "TypeHandler(Update)", "works; it takes every update, so that other plugins get none of what comes to it",
+    Case(HANDLERS, "TypeHandler(Update)", "works; it watches, and takes nothing away from other plugins, unless it raises `ApplicationHandlerStop`",
          adds(t.TypeHandler(Update, sees)), posts("chat_boost", chat=c.GROUP, boost=c.BOOST)),
     Case(HANDLERS, "a handler class of your own", WORKS, adds(c.Shouting(says("no need to shout"))), c.shouts),
     # --- conversations
@@ -98,7 +98,7 @@ CASES = [
     # --- the application
     Case(REST, "groups of handlers", WORKS, c.in_groups, c.all_groups),
     Case(REST, "error handlers", "works; what the handler had changed is dropped first", c.with_error_handler, c.errors),
-    Case(REST, "no error handler", "the core tries once more, then apologises and tells the owner", broken, c.no_error_handler),
+    Case(REST, "no error handler", "the core apologises and tells the owner", broken, c.no_error_handler),
     Case(REST, "`user_data`, `chat_data`, `bot_data`", "works, over a crash", adds(t.CommandHandler("n", c.remembers)), c.data),
     Case(REST, "`application.user_data[other_id]`", "after `await context.load(user_id=other_id)`",
          adds(t.CommandHandler("gift", c.of_others)), c.loads),
@@ -107,6 +107,7 @@ CASES = [
          options={"defaults": Defaults(parse_mode=ParseMode.HTML)}),
     Case(REST, "ContextTypes(context=...)", WORKS, adds(t.CommandHandler("click", c.clicks)), c.own_context,
          options={"context_types": t.ContextTypes(context=c.Own)}),
+    Case(REST, "`set_my_commands` in post_init", "comes into the menu before the core's commands", adds(t.CommandHandler("go", says("go"))), c.commands, options={"post_init": c.shows_commands}),
     Case(REST, "post_init, post_shutdown", "works; an object of the process in `bot_data` is there at each start",
          adds(t.CommandHandler("begun", c.begun)), c.starts, options={"post_init": c.begins, "post_shutdown": c.finishes}),
     Case(REST, "`context.bot`, uploads", "works, at once", adds(t.CommandHandler("file", c.uploads)), c.upload),

@@ -169,7 +169,12 @@ async def test_data_is_there_inside_of_a_handler_alone(sqlite_url: str, make_plu
     """The error says where it is."""
     applications: list[Any] = []
     plugin = Plugin()
-    plugin.ptb(applications.append)
+
+    def setup(application: Any) -> None:
+        application.add_handler(CommandHandler("tell", tell))
+        applications.append(application)
+
+    plugin.ptb(setup)
     async with bot_kit(sqlite_url, [make_plugin("one", plugin)]):
         with pytest.raises(HandlerError, match="while a handler, a job or post_init runs"):
             applications[-1].user_data[5]

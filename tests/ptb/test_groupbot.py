@@ -10,7 +10,7 @@ from astral_core.ptb.codec import decode
 from astral_playground.testkit.bot import BotKit
 from tests.ptb.conftest import BOTS
 
-MORNING = "s:morning:astral_file_groupbot:morning:1"  # the key of the daily job of setup
+MORNING = "s:morning:astral_file_groupbot:morning:::1"  # the key of the daily job of setup
 pytestmark = [
     pytest.mark.usefixtures("database_url"),
     pytest.mark.astral(plugins=[BOTS / "groupbot.py"], now="2026-12-01 08:00+00:00"),

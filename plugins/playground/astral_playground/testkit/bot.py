@@ -26,6 +26,7 @@ from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.inbox.schedule import lane_of
 from astral_core.kinds.job import Jobs
 from astral_core.privacy import Privacy
+from astral_core.ptb import store as foreign
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.groups import Kind
@@ -174,6 +175,7 @@ class BotKit:
         """What the plugins, or one of them, give out of a person; names of files are those in /mydata's archive."""
         async with self.context("core").work() as work:
             files = await states.export(work.session, person.id, plugin)
+            files |= await foreign.export(work.session, person.id, plugin)
         for name, content in (await self._privacy(plugin).export(person.id, plugin)).items():
             files[name] = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
         return files
@@ -187,6 +189,7 @@ class BotKit:
             rows += deleted.rows
         async with self.context("core").work() as work:
             rows += await states.forget(work.session, person.id, plugin)
+            rows += await foreign.forget(work.session, person.id, plugin)
             await once.forget(work.session, About(person.id), plugin)
         await self.settled()
         return rows

@@ -92,9 +92,10 @@ class Place:
         """The message and the data of a callback button; no message and the text of one below the chat."""
         candidates = self.messages[::-1] if message is None else [message]
         for holder in candidates:
-            for one in _flat(holder.button_rows):
-                if "callback_data" in one and (_same(one, button) or button == one["callback_data"]):
-                    return holder, str(one["callback_data"])
+            pressable = [one for one in _flat(holder.button_rows) if "callback_data" in one]
+            named = [one for one in pressable if _same(one, button)]  # a text may be another button's data
+            for one in named or [one for one in pressable if button == one["callback_data"]]:
+                return holder, str(one["callback_data"])
         if message is None:
             for one in _flat(self._reply_rows()):
                 if _same(one, button):

@@ -169,7 +169,7 @@ class Seat(Place):
         holder, data = self._find(button, message)
         query = None
         if holder is not None:
-            query = await self.user.press(data, message=holder)
+            query = await self.user.forge(data, message=holder)  # `press` would look for a text again
         else:
             await self.user.send(data, **self._where)
         await self._kit.settled()
