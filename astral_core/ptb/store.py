@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Dialect, and_, delete, or_, select
+from sqlalchemy import ColumnElement, Dialect, and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.link import Link
@@ -28,8 +28,10 @@ from astral_core.ptb.merge import merged
 log = logging.getLogger("astral.ptb")
 
 USER, CHAT, BOT = "user", "chat", "bot"
-_AT_ONCE = 64  # slices, or entries, in one statement
+_AT_ONCE = 64  # slices in one statement
+_FEW = 16  # entries that are read by their keys
 _KEY = ("plugin", "store", "chat_id", "user_id")
+_DELETE = delete(core_ptb).where(*(core_ptb.c[name] == bindparam(f"{name}_") for name in (*_KEY, "item")))
 
 
 class Slice(NamedTuple):
@@ -104,24 +106,19 @@ async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     if not changes:
         return
     await _lock(connection, sorted({change.slice for change in changes}))
-    for start in range(0, len(changes), _AT_ONCE):
-        await _write(connection, changes[start : start + _AT_ONCE])
-
-
-async def _write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
     current = await _current(connection, changes)
     moment, kept, gone = now(), [], []
     for change in changes:
         value = _settled(change, current.get((change.slice, change.item)))
         key = {**change.slice._asdict(), "item": change.item}
         if value is None:
-            gone.append(_is(change.slice, change.item))
+            gone.append({f"{name}_": part for name, part in key.items()})
         else:
             kept.append({**key, "version": new_version(), "value": value, "saved_at": moment})
     if kept:
         await connection.execute(_upsert(connection.dialect), kept)
     if gone:
-        await connection.execute(delete(core_ptb).where(or_(*gone)))
+        await connection.execute(_DELETE, gone)
 
 
 @lru_cache(2)
@@ -145,10 +142,17 @@ def _number(one: Slice) -> int:
 
 
 async def _current(connection: AsyncConnection, changes: Sequence[Change]) -> dict[tuple[Slice, bytes], Entry]:
+    """What is kept of the entries that change; of many, the slices that they are in are read whole."""
     columns = (*(core_ptb.c[name] for name in _KEY), core_ptb.c.item, core_ptb.c.version, core_ptb.c.value)
-    where = or_(*(_is(change.slice, change.item) for change in changes))
-    rows = await connection.execute(select(*columns).where(where))
-    return {(Slice(*key), bytes(item)): Entry(version, bytes(value)) for *key, item, version, value in rows}
+    wanted: list[ColumnElement[bool]] = [and_(_in(one.slice), core_ptb.c.item == one.item) for one in changes]
+    if len(changes) > _FEW:
+        wanted = [_in(one) for one in {change.slice for change in changes}]
+    found: dict[tuple[Slice, bytes], Entry] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        rows = await connection.execute(select(*columns).where(or_(*wanted[start : start + _AT_ONCE])))
+        for *key, item, version, value in rows:
+            found[Slice(*key), bytes(item)] = Entry(version, bytes(value))
+    return found
 
 
 def _settled(change: Change, current: Entry | None) -> bytes | None:
@@ -175,8 +179,8 @@ def _merged(base: bytes | None, mine: bytes, theirs: bytes) -> tuple[bytes, bool
     return encode(value), lost
 
 
-def _is(one: Slice, item: bytes) -> ColumnElement[bool]:
-    return and_(*(core_ptb.c[name] == value for name, value in one._asdict().items()), core_ptb.c.item == item)
+def _in(one: Slice) -> ColumnElement[bool]:
+    return and_(*(core_ptb.c[name] == value for name, value in one._asdict().items()))
 
 
 # --- of a person

@@ -230,7 +230,7 @@ async def test_a_bot_on_sqlite_loses_nothing(sqlite_scene: Scene, bot: str, talk
 
 
 @pytest.mark.postgres
-@bots("groupbot")
+@bots()
 async def test_a_bot_on_two_replicas_loses_nothing(replicas_scene: Scene, bot: str, talk: Any, chat: int) -> None:
     """Ten kills of one of two replicas: the other one takes the conversation over."""
     await talk(await open_player(replicas_scene, bot, 2, seed=18, chat=chat))

@@ -153,7 +153,7 @@ async def test_many_entries_may_change_at_once(database_url: str, make_plugin: M
     """More than one statement takes."""
 
     async def fills(update: Update, context: Any) -> None:
-        context.chat_data.update({f"k{number}": number for number in range(6_000)})
+        context.chat_data.update({f"k{number}": number for number in range(1_500)})
         await reply(update, "filled")
 
     async def empties(update: Update, context: Any) -> None:
@@ -164,7 +164,7 @@ async def test_many_entries_may_change_at_once(database_url: str, make_plugin: M
     async with bot_kit(database_url, [bot_of(make_plugin, *handlers)]) as bot:
         anna = bot.chat("Anna")
         await anna.send("/fill")
-        assert len(await values(bot, "chat")) == 6_000
+        assert len(await values(bot, "chat")) == 1_500
         await anna.send("/empty")
         assert await values(bot, "chat") == {}
         assert anna.last.text == "emptied"
@@ -233,7 +233,7 @@ async def test_the_bots_commands_are_in_the_menu_before_the_cores(sqlite_url: st
     async with bot_kit(sqlite_url, [plugin]) as bot:
         found = await until(lambda: len(calls := bot.telegram.calls_of("setMyCommands")) >= 2 and calls)
         calls = [call.params for call in found]
-    menus = [json.loads(one["commands"]) for one in calls if "all_private_chats" in str(one["scope"])]
+    menus = [one["commands"] for one in calls if "all_private_chats" in str(one["scope"])]
     assert menus[0][:2] == [{"command": "start", "description": "Begin here"}, {"command": "go", "description": "Go"}]
     assert [one["command"] for one in menus[0]].count("start") == 1
     assert "privacy" in [one["command"] for one in menus[0]]
