@@ -175,6 +175,15 @@ class PtbApplication(Application[Any, Any, Any, Any, Any, Any]):
         return cast("PtbJobQueue | None", self._job_queue)
 
     @property
+    def job_queue(self) -> PtbJobQueue:
+        """The job queue. HandlerError where APScheduler is not installed."""
+        if self._job_queue is None:
+            raise HandlerError(
+                f'plugin {self.plugin!r}: the job queue needs APScheduler. Fix: pip install "astral-core[job-queue]".'
+            )
+        return cast("PtbJobQueue", self._job_queue)
+
+    @property
     def running(self) -> bool:
         """Whether the bot runs."""
         return self._runs_with is not None

@@ -33,6 +33,11 @@ class RawContext(Base):
             raise HandlerError("context.astral is there while an update or a job is handled.")
         return Context(scope, self.application.bot)
 
+    @property
+    def job_queue(self) -> Any:
+        """The job queue, whose jobs are durable. HandlerError where APScheduler is not installed."""
+        return self.application.job_queue
+
     async def load(self, *, user_id: int | None = None, chat_id: int | None = None) -> None:
         """Read the data of another person or chat, for `application.user_data[user_id]` and the like.
 

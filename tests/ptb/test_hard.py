@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select, update
-from telegram import BotCommand, Update, User
+from telegram import BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, Update, User
 from telegram.ext import (
+    CallbackQueryHandler,
     CommandHandler,
     ConversationHandler,
     Defaults,
@@ -237,6 +238,30 @@ async def test_the_bots_commands_are_in_the_menu_before_the_cores(sqlite_url: st
     assert menus[0][:2] == [{"command": "start", "description": "Begin here"}, {"command": "go", "description": "Go"}]
     assert [one["command"] for one in menus[0]].count("start") == 1
     assert "privacy" in [one["command"] for one in menus[0]]
+
+
+async def shows_digits(update: Update, context: Any) -> None:
+    """Buttons whose texts are other buttons' data, as authors number their states."""
+    buttons = [InlineKeyboardButton(text, callback_data=data) for text, data in (("3", "2"), ("4", "3"))]
+    assert update.message is not None
+    await update.message.reply_text("choose", reply_markup=InlineKeyboardMarkup([buttons]))
+
+
+async def tells_the_data(update: Update, context: Any) -> None:
+    """Tell which button it was."""
+    assert update.callback_query is not None
+    await update.callback_query.answer(update.callback_query.data)
+
+
+async def test_the_button_that_says_so_is_pressed(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """A text is looked for before the data of other buttons."""
+    handlers = CommandHandler("go", shows_digits), CallbackQueryHandler(tells_the_data)
+    async with bot_kit(sqlite_url, [bot_of(make_plugin, *handlers)]) as bot:
+        anna = bot.chat("Anna")
+        await anna.send("/go")
+        for text in ("4", "3", "2"):
+            await anna.tap(text)
+        assert anna.toasts == ["3", "2", "2"]
 
 
 # --- errors
