@@ -33,6 +33,7 @@ from astral_core import Context, Plugin
 from astral_core.db.tables import DEAD, core_due, core_inbox, core_ptb
 from astral_core.errors import PluginLoadError
 from astral_core.host.state import LoadedPlugin
+from astral_core.inbox.schedule import Trigger
 from astral_core.ptb.codec import decode, encode
 from astral_playground.testkit.bot import BotKit, bot_kit
 from astral_playground.testkit.process import until
@@ -484,6 +485,18 @@ async def test_jobs_of_setup_are_told_apart_by_their_chats(sqlite_url: str, tmp_
     version((-200, -300), "b")
     async with bot_kit(sqlite_url, [from_file(tmp_path / "many.py")]) as bot:
         assert await jobs(bot) == {(-200, "b"), (-300, "b")}
+
+
+def test_a_clock_that_is_behind_counts_no_run_twice() -> None:
+    """The next run of a daily job, of one each second, and of a short interval, by a clock that is 0.3 s behind."""
+    at = dt.datetime(2026, 12, 1, 9, 0, tzinfo=dt.UTC)
+    behind = at - dt.timedelta(seconds=0.3)
+    daily = Trigger("cron", "UTC", fields={"hour": "9", "minute": "0", "second": "0"})
+    assert daily.after(behind) == at + dt.timedelta(days=1)
+    assert Trigger("cron", "UTC", fields={"second": "*"}).after(behind) == at + dt.timedelta(seconds=1)
+    often = Trigger("interval", "UTC", at.isoformat(), seconds=2.0)
+    assert often.after(behind) == at + dt.timedelta(seconds=2)
+    assert often.after(at + dt.timedelta(seconds=0.01)) == at + dt.timedelta(seconds=2)
 
 
 # --- what was there before
