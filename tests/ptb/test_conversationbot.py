@@ -13,7 +13,7 @@ from tests.ptb.conftest import BOTS
 PHOTO = base64.b64decode(  # a PNG of one pixel
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII="
 )
-pytestmark = [pytest.mark.usefixtures("database_url"), pytest.mark.astral(plugins=[BOTS / "conversationbot.py"])]
+pytestmark = [pytest.mark.usefixtures("sqlite_url"), pytest.mark.astral(plugins=[BOTS / "conversationbot.py"])]
 
 
 async def test_the_whole_conversation(chat: Chat) -> None:

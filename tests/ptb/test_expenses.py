@@ -8,10 +8,7 @@ from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.chat import Chat
 from tests.ptb.conftest import BOTS
 
-pytestmark = [
-    pytest.mark.usefixtures("database_url"),
-    pytest.mark.astral(plugins=[BOTS / "expenses.py"]),
-]
+pytestmark = pytest.mark.astral(plugins=[BOTS / "expenses.py"])
 
 
 async def add(chat: Chat, amount: str = "12,50", category: str = "Food") -> None:
@@ -45,6 +42,7 @@ async def test_a_conversation_with_buttons(chat: Chat) -> None:
     assert chat.last.text == "food: 12.50"
 
 
+@pytest.mark.usefixtures("database_url")
 async def test_it_survives_a_crash_at_each_step(bot: BotKit, chat: Chat) -> None:
     """State and data are there afterwards, as they were committed."""
     await chat.send("/add")
