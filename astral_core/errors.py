@@ -83,7 +83,8 @@ class PluginError(AstralError):
     """A plugin is wrong; `plugin` is its id (or "?" before it is known)."""
 
     def __init__(self, plugin: str, what: str, fix: str = "") -> None:
-        super().__init__(f"plugin {plugin!r}: {what}" + (f" Fix: {fix}" if fix else ""))
+        end = "" if what.rstrip().endswith((".", "!", "?", ":")) else "."
+        super().__init__(f"plugin {plugin!r}: {what}" + (f"{end} Fix: {fix}" if fix else ""))
         self.plugin = plugin
         self.what = what
         self.fix = fix

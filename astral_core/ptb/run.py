@@ -1,7 +1,7 @@
 """Handing an update, or a job, to the handlers of a bot of python-telegram-bot, as its own `process_update` does.
 
 What is different: the data is loaded before and written in the commit; an update that no handler took goes on to the
-other plugins; an error that no error handler has seen leaves, so that the core tells the person and tries again.
+other plugins; an error that no error handler takes leaves, so that the core tells the person and the owner.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ async def handle(application: PtbApplication, ctx: Context) -> None:
 
 def _has_ids(update: LazyUpdate) -> bool:
     """Whether person and chat have numbers, if there are any: the library takes whatever stands in their place."""
-    return all(type(one.id) is int for one in (update.effective_user, update.effective_chat) if one is not None)
+    ids = [one.id for one in (update.effective_user, update.effective_chat) if one is not None]
+    return all(type(number) is int and abs(number) < 2**63 for number in ids)
 
 
 def _row_for(application: PtbApplication, unit: UnitOfWork, scope: Any, update: LazyUpdate) -> Any:
