@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sqlalchemy import delete, insert, or_, select
 from sqlalchemy import update as sql_update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from astral_core.bot import wording
 from astral_core.bot.archive import Archive
@@ -19,8 +20,17 @@ from astral_core.bot.commands import MENUS, show_commands
 from astral_core.bot.context import Context
 from astral_core.bot.home import menu
 from astral_core.bot.speaking import scope_of
-from astral_core.db import states
-from astral_core.db.tables import core_dialogs, core_facts, core_files, core_slots, core_users, now
+from astral_core.db import keyed, states
+from astral_core.db.tables import (
+    core_dialogs,
+    core_facts,
+    core_files,
+    core_ptb,
+    core_slots,
+    core_state,
+    core_users,
+    now,
+)
 from astral_core.db.wipe import truncate_log
 from astral_core.errors import ArchiveTooLarge, Parked
 from astral_core.host import roles
@@ -42,6 +52,7 @@ PATIENCE = 10.0  # seconds of a handler for one deletion; what is left by then g
 LONG = 600.0  # seconds to pack a copy: somebody may have a million rows
 # The core's own tables whose rows are a person's: the column that names them. What they hold is in `_known`.
 OWN = (core_dialogs.c.user_id, core_files.c.user_id)
+KEPT = (core_state, core_ptb)  # what the core keeps for plugins
 
 
 class Deleted(NamedTuple):
@@ -145,7 +156,7 @@ async def mydata(ctx: Context) -> None:
         for name, known in (await _known(ctx)).items()
         if known
     }
-    files |= await states.export(ctx.session, ctx.user.id) | await foreign.export(ctx.session, ctx.user.id)
+    files |= await export_kept(ctx.session, ctx.user.id)
     await scope_of(ctx).unit.release_reads()  # the plugins' files may take a while
     if parts is not None:
         files |= await parts.export(ctx.user.id)
@@ -266,6 +277,16 @@ async def forget_in(ctx: Context, plugin: str, user_id: int) -> None:
         await _wipe_after(ctx)
 
 
+async def export_kept(session: AsyncSession, user_id: int, plugin: str | None = None) -> dict[str, bytes]:
+    """The files of what the core keeps of a person for plugins, or for one: the tables of KEPT."""
+    return await states.export(session, user_id, plugin) | await foreign.export(session, user_id, plugin)
+
+
+async def forget_kept(session: AsyncSession, user_id: int, plugin: str | None = None) -> int:
+    """Delete the same; return how many rows."""
+    return sum([await keyed.forget(session, table, user_id, plugin) for table in KEPT])
+
+
 async def _forget_person(ctx: Context, person: Person) -> None:
     """The core's own tables, and the core's memory after the commit."""
     people, session = scope_of(ctx).people, ctx.session
@@ -274,8 +295,7 @@ async def _forget_person(ctx: Context, person: Person) -> None:
     await paced.forget(session, person)
     for column in OWN:
         await session.execute(delete(column.table).where(column == person.id))
-    await states.forget(session, person.id)
-    await foreign.forget(session, person.id)
+    await forget_kept(session, person.id)
     if await roles.forget(session, person.id):
         ctx.after_commit(services_of(ctx).roles.changed)
         ctx.defer(show_commands(user_id=person.id), lane=MENUS)

@@ -6,16 +6,15 @@ wrote meanwhile, StateChanged rolls the handler back, and it runs again.
 
 from __future__ import annotations
 
-import itertools
 import json
 import secrets
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
+from astral_core.db.keyed import of_person, rows_of
 from astral_core.db.link import Link
 from astral_core.db.tables import core_state, now
 from astral_core.db.together import Together
@@ -42,18 +41,6 @@ class Kept(NamedTuple):
 _KEY = (core_state.c.plugin, core_state.c.name, core_state.c.chat_id, core_state.c.user_id)
 
 
-@lru_cache(64)
-def _rows_of(dialect: str, keys: int) -> str:
-    """The statement that reads so many keys, as the driver takes it: to make it costs more than to run it.
-
-    Each key is a condition of its own: SQLite searches the primary key for those, and scans the table for a list.
-    """
-    marks = itertools.repeat("?") if dialect == "sqlite" else (f"${number}" for number in itertools.count(1))
-    names = [column.name for column in _KEY]
-    one_key = [" AND ".join(f"{name} = {next(marks)}" for name in names) for _ in range(keys)]
-    return f"SELECT {', '.join(names)}, version, value FROM core_state WHERE {' OR '.join(one_key)}"  # noqa: S608
-
-
 class StateStore:
     """Reads state for all handlers of a process: what is asked for side by side is one query."""
 
@@ -66,10 +53,7 @@ class StateStore:
         return await self._found.find(key)
 
     async def _look(self, keys: list[StateKey]) -> dict[StateKey, Kept]:
-        several = 1 << (len(keys) - 1).bit_length()  # few lengths, and so few statements for PostgreSQL to plan
-        padded = keys + keys[:1] * (several - len(keys))
-        values = tuple(part for key in padded for part in key)
-        rows = await self._link.fetch(_rows_of("sqlite" if self._link.is_sqlite else "postgresql", several), *values)
+        rows = await rows_of(self._link, core_state, StateKey._fields, Kept._fields, keys)
         return {StateKey(*row[:4]): Kept(*row[4:]) for row in rows}
 
 
@@ -125,17 +109,11 @@ async def write(connection: AsyncSession | AsyncConnection, key: StateKey, saved
 # --- of a person, a plugin, a group
 
 
-def of_person(user_id: int, plugin: str | None = None) -> ColumnElement[bool]:
-    """The rows that are a person's: their own, those of them in chats, those of their private chat."""
-    theirs = or_(core_state.c.user_id == user_id, core_state.c.chat_id == user_id)
-    return theirs if plugin is None else and_(theirs, core_state.c.plugin == plugin)
-
-
 async def export(session: AsyncSession, user_id: int, plugin: str | None = None) -> dict[str, bytes]:
     """A file for each plugin, or for one, that keeps something of this person."""
     columns = (core_state.c.plugin, core_state.c.name, core_state.c.chat_id, core_state.c.value)
     found: dict[str, list[dict[str, Any]]] = {}
-    rows = await session.execute(select(*columns).where(of_person(user_id, plugin)).order_by(*_KEY))
+    rows = await session.execute(select(*columns).where(of_person(core_state, user_id, plugin)).order_by(*_KEY))
     for owner, name, chat_id, value in rows:
         chat = {"chat": chat_id} if chat_id else {}
         found.setdefault(owner, []).append({"name": name, **chat, "value": json.loads(value)})
@@ -143,13 +121,6 @@ async def export(session: AsyncSession, user_id: int, plugin: str | None = None)
         f"{owner}/state.json": json.dumps(kept, ensure_ascii=False, indent=2).encode()
         for owner, kept in found.items()
     }
-
-
-async def forget(session: AsyncSession, user_id: int, plugin: str | None = None) -> int:
-    """Delete all that is a person's, in every plugin or in one; return how many rows."""
-    result: Any = await session.execute(delete(core_state).where(of_person(user_id, plugin)))
-    count: int = result.rowcount
-    return count
 
 
 def _is(key: StateKey) -> ColumnElement[bool]:

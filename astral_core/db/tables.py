@@ -320,9 +320,6 @@ core_state = Table(  # what plugins keep without a table of their own; 0 is no c
     Column("value", Text, nullable=False),
     Column("saved_at", UtcDateTime, nullable=False, default=now),
 )
-for _column in (core_state.c.chat_id, core_state.c.user_id):
-    _given = text(f"{_column.name} <> 0")
-    Index(f"ix_core_state_{_column.name}", _column, sqlite_where=_given, postgresql_where=_given)
 
 core_roles = Table(  # the roles that the owner gave in the bot; those of astral.toml are not here
     "core_roles",
@@ -345,6 +342,6 @@ core_ptb = Table(  # what bots of python-telegram-bot keep; 0 is no chat, or nob
     Column("value", LargeBinary, nullable=False),
     Column("saved_at", UtcDateTime, nullable=False, default=now),
 )
-for _column in (core_ptb.c.chat_id, core_ptb.c.user_id):
+for _column in (one.c[name] for one in (core_state, core_ptb) for name in ("chat_id", "user_id")):
     _given = text(f"{_column.name} <> 0")
-    Index(f"ix_core_ptb_{_column.name}", _column, sqlite_where=_given, postgresql_where=_given)
+    Index(f"ix_{_column.table.name}_{_column.name}", _column, sqlite_where=_given, postgresql_where=_given)

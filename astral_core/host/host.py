@@ -229,6 +229,5 @@ def _declare(plugin: LoadedPlugin, host: Host) -> None:
     if plugin.declared.tables is not None:
         check_tables(plugin, plugin.declared.tables, host.plugins)
         check_people(plugin, host.plugins)
-    build_registry(
-        [plugin], host.settings.commands, host.settings.web.webhooks, foreign=host.foreign
-    )  # its own mistakes are its own
+    # Its own mistakes are its own.
+    build_registry([plugin], host.settings.commands, host.settings.web.webhooks, foreign=host.foreign)

@@ -20,7 +20,7 @@ from astral_core.kinds.event import Subscribers
 from astral_core.kinds.menu import Menu
 from astral_core.kinds.payment import Payments
 from astral_core.kinds.question import Questions
-from astral_core.kinds.raw import Build, Raws
+from astral_core.kinds.raw import Build, Raws, no_builder
 from astral_core.kinds.roles import check_group
 from astral_core.kinds.step import Steps
 from astral_core.state import State, check_model, name_of
@@ -212,14 +212,13 @@ def kind_of(declared: object, known: Iterable[type[Kind]] = KINDS) -> type[Kind]
 
 def build_registry(
     plugins: Iterable[LoadedPlugin], renames: dict[str, str], webhooks: Sequence[str], required: Sequence[str] = (),
-    *, foreign: Build | None = None,
+    *, foreign: Build = no_builder,
 ) -> Registry:  # fmt: skip
     """Check all declarations together and index them. ConflictError lists every conflict at once.
 
     `foreign` makes bots of python-telegram-bot.
     """
-    claims = Claims(renames, webhooks, required) if foreign is None else Claims(renames, webhooks, required, foreign)
-    registry = Registry()
+    registry, claims = Registry(), Claims(renames, webhooks, foreign, required)
     plugins = list(plugins)
     people = people_in(plugins)
     for plugin in plugins:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple, NoReturn, Protocol, get_origin, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Protocol, get_origin, get_type_hints
 
 import msgspec
 
@@ -170,8 +170,8 @@ class Claims:
 
     renames: Mapping[str, str]
     webhooks: Sequence[str]
+    foreign: Callable[[str, Any], Any]  # makes a bot of python-telegram-bot, see kinds/raw.py
     required: Sequence[str] = ()
-    foreign: Callable[[str, Any], Any] = lambda plugin, _: _no_builder(plugin)  # makes a bot of python-telegram-bot
     conflicts: list[tuple[str, str]] = field(default_factory=list)  # who has to go, and the sentence
     providers: dict[tuple[str, str], Owner] = field(default_factory=dict)
 
@@ -188,10 +188,6 @@ class Claims:
         sentence = f"{what} {name!r} is declared by {other.provider} and by {plugin.provider}. Fix: {way_out}."
         self.conflicts.append((goes.id, sentence))
         return False
-
-
-def _no_builder(plugin: str) -> NoReturn:
-    raise DeclarationError(plugin, "declares handlers of python-telegram-bot, which nothing here can run.")
 
 
 class Kind:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from astral_core.botapi.table import update_kinds
 from astral_core.declare import ANY
@@ -57,6 +57,12 @@ class Foreign(Protocol):
 
 
 Build = Callable[[str, Sequence[Raw]], Foreign]
+
+
+def no_builder(plugin: str, declarations: Sequence[Raw]) -> NoReturn:
+    """DeclarationError: for who looks at plugins of other kinds alone."""
+    del declarations
+    raise DeclarationError(plugin, "declares handlers of python-telegram-bot, which nothing here can run.")
 
 
 class Raws(Kind):

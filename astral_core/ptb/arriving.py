@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from telegram import Bot
 from telegram.ext import BasePersistence
 
 from astral_core.errors import HandlerError, NotKept
@@ -31,7 +32,7 @@ async def bring(application: PtbApplication, unit: UnitOfWork, persistence: Base
     what = type(persistence).__name__
     log.info("plugin %r: takes over %d entries of its %s", application.plugin, len(changes), what)
     changes.append(Change(mark, b"", None, encode(True)))
-    unit.writers.append(partial(write, changes=changes))
+    unit.writers.append(partial(write, changes=changes, bot=application.bot))
 
 
 async def _kept(application: PtbApplication, persistence: BasePersistence[Any, Any, Any]) -> AsyncIterator[Change]:
@@ -46,28 +47,30 @@ async def _kept(application: PtbApplication, persistence: BasePersistence[Any, A
         found = await persistence.get_chat_data() or {}
         dicts += [(Slice(plugin, CHAT, number, 0), data) for number, data in found.items()]
     for where, data in dicts:
-        for change in _entries(where, data):
+        for change in _entries(where, data, application.bot):
             yield change
     for one in application.conversations:
         states = (await persistence.get_conversations(one.handler.name) if one.handler.name else None) or {}
         for key, state in states.items():
             if state not in (None, one.handler.END):
-                yield Change(one.slice(key), b"", None, _encoded(plugin, f"conversation {one.name!r}", state))
+                kept = _encoded(plugin, f"conversation {one.name!r}", state, application.bot)
+                yield Change(one.slice(key), b"", None, kept)
 
 
-def _entries(where: Slice, data: Mapping[Any, Any] | None) -> Sequence[Change]:
+def _entries(where: Slice, data: Mapping[Any, Any] | None, bot: Bot) -> Sequence[Change]:
     if data is not None and not isinstance(data, dict):
         raise HandlerError(f"plugin {where.plugin!r}: the persistence holds a {type(data).__name__}, and no dict.")
     what = f"{where.store}_data of {where.user_id or where.chat_id or 'the bot'}"
-    return [
-        Change(where, _encoded(where.plugin, what, key), None, _encoded(where.plugin, f"{what}, {key!r}", value))
-        for key, value in (data or {}).items()
-    ]
+    found: list[Change] = []
+    for key, value in (data or {}).items():
+        item = _encoded(where.plugin, what, key, bot)
+        found.append(Change(where, item, None, _encoded(where.plugin, f"{what}, {key!r}", value, bot)))
+    return found
 
 
-def _encoded(plugin: str, what: str, value: Any) -> bytes:
+def _encoded(plugin: str, what: str, value: Any, bot: Bot) -> bytes:
     try:
-        return encode(value)
+        return encode(value, bot)
     except NotKept as error:
         raise HandlerError(
             f"plugin {plugin!r}: {what} of the old persistence cannot be kept: {error}. Fix: change it with the old "

@@ -28,6 +28,9 @@ from astral_core.errors import NotKept
 _bot: ContextVar[Bot | None] = ContextVar("astral_ptb_bot", default=None)
 _PLAIN = (type(None), bool, float, bytes)
 _DEEPEST = 100
+_UNREADABLE = (
+    msgspec.MsgspecError, LookupError, TypeError, ArithmeticError, ImportError, AttributeError, RecursionError,
+)  # fmt: skip
 
 
 def encode(value: Any, bot: Bot | None = None) -> bytes:
@@ -50,7 +53,7 @@ def decode(data: bytes, bot: Bot | None = None) -> Any:
     token = _bot.set(bot)
     try:
         return _restored(_decoder.decode(data))
-    except (msgspec.MsgspecError, LookupError, TypeError, ArithmeticError, ImportError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise ValueError(f"this was not written by astral_core.ptb.codec ({type(error).__name__})") from error
     finally:
         _bot.reset(token)

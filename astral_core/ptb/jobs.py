@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from telegram.ext import Job as LibraryJob
 from telegram.ext import JobQueue
 
-from astral_core.db.tables import core_due
+from astral_core.db.tables import DueState, core_due
 from astral_core.errors import HandlerError, NotKept
 from astral_core.inbox.address import Address
 from astral_core.inbox.due import Cancel, Due
@@ -33,7 +33,7 @@ from astral_core.inbox.schedule import lane_of
 from astral_core.inbox.work import UnitOfWork
 from astral_core.ptb.codec import decode, encode
 from astral_core.ptb.functions import function_of, name_of
-from astral_core.ptb.row import Row, current, here, open_row
+from astral_core.ptb.row import Row, here, open_row
 from astral_core.ptb.timeouts import KeptTimeout, timeout_of, timeout_place
 from astral_core.ptb.triggers import is_same, moment_of, moved, recurrence, trigger_of
 
@@ -49,7 +49,7 @@ log = logging.getLogger("astral.ptb")
 _IGNORED = frozenset(("misfire_grace_time", "coalesce", "max_instances", "replace_existing"))
 _JOBS = (
     "SELECT lane, key, payload, due_at, schedule FROM core_due"
-    " WHERE route = {} AND lane IN ({}, {}, {}) AND state = 0 ORDER BY due_at LIMIT {}"
+    " WHERE route = {} AND lane IN ({}, {}, {}) AND state = {} ORDER BY due_at LIMIT {}"
 )
 
 
@@ -290,7 +290,7 @@ class PtbJobQueue(JobQueue[Any]):
                 unit.add_due(due)
 
     def _remove(self, made: DurableJob) -> None:
-        row = current.get()
+        row = open_row("job_queue")
         if row is None:
             self.standing.pop(made.id, None)
             return
@@ -303,7 +303,7 @@ class PtbJobQueue(JobQueue[Any]):
 
     def visible(self) -> list[DurableJob]:
         """The jobs that the running handler sees."""
-        row = current.get()
+        row = open_row("job_queue")
         jobs = row.jobs.values() if row is not None else (one.job for one in self.standing.values())
         return [job._job for job in jobs]  # noqa: SLF001  # the library's own way
 
@@ -313,7 +313,9 @@ class PtbJobQueue(JobQueue[Any]):
         scope = row.scope
         chat = scope.later.lane if scope is not None else self.lane
         person = scope.user.id if scope is not None and scope.user is not None else chat
-        query = _JOBS.format(*(["?"] * 4 if link.is_sqlite else ("$1", "$2", "$3", "$4")), _SHOWN + 1)
+        query = _JOBS.format(
+            *(["?"] * 4 if link.is_sqlite else ("$1", "$2", "$3", "$4")), DueState.WAITING.value, _SHOWN + 1
+        )
         rows = await link.fetch(query, self.route, chat, person, self.lane)
         if len(rows) > _SHOWN:
             log.warning("plugin %r: a handler sees the %d jobs that are due first", self.plugin, _SHOWN)

@@ -87,10 +87,9 @@ class Row:
 
     def keep(self) -> None:
         """All handlers are done: their changes are written in the commit."""
-        self.is_over = True
         changes = self.data.changes()
         if changes:
-            self.unit.writers.append(partial(write, changes=changes))
+            self.unit.writers.append(partial(write, changes=changes, bot=self.application.bot))
 
 
 @asynccontextmanager
@@ -109,9 +108,10 @@ async def row_of(
     token = current.set(row)
     try:
         yield row
+        row.keep()
     finally:
         current.reset(token)
-    row.keep()
+        row.is_over = True
 
 
 current: contextvars.ContextVar[Row | None] = contextvars.ContextVar("astral_ptb", default=None)

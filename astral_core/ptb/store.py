@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Dialect, and_, bindparam, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from telegram import Bot
 
+from astral_core.db.keyed import of_person, rows_of
 from astral_core.db.link import Link
 from astral_core.db.states import new_version
 from astral_core.db.tables import core_ptb, now
@@ -30,7 +32,7 @@ log = logging.getLogger("astral.ptb")
 USER, CHAT, BOT = "user", "chat", "bot"
 _AT_ONCE = 64  # slices in one statement
 _FEW = 16  # entries that are read by their keys
-_KEY = ("plugin", "store", "chat_id", "user_id")
+_KEY, _MORE = ("plugin", "store", "chat_id", "user_id"), ("item", "version", "value")
 _DELETE = delete(core_ptb).where(*(core_ptb.c[name] == bindparam(f"{name}_") for name in (*_KEY, "item")))
 
 
@@ -81,35 +83,23 @@ class Look:
     async def _look(self, asked: list[tuple[Slice, ...]]) -> dict[tuple[Slice, ...], dict[Slice, Entries]]:
         wanted = list(dict.fromkeys(itertools.chain.from_iterable(asked)))
         found: dict[Slice, Entries] = {}
-        for some in (wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE)):
-            several = 1 << (len(some) - 1).bit_length()  # few lengths, and so few statements for PostgreSQL to plan
-            padded = some + some[:1] * (several - len(some))
-            values = tuple(part for one in padded for part in one)
-            for *key, item, version, value in await self._link.fetch(_query(self._link.is_sqlite, several), *values):
-                found.setdefault(Slice(*key), {})[bytes(item)] = Entry(version, bytes(value))
+        for *key, item, version, value in await rows_of(self._link, core_ptb, _KEY, _MORE, wanted):
+            found.setdefault(Slice(*key), {})[bytes(item)] = Entry(version, bytes(value))
         return {one: {part: found[part] for part in one if part in found} for one in asked}
-
-
-@lru_cache(16)
-def _query(is_sqlite: bool, slices: int) -> str:
-    """The statement for so many slices, as the driver takes it. Each is a condition of its own, as in states.py."""
-    marks = itertools.repeat("?") if is_sqlite else (f"${number}" for number in itertools.count(1))
-    one = [" AND ".join(f"{name} = {next(marks)}" for name in _KEY) for _ in range(slices)]
-    return f"SELECT {', '.join(_KEY)}, item, version, value FROM core_ptb WHERE {' OR '.join(one)}"  # noqa: S608
 
 
 # --- in the commit of a handler
 
 
-async def write(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    """Keep `changes`, merged with what others have kept meanwhile. A change of theirs that is lost is logged."""
+async def write(connection: AsyncConnection, changes: Sequence[Change], bot: Bot) -> None:
+    """Keep `changes` of `bot`, merged with what others have kept meanwhile. A change that is lost is logged."""
     if not changes:
         return
     await _lock(connection, sorted({change.slice for change in changes}))
     current = await _current(connection, changes)
     moment, kept, gone = now(), [], []
     for change in changes:
-        value = _settled(change, current.get((change.slice, change.item)))
+        value = _settled(change, current.get((change.slice, change.item)), bot)
         key = {**change.slice._asdict(), "item": change.item}
         if value is None:
             gone.append({f"{name}_": part for name, part in key.items()})
@@ -155,14 +145,14 @@ async def _current(connection: AsyncConnection, changes: Sequence[Change]) -> di
     return found
 
 
-def _settled(change: Change, current: Entry | None) -> bytes | None:
+def _settled(change: Change, current: Entry | None, bot: Bot) -> bytes | None:
     """What is to be kept: the change, or its merging with what somebody else has kept since."""
     base, value = change.base, change.value
     if (current.version if current else None) == (base.version if base else None):
         return value
     lost = value is not None or current is not None
     if value is not None and current is not None:
-        value, lost = _merged(base.value if base is not None else change.began, value, current.value)
+        value, lost = _merged(base.value if base is not None else change.began, value, current.value, bot)
     if lost:
         what = f"{change.slice.store}_data[{decode(change.item)!r}]" if change.item else change.slice.store
         log.warning(
@@ -172,11 +162,11 @@ def _settled(change: Change, current: Entry | None) -> bytes | None:
     return value
 
 
-def _merged(base: bytes | None, mine: bytes, theirs: bytes) -> tuple[bytes, bool]:
-    new, old = decode(mine), decode(theirs)
-    was = decode(base) if base is not None else type(new)() if isinstance(new, (set, dict)) else None
+def _merged(base: bytes | None, mine: bytes, theirs: bytes, bot: Bot) -> tuple[bytes, bool]:
+    new, old = decode(mine, bot), decode(theirs, bot)
+    was = decode(base, bot) if base is not None else type(new)() if isinstance(new, (set, dict)) else None
     value, lost = merged(was, new, old)
-    return encode(value), lost
+    return encode(value, bot), lost
 
 
 def _in(one: Slice) -> ColumnElement[bool]:
@@ -186,15 +176,11 @@ def _in(one: Slice) -> ColumnElement[bool]:
 # --- of a person
 
 
-def of_person(user_id: int, plugin: str | None = None) -> ColumnElement[bool]:
-    """The rows that are a person's: their own, those of them in chats, those of their private chat."""
-    theirs = or_(core_ptb.c.user_id == user_id, core_ptb.c.chat_id == user_id)
-    return theirs if plugin is None else and_(theirs, core_ptb.c.plugin == plugin)
-
-
 async def export(session: AsyncSession, user_id: int, plugin: str | None = None) -> dict[str, bytes]:
     """A file for each plugin, or for one, that keeps something of this person."""
-    rows = await session.execute(select(core_ptb).where(of_person(user_id, plugin)).order_by(*core_ptb.primary_key))
+    rows = await session.execute(
+        select(core_ptb).where(of_person(core_ptb, user_id, plugin)).order_by(*core_ptb.primary_key)
+    )
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows.mappings():
         chat = {"chat": row["chat_id"]} if row["chat_id"] else {}
@@ -221,10 +207,3 @@ def _readable(value: Any) -> Any:
     if isinstance(value, dict):
         return {key if isinstance(key, str) else str(key): _readable(one) for key, one in value.items()}
     return value
-
-
-async def forget(session: AsyncSession, user_id: int, plugin: str | None = None) -> int:
-    """Delete all that is a person's, in every plugin or in one; return how many rows."""
-    result: Any = await session.execute(delete(core_ptb).where(of_person(user_id, plugin)))
-    count: int = result.rowcount
-    return count

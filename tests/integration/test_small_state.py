@@ -19,8 +19,9 @@ from sqlalchemy import event, select, update
 from astral_core import ANY, Context, Routes, State
 from astral_core.db.drop import drop_tables
 from astral_core.db.engine import open_database
+from astral_core.db.keyed import statement
 from astral_core.db.link import Link
-from astral_core.db.states import _rows_of
+from astral_core.db.states import Kept, StateKey
 from astral_core.db.tables import core_state
 from astral_core.errors import DeclarationError, HandlerError, StateChanged
 from astral_core.host.discover import import_plugin
@@ -331,9 +332,8 @@ def test_sqlite_searches_for_state_by_its_key(tmp_path: Path) -> None:
         " PRIMARY KEY (plugin, name, chat_id, user_id))"
     )
     for keys in (1, 2, 64, 128):
-        plan = connection.execute(
-            f"EXPLAIN QUERY PLAN {_rows_of('sqlite', keys)}", ("a", "b", 1, 2) * keys
-        ).fetchall()
+        query = statement(True, "core_state", StateKey._fields, Kept._fields, keys)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {query}", ("a", "b", 1, 2) * keys).fetchall()
         assert not [line for *_, line in plan if line.startswith("SCAN")]
     connection.close()
 

@@ -125,7 +125,7 @@ async def arguments(stage: Stage) -> None:
     await stage.chat.send("/add 1 2")
     await stage.reads("['1', '2']")
     await stage.chat.send("/add 1")
-    assert stage.chat.last.text == "['1', '2']" or "did not" in stage.chat.last.text
+    assert stage.chat.last.text != "['1']"
 
 
 async def texts(stage: Stage) -> None:

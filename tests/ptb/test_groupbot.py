@@ -27,7 +27,9 @@ async def test_who_comes_is_greeted_and_reactions_count(bot: BotKit) -> None:
     """Both kinds of update are asked of Telegram, because the handlers take them."""
     olga, boris = bot.chat("Olga"), bot.chat("Boris")
     group = bot.group("Stars", admins=[olga], bot="administrator")
+    await bot.settled()  # the webhook is set
     await group.join(boris)
+    assert group.last.text == "Welcome, Boris!"
     message = await group.send(olga, "hello")
     await group.react(boris, message, "👍")
     await group.react(olga, message, "🔥")

@@ -30,13 +30,17 @@ from telegram.ext import (
 )
 
 from astral_core import Context, Plugin
+from astral_core.db.engine import open_database
 from astral_core.db.tables import DEAD, core_due, core_inbox, core_ptb
-from astral_core.errors import PluginLoadError
+from astral_core.errors import DeclarationError, HandlerError, PluginLoadError
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox.schedule import Trigger
+from astral_core.ptb import application as application_module
 from astral_core.ptb.codec import decode, encode
+from astral_core.ptb.options import Options
 from astral_playground.testkit.bot import BotKit, bot_kit
 from astral_playground.testkit.process import until
+from tests.ptb.cases import Stage
 
 MakePlugin = Callable[..., LoadedPlugin]
 
@@ -223,6 +227,17 @@ async def test_who_only_watches_takes_nothing_away(sqlite_url: str, make_plugin:
         await anna.send("hello")
         assert anna.last.text == "echo hello"
         assert (await values(bot, "bot"))["n"] == 1
+        stage = Stage(bot, anna)
+        order = {"currency": "XTR", "total_amount": 5, "invoice_payload": "nobody:x"}
+        await stage.update("pre_checkout_query", {"id": "1", "from": stage.person, **order}, 900_001)
+        [asked] = bot.telegram.calls_of("answerPreCheckoutQuery")
+        assert "false" in str(asked.params["ok"]).lower()
+        paid = {**order, "telegram_payment_charge_id": "a", "provider_payment_charge_id": "b"}
+        chat = {"id": anna.id, "type": "private", "first_name": "Anna"}
+        message = {"message_id": 90, "date": 1, "from": stage.person, "chat": chat, "successful_payment": paid}
+        await stage.update("message", message, 900_002)
+        kinds = await bot.rows(select(core_inbox.c.kind).where(core_inbox.c.state == DEAD))
+        assert ("message",) in [tuple(row) for row in kinds]
 
 
 async def test_the_bots_commands_are_in_the_menu_before_the_cores(sqlite_url: str, make_plugin: MakePlugin) -> None:
@@ -397,6 +412,58 @@ async def test_a_daily_job_keeps_its_zone_and_its_data(database_url: str, make_p
         assert due == ["10-30 12:00", "10-31 12:00", "11-01 13:00", "11-02 13:00"]
         said = [one.text for one in anna.messages if one.sender == "bot"]
         assert said == ["ring 1 hi", "ring 2 hi", "ring 3 hi", "ring 4 hi"]
+
+
+async def test_a_persons_jobs_are_forgotten_with_them(database_url: str, make_plugin: MakePlugin) -> None:
+    """What somebody wanted to be reminded of is theirs."""
+    async with bot_kit(database_url, [bot_of(make_plugin, CommandHandler("daily", daily))]) as bot:
+        anna, ben = bot.chat("Anna"), bot.chat("Ben")
+        await anna.send("/daily")
+        await ben.send("/daily")
+        await anna.send("/forget")
+        await anna.tap("Yes, delete everything")
+        await bot.settled()
+        assert [row.lane for row in await bot.rows(core_due) if row.route == "one.ptb"] == [ben.id]
+
+
+def test_a_job_queue_that_is_not_installed_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a conversation's timeout is declared, and when a handler asks for the queue."""
+    monkeypatch.setattr(application_module, "has_job_queue", lambda: False)
+
+    def setup(application: Any) -> None:
+        application.add_handler(CommandHandler("go", watches))
+
+    made = application_module.build("one", setup, Options())
+    with pytest.raises(HandlerError, match=r"astral-core\[job-queue\]"):
+        made.job_queue.run_once(rings, 1)
+
+    def timing(application: Any) -> None:
+        application.add_handler(ConversationHandler([CommandHandler("go", watches)], {}, [], conversation_timeout=5))
+
+    with pytest.raises(DeclarationError, match=r"astral-core\[job-queue\]"):
+        application_module.build("one", timing, Options())
+
+
+async def test_a_token_of_the_old_persistence_is_not_kept(
+    sqlite_url: str, make_plugin: MakePlugin, tmp_path: Path
+) -> None:
+    """An address of a file that the old bot had kept holds it."""
+    old: Any = PicklePersistence(tmp_path / "bot.pickle")
+    old.set_bot(ExtBot("1:old"))
+    plugins = [
+        bot_of(make_plugin, CommandHandler("path", watches), persistence=PicklePersistence(tmp_path / "bot.pickle"))
+    ]
+    async with bot_kit(sqlite_url, plugins) as bot:
+        token = bot.telegram.token
+        await bot.stop()
+        await old.update_user_data(1001, {"path": f"https://example.org/file/bot{token}/a.jpg"})
+        await old.flush()
+        database = open_database(sqlite_url)
+        async with database.engine.begin() as connection:
+            await connection.execute(core_ptb.delete())
+        await database.dispose()
+        await bot.start()
+        assert await values(bot) == {"path": "https://example.org/file/bot{the bot's token}/a.jpg"}
 
 
 async def test_a_job_of_no_chat_is_seen_from_everywhere(database_url: str, make_plugin: MakePlugin) -> None:

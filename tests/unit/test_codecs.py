@@ -16,6 +16,7 @@ from astral_core.host.state import LoadedPlugin
 from astral_core.kinds.base import Claims
 from astral_core.kinds.codec import LIMIT, TYPES, compile_old, compile_pattern, split
 from astral_core.kinds.deep_link import DeepLinks
+from astral_core.kinds.raw import no_builder
 
 SLUGS = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,23}", fullmatch=True)
 NARROW = {f"int({width})": st.integers(-(10 ** (width - 1)) + 1, 10**width - 1) for width in (1, 2, 5, 18)}
@@ -133,7 +134,7 @@ def link_codec(plugin: str, pattern: str) -> Any:
     """The codec of a deep link with this pattern."""
     links, route = DeepLinks(), Routes().deep_link(pattern)(opened)
     owner = LoadedPlugin(plugin, f"astral-{plugin}", "1.0", f"astral_{plugin}")
-    key = links.add(owner, route, Claims({}, ()))
+    key = links.add(owner, route, Claims({}, (), no_builder))
     assert key is not None
     return links.routes[key].codec
 

@@ -15,7 +15,6 @@ from sqlalchemy import Row, Select, Table, select
 from astral_core.app import App, build
 from astral_core.clock import showing
 from astral_core.config import Settings, load_settings
-from astral_core.db import states
 from astral_core.errors import ConfigError
 from astral_core.host.context import PluginContext
 from astral_core.host.state import Declarations, LoadedPlugin, State
@@ -25,8 +24,7 @@ from astral_core.inbox.personal import Person as About
 from astral_core.inbox.rows import INTERNAL, NewRow
 from astral_core.inbox.schedule import lane_of
 from astral_core.kinds.job import Jobs
-from astral_core.privacy import Privacy
-from astral_core.ptb import store as foreign
+from astral_core.privacy import Privacy, export_kept, forget_kept
 from astral_playground.telegram.client import EmulatedUser
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.groups import Kind
@@ -174,8 +172,7 @@ class BotKit:
     async def export(self, person: Person, *, plugin: str | None = None) -> dict[str, bytes]:
         """What the plugins, or one of them, give out of a person; names of files are those in /mydata's archive."""
         async with self.context("core").work() as work:
-            files = await states.export(work.session, person.id, plugin)
-            files |= await foreign.export(work.session, person.id, plugin)
+            files = await export_kept(work.session, person.id, plugin)
         for name, content in (await self._privacy(plugin).export(person.id, plugin)).items():
             files[name] = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
         return files
@@ -188,8 +185,7 @@ class BotKit:
             deleted = await self._privacy(plugin).delete(person.id, plugin)
             rows += deleted.rows
         async with self.context("core").work() as work:
-            rows += await states.forget(work.session, person.id, plugin)
-            rows += await foreign.forget(work.session, person.id, plugin)
+            rows += await forget_kept(work.session, person.id, plugin)
             await once.forget(work.session, About(person.id), plugin)
         await self.settled()
         return rows
