@@ -18,6 +18,7 @@ from astral_core.declare import CHAT_ADMIN, PRIVATE, ChatKind
 from astral_core.host.registry import Away, Registry
 from astral_core.host.runner import HookRunner
 from astral_core.host.state import LoadedPlugin, State
+from astral_core.kinds.raw import Raws
 
 log = logging.getLogger("astral.host")
 
@@ -41,13 +42,15 @@ class PluginSnapshot(msgspec.Struct, frozen=True):
 
 def snapshot_of(plugin: LoadedPlugin, registry: Registry, runner: HookRunner, people: People) -> PluginSnapshot:
     """What `plugin` declared, under the names that the registry gave it."""
+    # Of those that few people may use nobody else is told, also while the plugin is away.
+    commands = [
+        name
+        for name, route in registry.commands.items()
+        if route.plugin == plugin.id and (route.park or route.role in (None, CHAT_ADMIN))
+    ]
+    foreign = registry.of(Raws).bots.get(plugin.id)
     return PluginSnapshot(
-        # Of those that few people may use nobody else is told, also while the plugin is away.
-        tuple(
-            name
-            for name, route in registry.commands.items()
-            if route.plugin == plugin.id and (route.park or route.role in (None, CHAT_ADMIN))
-        ),
+        (*commands, *(sorted(foreign.commands) if foreign is not None else ())),
         tuple(key for kind in registry.kinds.values() for key in kind.parked(plugin.id)),
         tuple(
             (event, route.name)

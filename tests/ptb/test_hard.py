@@ -280,6 +280,30 @@ async def test_the_button_that_says_so_is_pressed(sqlite_url: str, make_plugin: 
         assert anna.toasts == ["3", "2", "2"]
 
 
+async def test_who_asks_for_a_bot_that_is_away_is_told_so(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """The next version does not start: its commands are not unknown, and its jobs wait for it."""
+    lenient: dict[str, Any] = {"host": {"on_error": "quarantine", "required": ()}}
+
+    async def fails(application: Any) -> None:
+        raise ValueError("no pool")
+
+    async with bot_kit(sqlite_url, [bot_of(make_plugin, CommandHandler("daily", daily))], **lenient) as bot:
+        anna = bot.chat("Anna")
+        await anna.send("/daily")
+        await bot.stop()
+        bot.plugins = [bot_of(make_plugin, CommandHandler("daily", daily), post_init=fails)]
+        await bot.start()
+        await anna.send("/daily")
+        assert anna.last.text.startswith("This is not available right now.")
+        await bot.advance(90_000)
+        assert not [one for one in anna.messages if one.text.startswith("ring")]
+        await bot.stop()
+        bot.plugins = [bot_of(make_plugin, CommandHandler("daily", daily))]
+        await bot.start()
+        await bot.advance(60)
+        assert [one.text for one in anna.messages if one.text.startswith("ring")] == ["ring 1 hi"]
+
+
 # --- errors
 
 
