@@ -129,6 +129,9 @@ class Inbox(Section):
 
     handlers: int = Field(default=64, ge=1, description="updates handled at the same time")
     max_pending: int = Field(default=20_000, ge=1, description="pending updates beyond which posts get 503")
+    max_chat: int = Field(
+        default=2_000, ge=1, description="pending updates of one chat beyond which posts of that chat get 503"
+    )
     max_lane: int = Field(
         default=1_000, ge=1, description="rows of one chat held in memory; the rest waits in the database"
     )

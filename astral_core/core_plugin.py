@@ -25,6 +25,7 @@ from astral_core.host.failed import EventFailed
 from astral_core.host.state import State
 from astral_core.i18n import N_
 from astral_core.inbox.row_updates import SUSPECT
+from astral_core.inbox.rows import INTERNAL
 from astral_core.plugin import CorePlugin
 from astral_core.ptb.guest import guest
 from astral_core.roster import states_of
@@ -49,13 +50,16 @@ async def astral_health(ctx: PluginContext) -> Health:
         _rows(PENDING), _rows(DEAD), _rows(PARKED), _rows(PARKED, core_inbox.c.parked_for == SUSPECT),
         of_messages.scalar_subquery(),
     )  # fmt: skip
+    services = services_of(ctx)
+    bounds = services.settings.inbox
     async with ctx.work() as work:
         pending, dead, parked, suspects, refused = (await work.session.execute(counts)).one()
         told = (await work.session.execute(select(core_replicas.c.plugins))).scalars().all()
-    full = pending >= FULL * services_of(ctx).settings.inbox.max_pending
+        full = (await work.session.execute(_of_full_chats(bounds.max_chat))).scalars().all() if pending else []
     findings = [*_left(dead, parked - suspects, suspects, refused), *_aside(told)]
-    if full:
+    if pending - sum(full) + len(full) * bounds.max_chat >= FULL * bounds.max_pending:
         findings.append(_nearly_full(pending))
+    findings += [*_full(len(full), max(full, default=0)), *_slow(services.crowd.full)]
     return Health(findings, {"messages_refused": refused, "rows_suspect": suspects})
 
 
@@ -93,6 +97,33 @@ def _aside(told: Iterable[Any]) -> Iterator[HealthFinding]:
         names = ", ".join(f"{name} ({state})" for name, state in sorted(aside.items()))
         fix = N_("<code>astral plugins list</code> and the log of the start say why. Mend it, or switch it off.")
         yield HealthFinding("plugin-aside", N_("Set aside: {names}."), fix, "error", {"names": names})
+
+
+def _of_full_chats(most: int) -> Any:
+    """The numbers of pending updates of those chats of which no more are taken."""
+    updates = ~core_inbox.c.source.startswith(f"{INTERNAL}:", autoescape=True)
+    where = core_inbox.c.state == literal_column(str(PENDING)), updates
+    number = func.count()
+    return select(number).where(*where).group_by(core_inbox.c.lane).having(number >= most)
+
+
+def _full(chats: int, most: int) -> Iterator[HealthFinding]:
+    if chats:
+        text = N_("Chats of which no more updates are taken for now: {n}. Of one of them {most} wait.")
+        fix = N_(
+            "<code>astral inbox list</code> shows what waits. Look for what is slow; other chats are not touched."
+        )
+        yield HealthFinding("chats-full", text, fix, values={"n": chats, "most": most})
+
+
+def _slow(plugins: list[str]) -> Iterator[HealthFinding]:
+    """The plugins of which no more handlers begin in this process."""
+    if plugins:
+        fix = N_(
+            "The log says where. Find out why there is no answer, and give the plugin's calls a shorter time-out."
+        )
+        text = N_("So many handlers wait for something slow that no more of them begin: {names}.")
+        yield HealthFinding("plugin-slow", text, fix, "error", {"names": ", ".join(sorted(plugins))})
 
 
 def _nearly_full(pending: int) -> HealthFinding:

@@ -22,6 +22,7 @@ AstralError
 │   └── CpuCrashed              a job kills its worker
 ├── InboxError
 │   ├── IngestRefused           the inbox cannot take an update now; the sender repeats it
+│   │   └── ChatFull            one chat has too many updates waiting; those of others are taken
 │   ├── UnreadableUpdate        a body that is not an update
 │   ├── Fenced                  a row was finished by somebody else; the unit of work must roll back
 │   └── DueCancelled            due work was cancelled or replaced while it ran; the unit of work must roll back
@@ -34,6 +35,7 @@ AstralError
 │   ├── NotKept                 a value of a bot of python-telegram-bot that cannot be kept over a restart
 │   ├── MissingService          nobody provides what `ctx.get` asks for
 │   ├── Parked                  a plugin that is away has to handle this: it waits until that is back
+│   ├── Crowded                 too many handlers of a plugin wait for something slow: this one begins later
 │   ├── EffectError             a message that Telegram would refuse
 │   ├── CallbackDataError       callback data that cannot be built or parsed
 │   ├── WaitingInTransaction    network or waiting after the first write of a unit of work
@@ -165,6 +167,15 @@ class IngestRefused(InboxError):
         self.retry_after = retry_after
 
 
+class ChatFull(IngestRefused):
+    """`waiting` updates of one chat wait already: no more of `lane` is taken for now, those of others are."""
+
+    def __init__(self, lane: int, waiting: int, retry_after: int) -> None:
+        super().__init__(f"{waiting} updates of the chat {lane} wait", retry_after)
+        self.lane = lane
+        self.waiting = waiting
+
+
 class UnreadableUpdate(InboxError):
     """A body that is not an update. `ext_id` makes a repeated delivery one row, `payload` is what can be kept."""
 
@@ -227,6 +238,14 @@ class Parked(HandlerError):
 
     def __init__(self, plugin: str) -> None:
         super().__init__(f"plugin {plugin!r} is away")
+        self.plugin = plugin
+
+
+class Crowded(HandlerError):
+    """So many handlers of `plugin` wait for something slow that one more begins when one of them has ended."""
+
+    def __init__(self, plugin: str) -> None:
+        super().__init__(f"many handlers of plugin {plugin!r} wait for something slow")
         self.plugin = plugin
 
 

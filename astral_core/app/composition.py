@@ -30,6 +30,7 @@ from astral_core.host.host import Host, load
 from astral_core.host.services import Services
 from astral_core.host.state import LoadedPlugin
 from astral_core.inbox.build import build_inbox
+from astral_core.inbox.crowd import Crowd
 from astral_core.inbox.observer import Observer
 from astral_core.inbox.store import Store
 from astral_core.kinds.telemetry import TelemetrySubscribers
@@ -66,10 +67,10 @@ def build(
         people.forget(lane)
         bot.chats.forget(lane)
 
-    def make_bot(store: Store) -> Bot:
+    def make_bot(store: Store, crowd: Crowd) -> Bot:
         guard = TransactionGuard(strict=settings.inbox.slow_wait == "raise")
         services = _services(
-            settings, host, store, metrics, telemetry, clock, guard, lambda: made.application.bot.bot,
+            settings, host, store, metrics, telemetry, clock, guard, crowd, lambda: made.application.bot.bot,
             lambda method, params: made.call(method, params),
         )  # fmt: skip
         made = build_bot(services, people, guard, metrics.called)
@@ -94,13 +95,14 @@ def build(
 
 def _services(
     settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock,
-    guard: TransactionGuard, bot: Callable[[], telegram.User], call: Callable[[str, dict[str, Any]], Awaitable[Any]],
+    guard: TransactionGuard, crowd: Crowd, bot: Callable[[], telegram.User],
+    call: Callable[[str, dict[str, Any]], Awaitable[Any]],
 ) -> Services:  # fmt: skip
     return Services(
         settings, store.database, store, host.registry, ProcessPool(settings.pool.workers, warm=settings.pool.warm),
         host.languages(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
         call=call, username=lambda: bot().username or "", title=lambda: bot().first_name, time=clock.time,
-        waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
+        crowd=crowd, waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
     )  # fmt: skip
 
 

@@ -92,7 +92,8 @@ class App:
         enter(services.close)
         enter(self.bot.transport.close)
         enter(services.cpu.close)
-        health = Health(self.readiness.points, self.metrics, self.readiness.gauges, self.settings.web.metrics_token)
+        ready, token = self.readiness, self.settings.web.metrics_token
+        health = Health(ready.points, ready.full, self.metrics, ready.gauges, token)
         web = build_web(self.host, self.webhook, health)
         inbox.replica.lock()  # refuse a second process before it takes the port
         enter(inbox.replica.leave)

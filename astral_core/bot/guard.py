@@ -18,6 +18,7 @@ import sqlalchemy
 
 from astral_core.bot.scope import HandlerScope, current_scope
 from astral_core.errors import WaitingInTransaction
+from astral_core.observe.awaited import frames, place
 
 log = logging.getLogger("astral.bot")
 _DATABASE = str(Path(sqlalchemy.__file__).parent)
@@ -66,19 +67,19 @@ class _Driven:
     """Steps a coroutine and passes on what it waits for, unless it may not wait for that."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], scope: HandlerScope) -> None:
-        self._coroutine = coroutine
+        self.driven = coroutine
         self._scope = scope
 
     def __await__(self) -> Generator[Any, Any, None]:
         error: BaseException | None = None
         while True:
             try:
-                waits_for = self._coroutine.send(None) if error is None else self._coroutine.throw(error)
+                waits_for = self.driven.send(None) if error is None else self.driven.throw(error)
             except StopIteration:
                 return
             error = None
-            if self._scope.unit.holds and not _is_database(self._coroutine):
-                error = _error(self._scope, _innermost(self._coroutine))
+            if self._scope.unit.holds and not _is_database(self.driven):
+                error = _error(self._scope, _innermost(self.driven))
                 continue
             try:
                 yield waits_for
@@ -93,21 +94,12 @@ def _error(scope: HandlerScope, what: str) -> WaitingInTransaction:
     )
 
 
-def _chain(awaitable: Any) -> Generator[Any, None, None]:
-    """The coroutines from `awaitable` down to the one that really waits."""
-    while awaitable is not None:
-        frame = getattr(awaitable, "cr_frame", None) or getattr(awaitable, "gi_frame", None)
-        if frame is not None:
-            yield frame
-        awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
-
-
 def _is_database(awaitable: Any) -> bool:
-    return any(frame.f_code.co_filename.startswith(_DATABASE) for frame in _chain(awaitable))
+    return any(frame.f_code.co_filename.startswith(_DATABASE) for frame in frames(awaitable))
 
 
 def _innermost(awaitable: Any) -> str:
     name = "an await"
-    for frame in _chain(awaitable):
-        name = f"{frame.f_code.co_qualname}() at {frame.f_code.co_filename}:{frame.f_lineno}"
+    for frame in frames(awaitable):
+        name = place(frame)
     return name

@@ -32,7 +32,7 @@ async def poll_forever(
         try:
             updates = await transport.call("getUpdates", params, hold=HOLD + 10)
             for update in updates:
-                answered = await ingest.take(msgspec.json.encode(update))
+                answered = await ingest.take(msgspec.json.encode(update), polled=True)
                 offset = int(update["update_id"]) + 1
                 if answered:  # beside the fetching: one slow answer must not hold up all chats
                     call = transport.best_effort("answerCallbackQuery", {"callback_query_id": answered})

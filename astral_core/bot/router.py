@@ -92,7 +92,7 @@ class Router(BaseHandler[Update, RouterContext, object]):
             first = await self._permitted(first, matches, scope)
         if first is None:
             return
-        enter(scope, first.handler)
+        begin(scope, first.handler)
         middleware = self._middleware.routes
         # Middleware must not speak in the core's place.
         if not middleware or first.handler is self._pointer or first.handler is self._admins_only:
@@ -197,6 +197,13 @@ def enter(scope: HandlerScope, handler: RegisteredHandler) -> None:
     if scope.limit is not None and (handler.timeout is not None or scope.limit.when() != scope.deadline):
         limit(scope, handler.timeout)
     log_scope.set({"row": scope.row.seq, "plugin": handler.plugin, "route": handler.name})
+
+
+def begin(scope: HandlerScope, handler: RegisteredHandler) -> None:
+    """Enter a handler, before anything of it and of the middleware around it runs. Crowded if it may not run yet."""
+    enter(scope, handler)
+    if not scope.row.express:  # who waits for its answer cannot wait longer
+        scope.services.crowd.check(handler.plugin)
 
 
 def limit(scope: HandlerScope, timeout: float | None) -> None:

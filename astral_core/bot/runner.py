@@ -19,7 +19,7 @@ from astral_core.bot.guard import TransactionGuard
 from astral_core.bot.membership import KINDS as MEMBERSHIP
 from astral_core.bot.membership import Membership
 from astral_core.bot.people import People, User
-from astral_core.bot.router import enter, run_chain
+from astral_core.bot.router import begin, run_chain
 from astral_core.bot.scope import HandlerScope, current_scope
 from astral_core.bot.transport import Transport
 from astral_core.bot.update import LazyUpdate, Peek, PeekCallback, peek, sender_of
@@ -181,7 +181,7 @@ class BotRunner:
         if isinstance(route.declared, StepRoute):
             outcome.tries, outcome.backoff = route.declared.tries, route.declared.backoff
         context = Context(scope, self._application.bot)
-        enter(scope, route)
+        begin(scope, route)
 
         async def call() -> None:
             await route.handler(context, *args, **kwargs)

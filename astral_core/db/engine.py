@@ -26,7 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import CompoundSelect, Select
 from sqlalchemy.util import await_only
 
-from astral_core.db.bulkhead import Bulkhead, Permit
+from astral_core.db.bulkhead import Bulkheads, Permit
 from astral_core.db.driver import Driver
 from astral_core.db.lock import WriteLock
 from astral_core.db.private import make_private, named_plainly
@@ -54,8 +54,9 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 @dataclass(slots=True)
 class WriteMark:
-    """Tells whether the connection that carries it has written."""
+    """Tells whether the connection that carries it has written, and whose it is: a plugin's."""
 
+    owner: str = ""
     wrote: bool = False
 
 
@@ -65,17 +66,13 @@ class Database:
 
     engine: AsyncEngine
     lock: WriteLock | None
+    bulkheads: Bulkheads
     name: str = "astral"
-    plugin_connections: int = 16
-    _bulkheads: dict[str, Bulkhead] = field(default_factory=dict)
     _threads: WeakSet[threading.Thread] = field(default_factory=WeakSet)  # SQLite: one for each connection
 
     def permit(self, plugin: str) -> Permit:
         """A place among the connections that `plugin` may hold."""
-        bulkhead = self._bulkheads.get(plugin)
-        if bulkhead is None:
-            bulkhead = self._bulkheads[plugin] = Bulkhead(plugin, self.plugin_connections)
-        return Permit(bulkhead)
+        return Permit(self.bulkheads, plugin)
 
     @property
     def is_sqlite(self) -> bool:
@@ -148,7 +145,7 @@ def open_database(
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
     event.listen(engine.sync_engine, "checkin", _forget)
-    return Database(engine, None, name, share)
+    return Database(engine, None, Bulkheads(pool_size, share), name)
 
 
 def driver_of(connection: AsyncConnection) -> Any:
@@ -220,7 +217,9 @@ def _sqlite(named: URL, pool_size: int, share: int) -> Database:
         if _is_read(context) or statement.startswith("PRAGMA"):
             return
         if not connection.info.get(_WRITING):
-            await_only(lock.acquire(urgent=bool(connection.get_execution_options().get(URGENT))))
+            mark = connection.info.get(_UNIT)
+            urgent, owner = bool(connection.get_execution_options().get(URGENT)), mark.owner if mark else ""
+            await_only(lock.acquire(urgent=urgent, owner=owner))
             connection.info[_WRITING] = True  # until it goes back to the pool, also where it commits and goes on
         driver: Any = connection.connection.driver_connection
         driver.begins = True
@@ -235,7 +234,7 @@ def _sqlite(named: URL, pool_size: int, share: int) -> Database:
     event.listen(engine.sync_engine, "connect", _sqlite_pragmas)
     event.listen(engine.sync_engine, "before_cursor_execute", first_write)
     event.listen(engine.sync_engine, "checkin", done)
-    return Database(engine, lock, plugin_connections=share, _threads=threads)
+    return Database(engine, lock, Bulkheads(pool_size, share), _threads=threads)
 
 
 def _join(threads: Sequence[threading.Thread]) -> None:

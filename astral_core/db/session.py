@@ -58,7 +58,7 @@ class Session(AsyncSession):
     sync_session_class = _MarkedSession
 
     def __init__(self, database: Database, owner: str) -> None:
-        self.mark = WriteMark()
+        self.mark = WriteMark(owner)
         self.owner = owner
         info = {"mark": self.mark, "owner": owner, "permit": database.permit(owner)}
         super().__init__(database.engine, expire_on_commit=False, close_resets_only=False, info=info)

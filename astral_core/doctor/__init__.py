@@ -19,6 +19,7 @@ from astral_core.doctor.database import check_database, url_of
 from astral_core.doctor.health import check_health
 from astral_core.doctor.machine import check_machine, check_port
 from astral_core.doctor.plugins import Plugins
+from astral_core.doctor.running import check_running
 from astral_core.doctor.settings import check_public, check_sources, check_texts, invalid
 from astral_core.doctor.telegram import check_telegram, check_token
 from astral_core.finding import Finding
@@ -52,6 +53,7 @@ def _all(settings: Settings, offline: bool) -> Iterator[Finding]:
     if not token and not offline:
         yield from guarded("telegram", lambda: asyncio.run(check_telegram(settings)))
     yield from guarded("web", lambda: asyncio.run(check_port(settings)))
+    yield from guarded("running bot", lambda: asyncio.run(check_running(settings)))
     database = guarded("database", lambda: asyncio.run(check_database(settings, plugins.chains)))
     yield from database
     host = plugins.host

@@ -22,6 +22,8 @@ CODES: dict[str, str] = {
     "webhook-error": "Telegram could not deliver updates a short time ago.",
     "metrics-token-missing": "Behind a proxy, /metrics may be readable for strangers.",
     "port-taken": "The bot cannot listen where it shall.",
+    "bot-not-ready": "The bot that runs with these settings gets no traffic now.",
+    "bot-full": "The bot that runs with these settings has reached a bound: of a chat, of a plugin, or of all.",
     "database-url-invalid": "The database's URL is none, or names a database that Astral does not know.",
     "database-unreachable": "The database cannot be opened, or gives no answer.",
     "database-password-refused": "PostgreSQL refused the user or the password.",

@@ -19,6 +19,7 @@ from astral_core.errors import ConfigError, DeclarationError
 from astral_core.handled import Handled
 from astral_core.host.registry import Registry
 from astral_core.host.roles import Roles
+from astral_core.inbox.crowd import Crowd
 from astral_core.inbox.once import Once
 from astral_core.inbox.store import Store
 from astral_core.languages.catalogs import Catalogs
@@ -51,6 +52,7 @@ class Services:
     username: Callable[[], str] = lambda: ""  # the bot's own, once Telegram has told it
     title: Callable[[], str] = lambda: ""  # the bot's name, as Telegram shows it
     time: Callable[[], float] = time.time  # seconds since the Unix epoch, by the clock of the jobs
+    crowd: Crowd = field(default_factory=lambda: Crowd(64))  # the handlers that wait for something slow
     waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
     traces: list[aiohttp.TraceConfig] = field(default_factory=list)
     registry_of_metrics: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -25,7 +25,7 @@ from astral_core.inbox.rows import InboxRow, Progress
 from astral_core.inbox.runner import Runner
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
-from astral_core.observe.logs import told
+from astral_core.observe.logs import scope, told
 from astral_core.observe.words import unquoted
 
 log = logging.getLogger("astral.inbox")
@@ -70,6 +70,7 @@ class Deliverer:
 
     async def _send(self, delivery: Delivery, n: int) -> float:
         content = delivery.contents[n]
+        scope.set({"row": delivery.seq, "plugin": content.effect.plugin})
         if delivery.doubtful:
             delivery.doubtful = False
             self._doubt(delivery, n, "its process died, perhaps after it was sent")

@@ -37,4 +37,4 @@ class InFlight:
         lane.rows[:] = [row for row in lane.rows if row.seq != seq]
         self._suspects.discard(seq)
         self.deadlines.forget(seq)
-        self._backlog.complete(internal=internal)
+        self._backlog.complete(lane.id, internal=internal)

@@ -91,6 +91,10 @@ class Journal(Protocol):
         """How much there is of everything."""
         ...
 
+    async def fullest(self, least: int) -> dict[int, int]:
+        """The lanes in which at least so many updates are pending, with their numbers."""
+        ...
+
 
 def open_journal(database: Database, bot_id: int, lease: Lease) -> Journal:
     """The journal that fits `database`; lanes are claimed under the number of `lease`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import bisect
 import math
 from collections import deque
@@ -38,6 +39,7 @@ class Lane:
     version: int = 0
     inherited: bool = False  # its first row was begun by a process that died, perhaps of it
     lost: bool = False  # another replica has it
+    backlog: bool = False  # what waits in it came before this process had it, or more than memory takes
     wake: Callable[[], None] | None = None  # ends the wait of a step that returned WAKE; none for express lanes
     idle_since: float = 0.0
 
@@ -61,6 +63,10 @@ class Handler(Protocol):
 
     async def step(self, lane: Lane) -> float:
         """Do the next thing of a lane; return the seconds to wait before the one after it."""
+        ...
+
+    def waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
+        """Whose handler waits in `task` for something slow, and where; None if it does not."""
         ...
 
     async def keep(self, lane: Lane) -> None:

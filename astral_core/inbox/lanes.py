@@ -14,9 +14,11 @@ from functools import partial
 
 from astral_core.db.tables import CLAIMED, ORPHANED
 from astral_core.inbox.backlog import Backlog
+from astral_core.inbox.crowd import Crowd
 from astral_core.inbox.failure import is_infrastructure
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.lane import WAKE, Handler, Lane
+from astral_core.inbox.places import Places
 from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, is_express
 from astral_core.supervisor import Supervisor
 
@@ -38,20 +40,18 @@ class Lanes:
     """
 
     def __init__(
-        self, journal: Journal, backlog: Backlog, supervisor: Supervisor, workers: int, max_lane: int, *,
-        shared: bool, forgotten: Callable[[int], None] | None = None,
+        self, journal: Journal, backlog: Backlog, supervisor: Supervisor, crowd: Crowd, workers: int, max_lane: int,
+        *, shared: bool, forgotten: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         self._journal = journal
         self._backlog = backlog
         self._supervisor = supervisor
-        self._workers = workers
         self._max_lane = max_lane
         self._forgotten = forgotten
         self._shared = shared
         self._handler: Handler | None = None
         self._lanes: dict[int, Lane] = {}
-        self._ready: asyncio.Queue[Lane | None] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._places = Places(workers, self._turn, self._waits, crowd, supervisor)
         self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._quiet_until = 0.0
@@ -74,10 +74,7 @@ class Lanes:
 
     def start(self) -> None:
         """Begin to work."""
-        for number in range(self._workers):
-            task = asyncio.create_task(self._work(), name=f"astral-worker-{number}")
-            self._tasks.add(task)
-            self._supervisor.watch(task)
+        self._places.start()
         for lane in self._lanes.values():
             if is_express(lane.id) and lane.busy:
                 self._run_express(lane)
@@ -85,10 +82,9 @@ class Lanes:
     async def stop(self, grace: float) -> None:
         """Give away what is not begun, finish running steps within `grace` seconds, cancel the rest."""
         self._stopping = True
-        for _ in self._tasks:
-            self._ready.put_nowait(None)  # idle workers wake up and leave
+        self._places.stop()
         await self._give_back([lane for lane in self._lanes.values() if not lane.begun])
-        running = {*self._tasks, *self._express}
+        running = {*self._places.tasks, *self._express}
         if running:
             _, late = await asyncio.wait(running, timeout=grace)
             for task in late:
@@ -150,12 +146,13 @@ class Lanes:
         old = self._lanes.get(number)
         if old is not None:
             self._lose(old)
-        lane = self._lanes[number] = self._made(Lane(number, epoch, arrivals, stale=stale, inherited=inherited))
+        lane = self._made(Lane(number, epoch, arrivals, stale=stale, inherited=inherited, backlog=stale))
+        self._lanes[number] = lane
         return lane
 
     def _made(self, lane: Lane) -> Lane:
         if not is_express(lane.id):
-            lane.wake = partial(self._ready.put_nowait, lane)
+            lane.wake = partial(self._places.put, lane)
         return lane
 
     def _join(self, row: InboxRow) -> None:
@@ -250,8 +247,8 @@ class Lanes:
             return
         lane.busy = True
         if not is_express(lane.id):
-            self._ready.put_nowait(lane)
-        elif self._tasks:
+            self._places.put(lane)
+        elif self._places.tasks:
             self._run_express(lane)
 
     def _run_express(self, lane: Lane) -> None:
@@ -267,25 +264,25 @@ class Lanes:
                 await asyncio.sleep(delay)  # the pause that the step asked for, no polling
         self._rest(lane)
 
-    async def _work(self) -> None:
-        while True:
-            lane = await self._ready.get()
-            if lane is None or self._stopping:
-                return
+    async def _turn(self, lane: Lane) -> None:
+        """What a worker does with a lane before it takes the next one: a row with all of its messages."""
+        delay = await self._attempt(lane)
+        while not delay and lane.deliveries and not lane.lost:
             delay = await self._attempt(lane)
-            while not delay and lane.deliveries and not lane.lost:  # the same row's messages
-                delay = await self._attempt(lane)
-            if lane.lost or lane.idle:
-                self._rest(lane)
-            elif delay == WAKE:
-                continue  # somebody has it, and wakes it
-            elif delay > 0:
-                asyncio.get_running_loop().call_later(delay, self._ready.put_nowait, lane)
-            else:
-                self._ready.put_nowait(lane)
+        if lane.lost or lane.idle:
+            self._rest(lane)
+        elif delay == WAKE:
+            return  # somebody has it, and wakes it
+        elif delay > 0:
+            asyncio.get_running_loop().call_later(delay, self._places.put, lane)
+        else:
+            self._places.put(lane)
+
+    def _waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
+        return self._handler.waits(task) if self._handler else None
 
     def _rest(self, lane: Lane) -> None:
-        lane.busy = False
+        lane.busy = lane.backlog = False
         lane.idle_since = time.monotonic()
         if not self._shared and lane.idle and self._lanes.get(lane.id) is lane:
             del self._lanes[lane.id]
@@ -318,6 +315,7 @@ class Lanes:
 
     async def _read(self, lane: Lane) -> None:
         """Take from the database what waits: all of it that fits, in place of what is in memory."""
+        lane.backlog = lane.backlog or (lane.more and not lane.stale)
         version, limit = lane.version, min(READ, self._max_lane)
         found = await self._journal.load(lane.id, lane.epoch, limit)
         if found is None:

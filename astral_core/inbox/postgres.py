@@ -202,6 +202,10 @@ class PostgresJournal:
         """How much there is of everything."""
         return InboxStats(*(await self._query("read", sql.COUNT))[0])
 
+    async def fullest(self, least: int) -> dict[int, int]:
+        """The lanes in which at least so many updates are pending, with their numbers."""
+        return {record[0]: record[1] for record in await self._query("read", sql.FULLEST, least)}
+
     # ---
 
     async def _query(self, link: str, query: str, *arguments: Any) -> list[Any]:

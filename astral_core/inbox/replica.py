@@ -270,13 +270,20 @@ class Replica:
             await self.lanes.release_idle()
         if self.store.failing:
             await self._try_to_write()
-        backlog = self.store.backlog
-        asked = backlog.completed
-        self._census = census = await self.store.journal.count()
-        self._counted = time.monotonic()
-        backlog.correct(pending=census.pending, internal=census.internal, asked=asked)
+        census = await self._count()
         if census.parked and self.election.leader and self._handling and await suspects.release_due(self.database):
             self.resync.request()
+
+    async def _count(self) -> InboxStats:
+        """Count what the database holds; which chats have much of it only where any can have."""
+        backlog, journal = self.store.backlog, self.store.journal
+        asked = backlog.ask()
+        self._census = census = await journal.count()
+        many = census.pending - census.internal >= backlog.notable
+        fullest = await journal.fullest(backlog.notable) if many else {}
+        self._counted = time.monotonic()
+        backlog.correct(pending=census.pending, internal=census.internal, asked=asked, fullest=fullest)
+        return census
 
     async def _stays(self) -> bool:
         """Beat, and bury the dead. Where that fails this replica may be one of them for the others."""

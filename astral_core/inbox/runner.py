@@ -16,7 +16,8 @@ class Outcome:
     """What a handler did: its messages, what its slots are to show, and for the log who it was.
 
     `moved`: the rows behind this one may be in another lane now. `tries` and `backoff` (seconds) are those of a step
-    that says how it is tried again. `limit` is the handler's time, which its route may change.
+    that says how it is tried again. `limit` is the handler's time, which its route may change; `cut_off` is why it
+    was ended before that.
     """
 
     plugin: str = "core"
@@ -29,6 +30,7 @@ class Outcome:
     tries: int | None = None
     backoff: float | None = None
     limit: asyncio.Timeout | None = None
+    cut_off: Exception | None = None
 
 
 class Runner(Protocol):

@@ -111,6 +111,11 @@ _COUNT = (
     f" (SELECT count(*) FROM core_inbox WHERE state = {PENDING} AND source >= 'internal:' AND source < 'internal;')"
 )
 
+_FULLEST = (
+    f"SELECT lane, count(*) FROM core_inbox WHERE state = {PENDING}"
+    " AND NOT (source >= 'internal:' AND source < 'internal;') GROUP BY lane HAVING count(*) >= ?"
+)
+
 
 class SqliteJournal:
     """The one process's journal; every lane is its own, so that nothing is claimed, fenced or announced."""
@@ -212,6 +217,10 @@ class SqliteJournal:
         ((pending, dead, oldest, unsent, replicas, parked, internal),) = await self._run(self._fetch, _COUNT)
         age = (now() - as_moment(oldest)).total_seconds() if oldest else 0.0
         return InboxStats(pending, dead, max(age, 0.0), unsent, replicas, parked, internal)
+
+    async def fullest(self, least: int) -> dict[int, int]:
+        """The lanes in which at least so many updates are pending, with their numbers."""
+        return dict(await self._run(self._fetch, _FULLEST, (least,)))
 
     # --- in the journal's thread
 

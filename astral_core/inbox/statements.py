@@ -188,3 +188,8 @@ SELECT (SELECT count(*) FROM core_inbox WHERE state = {PENDING}),
   (SELECT count(*) FROM core_inbox WHERE state = {PARKED}),
   (SELECT count(*) FROM core_inbox WHERE state = {PENDING} AND source >= 'internal:' AND source < 'internal;')
 """
+FULLEST = f"""
+SELECT lane, count(*) FROM core_inbox
+WHERE state = {PENDING} AND NOT (source >= 'internal:' AND source < 'internal;')
+GROUP BY lane HAVING count(*) >= $1::int
+"""

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.clock import Clock, SystemClock
 from astral_core.db.engine import URGENT, Database, brief, is_transient
+from astral_core.db.tables import PENDING
 from astral_core.errors import DatabaseError, IngestRefused
 from astral_core.inbox.backlog import Backlog
 from astral_core.inbox.journal import Journal
@@ -92,11 +93,15 @@ class Store:
         await asyncio.gather(task, *self._telling, return_exceptions=True)
         await self.journal.close()
 
-    async def ingest(self, row: NewRow) -> InboxRow | None:
-        """Store `row` durably; None for a duplicate. IngestRefused where the sender shall come back later."""
+    async def ingest(self, row: NewRow, *, aside: bool = False) -> InboxRow | None:
+        """Store `row` durably; None for a duplicate. IngestRefused where the sender shall come back later.
+
+        With `aside` its chat may have more than its share: where the sender cannot come back with it.
+        """
         if len(self._queue) >= 2 * BATCH:
             raise IngestRefused("the ingest queue is full", 1)
-        self.backlog.admit(express=row.express)
+        if row.state == PENDING:
+            self.backlog.admit(row.lane, express=row.express, aside=aside)
         stored: InboxRow | None = await self._submit(row)
         return stored
 
@@ -199,9 +204,9 @@ class Store:
     def accept(self, stored: InsertResult) -> None:
         """Take committed rows into the count, hand them out, and tell other replicas what is theirs."""
         self.journal.handed(stored)
-        rows = [row for row in stored.rows if row is not None]
-        internal = sum(row.internal for row in rows)
-        self.backlog.add(updates=len(rows) - internal, internal=internal)
+        for row in stored.rows:
+            if row is not None:
+                self.backlog.add(row.lane, internal=row.internal)
         self.dispatcher.dispatch(stored)
         elsewhere = [arrival for arrival in stored.arrivals if arrival.owner != self.journal.owner]
         if elsewhere:

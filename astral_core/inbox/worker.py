@@ -22,6 +22,7 @@ from astral_core.db.engine import Database
 from astral_core.db.tables import now
 from astral_core.errors import (
     AstralError,
+    Crowded,
     DatabaseError,
     DueCancelled,
     Fenced,
@@ -30,6 +31,7 @@ from astral_core.errors import (
     Refuse,
 )
 from astral_core.inbox import due, elsewhere, migrate, row_updates, suspects
+from astral_core.inbox.crowd import Crowd
 from astral_core.inbox.deliver import Deliverer
 from astral_core.inbox.due import Finder
 from astral_core.inbox.effect import SlotKey
@@ -45,6 +47,7 @@ from astral_core.inbox.runner import Outcome, Runner
 from astral_core.inbox.stage import ALONE_DELAY, Stage
 from astral_core.inbox.store import Store
 from astral_core.inbox.suspects import Verdict
+from astral_core.inbox.waits import Waits
 from astral_core.inbox.work import UnitOfWork
 from astral_core.observe.logs import scope
 
@@ -78,12 +81,17 @@ class Worker:
     ending: Ending
     finder: Finder
     inflight: InFlight
+    crowd: Crowd
     observer: Observer
     handler_timeout: float
     process: str
     suspect_delay: float
     _started: datetime = field(default_factory=now)
     _stage: Stage = field(default_factory=Stage)
+    _waits: Waits = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._waits = Waits(has_one_writer=self.database.is_sqlite)
 
     def inherit(self, rows: Sequence[InboxRow]) -> None:
         """Take note of the first rows of lanes whose process died, perhaps of one of them."""
@@ -100,6 +108,10 @@ class Worker:
     def watch(self, row: InboxRow) -> None:
         """Count the time in which an express row has to be answered."""
         self.inflight.deadlines.watch(row)
+
+    def waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
+        """Whose handler waits in `task` for something slow, and where; None if it does not."""
+        return self._waits.of(task)
 
     async def keep(self, lane: Lane) -> None:
         """Write down what is half-sent in `lane`: the bot stops."""
@@ -190,17 +202,17 @@ class Worker:
             limit = self.inflight.deadlines.left(row) if row.express else self.handler_timeout
             async with asyncio.timeout(limit) as timeout:
                 outcome.limit = timeout
-                await self._handle(row, work, outcome)
+                with self._waits.handling(work, outcome):
+                    await self._handle(row, work, outcome)
             delivery = await self._commit(lane, row, work, outcome)
         except Refuse as refusal:
             await work.close()
             contents = await self.ending.words(self.runner.refusal(row, refusal.text), row)
             delivery = Delivery(row.seq, row.lane, dict(enumerate(contents)), recorded=False, due=row.due)
             self.ending.tell(row, outcome, "refused", started)
-        except Parked as parked:
+        except (Parked, Crowded) as later:
             await work.close()
-            await self.ending.park(lane, row, outcome, parked, started)
-            return 0
+            return await self._put_off(lane, row, outcome, later, started)
         except (DueCancelled, Fenced) as lost:
             await work.close()
             return await self._lost(lane, row, lost)
@@ -216,7 +228,7 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001  # a handler may raise anything; nothing of it is swallowed
             await work.close()
-            return await self._failed(lane, row, outcome, error, started)
+            return await self._failed(lane, row, outcome, outcome.cut_off or error, started)
         except BaseException as error:  # noqa: BLE001  # sys.exit(), a panic of an extension: a plugin's own failure
             await work.close()
             failure = _failure(f"the handler raised {error!r}", error)
@@ -229,6 +241,15 @@ class Worker:
                 lane.invalidate()
         self._handed_over(lane, row, delivery)
         self._pace(lane, outcome)
+        return 0
+
+    async def _put_off(
+        self, lane: Lane, row: InboxRow, outcome: Outcome, why: Parked | Crowded, started: float
+    ) -> float:
+        """Let a row wait whose handler has not begun: outside of its lane until its plugin is back, or in it."""
+        if isinstance(why, Crowded):
+            return self.crowd.wait(lane, why.plugin)
+        await self.ending.park(lane, row, outcome, why, started)
         return 0
 
     async def _lost(self, lane: Lane, row: InboxRow, error: DueCancelled | Fenced) -> float:

@@ -57,10 +57,12 @@ class Metrics:
         )
         self.wait = self._histogram("astral_update_wait_seconds", "From the receipt of a row to its handler")
         self.handler = self._histogram("astral_handler_seconds", "Time in the handler", "plugin", "route")
+        self.waiting = self._gauge("astral_handlers_waiting", "Handlers that wait for something slow", "plugin")
 
     def _replica(self) -> None:
         gauge = self._gauge
         self.pending = gauge("astral_inbox_pending", "Rows that are not handled yet")
+        self.full_chats = gauge("astral_full_chats", "Chats of which no more updates are taken for now")
         self.oldest_pending = gauge("astral_inbox_oldest_pending_seconds", "Age of the oldest of these rows")
         self.dead_letters = gauge("astral_dead_letters", "Rows that were given up; see `astral inbox list --dead`")
         self.outbox_pending = gauge("astral_outbox_pending", "Committed messages that are not sent yet")

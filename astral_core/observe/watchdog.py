@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
-import gc
 import logging
 import sys
 import threading
@@ -15,9 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
-from astral_core.observe.logs import scope
+from astral_core.observe.awaited import scope_of
 from astral_core.observe.metrics import Metrics
 
 log = logging.getLogger("astral.watchdog")
@@ -134,7 +131,7 @@ class Watchdog:
             block.seconds = min(block.seconds + seconds, time.monotonic() - last)
             first = not block.reports
             if block.is_due(self._threshold):
-                self._report(block.seconds, traceback.extract_stack(frame), _scope_of(task), first=first)
+                self._report(block.seconds, traceback.extract_stack(frame), scope_of(task), first=first)
 
     def _report(
         self, seconds: float, stack: traceback.StackSummary, values: dict[str, object], *, first: bool
@@ -172,13 +169,3 @@ def _waits(frame: FrameType) -> bool:
 def _place(frame: traceback.FrameSummary) -> str:
     """File, line and what stands there: of C code that is called only the caller's line is seen."""
     return f"{frame.filename}:{frame.lineno}" + (f" ({frame.line})" if frame.line else "")
-
-
-def _scope_of(task: asyncio.Task[Any] | None) -> dict[str, object]:
-    """What the lines of `task` carry in the log."""
-    if task is None:
-        return {}
-    get_context = getattr(task, "get_context", None)  # since Python 3.12
-    known = [get_context()] if get_context else gc.get_referents(task)
-    context = next((one for one in known if isinstance(one, contextvars.Context)), None)
-    return (context.get(scope) if context is not None else None) or {}

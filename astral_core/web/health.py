@@ -19,9 +19,10 @@ Check = Callable[[], Awaitable[dict[str, bool]]]
 
 @dataclass
 class Health:
-    """The three routes. `check` says what is needed to get traffic, each point true or false."""
+    """The three routes. `check` says what is needed to get traffic, each point true or false; `full` what is full."""
 
     check: Check
+    full: Callable[[], list[str]]
     metrics: Metrics
     gauges: Callable[[], None]
     token: SecretStr | None
@@ -37,7 +38,7 @@ class Health:
         status = 200 if all(points.values()) else 503
         if not self._is_owner(request):
             return web.Response(status=status, text="ready\n" if status == 200 else "not ready\n")
-        return web.json_response(points, status=status)
+        return web.json_response({**points, "full": self.full()}, status=status)
 
     async def prometheus(self, request: web.Request) -> web.Response:
         """Prometheus' text exposition, for the owner only."""

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from astral_core.db.tables import ADOPTED, CLAIMED
 from astral_core.inbox import lanes as lanes_module
 from astral_core.inbox.backlog import Backlog
+from astral_core.inbox.crowd import Crowd
 from astral_core.inbox.lane import Lane
 from astral_core.inbox.lanes import Lanes
 from astral_core.inbox.outbox import Delivery, LaneContents
@@ -101,6 +102,10 @@ class Steps:
     step: Callable[[Lane], Awaitable[float]]
     watched: list[int]
 
+    def waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
+        """Nobody waits for something slow."""
+        return None
+
     async def keep(self, lane: Lane) -> None:
         """Nothing is half-sent."""
 
@@ -125,7 +130,7 @@ def open_lanes(
 ) -> Lanes:  # fmt: skip
     """Lanes that take rows, over a fake database."""
     database: Any = journal or FakeJournal()
-    lanes = Lanes(database, Backlog(100), Supervisor(), workers, max_lane, shared=database.shared)
+    lanes = Lanes(database, Backlog(100, 100), Supervisor(), Crowd(64), workers, max_lane, shared=database.shared)
     handler: Any = Steps(step, [] if watched is None else watched)
     lanes.open(handler)
     return lanes
@@ -342,7 +347,7 @@ async def test_rows_for_a_pausing_lane_wait_for_its_pause() -> None:
         await asyncio.sleep(0.005)
     await made.settle()
     assert [found.seq for found in made.done] == [1, 2, 3]
-    assert made.lanes._ready.empty()
+    assert made.lanes._places.empty()
     await made.lanes.stop(0)
 
 
@@ -390,7 +395,7 @@ async def test_stop_waits_for_running_steps_and_begins_no_new_ones() -> None:
     await made.lanes.stop(5)
     assert [found.seq for found in made.done] == [1]
     assert sorted(made.journal.pending) == [2, 3, 4]
-    assert all(task.done() for task in made.lanes._tasks)
+    assert all(task.done() for task in made.lanes._places.tasks)
 
 
 async def test_stop_cancels_what_does_not_end_in_time() -> None:

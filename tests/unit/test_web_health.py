@@ -28,7 +28,7 @@ def health(points: dict[str, bool] | None = None, token: str | None = None) -> H
     async def check() -> dict[str, bool]:
         return points if points is not None else {"serving": True}
 
-    return Health(check, Metrics(), lambda: None, SecretStr(token) if token else None)
+    return Health(check, lambda: ["a chat"], Metrics(), lambda: None, SecretStr(token) if token else None)
 
 
 @pytest.mark.parametrize(
@@ -101,5 +101,5 @@ async def test_liveness_asks_nobody() -> None:
     async def check() -> dict[str, bool]:
         raise RuntimeError("the database is gone")
 
-    answer = await Health(check, Metrics(), lambda: None, None).healthz(a_request("8.8.8.8"))
+    answer = await Health(check, list, Metrics(), lambda: None, None).healthz(a_request("8.8.8.8"))
     assert (answer.status, answer.text) == (200, "ok\n")

@@ -100,3 +100,22 @@ def test_no_interleaving_of_waits_and_cancellations_loses_the_lock(users: list[t
         assert not lock.held
 
     asyncio.run(scene())
+
+
+async def test_the_owners_take_turns() -> None:
+    """However many handlers of one plugin wait, that of another comes after one of them."""
+    lock, served = WriteLock(), []
+
+    async def use(owner: str) -> None:
+        await lock.acquire(owner=owner)
+        served.append(owner)
+        await asyncio.sleep(0)
+        lock.release()
+
+    await lock.acquire()
+    tasks = [asyncio.create_task(use(owner)) for owner in ("slow", "slow", "slow", "slow", "well", "core")]
+    await asyncio.sleep(0)
+    lock.release()
+    await asyncio.gather(*tasks)
+    assert served == ["slow", "well", "core", "slow", "slow", "slow"]
+    assert not lock.held

@@ -151,7 +151,7 @@ async def test_ingest_goes_before_waiting_handlers_on_sqlite(sqlite_url: str) ->
     assert database.lock is not None
     await database.lock.acquire()
     handlers = [asyncio.create_task(unit(f"handler {n}", False)) for n in range(3)]
-    while len(database.lock._others) < 3:  # noqa: ASYNC110  # no event tells
+    while len(database.lock._others.get("", ())) < 3:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.001)
     ingest = asyncio.create_task(unit("ingest", True))
     while not database.lock._urgent:  # noqa: ASYNC110  # no event tells

@@ -161,6 +161,7 @@ class Bench:
     sender: FakeSender = field(default_factory=FakeSender)
     max_lane: int = 1000
     max_pending: int = 20_000
+    max_chat: int = 20_000
     workers: int = 8
     bot_id: int = 42
     told: list[Handled] = field(default_factory=list)
@@ -181,11 +182,15 @@ class Bench:
         """New parts, as after the start of a process."""
         self.supervisor = Supervisor()
         settings = InboxSettings(
-            handlers=self.workers, max_lane=self.max_lane, max_pending=self.max_pending, handler_timeout=5.0
+            handlers=self.workers,
+            max_lane=self.max_lane,
+            max_pending=self.max_pending,
+            max_chat=self.max_chat,
+            handler_timeout=5.0,
         )
         self.inbox, _ = build_inbox(
             self.database, settings, bot_id=self.bot_id, name=f"bench-{secrets.token_hex(4)}",
-            make_bot=lambda _: self, supervisor=self.supervisor, clock=SystemClock(),
+            make_bot=lambda *_: self, supervisor=self.supervisor, clock=SystemClock(),
             observer=Observer(handled=self.told.append, committed=lambda count, _: self.batches.append(count)),
         )  # fmt: skip
 

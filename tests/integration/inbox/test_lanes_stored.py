@@ -201,5 +201,5 @@ async def test_lanes_are_forgotten_when_they_are_empty(bench, workers: int, monk
     monkeypatch.setattr(lanes_module, "IDLE", 0.0)  # PostgreSQL: lanes are owned for some seconds more
     await bench.lanes.release_idle()
     assert len(bench.lanes) == 0
-    assert bench.lanes._ready.empty()
+    assert bench.lanes._places.empty()
     assert set((await bench.states()).values()) == {DONE}
