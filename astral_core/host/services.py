@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from astral_core.process_pool import ProcessPool
 
 M = TypeVar("M", Counter, Gauge, Histogram)
+PER_HOST = 100  # connections of plugins to one host
 
 
 @dataclass
@@ -64,7 +65,11 @@ class Services:
         """The HTTP client that all plugins share; made at first use, closed by the core."""
         if self._http is None or self._http.closed:
             timeout = aiohttp.ClientTimeout(total=35, connect=5)
-            self._http = aiohttp.ClientSession(timeout=timeout, trust_env=False, trace_configs=self.traces)
+            # Bounded for each host: what one plugin's server does not answer takes no connection of others.
+            connector = aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST)
+            self._http = aiohttp.ClientSession(
+                connector=connector, timeout=timeout, trust_env=False, trace_configs=self.traces
+            )
         return self._http
 
     def metric(self, kind: type[M], name: str, text: str, labels: tuple[str, ...]) -> M:
