@@ -28,7 +28,8 @@ HOLD = 0.5  # seconds for which a handler may hold SQLite's only lock while it w
 _CORE = Path(__file__).parents[1]
 _DATABASE = str(Path(sqlalchemy.__file__).parent)
 _OURS = str(_CORE / "db"), str(_CORE / "inbox")
-_NO_PLUGINS = str(_CORE), _DATABASE, *(str(Path(module.__file__ or "").parent) for module in (asyncio, aiohttp))
+_LOOP, _HTTP, _DRIVER = str(Path(asyncio.__file__).parent), str(Path(aiohttp.__file__).parent), "asyncpg"
+_NO_PLUGINS = str(_CORE), _DATABASE, _LOOP, _HTTP
 
 
 @dataclass(slots=True)
@@ -94,7 +95,10 @@ def _blamed(chain: list[FrameType]) -> FrameType:
 
 def _is_slow(chain: list[FrameType]) -> bool:
     """Whether it waits for neither the database nor the inbox; its own plugin's turn at the database is slow, too."""
-    files = [frame.f_code.co_filename for frame in chain]
     if chain[-1].f_code is Bulkheads.wait.__code__:
         return True
-    return not files[-1].startswith(_OURS) and not any(file.startswith(_DATABASE) for file in files)
+    files = [frame.f_code.co_filename for frame in chain]
+    if any(file.startswith(_DATABASE) for file in files):
+        return False
+    told = [file for file in files if not file.startswith(_LOOP) and _DRIVER not in Path(file).parts]
+    return not told or not told[-1].startswith(_OURS)
