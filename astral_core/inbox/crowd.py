@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import logging
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from astral_core.errors import Crowded
 from astral_core.inbox.lane import WAKE, Lane
@@ -14,6 +15,11 @@ log = logging.getLogger("astral.inbox")
 SHARE = 4  # a plugin may have so many times the handlers of the setting that wait
 PART = 8  # an eighth of these is woken at a time
 LOOK_AGAIN = 0.5  # seconds, for the few lanes that nobody can wake
+
+# Gives the place of the running worker to another one: it is about to wait for something slow, too.
+leave_place: contextvars.ContextVar[Callable[[str, str], None] | None] = contextvars.ContextVar(
+    "astral_leave_place", default=None
+)
 
 
 class Crowd:
@@ -26,6 +32,7 @@ class Crowd:
         self.most = SHARE * handlers
         self._handlers = handlers
         self._waiting: Counter[str] = Counter()
+        self._places: dict[str, str] = {}  # where the last one of each plugin waits
         self._queues: dict[str, deque[Lane]] = {}
         self._complain: dict[str, LogThrottle] = {}
 
@@ -40,12 +47,19 @@ class Crowd:
         return [plugin for plugin, count in self._waiting.items() if count >= self.most]
 
     def check(self, plugin: str) -> None:
-        """Crowded if no more handlers of `plugin` may begin."""
-        if self._waiting[plugin] >= self.most:
+        """A handler of `plugin` is about to begin: Crowded if no more of them may.
+
+        Where so many wait already that the next one will, too, it takes no place from the beginning.
+        """
+        count = self._waiting[plugin]
+        if count >= self.most:
             raise Crowded(plugin)
+        if SHARE * count >= self._handlers and (leave := leave_place.get()) is not None:
+            leave(plugin, self._places[plugin])
 
     def begin(self, plugin: str, where: str) -> None:
         """A handler of `plugin` waits for something slow, in the place `where`."""
+        self._places[plugin] = where
         self._waiting[plugin] += 1
         count = self._waiting[plugin]
         if count >= self._handlers and self._complain.setdefault(plugin, LogThrottle())() is not None:
@@ -60,7 +74,7 @@ class Crowd:
         """It has ended."""
         self._waiting[plugin] -= 1
         if self._waiting[plugin] <= 0:
-            del self._waiting[plugin]
+            del self._waiting[plugin], self._places[plugin]
 
     def wake(self) -> None:
         """Let lanes go on where there is room. A few at a time: how they fare shows a moment later."""

@@ -65,8 +65,8 @@ class Handler(Protocol):
         """Do the next thing of a lane; return the seconds to wait before the one after it."""
         ...
 
-    def waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
-        """Whose handler waits in `task` for something slow, and where; None if it does not."""
+    def waits(self, task: asyncio.Task[None], *, known: bool) -> tuple[str, str] | None:
+        """Whose handler waits in `task` for something slow, and where; None if it does not, or it is `known`."""
         ...
 
     async def keep(self, lane: Lane) -> None:

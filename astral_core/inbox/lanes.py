@@ -278,8 +278,8 @@ class Lanes:
         else:
             self._places.put(lane)
 
-    def _waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
-        return self._handler.waits(task) if self._handler else None
+    def _waits(self, task: asyncio.Task[None], known: bool) -> tuple[str, str] | None:
+        return self._handler.waits(task, known=known) if self._handler else None
 
     def _rest(self, lane: Lane) -> None:
         lane.busy = lane.backlog = False

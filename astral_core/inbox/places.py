@@ -12,8 +12,9 @@ import itertools
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
-from astral_core.inbox.crowd import Crowd
+from astral_core.inbox.crowd import Crowd, leave_place
 from astral_core.inbox.lane import Lane
 from astral_core.supervisor import Supervisor
 
@@ -21,7 +22,7 @@ LOOK = 0.05  # seconds between looks for those who wait
 LONG = 0.1  # seconds in a place after which it is asked what somebody waits for
 YOUNG = 5.0  # seconds for which a row has just come
 OLD_COST = 3.0  # turns of lanes with a young row for one turn of the others
-Waits = Callable[["asyncio.Task[None]"], tuple[str, str] | None]
+Waits = Callable[["asyncio.Task[None]", bool], tuple[str, str] | None]
 
 
 @dataclass(slots=True)
@@ -35,7 +36,8 @@ class _Turn:
 class Places:
     """A queue of lanes, and the workers that take them.
 
-    `waits` tells whose handler waits for something slow in a worker, and where.
+    `waits(worker, known)` tells whose handler waits for something slow there, and where; or looks after one of which
+    that is known.
 
     Turns are given by start-time fair queueing (Goyal, Vin and Cheng, 1996) over two classes of lanes.
     """
@@ -104,6 +106,7 @@ class Places:
             if lane is None or self._stopping:
                 return
             turn = self._turns[me] = _Turn(time.monotonic())
+            leave_place.set(partial(self._relieve, turn))
             try:
                 await self._work(lane)
             finally:
@@ -121,11 +124,16 @@ class Places:
             for task, turn in list(self._turns.items()):
                 if turn.began > before:
                     continue
-                found = self._waits(task)
-                if found is not None and turn.crowd is None:
-                    turn.crowd = found[0]
-                    self._crowd.begin(*found)
-                    self._hire()
+                found = self._waits(task, turn.crowd is not None)
+                if found is not None:
+                    self._relieve(turn, *found)
+
+    def _relieve(self, turn: _Turn, plugin: str, where: str) -> None:
+        """Give the place of a worker to another one, once."""
+        if turn.crowd is None:
+            turn.crowd = plugin
+            self._crowd.begin(plugin, where)
+            self._hire()
 
 
 def _is_young(lane: Lane) -> bool:

@@ -7,6 +7,7 @@ off.
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,11 @@ HOLD = 0.5  # seconds for which a handler may hold SQLite's only lock while it w
 _CORE = Path(__file__).parents[1]
 _DATABASE = str(Path(sqlalchemy.__file__).parent)
 _OURS = str(_CORE / "db"), str(_CORE / "inbox")
-_LOOP, _HTTP, _DRIVER = str(Path(asyncio.__file__).parent), str(Path(aiohttp.__file__).parent), "asyncpg"
+_LOOP, _HTTP, _DRIVER = (
+    str(Path(asyncio.__file__).parent),
+    str(Path(aiohttp.__file__).parent),
+    f"{os.sep}asyncpg{os.sep}",
+)
 _NO_PLUGINS = str(_CORE), _DATABASE, _LOOP, _HTTP
 
 
@@ -59,28 +64,33 @@ class Waits:
         finally:
             del self._handling[task]
 
-    def of(self, task: asyncio.Task[Any]) -> tuple[str, str] | None:
-        """The plugin whose handler waits in `task` for something slow, and where; None if it does not."""
-        chain = list(frames(task.get_coro()))
+    def of(self, task: asyncio.Task[Any], *, known: bool = False) -> tuple[str, str] | None:
+        """The plugin whose handler waits in `task` for something slow, and where; None if it does not.
+
+        One of which that is `known` is looked at only if it holds the database.
+        """
         handling = self._handling.get(task)
+        if known and (handling is None or not handling.work.holds):
+            return None
+        chain = list(frames(task.get_coro()))
         if not chain or not _is_slow(chain):
             if handling is not None:
                 handling.holds_since = None
             return None
-        known, where = scope_of(task), place(_blamed(chain))
+        told, where = scope_of(task), place(_blamed(chain))
         if handling is not None and handling.work.holds:
-            self._cut_off(handling, known, where)
-        return str(known.get("plugin", "core")), where
+            self._cut_off(handling, told, where)
+        return str(told.get("plugin", "core")), where
 
     @staticmethod
-    def _cut_off(handling: _Handling, known: dict[str, object], where: str) -> None:
+    def _cut_off(handling: _Handling, told: dict[str, object], where: str) -> None:
         """End a handler that has held the lock for HOLD while it waited for something else."""
         limit, moment = handling.outcome.limit, time.monotonic()
         if handling.holds_since is None:
             handling.holds_since = moment
         elif moment - handling.holds_since >= HOLD and limit is not None and not limit.expired():
             handling.outcome.cut_off = WaitingInTransaction(
-                f"plugin {known.get('plugin', '?')!r}, route {known.get('route', '?')!r}: waited for more than "
+                f"plugin {told.get('plugin', '?')!r}, route {told.get('route', '?')!r}: waited for more than "
                 f"{HOLD:g} s after the first write, in {where}, and kept all others from writing. Fix: do it "
                 "before the first write, or write and go on in a step with ctx.defer."
             )
@@ -100,5 +110,5 @@ def _is_slow(chain: list[FrameType]) -> bool:
     files = [frame.f_code.co_filename for frame in chain]
     if any(file.startswith(_DATABASE) for file in files):
         return False
-    told = [file for file in files if not file.startswith(_LOOP) and _DRIVER not in Path(file).parts]
-    return not told or not told[-1].startswith(_OURS)
+    rest = [file for file in files if not file.startswith(_LOOP) and _DRIVER not in file]
+    return not rest or not rest[-1].startswith(_OURS)

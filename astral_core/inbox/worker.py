@@ -109,9 +109,9 @@ class Worker:
         """Count the time in which an express row has to be answered."""
         self.inflight.deadlines.watch(row)
 
-    def waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
-        """Whose handler waits in `task` for something slow, and where; None if it does not."""
-        return self._waits.of(task)
+    def waits(self, task: asyncio.Task[None], *, known: bool) -> tuple[str, str] | None:
+        """Whose handler waits in `task` for something slow, and where; None if it does not, or it is `known`."""
+        return self._waits.of(task, known=known)
 
     async def keep(self, lane: Lane) -> None:
         """Write down what is half-sent in `lane`: the bot stops."""

@@ -102,7 +102,7 @@ class Steps:
     step: Callable[[Lane], Awaitable[float]]
     watched: list[int]
 
-    def waits(self, task: asyncio.Task[None]) -> tuple[str, str] | None:
+    def waits(self, task: asyncio.Task[None], *, known: bool) -> tuple[str, str] | None:
         """Nobody waits for something slow."""
         return None
 

@@ -29,7 +29,7 @@ def lane(source: str = "tg:1", *, backlog: bool = False) -> Lane:
 
 def open_places(
     work: Callable[[Lane], Awaitable[None]], number: int = 1, crowd: Crowd | None = None,
-    waits: Callable[[asyncio.Task[None]], tuple[str, str] | None] = lambda _: None,
+    waits: Callable[[asyncio.Task[None], bool], tuple[str, str] | None] = lambda *_: None,
 ) -> Places:  # fmt: skip
     """Places over a function."""
     return Places(number, work, waits, crowd or Crowd(number), Supervisor())
@@ -95,7 +95,7 @@ async def test_who_waits_for_something_slow_leaves_the_place_to_others() -> None
         served.set()
 
     crowd = Crowd(1)
-    places = open_places(work, crowd=crowd, waits=lambda _: ("weather", "somewhere"))
+    places = open_places(work, crowd=crowd, waits=lambda _, known: None if known else ("weather", "somewhere"))
     places.put(slow)
     places.start()
     places.put(lane())
@@ -106,6 +106,35 @@ async def test_who_waits_for_something_slow_leaves_the_place_to_others() -> None
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert len(places.tasks) == 1
+    await closed(places)
+
+
+async def test_of_a_plugin_that_is_known_to_be_slow_nobody_takes_a_place() -> None:
+    """A hundred more of its handlers begin, and the next lane's turn comes without a look at them."""
+    hang, served = asyncio.Event(), asyncio.Event()
+    crowd, last = Crowd(100), lane()
+
+    async def work(lane: Lane) -> None:
+        if lane is last:
+            served.set()
+            return
+        crowd.check("weather")
+        await hang.wait()
+
+    for _ in range(25):
+        crowd.begin("weather", "somewhere")
+    places = open_places(work, crowd=crowd)
+    for _ in range(100):
+        places.put(lane())
+    places.put(last)
+    places.start()
+    for _ in range(1_000):
+        await asyncio.sleep(0)  # no time passes in which anybody could be looked at
+    assert served.is_set()
+    assert crowd.waiting["weather"] == 125
+    hang.set()
+    while crowd.waiting["weather"] > 25:  # noqa: ASYNC110  # no event tells
+        await asyncio.sleep(0)
     await closed(places)
 
 
