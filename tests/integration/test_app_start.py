@@ -301,15 +301,15 @@ async def test_polling_asks_again_for_what_was_not_committed(
         bot = polling_app(telegram, sqlite_url, make_plugin("good", commands={"good": hello}))
         take, failed = bot.ingest.take, []
 
-        async def fail_once(body: bytes) -> str | None:
+        async def fail_once(body: bytes, *, polled: bool) -> str | None:
             if not failed:
                 failed.append(json.loads(body)["update_id"])
                 bot.inbox.backlog.limit = 0
                 try:
-                    return await take(body)
+                    return await take(body, polled=polled)
                 finally:
                     bot.inbox.backlog.limit = 100
-            return await take(body)
+            return await take(body, polled=polled)
 
         monkeypatch.setattr(bot.ingest, "take", fail_once)
         async with bot:

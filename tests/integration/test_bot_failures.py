@@ -168,7 +168,7 @@ async def test_each_handled_row_is_one_line_one_metric_and_one_record(
 async def test_a_line_about_one_row_does_not_name_the_plugin_of_another(
     sqlite_url: str, make_plugin: MakePlugin, until: Until
 ) -> None:
-    """Workers are shared: what they log about a delivery must not carry the scope of the row before."""
+    """Workers are shared: what they log about a delivery carries its own row and plugin."""
     import logging
 
     from astral_core.observe.logs import scope
@@ -191,7 +191,8 @@ async def test_a_line_about_one_row_does_not_name_the_plugin_of_another(
             await until(lambda: any("was refused" in message for message, _ in seen))
     finally:
         logging.getLogger("astral.inbox").removeHandler(watch)
-    assert [at for message, at in seen if "was refused" in message] == [None]
+    (at,) = [at for message, at in seen if "was refused" in message]
+    assert at == {"row": 1, "plugin": "weather"}
 
 
 async def test_no_secret_appears_anywhere_in_a_scenario_full_of_failures(

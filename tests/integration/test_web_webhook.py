@@ -186,7 +186,7 @@ async def test_health_readiness_and_metrics_of_a_running_bot(
             async with http.get(f"{kit.url}/readyz") as response:
                 return await response.json() if response.status == 200 else None
 
-        assert await until(ready) == {"serving": True, "registered": True, "database": True}
+        assert await until(ready) == {"serving": True, "registered": True, "database": True, "full": []}
         async with http.get(f"{kit.url}/healthz") as response:
             assert await response.text() == "ok\n"
         async with http.get(f"{kit.url}/metrics") as response:
