@@ -72,7 +72,7 @@ class Database:
 
     def permit(self, plugin: str) -> Permit:
         """A place among the connections that `plugin` may hold."""
-        return Permit(self.bulkheads, plugin)
+        return Permit(self.bulkheads.of(plugin))
 
     @property
     def is_sqlite(self) -> bool:

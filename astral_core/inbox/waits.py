@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import sqlalchemy
 
-from astral_core.db.bulkhead import Bulkheads
+from astral_core.db.bulkhead import Bulkhead
 from astral_core.errors import WaitingInTransaction
 from astral_core.inbox.runner import Outcome
 from astral_core.inbox.work import UnitOfWork
@@ -105,7 +105,7 @@ def _blamed(chain: list[FrameType]) -> FrameType:
 
 def _is_slow(chain: list[FrameType]) -> bool:
     """Whether it waits for neither the database nor the inbox; its own plugin's turn at the database is slow, too."""
-    if chain[-1].f_code is Bulkheads.wait.__code__:
+    if chain[-1].f_code is Bulkhead.wait.__code__:
         return True
     files = [frame.f_code.co_filename for frame in chain]
     if any(file.startswith(_DATABASE) for file in files):

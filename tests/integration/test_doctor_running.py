@@ -11,7 +11,6 @@ from astral_core.config import Settings, load_settings
 from astral_core.doctor.running import check_running
 from astral_playground.testkit.bot import BotKit, bot_kit
 
-
 Until = Callable[..., Awaitable[Any]]
 
 
@@ -44,7 +43,7 @@ async def test_a_bot_that_gets_no_traffic_is_a_note(sqlite_url: str, until: Unti
 
 async def test_a_token_opens_the_details(sqlite_url: str, until: Until) -> None:
     """Without the right one nothing is told, and that is no finding."""
-    async with bot_kit(sqlite_url, [], web={"port": 0, "metrics_token": "right-token"}) as kit:
+    async with bot_kit(sqlite_url, [], web={"metrics_token": "right-token"}) as kit:
         await until(lambda: kit.running.readiness.serving)
         kit.running.readiness.end()
         assert [one.code for one in await check_running(same(kit, metrics_token="right-token"))] == ["bot-not-ready"]

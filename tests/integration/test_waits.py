@@ -66,7 +66,7 @@ async def test_the_network_an_event_and_a_pause_are_slow(server: int) -> None:
 async def test_a_turn_at_ones_own_plugins_connections_is_slow() -> None:
     """Who waits there waits for what the plugin itself holds."""
     bulkheads = Bulkheads(1, 1)
-    found = await looked_at(lambda: bulkheads.wait("weather"))
+    found = await looked_at(lambda: bulkheads.of("weather").wait())
     assert found is not None
 
 

@@ -26,7 +26,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 async def in_line(database: Database, count: int) -> None:
     """Wait until so many handlers of the plugin stand in line."""
     async with asyncio.timeout(10):
-        while database.bulkheads.waiting("weather") < count:  # noqa: ASYNC110  # no event tells
+        while len(database.bulkheads.of("weather").waiting) < count:  # noqa: ASYNC110  # no event tells
             await asyncio.sleep(0.001)
 
 
@@ -57,7 +57,7 @@ async def test_one_more_waits_while_the_others_get_theirs(
     await waits
     for session in (second, third, other):
         await session.close()
-    assert [database.bulkheads.held[name] for name in ("weather", "natal")] == [0, 0]
+    assert [database.bulkheads.of(name).held for name in ("weather", "natal")] == [0, 0]
 
 
 async def test_the_end_of_a_transaction_gives_the_place_back(database: Database) -> None:
@@ -84,7 +84,7 @@ async def test_who_waits_for_too_long_is_told_which_plugin_it_is(
     assert is_transient(caught.value)
     for session in (*held, late):
         await session.close()
-    assert database.bulkheads.held["weather"] == 0
+    assert database.bulkheads.of("weather").held == 0
 
 
 async def test_who_gives_up_in_line_takes_no_place_with_it(database: Database) -> None:
@@ -101,7 +101,7 @@ async def test_who_gives_up_in_line_takes_no_place_with_it(database: Database) -
     await asyncio.wait_for(waits, 5)
     for session in (*held, gone, stays):
         await session.close()
-    assert database.bulkheads.held["weather"] == 0
+    assert database.bulkheads.of("weather").held == 0
 
 
 async def test_a_session_that_is_closed_takes_no_place(database: Database) -> None:
@@ -112,7 +112,7 @@ async def test_a_session_that_is_closed_takes_no_place(database: Database) -> No
     for _ in range(3):
         with pytest.raises(SessionClosed):
             await session.execute(text("SELECT 1"))
-    assert database.bulkheads.held["weather"] == 0
+    assert database.bulkheads.of("weather").held == 0
 
 
 async def test_two_statements_of_one_session_give_back_what_they_took(database: Database) -> None:
@@ -127,7 +127,7 @@ async def test_two_statements_of_one_session_give_back_what_they_took(database: 
         await session.close()
     await asyncio.gather(*waits, return_exceptions=True)
     await both.close()
-    assert database.bulkheads.held["weather"] == 0
+    assert database.bulkheads.of("weather").held == 0
 
 
 async def test_the_smallest_pool_has_room_for_a_unit_of_work_inside_a_handler(database_url: str) -> None:
@@ -141,22 +141,36 @@ async def test_the_smallest_pool_has_room_for_a_unit_of_work_inside_a_handler(da
     await small.dispose()
 
 
+async def test_who_has_given_up_stands_in_nobodys_way(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After it has waited in vain, the next one gets a free connection at once."""
+    held = [Session(database, "weather") for _ in range(2)]
+    for session in held:
+        await session.connection()
+    monkeypatch.setattr(bulkhead, "PATIENCE", 0.02)
+    with pytest.raises(PoolTimeout):
+        await Session(database, "weather").connection()
+    for session in held:
+        await session.close()
+    database.bulkheads.of("weather").take()  # waits for nobody: outside of a greenlet it could not
+    assert database.bulkheads.of("weather").held == 1
+
+
 async def test_several_slow_plugins_together_leave_some_to_others(database_url: str) -> None:
     """Three plugins hold what they can get; a fourth one, and the core itself, find a connection at once."""
     database = open_database(database_url, pool_size=16)
     held: list[Session] = []
     for plugin in ("slow", "slower", "slowest"):
-        while database.bulkheads._may(plugin):
+        while database.bulkheads.of(plugin)._may():
             held.append(Session(database, plugin))
             await held[-1].connection()
-    assert database.bulkheads.held["slow"] == 12
+    assert database.bulkheads.of("slow").held == 12
     well = Session(database, "well")
     await well.connection()
     async with database.engine.connect():
         pass
     await well.close()
     waits = asyncio.create_task(Session(database, "slower").connection())
-    while database.bulkheads.waiting("slower") < 1:  # noqa: ASYNC110  # no event tells
+    while len(database.bulkheads.of("slower").waiting) < 1:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.001)
     assert database.bulkheads.full == ["slower"]
     for session in held:
