@@ -10,7 +10,7 @@ from uuid import UUID
 
 from astral_core import PluginContext
 from astral_core.errors import TelegramError, TelegramThrottled
-from astral_payments.errors import ListUnavailable, MoneyError, OutcomeUnknown, YooKassaRejected
+from astral_payments.errors import ListUnavailable, OutcomeUnknown, YooKassaRejected
 from astral_payments.money import STARS as XTR
 from astral_payments.money import from_value
 from astral_payments.tables import STARS, YOOKASSA
@@ -19,6 +19,9 @@ from astral_payments.yookassa_objects import OBJECT_ID
 
 PAGE = 100  # entries, the most that both providers give
 _REF = 255  # characters
+_MOST = 2**63  # of what a database keeps
+# What reading raises where an entry has another form than documented.
+_ODD = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
 Source = Literal["stars", "payments", "refunds"]
 
@@ -67,6 +70,8 @@ async def yookassa_page(client: YooKassaClient, source: Source, since: datetime,
         raise ListUnavailable(
             f"YooKassa's {source}", f"HTTP {error.status} {error.code}", wait if error.status == 429 else None
         ) from error
+    if page.unreadable:
+        raise ListUnavailable(f"YooKassa's {source}", "its next_cursor has another form than documented")
     read = _payment if source == "payments" else _refund
     return _listed(page.items, read, page.next_cursor)
 
@@ -96,7 +101,7 @@ def _listed(items: Iterable[Any], read: Callable[[dict[str, Any]], Charge | None
         count += 1
         try:
             charge = read(item)
-        except (ValueError, TypeError, KeyError, AttributeError, MoneyError):  # whatever it is, it hides no other one
+        except _ODD:  # whatever it is, it hides no other one
             unreadable += 1
             continue
         if charge is not None:
@@ -138,7 +143,7 @@ def _star(item: dict[str, Any]) -> Charge | None:
     if partner["type"] != "user" or partner.get("transaction_type", "invoice_payment") != "invoice_payment":
         return None
     amount, payer = int(item["amount"]), partner["user"]["id"]
-    if isinstance(payer, bool) or not isinstance(payer, int) or amount <= 0:
+    if isinstance(payer, bool) or not isinstance(payer, int) or not 0 < amount < _MOST or abs(payer) >= _MOST:
         raise ValueError("a transaction without a payer or an amount")
     prefix, _, rest = str(partner.get("invoice_payload", "")).partition(":")
     order = _uuid(rest) if prefix == "payments" else None
@@ -148,7 +153,7 @@ def _star(item: dict[str, Any]) -> Charge | None:
 
 
 def _ref(value: object, right: Callable[[str], object]) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= _REF or not right(value):
+    if not isinstance(value, str) or not 0 < len(value) <= _REF or not value.isprintable() or not right(value):
         raise ValueError("an id of another form")
     return value
 

@@ -77,6 +77,8 @@ async def return_roubles(shop: Shop, refund: RefundRow, payment: PaymentRow) -> 
         return Answer("succeeded", ref=remote.id)
     if remote.status == "pending":
         return Answer("submitted", ref=remote.id)
+    if remote.status != "canceled":
+        return Answer("unknown", f"the refund has a status that is not known here: {remote.status}")
     reason = remote.cancellation_reason or remote.status
     if reason in HOPELESS:
         return Answer("never", reason, remote.id)

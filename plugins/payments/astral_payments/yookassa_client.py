@@ -186,7 +186,10 @@ class YooKassaClient:
             metadata=metadata,
             receipt=receipt,
         )
-        return await self._change("create_refund", "/refunds", RemoteRefund.parse, idempotence_key, body)
+        refund = await self._change("create_refund", "/refunds", RemoteRefund.parse, idempotence_key, body)
+        if refund.payment_id != payment_id:
+            raise OutcomeUnknown("create_refund", "the answer is about another payment", 200)
+        return refund
 
     async def get_refund(self, refund_id: str) -> RemoteRefund:
         """The refund of this id."""
@@ -271,6 +274,7 @@ class YooKassaClient:
     ) -> tuple[int, bytes]:
         """Send and read at most 1 MiB. Errors are raised outside `except`: aiohttp's carry our headers."""
         headers = {"Authorization": self._authorization.get_secret_value(), "Accept": "application/json"}
+        headers["Accept-Encoding"] = "identity"  # what is packed may be a thousand times as long as it looks
         content: bytes | None = None
         if body is not None:
             content = json.dumps(body).encode()
@@ -321,14 +325,14 @@ def _refusal(operation: str, status: int, data: dict[str, Any]) -> PaymentsError
     code = data.get("code")
     if data.get("type") != "error" or not isinstance(code, str) or not _CODE.fullmatch(code):
         return OutcomeUnknown(operation, f"HTTP {status} without the API's JSON", status)
-    retry_after = data.get("retry_after")
+    wait = data.get("retry_after")
     return YooKassaRejected(
         operation,
         status,
         code,
         _short(data.get("description")),
         _short(data.get("parameter")),
-        retry_after if isinstance(retry_after, int) else None,
+        min(wait, 86_400_000) if isinstance(wait, int) and wait >= 0 else None,  # a day
     )
 
 

@@ -24,6 +24,9 @@ __all__ = ["OBJECT_ID", "Page", "RemotePayment", "RemoteRefund", "ShopInfo"]
 OBJECT_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
 """The form of the ids of payments and refunds; whatever else arrives is never put into a path."""
 
+_STATUS = re.compile(r"[0-9A-Za-z_.-]{1,64}", re.ASCII)
+_TEXT = 2048  # characters of what is kept
+
 _PLACE, _FIELD = re.compile(r" - at `\$\.?([^`]*)`"), re.compile(r"required field `([^`]*)`")
 
 T = TypeVar("T")
@@ -110,14 +113,14 @@ class RemotePayment:
                 raise Unreadable("refunded_amount.currency")
         return cls(
             id=_object_id(found.id, "id"),
-            status=found.status,
+            status=_status(found.status),
             amount_minor=amount,
             currency=currency,
             refunded_minor=refunded,
             test=found.test,
             account_id=str(found.recipient.account_id),
-            metadata={key: str(value) for key, value in (found.metadata or {}).items()},
-            confirmation_url=_member(found.confirmation, "confirmation_url"),
+            metadata={key: _plain(value) for key, value in (found.metadata or {}).items()},
+            confirmation_url=_address(_member(found.confirmation, "confirmation_url")),
             cancellation_reason=_member(found.cancellation_details, "reason"),
             paid=found.paid if isinstance(found.paid, bool) else None,
             created_at=_optional(found.created_at),
@@ -148,7 +151,7 @@ class RemoteRefund:
         return cls(
             id=_object_id(found.id, "id"),
             payment_id=_object_id(found.payment_id, "payment_id"),
-            status=found.status,
+            status=_status(found.status),
             amount_minor=amount,
             currency=currency,
             cancellation_reason=_member(found.cancellation_details, "reason"),
@@ -187,8 +190,8 @@ class ShopInfo:
 class Page(Generic[T]):
     """A page of a list, newest first; `next_cursor` is None on the last one.
 
-    `unreadable` counts entries that could not be read: a page that has some does not prove that something is not
-    there.
+    `unreadable` counts what could not be read, entries and the cursor: a page that has some does not prove that
+    something is not there.
     """
 
     items: tuple[T, ...]
@@ -210,7 +213,10 @@ class Page(Generic[T]):
                 items.append(item(entry))
             except Unreadable:
                 continue
-        return cls(tuple(items), _optional(data.get("next_cursor")), len(entries) - len(items))
+        cursor = data.get("next_cursor")
+        found = _optional(cursor)
+        lost = cursor is not None and found is None  # there are more pages, and nobody knows how to ask for them
+        return cls(tuple(items), found, len(entries) - len(items) + lost)
 
 
 def _read(data: object, kind: type[R]) -> R:
@@ -237,10 +243,30 @@ def _object_id(value: str, name: str) -> str:
     return value
 
 
+def _status(value: str) -> str:
+    """Any word: one that is not known here is compared with those that are, and told."""
+    if not _STATUS.fullmatch(value):
+        raise Unreadable("status")
+    return value
+
+
+def _plain(value: object) -> str:
+    """A value of the metadata, which are all texts; empty for one that cannot be ours."""
+    if isinstance(value, (bool, int, float)):
+        return str(value)[:_TEXT]
+    return _optional(value) or ""
+
+
+def _address(url: str | None) -> str | None:
+    """A link that can be a button's; None for anything else, as long as the payment has none."""
+    return url if url is not None and url.startswith(("https://", "http://")) else None
+
+
 def _member(value: object, name: str) -> str | None:
     """A text inside of a member that may be missing, or be anything."""
     return _optional(value.get(name)) if isinstance(value, dict) else None
 
 
 def _optional(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+    """A text that every database can keep: of an odd one nothing is kept."""
+    return value if isinstance(value, str) and len(value) <= _TEXT and value.isprintable() else None
