@@ -41,7 +41,7 @@ AstralError
 │   ├── WaitingInTransaction    network or waiting after the first write of a unit of work
 │   └── HandlerFailed           what the worker sees when a handler raised
 └── TelegramError
-    ├── TelegramUnavailable     no answer, 5xx: try again later
+    ├── TelegramUnavailable     no answer, an odd one, 5xx: try again later
     ├── TelegramThrottled       429: try again after `retry_after` seconds
     ├── TelegramRefused         4xx: the same call will never succeed
     └── DoubtfulCall            a call of `ctx.once` may have been made, and must not be repeated
@@ -51,6 +51,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class AstralError(Exception):
@@ -276,7 +277,7 @@ class TelegramError(AstralError):
 
 
 class TelegramUnavailable(TelegramError):
-    """No answer, a broken answer or 5xx: try again later. `maybe_done`: the call may have had its effect."""
+    """No answer, an odd answer or 5xx: try again later. `maybe_done`: the call may have had its effect."""
 
     def __init__(self, method: str, description: str, code: int = 0, *, maybe_done: bool = True) -> None:
         super().__init__(method, description, code)
@@ -284,15 +285,15 @@ class TelegramUnavailable(TelegramError):
 
 
 class TelegramThrottled(TelegramError):
-    """429: try again after `retry_after` seconds, a day at most; one second where the wait cannot be read."""
+    """429: try again after `retry_after` seconds, 0.1 to a day; one second if the wait cannot be read."""
 
-    def __init__(self, method: str, description: str, retry_after: float) -> None:
+    def __init__(self, method: str, description: str, retry_after: Any) -> None:
         super().__init__(method, description, 429)
         try:
             wait = float(retry_after)  # it may come from an answer as it is
         except (TypeError, ValueError, OverflowError):
             wait = 1.0
-        self.retry_after = 1.0 if math.isnan(wait) else min(max(wait, 0.0), 86_400.0)
+        self.retry_after = 1.0 if math.isnan(wait) else min(max(wait, 0.1), 86_400.0)
 
 
 class TelegramRefused(TelegramError):

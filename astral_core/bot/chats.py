@@ -128,4 +128,5 @@ def _ids(answer: Any) -> list[int]:
     """The people in an answer of getChatAdministrators."""
     members = answer if isinstance(answer, list) else []
     users = [member.get("user") for member in members if isinstance(member, dict)]
-    return [user["id"] for user in users if isinstance(user, dict) and isinstance(user.get("id"), int)]
+    ids = [user.get("id") for user in users if isinstance(user, dict)]
+    return [one for one in ids if isinstance(one, int) and not isinstance(one, bool)]

@@ -118,7 +118,8 @@ class Downloads:
             if not isinstance(path, str):
                 raise self._gone()
             self._check(told.get("file_size"))
-            name = _name(str(told.get("file_unique_id") or "file"), path)
+            unique = told.get("file_unique_id")
+            name = _name(unique if isinstance(unique, str) else "file", path)
             if _is_absolute(path):
                 if not self.local:
                     raise HandlerError(
@@ -212,7 +213,7 @@ async def _read(path: str) -> AsyncGenerator[bytes]:
     """A file of the Bot API server on this machine. Its path holds the token, and so no error shows it."""
     try:
         file: BinaryIO = await _in_thread(Path(path).open, "rb")
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a path with NUL
         raise HandlerError(
             f"ctx.download: the Bot API server has put the file on its disk, and it cannot be read here "
             f"({type(error).__name__}). Fix: run both on one machine, or share the server's folder, under the same "

@@ -30,6 +30,7 @@ class Ingest:
     metrics: Metrics
     source: str
     _complain: LogThrottle = field(default_factory=LogThrottle)
+    _unreadable: LogThrottle = field(default_factory=LogThrottle)
 
     async def take(self, body: bytes, *, polled: bool = False) -> str | None:
         """Commit the update in `body`; then return the id of a button press that may be answered at once.
@@ -43,7 +44,12 @@ class Ingest:
         try:
             envelope = open_envelope(body)
         except UnreadableUpdate as error:
-            log.warning("an update cannot be read and is set aside: %s", error)
+            if (left_out := self._unreadable()) is not None:
+                log.warning(
+                    "an update cannot be read and is set aside: %s (%d lines like this were left out)",
+                    error,
+                    left_out,
+                )
             self.metrics.rejected.labels("unreadable").inc()
             row = NewRow(self.source, error.ext_id, 0, UNREADABLE, error.payload, state=DEAD, error=str(error))
             await self.store.ingest(row)

@@ -72,7 +72,7 @@ class MessageSender:
         try:
             return await self._send(content, sent)
         except TelegramRefused as error:
-            if error.migrated_to is None or chat_id is None:
+            if error.migrated_to in (None, chat_id) or chat_id is None or chat_id > 0:
                 return await self._refused(effect, error)
             await self._membership.moved(chat_id, error.migrated_to)
             return await self._send_to_new(content, error.migrated_to, sent)
@@ -162,8 +162,7 @@ class MessageSender:
             result = result[0]  # an album is known by its first message
         if not isinstance(result, dict):
             return SendResult()
-        number = result.get("message_id")
-        found = SendResult(message_id=number if isinstance(number, int) and abs(number) < 2**63 else None)
+        found = SendResult(message_id=_message_id(result.get("message_id")))
         if effect.cache:
             found.file_key, found.file_owner = effect.cache, effect.owner
             found.file_id = _file_id(result, effect.attachment)
@@ -276,6 +275,12 @@ def _reply(effect: Effect, sent: dict[int, SendResult]) -> dict[str, Any]:
     if answered is None or answered.message_id is None:
         return {}
     return {"reply_parameters": {"message_id": answered.message_id, "allow_sending_without_reply": True}}
+
+
+def _message_id(number: Any) -> int | None:
+    """The number of a sent message, if it can be one: Telegram says 0 of one that it sends later."""
+    is_one = isinstance(number, int) and not isinstance(number, bool) and 0 < number < 2**63
+    return number if is_one else None
 
 
 def _file_id(message: dict[str, Any], kind: str | None) -> str | None:

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
@@ -18,23 +19,30 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+import telegram
 from telegram._utils.defaultvalue import DefaultValue
-from telegram._utils.types import ODVInput
-from telegram.error import NetworkError, TimedOut
+from telegram._utils.types import JSONDict, ODVInput
+from telegram.error import BadRequest, NetworkError, TimedOut
 from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
+from astral_core.botapi.answer import LONGEST, REDIRECTED, flaw, kinds_of, read_answer
 from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
+from astral_core.limits import DOWNLOAD_BYTES
 
 log = logging.getLogger("astral.bot")
 # Each kind of time-out is a timer of its own in each call: these two are enough, and only the first one costs.
 TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
-UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, sock_connect=5)
+UPLOAD = 120  # seconds
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=UPLOAD, sock_connect=5)
 # A large file takes its time; a connection on which nothing comes does not.
 FILE_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=30)
+TOO_LONG = f"the answer has more than {LONGEST >> 20} MiB"
 _WHO, _FILE = "getMe", "file"
 _PERHAPS_THE_TOKEN = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 _JSON, _BINARY = {"Content-Type": "application/json"}, "application/octet-stream"
+# What python-telegram-bot raises where it believes the form of what it reads.
+_UNREAD = (ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 BeforeCall = Callable[[str], None]
 AfterCall = Callable[[str, int, float], None]
 
@@ -95,59 +103,50 @@ class Transport:
             self._guard(method)
         code, body = await self._post(method, params, files, hold)
         try:
-            answer = msgspec.json.decode(body)
-            if answer["ok"]:
-                return answer["result"]
-            description = str(answer.get("description", ""))
-            parameters = answer.get("parameters")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError, TypeError, AttributeError):
-            raise TelegramUnavailable(method, "unreadable answer", code) from None
-        if code == HTTPStatus.TOO_MANY_REQUESTS:
-            wait: Any = parameters.get("retry_after") if isinstance(parameters, dict) else None
-            raise TelegramThrottled(method, description, wait)
-        if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise TelegramUnavailable(method, description, code)
-        # No code says that the token is wrong: 404 is also said of a method that the server does not know.
-        if code in _PERHAPS_THE_TOKEN and (method == _WHO or not await self._is_known()):
-            raise TelegramUnavailable(method, description, code, maybe_done=False)
-        raise TelegramRefused(method, description, code, migrated_to=_migrated(parameters))
+            return read_answer(method, code, body)
+        except TelegramRefused as error:
+            if method == _WHO and error.code in _PERHAPS_THE_TOKEN:
+                raise TelegramUnavailable(method, error.description, error.code, maybe_done=False) from None
+            await self.check_token(error)
+            raise
 
-    async def _is_known(self) -> bool:
-        """Whether the server takes this token: what it says to getMe."""
+    async def check_token(self, error: TelegramRefused) -> None:
+        """TelegramUnavailable if `error` is about the token: the call waits until the owner has changed that.
+
+        No code says that the token is wrong: 404 is also said of a method that the server does not know.
+        """
+        if error.code not in _PERHAPS_THE_TOKEN:
+            return
+        code, description = error.code, error.description
         try:
             await self.call(_WHO, {})
         except TelegramRefused:
-            return True  # it refused that question, and not us
-        except TelegramUnavailable as error:
-            if error.code in _PERHAPS_THE_TOKEN:
-                return False
-            raise
-        return True
+            return  # it refused that question, and not us
+        except TelegramUnavailable as away:
+            if away.code not in _PERHAPS_THE_TOKEN:
+                code, description = away.code, f"it was refused, and {away}"
+        else:
+            return
+        raise TelegramUnavailable(error.method, description, code, maybe_done=False)
 
     @contextlib.asynccontextmanager
     async def file(self, path: str) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer with the content of a file, by the `file_path` of getFile.
 
-        Raises as `call`, also where the connection breaks while the content is read.
+        Raises as `call`, also if the connection breaks while the content is read. A redirect is not followed.
         """
         if any(part in ("", ".", "..") for part in path.split("/")):
             raise TelegramRefused(_FILE, "the server names a path that leads elsewhere")
         began, code = time.perf_counter(), 0
         try:
             address = URL(self._files + quote(path), encoded=True)
-            async with self.session.get(address, timeout=FILE_TIMEOUT) as response:
+            async with self.session.get(address, timeout=FILE_TIMEOUT, allow_redirects=False) as response:
                 code = response.status
-                if code == HTTPStatus.TOO_MANY_REQUESTS:
-                    wait: Any = response.headers.get("Retry-After")
-                    raise TelegramThrottled(_FILE, "too many downloads", wait)
-                if code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-                    raise TelegramUnavailable(_FILE, "the server failed", code, maybe_done=False)
-                if code != HTTPStatus.OK:
-                    raise TelegramRefused(_FILE, "file not found", code)
+                _check_file(code, response.headers.get("Retry-After"))
                 yield response
         except TimeoutError:
             raise TelegramUnavailable(_FILE, "timed out", maybe_done=False) from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             what = f"connection failed ({type(error).__name__})"
             raise TelegramUnavailable(_FILE, what, maybe_done=False) from None
         finally:
@@ -180,19 +179,21 @@ class Transport:
             sent["timeout"] = aiohttp.ClientTimeout(total=hold, sock_connect=5)
         began, code = time.perf_counter(), 0
         try:
-            async with self.session.post(self._base + method, **sent) as response:
-                body = await response.read()
+            async with self.session.post(self._base + method, allow_redirects=False, **sent) as response:
                 code = response.status
-                return code, body
+                body = await _content(response, LONGEST)
         except TimeoutError:
             raise TelegramUnavailable(method, "timed out") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             # The error's own text may hold the URL, and the URL holds the token.
             reached = not isinstance(error, aiohttp.ClientConnectorError)
             what = f"connection failed ({type(error).__name__})"
             raise TelegramUnavailable(method, what, maybe_done=reached) from None
         finally:
             self.tell(method, code, began)
+        if body is None:
+            raise TelegramUnavailable(method, TOO_LONG, code)
+        return code, body
 
     def tell(self, method: str, code: int, began: float) -> None:
         """Count a call that began at `began` (perf_counter)."""
@@ -228,34 +229,132 @@ class AiohttpRequest(BaseRequest):
         connect_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
         pool_timeout: ODVInput[float] = BaseRequest.DEFAULT_NONE,
     ) -> tuple[int, bytes]:
-        """Send one request; NetworkError or TimedOut without the URL in them."""
+        """Send one request. NetworkError, without the URL in it, for every answer that is not of the documented form.
+
+        So the library sees no other, and what it raises for the rest is about what the server said.
+        """
         del write_timeout, pool_timeout
-        name = url.rpartition("/")[2]
-        if self._transport._guard and method == "POST":  # noqa: SLF001  # two halves of one module
+        name, is_call = url.rpartition("/")[2], method == "POST"
+        if self._transport._guard and is_call:  # noqa: SLF001  # two halves of one module
             self._transport._guard(name)  # noqa: SLF001
+        read = _seconds(read_timeout, self._read_timeout)
         timeout = aiohttp.ClientTimeout(
-            total=None, connect=_seconds(connect_timeout, 5), sock_read=_seconds(read_timeout, self._read_timeout)
-        )
+            total=UPLOAD + read if is_call and read is not None else None,
+            connect=_seconds(connect_timeout, 5), sock_read=read,
+        )  # fmt: skip
         began, code = time.perf_counter(), 0
         try:
             async with self._transport.session.request(
-                method, url, data=_form(request_data), timeout=timeout
+                method, url, data=_form(request_data), timeout=timeout, allow_redirects=False
             ) as response:
-                body = await response.read()
                 code = response.status
-                return code, body
+                body = await _content(response, LONGEST if is_call else DOWNLOAD_BYTES)
         except TimeoutError:
             raise TimedOut(f"{name} timed out") from None
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, OSError) as error:
             raise NetworkError(f"{name}: connection failed ({type(error).__name__})") from None
         finally:
-            self._transport.tell(name if method == "POST" else "file", code, began)
+            self._transport.tell(name if is_call else _FILE, code, began)
+        if is_call:
+            return await self._answer(name, code, body)
+        return _downloaded(code, body)
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> JSONDict:
+        """The JSON of an answer, which `do_request` has read before."""
+        try:
+            found: JSONDict = msgspec.json.decode(payload)
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise NetworkError(f"unreadable answer ({type(error).__name__})") from None
+        return found
+
+    async def _answer(self, method: str, status: int, body: bytes | None) -> tuple[int, bytes]:
+        """An answer as the library is to see it."""
+        if body is None:
+            raise NetworkError(f"{method}: {TOO_LONG}")
+        try:
+            result = read_answer(method, status, body)
+        except TelegramThrottled as error:
+            return _told(error, {"retry_after": math.ceil(error.retry_after)})
+        except TelegramRefused as error:
+            if method != _WHO:
+                await self._check_token(error)
+            return _told(error, {"migrate_to_chat_id": error.migrated_to} if error.migrated_to is not None else {})
+        except TelegramUnavailable as error:
+            raise NetworkError(str(error)) from None
+        if (where := flaw(method, result)) and not _is_read_by_library(method, result):
+            raise NetworkError(f"{method}: unreadable answer: {where} in the result is missing or has another form")
+        return HTTPStatus.OK, body
+
+    async def _check_token(self, error: TelegramRefused) -> None:
+        try:
+            await self._transport.check_token(error)
+        except (TelegramUnavailable, TelegramThrottled) as away:
+            raise NetworkError(str(away)) from None
 
 
-def _migrated(parameters: Any) -> int | None:
-    """The supergroup that a group has become, https://core.telegram.org/bots/api#responseparameters."""
-    found = parameters.get("migrate_to_chat_id") if isinstance(parameters, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and abs(found) < 2**63 else None
+async def _content(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """The body of an answer; None if it has more than `limit` bytes, of which nothing is kept."""
+    if (response.content_length or 0) > limit:
+        return None
+    parts, size = [], 0
+    while part := await response.content.readany():
+        size += len(part)
+        if size > limit:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _told(error: TelegramThrottled | TelegramRefused, parameters: dict[str, int]) -> tuple[int, bytes]:
+    """A refusal in the documented form."""
+    said = {"ok": False, "error_code": error.code, "description": error.description, "parameters": parameters}
+    return error.code, msgspec.json.encode(said)
+
+
+def _is_read_by_library(method: str, result: Any) -> bool:
+    """Whether python-telegram-bot can make its object of a result that the table does not know in this form.
+
+    The server may be newer than the table: what the library can read is no trouble.
+    """
+    for kind in kinds_of(method):
+        found = getattr(telegram, kind.strip("[]"), None)
+        if found is None:
+            continue
+        try:
+            found.de_list(result, None) if kind.startswith("[") else found.de_json(result, None)
+        except _UNREAD as error:
+            log.debug("%s: %s of python-telegram-bot cannot be made (%s)", method, kind, type(error).__name__)
+        else:
+            return True
+    return False
+
+
+def _check_file(code: int, wait: str | None) -> None:
+    """Raise what a status says of a download; nothing for a file that comes."""
+    if code == HTTPStatus.OK:
+        return
+    if code == HTTPStatus.TOO_MANY_REQUESTS:
+        raise TelegramThrottled(_FILE, "too many downloads", wait)
+    if HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise TelegramRefused(_FILE, "file not found", code)
+    what = REDIRECTED if HTTPStatus.MULTIPLE_CHOICES <= code < HTTPStatus.BAD_REQUEST else "the server failed"
+    raise TelegramUnavailable(_FILE, what, code, maybe_done=False)
+
+
+def _downloaded(code: int, body: bytes | None) -> tuple[int, bytes]:
+    """A file for python-telegram-bot, or what became of it."""
+    if body is None:
+        raise BadRequest("file is too big")
+    try:
+        _check_file(code, None)
+    except TelegramThrottled as error:
+        return _told(error, {"retry_after": math.ceil(error.retry_after)})
+    except TelegramRefused as error:
+        return _told(error, {})
+    except TelegramUnavailable as error:
+        raise NetworkError(str(error)) from None
+    return code, body
 
 
 def _seconds(value: ODVInput[float], default: float) -> float | None:

@@ -65,7 +65,7 @@ class WebhookRegistration:
     @staticmethod
     def _fits(info: dict[str, Any], parameters: dict[str, Any]) -> bool:
         return (
-            info.get("url") == parameters["url"]
+            info["url"] == parameters["url"]
             and info.get("max_connections", parameters["max_connections"]) == parameters["max_connections"]
             and sorted(info.get("allowed_updates", [])) == sorted(parameters["allowed_updates"])
         )

@@ -55,8 +55,8 @@ async def _check_bot(transport: Transport) -> list[Finding]:
     try:
         await transport.call("getMe", {}, hold=LIMIT)
     except TelegramError as error:
-        if error.code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
-            return [_unreachable(error)]
+        if error.code not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND) or getattr(error, "maybe_done", True):
+            return [_unreachable(error)]  # a page of a proxy with these codes says nothing about the token
         cause = f"Telegram does not know this token (it answered {error.code})."
         return [Finding("token-refused", "telegram.token", cause, f"{_BOTFATHER}.")]
     return []
@@ -64,7 +64,7 @@ async def _check_bot(transport: Transport) -> list[Finding]:
 
 def _unreachable(error: TelegramError) -> Finding:
     fix = "look at the network, the firewall and ASTRAL_TELEGRAM__API_URL; `--offline` leaves this check out."
-    what = f"the answer was {error.code}" if error.code else error.description
+    what = f"the answer was {error.code}" if error.code >= HTTPStatus.BAD_REQUEST else error.description
     return Finding("telegram-unreachable", "telegram.api_url", f"{error.method}: {what}.", fix)
 
 
@@ -88,7 +88,7 @@ async def _check_clock(transport: Transport, api_url: str) -> list[Finding]:
     try:
         async with transport.session.head(api_url, timeout=timeout, allow_redirects=False) as response:
             told = parsedate_to_datetime(response.headers["Date"]).timestamp()
-    except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
+    except (aiohttp.ClientError, OSError, TimeoutError, LookupError, TypeError, ValueError, OverflowError):
         return []  # no clock is no finding
     off = time.time() - told
     if abs(off) <= OFF:

@@ -42,6 +42,8 @@ class LateRequest(BaseRequest):
             raise HandlerError("the bot does not run yet. Fix: call Telegram in post_init or in a handler.")
         return await self.real.do_request(url, method, request_data, *args, **options)
 
+    parse_json_payload = staticmethod(AiohttpRequest.parse_json_payload)
+
 
 class PtbBot(ExtBot[None]):
     """python-telegram-bot's bot over the core's connections."""

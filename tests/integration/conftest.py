@@ -19,6 +19,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import MetaData, select
 
 from astral_core import Tables
+from astral_core.botapi.table import table
 from astral_core.cli import cli
 from astral_core.db.tables import core_inbox
 from astral_core.host.state import LoadedPlugin
@@ -172,10 +173,12 @@ class GroupApi:
             raise error
         if method.name in self.answers:
             return self.answers[method.name]
-        if params.has("inline_message_id") or not method.name.startswith(("send", "edit")):
+        returns = table().methods[method.name].returns
+        if params.has("inline_message_id") or returns == "Boolean":
             return True
         chat = {"id": chat_id, "type": "supergroup", "title": "Stars"}
-        return {"message_id": next(self.numbers), "date": 1, "chat": chat}
+        message = {"message_id": next(self.numbers), "date": 1, "chat": chat}
+        return [message] if returns.startswith("[") else message
 
 
 @dataclass

@@ -74,7 +74,7 @@ async def test_files_travel_beside_their_parameters(serve: Serve) -> None:
         seen.update(
             {key: value.file.read() if isinstance(value, web.FileField) else value for key, value in form.items()}
         )
-        return web.json_response({"ok": True, "result": True})
+        return web.json_response({"ok": True, "result": {"message_id": 7}})
 
     transport = await serve(read)
     params = {"chat_id": 1, "caption": "é", "reply_markup": {"inline_keyboard": []}}
@@ -97,6 +97,14 @@ async def test_files_travel_beside_their_parameters(serve: Serve) -> None:
         (200, b"", TelegramUnavailable),
         (200, b"[]", TelegramUnavailable),
         (200, b'{"ok": true}', TelegramUnavailable),
+        (200, {"ok": True, "result": None}, TelegramUnavailable),
+        (200, {"ok": True, "result": [{"message_id": 7}]}, TelegramUnavailable),
+        (200, {"ok": 1, "result": {"message_id": 7}}, TelegramUnavailable),
+        (400, {"ok": True, "result": {"message_id": 7}}, TelegramUnavailable),
+        (400, b"<html>bad request</html>", TelegramUnavailable),
+        (200, {"ok": False, "description": "no"}, TelegramUnavailable),
+        (200, {"ok": False, "error_code": 400, "description": "no"}, TelegramRefused),
+        (400, {"ok": False, "description": ["no"], "parameters": 5}, TelegramRefused),
     ],
 )
 async def test_every_answer_becomes_one_of_three_errors(serve: Serve, status: int, body: Any, error: type) -> None:
@@ -112,7 +120,18 @@ async def test_every_answer_becomes_one_of_three_errors(serve: Serve, status: in
 
 @pytest.mark.parametrize(
     ("told", "waited"),
-    [(7, 7), (0.5, 0.5), ("12", 12), ("soon", 1), (None, 1), ([3], 1), (-4, 0), (10**9, 86_400), (10**400, 1)],
+    [
+        (7, 7),
+        (0.5, 0.5),
+        ("12", 12),
+        ("soon", 1),
+        (None, 1),
+        ([3], 1),
+        (-4, 0.1),
+        (0, 0.1),
+        (10**9, 86_400),
+        (10**400, 1),
+    ],
 )
 def test_a_wait_that_cannot_be_read_is_a_second_and_none_is_longer_than_a_day(told: object, waited: float) -> None:
     """Whatever stands in `retry_after`, a chat goes on."""
@@ -124,7 +143,7 @@ def test_a_wait_that_cannot_be_read_is_a_second_and_none_is_longer_than_a_day(to
 @pytest.mark.parametrize(
     ("who", "error"),
     [
-        ((200, {"ok": True, "result": {"id": 1}}), TelegramRefused),
+        ((200, {"ok": True, "result": {"id": 1, "is_bot": True, "first_name": "B"}}), TelegramRefused),
         ((400, {"ok": False, "description": "odd"}), TelegramRefused),
         ((401, {"ok": False, "description": "Unauthorized"}), TelegramUnavailable),
         ((404, {"ok": False, "description": "Not Found"}), TelegramUnavailable),

@@ -21,6 +21,7 @@ from astral_core.cli import cli
 from astral_core.doctor import CODES, diagnose, guarded
 from astral_core.doctor.machine import check_machine
 from astral_core.finding import Finding
+from astral_playground.telegram import server
 from astral_playground.telegram.emulator import TelegramEmulator
 
 TOKEN = "42:some-token-of-nobody-but-the-tests"
@@ -271,6 +272,21 @@ async def test_telegram_that_is_away_or_ill_is_told(telegram: TelegramEmulator, 
     findings = await asyncio.to_thread(diagnose)
     assert "connection failed" in found(findings)["telegram-unreachable"].cause
     assert telegram.token not in str(findings)
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, "<html>no such page</html>"), (200, '{"ok": true, "result": []}')]
+)
+async def test_an_odd_answer_says_nothing_about_the_token(bot: pytest.MonkeyPatch, status: int, body: str) -> None:
+    """A proxy's page, or a result of another form: the server is unwell, and the token may be right."""
+
+    async def odd(request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body)
+
+    bot.setattr(server, "_bot_api", odd)
+    async with TelegramEmulator() as telegram:
+        bot.setenv("ASTRAL_TELEGRAM__API_URL", telegram.api_url)
+        assert list(found(await asyncio.to_thread(diagnose))) == ["telegram-unreachable"]
 
 
 async def test_a_webhook_elsewhere_and_failed_deliveries_are_notes(
