@@ -119,7 +119,10 @@ class Web(Section):
         return value
 
     max_connections: int = Field(
-        default=512, ge=1, description="open connections; for one more the oldest idle stranger is closed"
+        default=512,
+        ge=1,
+        description="open connections, fewer if the process may not open so many files; for one more the oldest idle "
+        "stranger is closed",
     )
     drain_delay: float = Field(default=0.0, ge=0, description="seconds between 'not ready' and closing the port")
 

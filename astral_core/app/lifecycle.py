@@ -97,7 +97,7 @@ class App:
         web = build_web(self.host, self.webhook, health)
         inbox.replica.lock()  # refuse a second process before it takes the port
         enter(inbox.replica.leave)
-        self._web = await start_server(web, self.webhook, self.settings.web)
+        self._web = await start_server(web, self.webhook, self.settings)
         self.port = self._web.port
         log.info("listening on http://%s:%d", self.settings.web.host, self.port)
         await self._migrate()

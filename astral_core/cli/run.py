@@ -9,16 +9,18 @@ import os
 import signal
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import click
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from astral_core import descriptors
 from astral_core.app import App, build
 from astral_core.config import Settings, load_settings, secret_values
 from astral_core.host.discover import discover, from_file
-from astral_core.observe.logs import configure_logging
+from astral_core.observe.logs import LogThrottle, configure_logging
 
 log = logging.getLogger("astral")
 YOUNG = 25_000  # new objects after which the garbage collector looks
@@ -63,8 +65,10 @@ def _again(polling: bool, files: Iterable[Path], trace_hooks: bool, verbose: boo
 
 async def serve(app: App) -> int:
     """Run `app` until a signal or the loss of the database; return the exit code."""
+    descriptors.raise_limit()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_Complaints())
 
     def stop() -> None:
         if stopping.is_set():
@@ -89,6 +93,29 @@ async def serve(app: App) -> int:
     for task in (signalled, lost):
         task.cancel()
     return 1 if app.supervisor.lost else 0
+
+
+class _Complaints:
+    """The loop's exception handler: asyncio's own, but seldom about connections that it cannot accept.
+
+    It tries again each second, and complains each time, for as long as there is no descriptor left.
+    """
+
+    def __init__(self) -> None:
+        self._may_say = LogThrottle()
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if not isinstance(error, OSError) or "accept" not in context["message"].lower():
+            loop.default_exception_handler(context)
+            return
+        left_out = self._may_say()
+        if left_out is not None:
+            log.error(
+                "no connection can be accepted (%s); %d more of these were left out of the log before. Fix: let the "
+                "process open more files; `astral doctor` says how many.",
+                error.strerror, left_out,
+            )  # fmt: skip
 
 
 def _spare_the_collector() -> None:

@@ -46,6 +46,7 @@ CODES: dict[str, str] = {
     "health-failed": "A plugin cannot say how it is.",
     "python-too-old": "This Python is older than the oldest that Astral is made for.",
     "disk-nearly-full": "The disk that the bot writes to is nearly full.",
+    "descriptors-few": "The system lets the bot open too few files for as many connections as its settings allow.",
     "pool-too-large": "More processes shall compute than the machine has cores.",
     "check-failed": "A check of the doctor itself failed.",
 }

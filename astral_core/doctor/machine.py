@@ -1,4 +1,4 @@
-"""The machine under the bot: Python, disk, cores and the port."""
+"""The machine under the bot: Python, disk, descriptors, cores and the port."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 from packaging.specifiers import SpecifierSet
 
+from astral_core import descriptors
 from astral_core.config import Settings
 from astral_core.doctor.database import url_of
 from astral_core.finding import Finding
@@ -22,9 +23,11 @@ PROBE = aiohttp.ClientTimeout(total=2)
 
 
 def check_machine(settings: Settings | None, *, python: str = "", least_free: int = LEAST_FREE) -> Iterator[Finding]:
-    """Python, disk and cores; `settings` are None where they do not load."""
+    """Python, disk, descriptors and cores; `settings` are None where they do not load."""
     yield from _check_python(python or platform.python_version())
     yield from _check_disk(_folder(settings), least_free)
+    if settings is not None:
+        yield from check_descriptors(settings, descriptors.attainable())
     workers, cores = settings.pool.workers if settings else None, os.cpu_count()
     if workers and cores and workers > cores:
         cause = f"{workers} processes shall compute, and this machine has {cores} cores."
@@ -45,6 +48,13 @@ def _check_disk(folder: Path, least: int) -> Iterator[Finding]:
     if free < least:
         cause = f"{free // 2**20} MB are free on the disk of {folder}."
         yield Finding("disk-nearly-full", "disk", cause, "free some space, or move the database.", fatal=False)
+
+
+def check_descriptors(settings: Settings, allowed: int | None) -> Iterator[Finding]:
+    """Whether a process with `allowed` descriptors can take as many connections as the settings want."""
+    trouble = descriptors.too_few(settings, allowed)
+    if trouble is not None:
+        yield Finding("descriptors-few", "web.max_connections", *trouble, fatal=False)
 
 
 def _folder(settings: Settings | None) -> Path:

@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from astral_core.config import Web
+from astral_core import descriptors
+from astral_core.config import Settings
 from astral_core.errors import BodyTimeout, ConfigError
 from astral_core.host.host import Host
 from astral_core.host.state import State
@@ -19,7 +20,7 @@ from astral_core.kinds.web import Pages, Webhooks
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope
 from astral_core.web.client import networks, seen_through
-from astral_core.web.connection import Connection, Connections, in_time
+from astral_core.web.connection import SERVER, Connection, Connections, in_time
 from astral_core.web.health import Health
 from astral_core.web.webhook import MAX_BODY, TelegramWebhook
 
@@ -27,11 +28,13 @@ log = logging.getLogger("astral.web")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HOOK = "/webhook/telegram"
 SHUTDOWN_TIMEOUT = 10.0  # seconds that requests under way may take when the bot stops
+BACKLOG = 128  # connections that the system keeps until they are accepted
 
 
 def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Application:
     """The application with the core's and all plugins' routes."""
     app = web.Application(client_max_size=MAX_BODY, middlewares=[_failures])
+    app.on_response_prepare.append(_named)
     app.router.add_post(HOOK, webhook.handle)  # for whatever takes the long way, such as `Expect: 100-continue`
     app.router.add_get("/healthz", health.healthz)
     app.router.add_get("/readyz", health.readyz)
@@ -50,6 +53,12 @@ def build_web(host: Host, webhook: TelegramWebhook, health: Health) -> web.Appli
         if not item.alive and item.state is not State.DISABLED:
             app.router.add_route("*", f"/plugins/{item.id}/{{rest:.*}}", _away)
     return app
+
+
+async def _named(request: web.Request, response: web.StreamResponse) -> None:
+    """Name the server of an answer that a route sends piece by piece; of all others the connection does it."""
+    del request
+    response.headers[hdrs.SERVER] = SERVER
 
 
 async def _away(request: web.Request) -> web.StreamResponse:
@@ -122,23 +131,45 @@ class WebServer:
         self._connections.close()  # those that were accepted in the very moment of the close
 
 
-async def start_server(app: web.Application, webhook: TelegramWebhook, settings: Web) -> WebServer:
-    """Listen. ConfigError where the port is taken."""
+async def start_server(app: web.Application, webhook: TelegramWebhook, settings: Settings) -> WebServer:
+    """Listen, with as many connections as there are descriptors for. ConfigError if the port is taken."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
     await runner.setup()
-    server, connections = runner.server, Connections(settings.max_connections)
+    server, connections = runner.server, Connections(_fitted(settings))
     if server is None:
         raise RuntimeError("aiohttp's runner has no server after its setup")
     whole: Any = server.request_handler  # what it is given are Requests, of which its type knows only the base
     server.request_handler = _short_way(whole, webhook)  # type: ignore[assignment]  # the same
+    host, port = settings.web.host, settings.web.port
     try:
         listening = await asyncio.get_running_loop().create_server(
-            lambda: Connection(server, connections), settings.host, settings.port
+            lambda: Connection(server, connections), host, port, backlog=1
         )
     except OSError as error:
         await runner.cleanup()
         raise ConfigError(
-            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}). Fix: stop the program "
+            f"cannot listen on {host}:{port} ({error.strerror}). Fix: stop the program "
             "that uses the port, or choose another one with ASTRAL_WEB__PORT."
         ) from None
+    _lengthen_backlog(listening)
     return WebServer(int(listening.sockets[0].getsockname()[1]), runner, listening, connections)
+
+
+def _fitted(settings: Settings) -> int:
+    """How many connections the server takes; a warning if these are fewer than the settings allow."""
+    allowed = descriptors.limit()
+    trouble = descriptors.too_few(settings, allowed)
+    if trouble is not None:
+        log.warning("%s Fix: %s", *trouble)
+    return descriptors.connections(settings, allowed)
+
+
+def _lengthen_backlog(server: asyncio.Server) -> None:
+    """Let the system keep more connections than asyncio accepts in one go, which is what its `backlog` is, too.
+
+    When there are no descriptors left, asyncio fails as often as it would have accepted, and sets a timer for each
+    failure, which all begin to accept again: with more than one the timers multiply without limit.
+    """
+    for listening in server.sockets:
+        with listening.dup() as same:
+            same.listen(BACKLOG)

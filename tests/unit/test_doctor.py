@@ -18,8 +18,9 @@ from click.testing import CliRunner, Result
 
 import astral_core.doctor
 from astral_core.cli import cli
+from astral_core.descriptors import needed
 from astral_core.doctor import CODES, diagnose, guarded
-from astral_core.doctor.machine import check_machine
+from astral_core.doctor.machine import check_descriptors, check_machine
 from astral_core.finding import Finding
 from astral_playground.telegram import server
 from astral_playground.telegram.emulator import TelegramEmulator
@@ -429,6 +430,17 @@ def test_an_old_python_and_a_full_disk_and_too_many_workers(bot: pytest.MonkeyPa
     expected = {"python-too-old": True, "disk-nearly-full": False, "pool-too-large": False}
     assert {code: finding.fatal for code, finding in findings.items()} == expected
     assert "3.9.2" in findings["python-too-old"].cause
+
+
+def test_too_few_descriptors_are_told(make_settings: Any) -> None:
+    """What is wrong, and how many would be right."""
+    settings = make_settings(web={"max_connections": 500})
+    (finding,) = check_descriptors(settings, 256)
+    assert finding.code == "descriptors-few"
+    assert not finding.fatal
+    assert f"takes {256 - needed(settings)} connections instead of 500" in finding.cause
+    assert f"ulimit -n {needed(settings) + 500}" in finding.fix
+    assert list(check_descriptors(settings, None)) == []
 
 
 def test_a_port_that_a_stranger_holds_is_told(bot: pytest.MonkeyPatch) -> None:

@@ -135,8 +135,10 @@ class BotProcess:
         """Whether a process is there, ready or not."""
         return self._end is not None and not self._end.done()
 
-    async def spawn(self, failpoint: str = "", *, file_limit: int = 0, **extra: str) -> None:
-        """Start a process. `file_limit` is RLIMIT_FSIZE in bytes, `extra` goes on top of the environment."""
+    async def spawn(self, failpoint: str = "", *, file_limit: int = 0, descriptors: int = 0, **extra: str) -> None:
+        """Start a process. `extra` goes on top of the environment.
+
+        `file_limit` is RLIMIT_FSIZE in bytes, `descriptors` RLIMIT_NOFILE, which the process cannot raise."""
         if self.alive:
             raise RuntimeError(f"{self.url} runs already")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ASTRAL_")}
@@ -146,14 +148,15 @@ class BotProcess:
             "folder": str(self.log.parent),
             "log": str(self.log),
             "file_limit": file_limit,
+            "descriptors": descriptors,
         }
         self._before = self.log.stat().st_size if self.log.exists() else 0
         self.frozen = False
         self.pid, self._end = await self.nursery.start(order)
 
-    async def start(self, failpoint: str = "", *, file_limit: int = 0, **extra: str) -> None:
+    async def start(self, failpoint: str = "", *, file_limit: int = 0, descriptors: int = 0, **extra: str) -> None:
         """Start a process and wait until it is ready."""
-        await self.spawn(failpoint, file_limit=file_limit, **extra)
+        await self.spawn(failpoint, file_limit=file_limit, descriptors=descriptors, **extra)
         await self.ready()
 
     async def ready(self, limit: float = READY_TIMEOUT) -> None:

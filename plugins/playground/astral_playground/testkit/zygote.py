@@ -1,8 +1,8 @@
 """The parent of the bots of tests: it imports Astral once, then forks an `astral run` in a blink.
 
 A bot that is killed a hundred times would import for minutes otherwise. One JSON object a line comes in:
-`{"id", "arguments", "environment", "folder", "log", "file_limit"}`; `{"id", "pid"}` and later `{"pid", "code"}` go
-out, a negative code being a signal's number. At the end of its input it kills what still runs.
+`{"id", "arguments", "environment", "folder", "log", "file_limit", "descriptors"}`; `{"id", "pid"}` and later
+`{"pid", "code"}` go out, a negative code being a signal's number. At the end of its input it kills what still runs.
 
 Run as a program; it has one thread and no event loop, so that a fork takes nothing along.
 """
@@ -109,6 +109,8 @@ def _become(order: dict[str, Any]) -> NoReturn:
         sys.path[:0] = filter(None, order["environment"].get("PYTHONPATH", "").split(os.pathsep))
         if order["file_limit"]:
             resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_limit"],) * 2)
+        if order["descriptors"]:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (order["descriptors"],) * 2)
         code = _run(order["arguments"])
     except BaseException:  # noqa: BLE001  # nothing may come back into the zygote's loop
         traceback.print_exc()
