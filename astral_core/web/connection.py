@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader, hdrs, web
 
 from astral_core.errors import BodyTimeout
 from astral_core.observe.logs import LogThrottle
 
+SERVER = "astral"  # aiohttp would name itself and Python, with their versions
 HEAD_TIMEOUT = 5.0  # seconds from the first byte of a head to its last
 BODY_TIMEOUT = 5.0  # seconds from the end of a head to the end of its body
 KEEP_ALIVE = 75.0  # seconds that a connection may be idle
@@ -116,6 +117,14 @@ class Connection(web.RequestHandler):
         """Answer who speaks no HTTP without a word: aiohttp would send back all that came."""
         del message
         return super().handle_error(request, status, exc, "")
+
+    def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
+        """Send `resp`, which every answer that is not sent yet passes: routes', refusals, errors."""
+        if isinstance(resp, web.StreamResponse):  # a broken route may return anything
+            resp.headers[hdrs.SERVER] = SERVER
+        return super().finish_response(request, resp, start_time)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
         """Log that a client speaks no HTTP: seldom, because anybody can be the cause."""

@@ -133,3 +133,57 @@ async def test_a_stop_ends_the_requests_before_the_plugins_that_serve_them(
         assert await asked == (200, "done")
         await stopping
     assert events == ["begins", "ends", "lifespan ends"]
+
+
+REQUESTS = {
+    "healthz": b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "readyz": b"GET /readyz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "metrics": b"GET /metrics HTTP/1.1\r\nHost: x\r\nVia: 1.1 somebody\r\n\r\n",
+    "404": b"GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n",
+    "405": b"PUT /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    "403": b"POST /webhook/telegram HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    "417": b"POST /webhook/telegram HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nContent-Length: 0\r\n\r\n",
+    "streamed": b"GET /plugins/moon/streamed HTTP/1.1\r\nHost: x\r\n\r\n",
+    "302": b"GET /plugins/moon/moved HTTP/1.1\r\nHost: x\r\n\r\n",
+    "500": b"GET /plugins/moon/broken HTTP/1.1\r\nHost: x\r\n\r\n",
+    "its own": b"GET /plugins/moon/boasting HTTP/1.1\r\nHost: x\r\n\r\n",
+    "post": b"POST /plugins/moon/streamed HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n",
+    "no HTTP": b"no HTTP at all\r\n\r\n",
+    "bad length": b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+    "long head": b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n",
+}
+
+
+async def test_no_answer_names_the_software_and_its_version(sqlite_url: str, make_plugin: MakePlugin) -> None:
+    """Whoever looks for bots with a known hole is told nothing: neither by routes nor by errors of the protocol."""
+    routes = Routes()
+
+    @routes.page("GET", "/streamed")
+    async def streamed(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
+        response = aioweb.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"in pieces")
+        return response
+
+    @routes.page("GET", "/moved")
+    async def moved(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
+        raise aioweb.HTTPFound("/elsewhere")
+
+    @routes.page("GET", "/broken")
+    async def broken(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
+        raise RuntimeError("broken")
+
+    @routes.page("GET", "/boasting")
+    async def boasting(ctx: PluginContext, request: aioweb.Request) -> aioweb.StreamResponse:
+        return aioweb.Response(headers={"Server": "Moon/1.2.3"})
+
+    async with bot_kit(sqlite_url, plugins=[make_plugin("moon", routes)]) as kit:
+        for name, request_ in REQUESTS.items():
+            reader, writer = await asyncio.open_connection("127.0.0.1", kit.port)
+            writer.write(request_)
+            head = await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            named = [line for line in head.split(b"\r\n") if line.lower().startswith(b"server:")]
+            assert named == [b"Server: astral"], name
+            assert b"Python" not in head, name
+            assert b"aiohttp" not in head, name
