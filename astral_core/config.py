@@ -10,7 +10,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
@@ -196,7 +196,11 @@ class Settings(BaseSettings):
     )
     texts: OwnTexts = OwnTexts()
     log_json: bool = Field(default=False, description="one JSON object a log line")
-    plugins: dict[str, dict[str, Any]] = Field(default_factory=dict, description="one section a plugin")
+    plugins: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        repr=False,
+        description="one section a plugin",  # which values are secret, its model knows
+    )
 
     @field_validator("language")
     @classmethod
@@ -327,16 +331,6 @@ def is_secret(annotation: Any) -> bool:
     if isinstance(kind, type) and issubclass(kind, (SecretStr, SecretBytes, Secret)):
         return True
     return any(is_secret(part) for part in get_args(annotation))
-
-
-def secret_values(value: object) -> list[str]:
-    """Every secret in a settings model, however deep, so that what is printed can be cleared of them."""
-    if isinstance(value, SecretStr):
-        return [value.get_secret_value()]
-    if isinstance(value, BaseModel):
-        value = dict(value)
-    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple, set)) else ()
-    return [secret for item in items for secret in secret_values(item)]
 
 
 def unknown_variables(environ: Iterable[str]) -> list[tuple[str, str | None]]:

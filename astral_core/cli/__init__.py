@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 import click
 
 from astral_core._version import __version__
+from astral_core.cli.hiding import complain, complain_of, let_nothing_past
 from astral_core.errors import AstralError
 
 # Name: module, object, and the line that `astral --help` shows without importing either.
@@ -83,10 +84,18 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; what Astral raises on purpose is one sentence, not a traceback."""
+    """Run the command line; what Astral raises on purpose is one sentence. No error shows a secret."""
     gc.disable()  # what is imported stays: to look through it again and again is a tenth of the start
+    let_nothing_past()
     try:
-        cli()
+        code = cli(standalone_mode=False)
     except AstralError as error:
-        click.echo(f"astral: {error}", err=True)
+        complain(f"astral: {error}")
         raise SystemExit(1) from None
+    except click.Abort:
+        click.echo("Aborted!", err=True)
+        raise SystemExit(1) from None
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is told, and ends the command
+        complain_of(error)
+        raise SystemExit(error.exit_code if isinstance(error, click.ClickException) else 1) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -6,6 +6,8 @@ import json
 
 import click
 
+from astral_core.cli.hiding import hide
+
 
 @click.command()
 @click.argument("plugin")
@@ -26,10 +28,15 @@ def check(plugin: str, databases: tuple[str, ...], as_json: bool) -> None:  # cl
 
     findings = audit_plugin(plugin, databases)
     if as_json:
-        click.echo(json.dumps([finding.record() for finding in findings], ensure_ascii=False, indent=2))
+        records = [_hidden(finding.record(), databases) for finding in findings]
+        click.echo(json.dumps(records, ensure_ascii=False, indent=2))
     else:
         for finding in findings:
-            click.echo(f"{'error' if finding.fatal else 'warning'}: {finding}")
+            click.echo(hide(f"{'error' if finding.fatal else 'warning'}: {finding}", *databases))
         click.echo(f"{plugin}: {len(findings) or 'nothing'} found")
     if findings:
         raise SystemExit(1)
+
+
+def _hidden(record: dict[str, object], databases: tuple[str, ...]) -> dict[str, object]:
+    return {name: hide(value, *databases) if isinstance(value, str) else value for name, value in record.items()}

@@ -16,15 +16,17 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
+from astral_core.cli.hiding import complain
 from astral_core.config import PREFIX, Host, Settings, config_file, is_secret, load_settings, plugin_settings
 from astral_core.errors import AstralError, DeclarationError
 from astral_core.host.discover import discover, import_plugin
 from astral_core.host.state import LoadedPlugin
+from astral_core.known_secrets import secrets_of_text
+from astral_core.observe.redactor import Redactor
 
 HIDDEN = "not shown"
 _HEADER = re.compile(r"\s*\[[^\[].*\]\s*(#.*)?$")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
-_USER_IN_URL = re.compile(r"(?<=://).*(?=@)", re.DOTALL)
 Path = tuple[str, ...]
 Models = Mapping[str, type[BaseModel]]
 
@@ -54,7 +56,7 @@ def show(origin: bool, as_json: bool) -> None:  # click passes flags so
             value = _text(record["value"], record["secret"])
             click.echo(f"{record['key']:<36} {value:<40} {record.get('origin', '')}".rstrip())
     for problem in problems:
-        click.echo(problem, err=True)
+        complain(problem)
     if problems:
         raise SystemExit(1)
 
@@ -147,7 +149,15 @@ def _plain(value: object) -> Any:
     if is_secret(type(value)):
         return "set" if value else "not set"
     plain = to_jsonable_python(value, fallback=str)
-    return _USER_IN_URL.sub("***", plain) if isinstance(plain, str) else plain
+    return _shown(plain) if isinstance(plain, str) else plain
+
+
+def _shown(text: str) -> str:
+    """A text without a URL's user and password, and without parameters whose name says that they are secret."""
+    scheme, mark, rest = text.partition("://")
+    if mark and "@" in rest:
+        text = f"{scheme}://***@{rest.rpartition('@')[2]}"
+    return Redactor(secrets_of_text(text))(text)
 
 
 def _text(value: Any, secret: bool) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core import core_plugin
 from astral_core.bot.reachable import name_of
+from astral_core.cli.hiding import complain
 from astral_core.config import Settings, load_settings
 from astral_core.db import migrate
 from astral_core.db.drop import drop_tables, refuse_referred, tables_of
@@ -65,7 +66,7 @@ def upgrade(plugin: str | None, as_json: bool) -> None:  # click passes flags so
         if not p.alive and p.state is not State.DISABLED
     ]
     for line in [*map(str, failed.values()), *broken]:
-        click.echo(f"astral: {line}", err=True)
+        complain(f"astral: {line}")
     if failed:
         raise SystemExit(1)
 

@@ -10,6 +10,7 @@ import click
 
 from astral_core import core_plugin, hookspecs
 from astral_core.cli.check import check
+from astral_core.cli.hiding import complain, hide
 from astral_core.config import Host as HostSettings
 from astral_core.config import load_settings, nearest
 from astral_core.db.migrate import owns
@@ -100,7 +101,7 @@ def routes(as_json: bool) -> None:  # click passes flags so
     host = load_host()
     for found in host.plugins:
         if not found.alive and found.state is not State.DISABLED:
-            click.echo(f"plugin {found.provider} is {found.state} in phase {found.phase}: {found.reason}", err=True)
+            complain(f"plugin {found.provider} is {found.state} in phase {found.phase}: {found.reason}")
     lines = [(kind.name, line) for kind in host.registry.kinds.values() for line in kind.lines()]
     if as_json:
         records = [
@@ -189,5 +190,5 @@ def _record(plugin: LoadedPlugin) -> dict[str, str]:
         "state": plugin.state.value,
         "distribution": plugin.distribution,
         "phase": plugin.phase,
-        "reason": plugin.reason,
+        "reason": hide(plugin.reason) if plugin.reason else "",
     }

@@ -10,16 +10,14 @@ import signal
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import click
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from astral_core import descriptors
 from astral_core.app import App, build
-from astral_core.config import Settings, load_settings, secret_values
+from astral_core.config import load_settings
 from astral_core.host.discover import discover, from_file
+from astral_core.known_secrets import known_secrets
 from astral_core.observe.logs import LogThrottle, configure_logging
 
 log = logging.getLogger("astral")
@@ -40,8 +38,7 @@ def run(  # click passes flags so
     """Serve the bot."""
     settings = load_settings()
     level = logging.DEBUG if verbose else logging.INFO
-    secrets = secrets_of(settings)
-    configure_logging(secrets, as_json=settings.log_json, level=level)
+    configure_logging(known_secrets(settings), as_json=settings.log_json, level=level)
     if trace_hooks:
         logging.getLogger("astral.hooks").setLevel(logging.DEBUG)
     plugins = [*discover(settings.host), *(from_file(path) for path in files)]
@@ -50,8 +47,7 @@ def run(  # click passes flags so
 
         raise SystemExit(run_reloading(_again(polling, files, trace_hooks, verbose), plugins))
     app = build(settings, polling=polling, plugins=plugins)
-    for model in app.host.plugin_settings.values():  # each plugin's own model tells which values are secret
-        secrets += secret_values(model)
+    secrets = known_secrets(settings, app.host.plugin_settings.values())  # each plugin's own model tells more of them
     configure_logging(secrets, as_json=settings.log_json, level=level)
     raise SystemExit(asyncio.run(serve(app)))
 
@@ -127,25 +123,3 @@ def _spare_the_collector() -> None:
     gc.freeze()
     gc.set_threshold(YOUNG, 10, 5)
     gc.enable()
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """Every secret that is known, so that no log line shows one."""
-    telegram = settings.telegram
-    known = [telegram.token, telegram.webhook_secret, telegram.previous_webhook_secret, settings.web.metrics_token]
-    secrets = [secret.get_secret_value() for secret in known if secret is not None]
-    database = settings.database
-    for url in (database.url, database.direct_url):
-        secrets += _passwords(url.get_secret_value()) if url is not None else []
-    for section in settings.plugins.values():
-        secrets += [str(value) for key, value in section.items() if any(w in key for w in ("key", "token", "secret"))]
-    return secrets
-
-
-def _passwords(url: str) -> list[str]:
-    """The password in a database URL, as it is and as the URL spells it."""
-    try:
-        password = make_url(url).password
-    except (ArgumentError, ValueError):
-        return [url]  # no URL at all: anything in it may be secret
-    return [password, quote(password), quote_plus(password)] if password else []

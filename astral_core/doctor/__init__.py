@@ -13,9 +13,9 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from astral_core.config import Settings, secret_values, try_settings
+from astral_core.config import Settings, try_settings
 from astral_core.doctor.codes import CODES
-from astral_core.doctor.database import check_database, url_of
+from astral_core.doctor.database import check_database
 from astral_core.doctor.health import check_health
 from astral_core.doctor.machine import check_machine, check_port
 from astral_core.doctor.plugins import Plugins
@@ -23,7 +23,8 @@ from astral_core.doctor.running import check_running
 from astral_core.doctor.settings import check_public, check_sources, check_texts, invalid
 from astral_core.doctor.telegram import check_telegram, check_token
 from astral_core.finding import Finding
-from astral_core.observe.logs import Redactor
+from astral_core.known_secrets import everything_secret, known_secrets, texts_in
+from astral_core.observe.redactor import Redactor
 
 __all__ = ["CODES", "diagnose", "guarded"]
 
@@ -34,10 +35,10 @@ def diagnose(*, offline: bool = False) -> list[Finding]:
     """All findings, in the order in which they are best mended. `offline` does not ask Telegram."""
     settings, problems = try_settings()
     if settings is None:
-        return [*invalid(problems), *guarded("machine", lambda: check_machine(None))]
+        return _redacted([*invalid(problems), *guarded("machine", lambda: check_machine(None))], everything_secret())
     with _quiet():
         findings = list(_all(settings, offline))
-    return _redacted(findings, settings)
+    return _redacted(findings, known_secrets(settings), texts_in(settings.plugins))
 
 
 def _all(settings: Settings, offline: bool) -> Iterator[Finding]:
@@ -83,13 +84,13 @@ def _quiet() -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def _redacted(findings: Findings, settings: Settings) -> list[Finding]:
-    """The findings without secrets, should a plugin's or a server's own words hold one."""
-    known = secret_values(settings)
-    urls = [url_of(url.get_secret_value()) for url in (settings.database.url, settings.database.direct_url) if url]
-    known += [url.password for url in urls if url is not None and url.password]
-    redact = Redactor(known)
-    everything = Redactor([*known, *_texts(settings.plugins)])  # what is secret, a plugin alone knows
+def _redacted(findings: Findings, secrets: Iterable[str], more: Iterable[str] = ()) -> list[Finding]:
+    """The findings without `secrets`, should a plugin's or a server's own words hold one.
+
+    What plugins say, and what is said of them, loses `more`, too: which of it is secret, a plugin alone knows.
+    """
+    known = list(secrets)
+    redact, everything = Redactor(known), Redactor([*known, *more])
     return [
         replace(
             item,
@@ -99,12 +100,3 @@ def _redacted(findings: Findings, settings: Settings) -> list[Finding]:
         )
         for item in findings
     ]
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text in the raw sections of plugins."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _texts(item)

@@ -46,7 +46,9 @@ class Host:
     runner: HookRunner
     foreign: Build
     contexts: dict[str, PluginContext] = field(default_factory=dict)
-    plugin_settings: dict[str, BaseModel] = field(default_factory=dict)
+    plugin_settings: dict[str, BaseModel] = field(
+        default_factory=dict, repr=False
+    )  # a URL in them may have a password
     registry: Registry = field(default_factory=Registry)
     _services: Services | None = None
 

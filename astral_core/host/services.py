@@ -45,7 +45,7 @@ class Services:
     registry: Registry
     cpu: ProcessPool
     spoken: Languages
-    plugin_settings: Mapping[str, Any]
+    plugin_settings: Mapping[str, Any] = field(repr=False)
     telemetry: Callable[[Handled], None]
     providers: dict[Any, tuple[str, Any]] = field(default_factory=dict)
     implementations: Callable[[str], Iterable[tuple[str, Callable[[], Any]]]] = lambda _hook: ()

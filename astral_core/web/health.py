@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -10,10 +11,12 @@ from ipaddress import ip_address
 from aiohttp import HttpVersion11, web
 from pydantic import SecretStr
 
+from astral_core.observe.logs import redact
 from astral_core.observe.metrics import Metrics
 
 # Beginnings of the headers that proxies add.
 _FORWARDED = ("FORWARDED", "VIA", "X-FORWARDED-", "X-REAL-IP", "X-CLIENT-IP", "CF-", "TRUE-CLIENT-IP")
+_LABEL = re.compile(r'"(?:[^"\\]|\\.)*+"')
 Check = Callable[[], Awaitable[dict[str, bool]]]
 
 
@@ -45,13 +48,23 @@ class Health:
         if not self._is_owner(request):
             return web.Response(status=403)
         self.gauges()
-        return web.Response(body=self.metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4"})
+        return web.Response(
+            body=_without_secrets(self.metrics.render()), headers={"Content-Type": "text/plain; version=0.0.4"}
+        )
 
     def _is_owner(self, request: web.Request) -> bool:
         if self.token is not None:
             given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
             return hmac.compare_digest(given, f"Bearer {self.token.get_secret_value()}".encode())
         return _is_loopback(request.remote or "") and _is_direct(request)
+
+
+def _without_secrets(exposition: bytes) -> bytes:
+    """The values of labels are plugins' own words. A number that looks like a secret stays a number."""
+    text = exposition.decode()
+    if redact(text) == text:
+        return exposition
+    return _LABEL.sub(lambda found: redact(found[0]), text).encode()
 
 
 def _is_direct(request: web.Request) -> bool:

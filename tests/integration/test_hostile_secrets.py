@@ -22,10 +22,10 @@ from astral_core import PluginContext, Routes
 from astral_core.app import build
 from astral_core.bot.speaking import scope_of
 from astral_core.bot.transport import Transport
-from astral_core.cli.run import secrets_of as known_secrets
 from astral_core.config import load_settings
 from astral_core.errors import DatabaseError, TelegramError
 from astral_core.host.state import LoadedPlugin
+from astral_core.known_secrets import known_secrets
 from astral_core.observe.logs import configure_logging
 from astral_playground.testkit.bot import BotKit, bot_kit
 from astral_playground.testkit.ports import free_port

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field, Secret, SecretBytes, SecretStr
+from pydantic import Field, Secret, SecretBytes, SecretStr
 
 from astral_core.config import (
     Section,
@@ -14,7 +14,6 @@ from astral_core.config import (
     is_secret,
     load_settings,
     plugin_settings,
-    secret_values,
     try_settings,
     unknown_variables,
 )
@@ -263,21 +262,6 @@ def test_variables_that_nothing_reads_are_found_with_the_nearest_name() -> None:
 def test_a_type_tells_whether_a_setting_is_secret(annotation: Any, secret: bool) -> None:
     """Also where the secret is one of several, or of none."""
     assert is_secret(annotation) is secret
-
-
-def test_every_secret_of_a_model_is_found() -> None:
-    """However deep it lies."""
-
-    class Shop(BaseModel):
-        pin: SecretStr
-
-    class Shops(BaseModel):
-        first: Shop
-        others: dict[str, list[Shop]]
-        name: str = "open"
-
-    model = Shops.model_validate({"first": {"pin": "one"}, "others": {"ru": [{"pin": "two"}]}})
-    assert secret_values(model) == ["one", "two"]
 
 
 def test_webhooks_are_absolute_paths(make_settings: Any) -> None:

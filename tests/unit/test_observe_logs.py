@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from astral_core import Handled
 from astral_core.observe import telemetry as telemetry_module
 from astral_core.observe.errorid import ALPHABET, new_error_id
-from astral_core.observe.logs import JsonFormatter, Redactor, TextFormatter, configure_logging, scope
+from astral_core.observe.logs import JsonFormatter, TextFormatter, configure_logging, scope
 from astral_core.observe.metrics import Metrics
+from astral_core.observe.redactor import Redactor
 from astral_core.observe.telemetry import Telemetry
 from astral_core.observe.watchdog import Watchdog
 

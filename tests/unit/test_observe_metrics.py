@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from astral_core import Handled
 from astral_core.botapi.table import update_kinds
 from astral_core.observe import logs
-from astral_core.observe.logs import JsonFormatter, LogThrottle, Redactor, TextFormatter, redact
+from astral_core.observe.logs import JsonFormatter, LogThrottle, TextFormatter, redact
 from astral_core.observe.metrics import Metrics, known_kind
+from astral_core.observe.redactor import Redactor
 
 NAMES = (
     "astral_inbox_oldest_pending_seconds astral_dead_letters astral_fenced_total astral_takeovers_total "

@@ -12,7 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
-from astral_core.observe.logs import Redactor, configure_logging, told
+from astral_core.observe.logs import configure_logging, told
+from astral_core.observe.redactor import Redactor
 from astral_core.observe.words import Said, said, unquoted
 
 UPDATE = {

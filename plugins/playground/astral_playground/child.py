@@ -11,12 +11,13 @@ from pathlib import Path
 import click
 
 from astral_core.app import App, build
-from astral_core.cli.run import secrets_of, serve
-from astral_core.config import Settings, load_settings, secret_values
+from astral_core.cli.run import serve
+from astral_core.config import Settings, load_settings
 from astral_core.errors import AstralError
 from astral_core.host.discover import discover, from_file
 from astral_core.host.state import LoadedPlugin
-from astral_core.observe.logs import configure_logging
+from astral_core.known_secrets import known_secrets
+from astral_core.observe.logs import configure_logging, redact
 from astral_playground.blame import blame
 from astral_playground.telling import Teller, described
 
@@ -30,7 +31,7 @@ LOOK = 0.02  # seconds between two looks at whether the bot serves
 def main(files: tuple[Path, ...]) -> None:
     """Serve the bot until a signal."""
     settings = load_settings()
-    configure_logging(secrets_of(settings), as_json=settings.log_json)
+    configure_logging(known_secrets(settings), as_json=settings.log_json)
     plugins = [*discover(settings.host), *(from_file(path) for path in files)]
     teller = Teller(plugins, sys.stderr)
     logging.getLogger("astral").addHandler(teller)
@@ -38,7 +39,7 @@ def main(files: tuple[Path, ...]) -> None:
         code = asyncio.run(_serve(_built(settings, plugins, teller), teller))
     except AstralError as error:  # it says in words what is wrong
         teller.tell("trouble", described(error, blame(error)))
-        raise SystemExit(f"Error: {error}") from None
+        raise SystemExit(redact(f"Error: {error}")) from None
     except Exception as error:
         teller.tell("trouble", described(error, blame(error)))
         raise
@@ -48,8 +49,7 @@ def main(files: tuple[Path, ...]) -> None:
 def _built(settings: Settings, plugins: list[LoadedPlugin], teller: Teller) -> App:
     app = build(settings, plugins=plugins)
     teller.tell_of_plugins()
-    secrets = [secret for model in app.host.plugin_settings.values() for secret in secret_values(model)]
-    configure_logging([*secrets_of(settings), *secrets], as_json=settings.log_json)
+    configure_logging(known_secrets(settings, app.host.plugin_settings.values()), as_json=settings.log_json)
     return app
 
 

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from astral_core.cli.run import secrets_of
 from astral_core.config import Settings
 from astral_core.db import wipe
 from astral_core.db.engine import Database, open_database
@@ -27,6 +26,7 @@ from astral_core.inbox import retention
 from astral_core.inbox.build import detached_store
 from astral_core.inbox.retention import compact
 from astral_core.inbox.store import Store
+from astral_core.known_secrets import known_secrets
 from astral_playground.testkit.bot import bot_kit
 
 
@@ -271,5 +271,5 @@ def test_the_password_of_the_direct_url_is_a_secret(make_settings: Callable[...,
         "url": "postgresql+asyncpg://bot:first%40word@h/a",
         "direct_url": "postgresql+asyncpg://bot:second%2Fw@h/a",
     }
-    known = secrets_of(make_settings(database=urls))
+    known = known_secrets(make_settings(database=urls))
     assert {"first@word", "first%40word", "second/w", "second%2Fw"} <= set(known)
