@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from astral_core.observe.redactor import Redactor
+from astral_core.observe.sparing import SparingHandler
 from astral_core.observe.words import hush, hush_error, said
 
 # What every line of a handler carries: row, plugin, route.
@@ -197,9 +198,12 @@ def configure_logging(
     """Send all logging to `stream` (stderr by default) through the redactor."""
     global _redactor  # logging, which it serves, is one for the process, too
     _redactor = Redactor(secrets)
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler = SparingHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter(_redactor) if as_json else TextFormatter(_redactor))
     root = logging.getLogger()
+    for former in root.handlers:
+        if isinstance(former, SparingHandler):
+            former.close()  # it says what it has left out
     root.handlers[:] = [handler]
     root.setLevel(level)
     # Some of these would show, for debugging, each statement with what people told the bot.
