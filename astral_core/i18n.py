@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from astral_core.errors import HandlerError
 
-_TAG = re.compile(r"<[^>]*>")
+_TAG = re.compile(r"<[^<>]*>")
 
 
 class Message(str):

@@ -21,7 +21,7 @@ SHOWN = 4  # types of which one is wanted
 NEAR = 2  # letters that may be wrong in a name
 _told: set[tuple[str, str]] = set()
 _SCALARS = frozenset({"Integer", "Float", "String", "Boolean", "True", "InputFile"})
-_WHOLE, _NUMBER = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_WHOLE, _NUMBER = re.compile(r"[+-]?\d+"), re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
 
 
 def check_call(plugin: str, method: str, params: Mapping[str, Any]) -> None:
