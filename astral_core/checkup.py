@@ -88,7 +88,7 @@ class Checkup:
                 self._gauges[key].set(value)
 
     async def _alert(self, found: dict[str, Health]) -> None:
-        moment = self.services.time()
+        moment = self.services.steady()
         errors = [(p, one) for p, health in found.items() for one in health.findings if one.level == "error"]
         async with UnitOfWork(self.services.database, self.services.store, "core") as work:
             for plugin, one in errors:

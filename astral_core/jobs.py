@@ -24,7 +24,7 @@ async def arm_jobs(host: Host, store: Store) -> None:
     plugins = {plugin.id for plugin in host.alive}
 
     async def arm(connection: AsyncConnection) -> None:
-        await due.keep_jobs(store.database, connection, jobs, plugins, store.clock.ahead())
+        await due.keep_jobs(store.database, connection, jobs, plugins, store.shared)
 
     await store.write(arm)
     store.wakeup.within(0.0)

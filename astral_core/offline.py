@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core import core_plugin
 from astral_core.bot.transport import Transport
+from astral_core.clock import sharing
 from astral_core.config import Settings, load_settings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import status
@@ -61,7 +62,8 @@ async def offline_context(plugin: str) -> AsyncIterator[PluginContext]:
         store = host.running_services().store
         await store.start()
         try:
-            yield host.contexts[plugin]
+            with sharing(store.shared):
+                yield host.contexts[plugin]
         finally:
             await store.stop()
 

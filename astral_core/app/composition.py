@@ -70,7 +70,7 @@ def build(
     def make_bot(store: Store, crowd: Crowd) -> Bot:
         guard = TransactionGuard(strict=settings.inbox.slow_wait == "raise")
         services = _services(
-            settings, host, store, metrics, telemetry, clock, guard, crowd, lambda: made.application.bot.bot,
+            settings, host, store, metrics, telemetry, guard, crowd, lambda: made.application.bot.bot,
             lambda method, params: made.call(method, params),
         )  # fmt: skip
         made = build_bot(services, people, guard, metrics.called)
@@ -94,15 +94,16 @@ def build(
 
 
 def _services(
-    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry, clock: Clock,
+    settings: Settings, host: Host, store: Store, metrics: Metrics, telemetry: Telemetry,
     guard: TransactionGuard, crowd: Crowd, bot: Callable[[], telegram.User],
     call: Callable[[str, dict[str, Any]], Awaitable[Any]],
 ) -> Services:  # fmt: skip
     return Services(
         settings, store.database, store, host.registry, ProcessPool(settings.pool.workers, warm=settings.pool.warm),
         host.languages(), host.plugin_settings, telemetry.handled, implementations=host.implementations,
-        call=call, username=lambda: bot().username or "", title=lambda: bot().first_name, time=clock.time,
-        crowd=crowd, waits=guard.waits, traces=[guard.trace()], registry_of_metrics=metrics.registry,
+        call=call, username=lambda: bot().username or "", title=lambda: bot().first_name, time=store.shared.time,
+        steady=store.shared.steady, crowd=crowd, waits=guard.waits, traces=[guard.trace()],
+        registry_of_metrics=metrics.registry,
     )  # fmt: skip
 
 

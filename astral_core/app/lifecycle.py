@@ -19,6 +19,7 @@ from astral_core.bot.bot import Bot
 from astral_core.bot.ingest import Ingest
 from astral_core.bot.reachable import name_of, until_reachable
 from astral_core.checkup import Checkup
+from astral_core.clock import sharing
 from astral_core.config import Settings
 from astral_core.db import migrate
 from astral_core.db.engine import Database
@@ -103,6 +104,7 @@ class App:
         await self._migrate()
         await inbox.store.start()
         enter(inbox.store.stop)
+        self._stack.enter_context(sharing(inbox.store.shared))
         enter(inbox.replica.rest)
         await inbox.replica.join(self.port)
         self.webhook.open()

@@ -49,11 +49,11 @@ def build_bot(services: Services, people: People, guard: TransactionGuard, told:
     settings = services.settings
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
     transport = Transport(settings.telegram.api_url, token, guard.telegram, told)
-    application = build_application(settings, transport, services.registry, services.time)
+    application = build_application(settings, transport, services.registry, services.steady)
     for foreign in services.registry.of(Raws).bots.values():
         foreign.connect(application.bot, transport, services)
     chats = Chats(
-        services.database, transport.call, settings.bot_id, services.time,
+        services.database, transport.call, settings.bot_id, services.steady,
         told=lambda: "chat_member" in wanted(services.registry),
     )  # fmt: skip
     membership = Membership(services.store, people, chats, services.registry.payments)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
 import click
-from sqlalchemy import delete, select, update
+from sqlalchemy import Dialect, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.cli.inbox import with_database
 from astral_core.db.engine import Database
-from astral_core.db.tables import DueState, core_due, now
+from astral_core.db.tables import DueState, core_due, shared_now
 from astral_core.inbox.due import JOB
 
 _FORM = "{id:>8} {due_at:<20} {state:<8} {kind:<6} {chat:>15} {tries:>5} {what}"
@@ -56,14 +57,14 @@ def list_(as_json: bool, limit: int) -> None:  # click passes flags so
 def run_now(number: int) -> None:
     """Let what waits run now; a running bot takes it within a second."""
     waits = (core_due.c.id == number, core_due.c.state == DueState.WAITING)
-    _change(update(core_due).where(*waits).values(due_at=now()), number)
+    _change(lambda dialect: update(core_due).where(*waits).values(due_at=shared_now(dialect)), number)
 
 
 @due.command("cancel")
 @click.argument("number", metavar="ID", type=int)
 def cancel(number: int) -> None:
     """Let it not run at all. A job comes back when the bot starts."""
-    _change(delete(core_due).where(core_due.c.id == number), number)
+    _change(lambda _: delete(core_due).where(core_due.c.id == number), number)
 
 
 def _record(row: Any) -> dict[str, Any]:
@@ -80,11 +81,11 @@ def _record(row: Any) -> dict[str, Any]:
     }
 
 
-def _change(statement: Any, number: int) -> None:
+def _change(statement: Callable[[Dialect], Any], number: int) -> None:
     async def write(database: Database) -> int:
         connection: AsyncConnection
         async with database.engine.begin() as connection:
-            return int((await connection.execute(statement)).rowcount)
+            return int((await connection.execute(statement(connection.dialect))).rowcount)
 
     if not with_database(write):
         raise click.ClickException(f"nothing with the id {number} waits. `astral due list` shows what does.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Dialect, Integer, MetaData
+from sqlalchemy import BigInteger, Column, DateTime, Dialect, Integer, MetaData, func
 from sqlalchemy.types import TypeDecorator
 
 NAMING = {
@@ -51,6 +51,11 @@ def storable(text: str, width: int) -> str:
 def now() -> datetime:
     """The machine's time in UTC, aware: for the core's own books. Plugins have `astral_core.now`."""
     return datetime.now(UTC)
+
+
+def shared_now(dialect: Dialect) -> Any:
+    """The time for a statement, by the clock that all replicas share: the database's. SQLite's is this machine's."""
+    return now() if dialect.name == "sqlite" else func.clock_timestamp()
 
 
 metadata = plugin_metadata("core")

@@ -17,7 +17,7 @@ from astral_core.db.tables import (
     core_plugins,
     core_ptb,
     core_state,
-    now,
+    shared_now,
 )
 from astral_core.errors import DatabaseError
 
@@ -86,7 +86,7 @@ def _forget(connection: Connection, plugin: str) -> None:
     why = {
         "state": DEAD,
         "parked_for": None,
-        "done_at": now(),
+        "done_at": shared_now(connection.dialect),
         "error": f"the tables of plugin {plugin!r} were dropped",
     }
     connection.execute(update(core_inbox).where(*parked).values(why))

@@ -21,13 +21,23 @@ from sqlalchemy import (
     text,
 )
 
-from astral_core.db.columns import NAMING, Serial, UtcDateTime, created, metadata, now, plugin_metadata, storable
+from astral_core.db.columns import (
+    NAMING,
+    Serial,
+    UtcDateTime,
+    created,
+    metadata,
+    now,
+    plugin_metadata,
+    shared_now,
+    storable,
+)
 from astral_core.db.delivery import PLACE_WIDTH, SLOT_WIDTH, core_once, core_paced
 
 # What other modules of these tables give out, so that all tables come from one place.
 __all__ = [
     "NAMING", "PLACE_WIDTH", "SLOT_WIDTH", "Serial", "UtcDateTime", "core_once", "core_paced", "metadata", "now",
-    "plugin_metadata", "storable",
+    "plugin_metadata", "shared_now", "storable",
 ]  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import monotonic
+from time import time as wall_time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -52,7 +53,8 @@ class Services:
     call: Callable[[str, dict[str, Any]], Awaitable[Any]] | None = None  # makes a call of the Bot API at once
     username: Callable[[], str] = lambda: ""  # the bot's own, once Telegram has told it
     title: Callable[[], str] = lambda: ""  # the bot's name, as Telegram shows it
-    time: Callable[[], float] = time.time  # seconds since the Unix epoch, by the clock of the jobs
+    time: Callable[[], float] = wall_time  # seconds since the Unix epoch, by the clock that all replicas share
+    steady: Callable[[], float] = monotonic  # seconds by a clock that nobody sets, for what this process remembers
     crowd: Crowd = field(default_factory=lambda: Crowd(64))  # the handlers that wait for something slow
     waits: Callable[[str], None] = lambda _what: None  # is told before a handler waits for something slow
     traces: list[aiohttp.TraceConfig] = field(default_factory=list)

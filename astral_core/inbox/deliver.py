@@ -135,7 +135,7 @@ class Deliverer:
                 for n, sent in half.results.items():
                     await connection.execute(row_updates.sent(half.seq, n, sent.message_id))
                 if half.due is not None:
-                    await connection.execute(due.ended(half.due, self.store.clock.ahead()))
+                    await connection.execute(due.ended(half.due, self.store.shared.now()))
 
             await self.store.write(record)
             self.inflight.complete(lane, row.seq)
@@ -150,7 +150,7 @@ class Deliverer:
             reason = unquoted(delivery.results[n].refused or "", effect.params)
             log.error("error %s: %s of plugin %r was refused: %s", error_id, effect.method, effect.plugin, reason)
             delivery.results[n].refused = storable(reason, 4000)
-        over = due.over(delivery.due, self.store.clock.ahead()) if delivery.due is not None and last else None
+        over = due.over(delivery.due, self.store.shared.now()) if delivery.due is not None and last else None
         mark = Progress(
             delivery.seq, delivery.lane, lane.epoch, delivery.recorded, last, over,
             {n: delivery.results[n] for n in numbers},

@@ -6,29 +6,35 @@ same commit that marks the due row as fired; of several replicas one fires it. T
 commits, and goes in that commit; that of a step which wrote nothing goes with the mark that ends its row. If it is
 gone before, because it was cancelled or replaced, the step's writes are rolled back, nothing is said, and its inbox
 row ends quietly. So cancelling wins until the messages leave, and nothing is written twice.
+
+When something is due is decided by the clock that all replicas share: the database's. If that is set back by an hour,
+one-time work comes an hour later than it would have; if it is set forward, what is due by then runs once. Recurring
+work has a rule of its own (`inbox/schedule.py`), and `inbox/setback.py` looks after what waits already.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 from sqlalchemy import Interval, String, and_, bindparam, case, delete, exists, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from astral_core.clock import SharedClock
 from astral_core.db.engine import Database, brief
-from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now
+from astral_core.db.tables import PARKED, PENDING, DueState, core_due, core_inbox, now, shared_now
 from astral_core.db.together import Together
 from astral_core.errors import InboxError
 from astral_core.inbox.address import Address, decode, encode
 from astral_core.inbox.journal import Journal
 from astral_core.inbox.rows import Ended, Fired, InboxRow, NewRow, chat_of
-from astral_core.inbox.schedule import Recurrence, read_schedule
+from astral_core.inbox.schedule import Recurrence, following, read_schedule
 from astral_core.inbox.wakeup import SOON
 
 SOURCE = "internal:due"  # of inbox rows that were fired
@@ -70,9 +76,7 @@ class Cancel:
 
 def _moment(database: Database, ahead: float) -> Any:
     """The time by the clock that all replicas share, and that a test may have moved."""
-    if database.is_sqlite:
-        return now() + timedelta(seconds=ahead)
-    return func.clock_timestamp() + timedelta(seconds=ahead)
+    return shared_now(database.engine.dialect) + timedelta(seconds=ahead)
 
 
 def _same(fired: Fired) -> Any:
@@ -163,30 +167,40 @@ def _fired(row: Any) -> NewRow:
     return NewRow(SOURCE, f"{row.id}:{row.generation}", row.lane, row.kind, row.payload, to=to)
 
 
-async def outlook(database: Database, ahead: float) -> tuple[float | None, bool]:
-    """The seconds until the next row is due, None if none waits; and whether one is tried again soon."""
-    moment = now() + timedelta(seconds=ahead)
+class Outlook(NamedTuple):
+    """The seconds until the next row is due, None if none waits; whether one is tried again soon; the clock then.
+
+    The clock is the one that all replicas share, as a test has not moved it.
+    """
+
+    left: float | None
+    retrying: bool
+    clock: datetime
+
+
+async def outlook(database: Database, ahead: float) -> Outlook:
+    """What the timer has to expect."""
+    clock = now()
     first = select(core_due.c.due_at).where(core_due.c.state == _WAITING).order_by(core_due.c.due_at).limit(1)
     near = core_due.c.due_at <= _moment(database, ahead) + timedelta(seconds=SOON)
     again = exists().where(core_due.c.state == _WAITING, core_due.c.tries > 0, near)
-    clock = literal(None) if database.is_sqlite else func.clock_timestamp()
+    shown = literal(None) if database.is_sqlite else func.clock_timestamp()
     async with brief(database) as connection:
-        due_at, retrying, shared = (await connection.execute(select(first.scalar_subquery(), again, clock))).one()
-    if due_at is None:
-        return None, bool(retrying)
-    if shared is not None:
-        moment = shared + timedelta(seconds=ahead)
-    return (due_at - moment).total_seconds(), bool(retrying)
+        due_at, retrying, shared = (await connection.execute(select(first.scalar_subquery(), again, shown))).one()
+    clock = shared or clock
+    left = (due_at - clock).total_seconds() - ahead if due_at is not None else None
+    return Outlook(left, bool(retrying), clock)
 
 
 # --- its row is handled
 
 
 class Finder:
-    """Looks up the due rows of inbox rows that were fired."""
+    """Looks up the due rows of inbox rows that were fired, and what the database's clock shows by the way."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, clock: SharedClock) -> None:
         self._journal = journal
+        self._clock = clock
         self._fired: Together[int, Fired] = Together(self._look, "astral-due-find")
 
     async def find(self, row: InboxRow) -> InboxRow | None:
@@ -198,19 +212,24 @@ class Finder:
         return replace(row, due=due, attempts=due.attempts, received_at=due.since or row.received_at)
 
     async def _look(self, numbers: list[int]) -> dict[int, Fired]:
-        return {due.number: due for due in await self._journal.fired(numbers)}
+        since = time.monotonic()
+        found = await self._journal.fired(numbers)
+        if found and found[0].clock is not None:  # a run that ends now is not to be followed by one that is over
+            self._clock.read(found[0].clock, since)
+        return {due.number: due for due in found}
 
 
-def over(fired: Fired, ahead: float) -> Ended:
-    """The end of a run: of the due row, or until its next run."""
-    moment = now() + timedelta(seconds=ahead)
-    again = read_schedule(fired.schedule).after(moment) if fired.schedule is not None else None
+def over(fired: Fired, moment: datetime) -> Ended:
+    """The end of a run at `moment`, by the clock that all share: of the due row, or until its next run."""
+    if fired.schedule is None:
+        return Ended(fired.number, fired.generation)
+    again = following(read_schedule(fired.schedule), fired.due_at or moment, moment)
     return Ended(fired.number, fired.generation, again)
 
 
-def ended(fired: Fired, ahead: float) -> Any:
+def ended(fired: Fired, moment: datetime) -> Any:
     """The work is over: its due row goes, or waits for the next run. Changes no row if it was cancelled."""
-    end = over(fired, ahead)
+    end = over(fired, moment)
     if end.again is None:
         return delete(core_due).where(_same(fired))
     values = {
@@ -220,11 +239,12 @@ def ended(fired: Fired, ahead: float) -> Any:
     return update(core_due).where(_same(fired)).values(values)
 
 
-def again(database: Database, row: InboxRow, *, delay: float, attempts: int, ahead: float) -> Any:
-    """Let durable work that failed wait for another try, outside of its lane."""
+def again(database: Database, row: InboxRow, *, delay: float, attempts: int, tried: float, ahead: float) -> Any:
+    """Let durable work that failed wait for another try, outside of its lane; it was tried for `tried` seconds."""
+    moment = _moment(database, ahead)
     values = {
-        "state": _WAITING, "due_at": _moment(database, ahead) + timedelta(seconds=delay), "attempts": attempts,
-        "tries": tries(row) + 1, "since": row.received_at,
+        "state": _WAITING, "due_at": moment + timedelta(seconds=delay), "attempts": attempts,
+        "tries": tries(row) + 1, "since": moment - timedelta(seconds=tried),
     }  # fmt: skip
     if row.due is not None:
         return update(core_due).where(_same(row.due)).values(generation=row.due.generation + 1, **values)
@@ -239,11 +259,22 @@ def tries(row: InboxRow) -> int:
     return row.due.tries if row.due is not None else 0
 
 
+def tried(row: InboxRow) -> float:
+    """For how many seconds durable work had been tried when it was to be tried again.
+
+    Both times were written at once, so that no clock that was set since has a part in it, and no time in which the
+    bot was down.
+    """
+    if row.due is None or row.due.since is None or row.due.due_at is None:
+        return 0.0
+    return max((row.due.due_at - row.due.since).total_seconds(), 0.0)
+
+
 # --- jobs
 
 
 async def keep_jobs(
-    database: Database, connection: AsyncConnection, jobs: Sequence[Due], plugins: Collection[str], ahead: float
+    database: Database, connection: AsyncConnection, jobs: Sequence[Due], plugins: Collection[str], clock: SharedClock
 ) -> None:
     """Arm jobs that are new or have another schedule; forget those that `plugins`, which run, declare no more."""
     query = select(core_due.c.id, core_due.c.route, core_due.c.schedule).where(core_due.c.kind == JOB)
@@ -256,9 +287,9 @@ async def keep_jobs(
         if job.schedule is None:
             raise InboxError(f"the job {job.route!r} has no schedule.")
         if job.route not in known:
-            await arm(database, connection, job, ahead)
+            await arm(database, connection, job, clock.ahead())
         elif known[job.route].schedule != job.schedule.encoded():
-            moment = job.schedule.after(now() + timedelta(seconds=ahead))
+            moment = job.schedule.after(clock.now())
             due_at = case((core_due.c.state == _WAITING, moment), else_=core_due.c.due_at)
             values = {"schedule": job.schedule.encoded(), "due_at": due_at}
             await connection.execute(update(core_due).where(core_due.c.id == known[job.route].id).values(values))
@@ -268,5 +299,6 @@ async def purge(connection: AsyncConnection) -> None:
     """Fired rows whose inbox row has ended in another way: they go, and recurring ones wait again."""
     lost = (core_due.c.state == _FIRED, ~_has_row())
     await connection.execute(delete(core_due).where(*lost, core_due.c.schedule.is_(None)))
-    values = {"state": _WAITING, "generation": core_due.c.generation + 1, "due_at": now(), "attempts": 0, "tries": 0}
+    fresh = {"state": _WAITING, "generation": core_due.c.generation + 1, "attempts": 0, "tries": 0, "since": None}
+    values = {**fresh, "due_at": shared_now(connection.dialect)}
     await connection.execute(update(core_due).where(*lost, core_due.c.schedule.is_not(None)).values(values))

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
-from astral_core.db.tables import now
 from astral_core.errors import HandlerFailed, Parked
 from astral_core.handled import Handled
 from astral_core.inbox import due, elsewhere, row_updates, suspects
@@ -59,7 +58,8 @@ class Ending:
         alarms = self.runner.alarm(row, Outcome(), error_id) if row is not None else []
 
         async def end(connection: AsyncConnection) -> bool:
-            changes = [row_updates.dead(seq, error_id, why), row_updates.dead_messages(seq, error_id, why)]
+            dead = row_updates.dead(self.database, seq, error_id, why)
+            changes = [dead, row_updates.dead_messages(seq, error_id, why)]
             if not self.database.is_sqlite:
                 mine = row_updates.owned(lane.id, self.store.journal.owner, lane.epoch)
                 changes = [change.where(mine) for change in changes]
@@ -81,7 +81,7 @@ class Ending:
             await self.dead_letter(lane, row, outcome, died, started, also)
         elif verdict is Verdict.DROP:
             log.warning("row %d (%s) is too old to be answered", row.seq, row.kind)
-            await self.take_out(lane, row, [row_updates.done(row.seq), *also], [])
+            await self.take_out(lane, row, [row_updates.done(self.database, row.seq), *also], [])
         else:
             delay = suspects.MONEY_DELAY if self.runner.is_about_money(row) else self.suspect_delay
             log.warning(
@@ -92,21 +92,21 @@ class Ending:
             if await self.take_out(lane, row, [put_off, *also], contents):
                 self.tell(row, outcome, "parked", started)
 
-    async def try_again(self, lane: Lane, row: InboxRow, attempts: int, delay: float) -> float:
-        """Let durable work wait for another try outside of its lane: others of its chat go on."""
-        again = due.again(self.database, row, delay=delay, attempts=attempts, ahead=self._ahead)
-        if await self.take_out(lane, row, [row_updates.done(row.seq), again], []):
+    async def try_again(self, lane: Lane, row: InboxRow, attempts: int, delay: float, tried: float) -> float:
+        """Let durable work wait for another try outside of its lane: others of its chat go on.
+
+        It has been tried for `tried` seconds.
+        """
+        ahead = self.store.shared.ahead()
+        again = due.again(self.database, row, delay=delay, attempts=attempts, tried=tried, ahead=ahead)
+        if await self.take_out(lane, row, [row_updates.done(self.database, row.seq), again], []):
             self.store.wakeup.expect_retry(delay)
         return 0
 
     async def cancelled(self, lane: Lane, row: InboxRow) -> None:
         """End due work that was cancelled or replaced before it could commit."""
         log.debug("row %d was cancelled or replaced", row.seq)
-        await self.take_out(lane, row, [row_updates.done(row.seq)], [])
-
-    @property
-    def _ahead(self) -> float:
-        return self.store.clock.ahead()
+        await self.take_out(lane, row, [row_updates.done(self.database, row.seq)], [])
 
     async def dead_letter(
         self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float, also: Sequence[Any] = ()
@@ -116,9 +116,9 @@ class Ending:
         where = f"plugin {outcome.plugin!r}, route {outcome.route!r}"
         log.error("error %s: row %d (%s) is dead: %s", error_id, row.seq, row.kind, where, exc_info=error)
         contents = await self.words(self.runner.apology(row, error_id), row)
-        dead = row_updates.dead(row.seq, error_id, f"{where}: {told(error)}")
+        dead = row_updates.dead(self.database, row.seq, error_id, f"{where}: {told(error)}")
         if row.due is not None:
-            also = [*also, due.ended(row.due, self._ahead)]
+            also = [*also, due.ended(row.due, self.store.shared.now())]
         mine, others = elsewhere.split(contents, row)
         alarms = [*self.runner.alarm(row, outcome, error_id), *others]
         if await self.take_out(lane, row, [dead, *also], mine, alarms):
@@ -178,7 +178,8 @@ class Ending:
     def tell(self, row: InboxRow, outcome: Outcome, result: str, started: float, error_id: str | None = None) -> None:
         """Tell the observer what came of a row."""
         ms = (time.perf_counter() - started) * 1000
-        age = (now() - row.received_at).total_seconds() * 1000
+        shared = self.store.shared
+        age = (shared.time() - shared.ahead() - row.received_at.timestamp()) * 1000
         self.observer.handled(
             Handled(
                 plugin=outcome.plugin, route=outcome.route, kind=outcome.kind, outcome=result, ms=round(ms, 3),

@@ -33,6 +33,7 @@ class Lane:
     busy: bool = False
     begun: bool = False  # the first row is being handled, or its messages are on their way
     failures: int = 0
+    failing: float = 0.0  # since when it fails, by the monotonic clock; of no meaning without failures
     stumbles: int = 0  # steps in a row that raised where they end a row
     stale: bool = False
     more: bool = False

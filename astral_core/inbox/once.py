@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core import failpoint
 from astral_core.db.engine import Database, brief
-from astral_core.db.tables import core_once, core_replicas, now
+from astral_core.db.tables import core_once, core_replicas, shared_now
 from astral_core.db.upsert import insert_ignore
 from astral_core.errors import DoubtfulCall, HandlerError, TelegramRefused, TelegramThrottled, TelegramUnavailable
 from astral_core.inbox.envelope import as_json
@@ -113,7 +113,7 @@ class Once:
         known = (await connection.execute(_look(database, one))).first()
         values = {
             "method": one.method, "made": False, "result": None, "mark": mark, "process": database.name,
-            "seq": one.seq, "begun_at": _moment(database),
+            "seq": one.seq, "begun_at": shared_now(database.engine.dialect),
         }  # fmt: skip
         if known is None:
             key = {"plugin": one.plugin, "key": one.key, "chat_id": one.chat_id, "user_id": one.user_id}
@@ -176,15 +176,10 @@ class Once:
             return await self._call(one.method, {**one.params, "chat_id": error.migrated_to})
 
 
-def _moment(database: Database) -> Any:
-    """The time by the clock that all replicas share."""
-    return now() if database.is_sqlite else func.clock_timestamp()
-
-
 def _look(database: Database, one: OneCall) -> Any:
     """What is known of a call; `lives`: the process that began it is there, `late`: it began long ago."""
     names = ("method", "made", "result", "mark", "process", "seq")
-    late = _once.begun_at < _moment(database) - timedelta(seconds=LIFE)
+    late = _once.begun_at < shared_now(database.engine.dialect) - timedelta(seconds=LIFE)
     lives = literal(False) if database.is_sqlite else exists().where(core_replicas.c.name == _once.process)
     query = select(*(_once[name] for name in names), late.label("late"), lives.label("lives"))
     return query.where(one.row)

@@ -6,7 +6,7 @@ A row keeps its content until that is shown, and then for a while when that was:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Dialect, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from astral_core.db.engine import Database, brief
-from astral_core.db.tables import core_paced, now
+from astral_core.db.tables import core_paced, shared_now
 from astral_core.db.upsert import inserting
 from astral_core.inbox.effect import Effect, Paced, SlotKey
 from astral_core.inbox.elsewhere import at
@@ -58,9 +58,9 @@ async def look(database: Database, key: SlotKey) -> Any:
         return (await connection.execute(query)).first()
 
 
-async def shown(connection: AsyncConnection, key: SlotKey, version: int, seconds: float) -> bool:
-    """Note that a version was shown at a time since the epoch; False if another one is wanted by now."""
-    await connection.execute(update(core_paced).where(of(key)).values(shown_at=datetime.fromtimestamp(seconds, UTC)))
+async def shown(connection: AsyncConnection, key: SlotKey, version: int, moment: datetime) -> bool:
+    """Note that a version was shown at a moment; False if another one is wanted by now."""
+    await connection.execute(update(core_paced).where(of(key)).values(shown_at=moment))
     gone = update(core_paced).where(of(key), _c.version == version).values(effect=None, data=None)
     return bool((await connection.execute(gone)).rowcount)
 
@@ -110,6 +110,6 @@ async def move(connection: AsyncConnection, old: int, new: int) -> bool:
 
 async def purge(connection: AsyncConnection) -> None:
     """Forget when slots were shown, once that holds up no edit any more."""
-    before = now() - timedelta(seconds=2 * LONGEST)
+    before = shared_now(connection.dialect) - timedelta(seconds=2 * LONGEST)
     idle = (_c.effect.is_(None), or_(_c.shown_at.is_(None), _c.shown_at < before))
     await connection.execute(delete(core_paced).where(*idle))

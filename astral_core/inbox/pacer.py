@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from astral_core import failpoint
@@ -40,7 +41,11 @@ GOODBYE = 5.0  # seconds that calls under way may take at the end
 
 @dataclass(eq=False)
 class _Slot:
-    """A slot of a lane that may have something to show. `asleep` until `due`, by the clock."""
+    """A slot of a lane that may have something to show. `asleep` until `due`, by the clock that nobody sets.
+
+    `shown` is when it was shown last, by that clock; `shown_at` is the same moment by the clock that all replicas
+    share, as it was noted.
+    """
 
     lane: int
     key: SlotKey
@@ -52,6 +57,8 @@ class _Slot:
     lost: bool = False
     failures: int = 0
     since: float | None = None  # when Telegram failed first, by the monotonic clock
+    shown_at: datetime | None = None
+    shown: float = 0.0
 
 
 @dataclass(repr=False)
@@ -71,7 +78,7 @@ class Pacer:
     @property
     def busy(self) -> bool:
         """Whether something is shown now, or soon."""
-        soon = self.store.clock.time() + NEAR
+        soon = self.store.shared.steady() + NEAR
         return any(not slot.asleep or slot.due < soon for slot in self._slots.values())
 
     def want(self, lane: int, keys: Iterable[SlotKey]) -> None:
@@ -135,7 +142,7 @@ class Pacer:
                 del self._slots[slot.key]
 
     async def _sleep(self, slot: _Slot, seconds: float) -> None:
-        slot.due, slot.asleep = self.store.clock.time() + seconds, True
+        slot.due, slot.asleep = self.store.shared.steady() + seconds, True
         try:
             await self.store.clock.sleep(seconds)
         finally:
@@ -168,13 +175,25 @@ class Pacer:
         wanted = await paced.look(self.store.database, slot.key)
         if wanted is None:
             return None
-        if wanted.shown_at is not None:
-            wait: float = wanted.shown_at.timestamp() + wanted.every - self.store.clock.time()
-            if wait > 0:
-                return min(wait, float(wanted.every))  # a clock may have been put back
+        wait = self._wait(slot, wanted)
+        if wait > 0:
+            return wait
         if slot.lost:
             return None
         return await self._show(slot, wanted)
+
+    def _wait(self, slot: _Slot, wanted: Any) -> float:
+        """The seconds until a slot may be shown again: from when it was shown, or from now if that is still to come.
+
+        Then the clock was set back, and nobody knows how long ago it was.
+        """
+        if wanted.shown_at is None:
+            return 0.0
+        shared = self.store.shared
+        if slot.shown_at != wanted.shown_at:
+            ago = (shared.now() - wanted.shown_at).total_seconds()
+            slot.shown_at, slot.shown = wanted.shown_at, shared.steady() - max(ago, 0.0)
+        return float(slot.shown + wanted.every - shared.steady())
 
     async def _show(self, slot: _Slot, wanted: Any) -> float | None:
         content = read_effect(wanted.effect, wanted.data)
@@ -224,6 +243,6 @@ class Pacer:
         elif sent.slot is not None or sent.file_key is not None or sent.blocked is not None:
             # No row has the number 0: what the sending taught is all that is noted.
             await self.store.mark(Progress(0, slot.lane, 0, recorded=True, ends=False, sent={0: sent}))
-        moment = self.store.clock.time()
+        moment = self.store.shared.now()
         done = await self.store.write(lambda connection: paced.shown(connection, slot.key, version, moment), alarms)
         return None if done else 0.0

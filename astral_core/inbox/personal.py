@@ -27,8 +27,9 @@ from astral_core.db.tables import (
     core_inbox,
     core_outbox,
     core_users,
-    now,
+    shared_now,
 )
+from astral_core.db.upsert import dialect_of
 from astral_core.inbox import money, row_updates
 from astral_core.inbox.address import decode
 from astral_core.inbox.due import SOURCE as DUE
@@ -243,7 +244,8 @@ async def forget(session: AsyncSession, person: Person, payments: Collection[str
     was put off, or waits for its time, ends, or it would run after the deletion; but not that of `payments`, the
     plugins that take some.
     """
-    ended = {"state": DONE, "payload": None, "error": None, "parked_for": None, "done_at": now()}
+    moment = shared_now(await dialect_of(session))
+    ended = {"state": DONE, "payload": None, "error": None, "parked_for": None, "done_at": moment}
     lanes = core_inbox.c.lane.in_(person.lanes)
     may_end = or_(core_inbox.c.state == DEAD, and_(*row_updates.parked_words()))
     own, others = await _search(session, person)

@@ -175,7 +175,7 @@ class Replica:
             async with self.database.engine.begin() as connection:
                 # The file lock says that they are dead. One that ended by itself has taken its row away.
                 died = list((await connection.execute(select(core_replicas.c.name))).scalars())
-                await suspects.note_deaths(self.database, connection, died)
+                await suspects.note_deaths(connection, died)
                 await connection.execute(delete(core_replicas))
                 await connection.execute(insert(core_replicas).values(**self._columns(1)))
             self.lease.grant(1)
@@ -271,19 +271,24 @@ class Replica:
         if self.store.failing:
             await self._try_to_write()
         census = await self._count()
-        if census.parked and self.election.leader and self._handling and await suspects.release_due(self.database):
+        if census.parked and self.election.leader and self._handling and await self._release_suspects():
             self.resync.request()
 
     async def _count(self) -> InboxStats:
         """Count what the database holds; which chats have much of it only where any can have."""
         backlog, journal = self.store.backlog, self.store.journal
-        asked = backlog.ask()
+        asked, since = backlog.ask(), time.monotonic()
         self._census = census = await journal.count()
+        if census.clock is not None:
+            self.store.shared.read(census.clock, since)
         many = census.pending - census.internal >= backlog.notable
         fullest = await journal.fullest(backlog.notable) if many else {}
         self._counted = time.monotonic()
         backlog.correct(pending=census.pending, internal=census.internal, asked=asked, fullest=fullest)
         return census
+
+    async def _release_suspects(self) -> int:
+        return await suspects.release_due(self.database, self.worker.suspect_delay)
 
     async def _stays(self) -> bool:
         """Beat, and bury the dead. Where that fails this replica may be one of them for the others."""
@@ -329,7 +334,7 @@ class Replica:
             for number, name in (await connection.execute(text(_DEAD), {"me": self.lease.number})).all():
                 log.warning("replica %d is dead; its chats are taken over", number)
                 await connection.execute(text(_CUT), {"name": name})
-                await suspects.note_deaths(self.database, connection, [name])
+                await suspects.note_deaths(connection, [name])
                 await connection.execute(text(_FREE), {"id": number, "state": ORPHANED})
                 await connection.execute(delete(core_replicas).where(core_replicas.c.id == number))
                 self.resync.request()  # it may have died between a commit and its notice to us

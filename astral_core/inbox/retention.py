@@ -21,6 +21,7 @@ from astral_core.db.tables import (
     core_once,
     core_outbox,
     now,
+    shared_now,
 )
 from astral_core.db.wipe import Vacuum, shape, vacuum
 from astral_core.inbox import due, once, paced, personal, row_updates, suspects
@@ -41,7 +42,8 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
     A dead row itself stays for its owner to see, without its payload. `payments` are the plugins that take some.
     Return how many rows were deleted.
     """
-    dead = now() - timedelta(hours=keep_dead_hours)
+    moment = shared_now(store.database.engine.dialect)  # a replica whose clock is days ahead must keep what is kept
+    dead = moment - timedelta(hours=keep_dead_hours)
     await store.write(lambda connection: _forget_dead(connection, dead))
     await store.write(lambda connection: personal.forget_late(connection, payments))
     await store.write(_drop_blobs)
@@ -50,7 +52,7 @@ async def purge(store: Store, keep_done_hours: int, keep_dead_hours: int, paymen
     await store.write(once.purge)
     await store.write(paced.purge)
     await store.write(_forget_chats)
-    before = now() - timedelta(hours=keep_done_hours)
+    before = moment - timedelta(hours=keep_done_hours)
     old = (
         select(core_inbox.c.seq)
         .where(core_inbox.c.state == DONE, core_inbox.c.done_at < before)
@@ -103,7 +105,7 @@ async def compact(store: Store) -> None:
     elif _is_rewritten(told.shape, shape_now):
         await store.write(lambda connection: _end(connection, asked))
         return
-    if told.at is None or now() - told.at >= timedelta(days=1):
+    if told.at is None or not timedelta() <= now() - told.at < timedelta(days=1):  # a clock may have been set back
         told.at, told.times = now(), told.times + 1
         log.warning("people were forgotten, of whom unused parts of the database may hold a copy: %s", result.value)
     told.shape = shape_now
@@ -146,7 +148,7 @@ async def _forget_dead(connection: AsyncConnection, before: object) -> None:
         core_inbox.c.parked_for != row_updates.SUSPECT,
         core_inbox.c.received_at < before,
     )
-    why = {"state": DEAD, "payload": None, "parked_for": None, "done_at": now(),
+    why = {"state": DEAD, "payload": None, "parked_for": None, "done_at": shared_now(connection.dialect),
            "error": "its plugin was away for too long"}  # fmt: skip
     await connection.execute(update(core_inbox).where(*waiting).values(why))
     messages = (core_outbox.c.state == DEAD_EFFECT, core_outbox.c.created_at < before)
@@ -157,7 +159,7 @@ async def _forget_chats(connection: AsyncConnection) -> None:
     """Chats in which the bot has not been for long: anybody can add it to groups and take it out again."""
     chats = core_chats.c
     since = func.coalesce(chats.status_at, chats.created_at)
-    gone = (chats.status.in_(GONE), since < now() - KEEP_CHATS)
+    gone = (chats.status.in_(GONE), since < shared_now(connection.dialect) - KEEP_CHATS)
     await connection.execute(delete(core_once).where(core_once.c.chat_id.in_(select(chats.id).where(*gone))))
     await connection.execute(delete(core_chats).where(*gone))
 

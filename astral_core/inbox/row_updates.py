@@ -24,7 +24,7 @@ from astral_core.db.tables import (
     core_lanes,
     core_outbox,
     core_runs,
-    now,
+    shared_now,
     storable,
 )
 from astral_core.inbox.due import SOURCE as DUE
@@ -37,18 +37,19 @@ SUSPECT = "?"  # `parked_for` of a row that waits for its last try; no plugin ca
 REPLAY = 200  # rows that are made pending again in one transaction
 
 
-def done(seq: int) -> Any:
+def done(database: Database, seq: int) -> Any:
     """End a pending row; there is nothing more to do."""
-    values = {"state": DONE, "payload": None, "done_at": now()}
+    values = {"state": DONE, "payload": None, "done_at": shared_now(database.engine.dialect)}
     return update(core_inbox).where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING).values(values)
 
 
-def dead(seq: int, error_id: str, error: str) -> Any:
+def dead(database: Database, seq: int, error_id: str, error: str) -> Any:
     """End a pending row as a dead letter; its payload stays for a later retry."""
+    moment = shared_now(database.engine.dialect)
     return (
         update(core_inbox)
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
-        .values(state=DEAD, done_at=now(), error_id=error_id, error=storable(error, 4000))
+        .values(state=DEAD, done_at=moment, error_id=error_id, error=storable(error, 4000))
     )
 
 

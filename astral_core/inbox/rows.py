@@ -44,6 +44,7 @@ class Fired(msgspec.Struct, frozen=True):
     """The due row that an inbox row was made of: which one, its failures so far, and since when it has been tried.
 
     `attempts` counts failures that were bugs, `tries` all in a row. `schedule` is that of recurring work, as stored.
+    `due_at` is when it was due. `clock` is what the database's clock showed when the due row was read.
     """
 
     number: int
@@ -52,6 +53,8 @@ class Fired(msgspec.Struct, frozen=True):
     tries: int = 0
     since: datetime | None = None
     schedule: str | None = None
+    due_at: datetime | None = None
+    clock: datetime | None = None
 
 
 class InboxRow(msgspec.Struct, frozen=True):
@@ -190,7 +193,8 @@ class LaneSnapshot(msgspec.Struct, frozen=True):
 class InboxStats(msgspec.Struct, frozen=True):
     """What the database holds, of all replicas: rows, messages, processes; `oldest` is an age in seconds.
 
-    `internal` ones of the pending rows are the bot's own work. `parked` rows wait until their plugin is back.
+    `internal` ones of the pending rows are the bot's own work. `parked` rows wait until their plugin is back. `clock`
+    is what the database's clock showed.
     """
 
     pending: int
@@ -200,6 +204,7 @@ class InboxStats(msgspec.Struct, frozen=True):
     replicas: int
     parked: int = 0
     internal: int = 0
+    clock: datetime | None = None
 
 
 def unique(rows: Sequence[NewRow]) -> dict[tuple[str, str], NewRow]:

@@ -1,4 +1,9 @@
-"""When recurring work runs next."""
+"""When recurring work runs next.
+
+Clocks are set. A slot that has run does not run again: the next one comes after it, also if the clock is behind it by
+now. But nothing waits for ever because a clock was wrong. Work that runs every so often never waits for longer than
+that, and work at fixed times is counted anew if it would come more than a day late.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 _SKEW = 0.5  # seconds
+_DAY = timedelta(hours=25)  # in which each time of day comes, also on the day on which summer ends
 
 
 def lane_of(job: str) -> int:
@@ -28,6 +34,10 @@ class Schedule(msgspec.Struct, frozen=True):
         while (due := datetime.fromtimestamp(slot * self.every, UTC)) <= moment:  # one or two turns: floats round
             slot += 1
         return due
+
+    def near(self, due: datetime, moment: datetime) -> datetime:
+        """`due`, or the latest moment for which there is reason to wait at `moment`."""
+        return min(due, moment + timedelta(seconds=self.every))
 
     def encoded(self) -> str:
         """As it is stored."""
@@ -59,6 +69,15 @@ class Trigger(msgspec.Struct, frozen=True):
         found: datetime | None = made.get_next_fire_time(None, moment + ahead)
         return found.astimezone(UTC) if found is not None else None
 
+    def near(self, due: datetime, moment: datetime) -> datetime:
+        """`due`, or the latest moment for which there is reason to wait at `moment`."""
+        if self.trigger == "interval":
+            pause, start = timedelta(seconds=self.seconds), _moment(self.start)
+            is_first = start is not None and due - start < pause  # its moment was named
+            return due if is_first else min(due, moment + pause)
+        first = self.after(moment)
+        return first if first is not None and due - first > _DAY else due
+
     def encoded(self) -> str:
         """As it is stored."""
         return msgspec.json.encode(self).decode()
@@ -74,6 +93,12 @@ def _moment(text: str | None) -> datetime | None:
 
 
 Recurrence = Schedule | Trigger
+
+
+def following(schedule: Recurrence, due: datetime, moment: datetime) -> datetime | None:
+    """The run after the one that was due at `due` and ends at `moment`; None if there is none any more."""
+    found = schedule.after(max(due, moment))
+    return schedule.near(found, moment) if found is not None else None
 
 
 def read_schedule(text: str) -> Recurrence:

@@ -72,7 +72,7 @@ _BLOBS_GONE = (
 )
 _SENT_GONE = f"DELETE FROM core_outbox WHERE seq IN (SELECT value FROM json_each(?)) AND state <> {DEAD_EFFECT}"
 _FIRED = (
-    "SELECT id, generation, attempts, tries, since, schedule FROM core_due"
+    "SELECT id, generation, attempts, tries, since, schedule, due_at FROM core_due"
     f" WHERE state = {DueState.FIRED} AND id IN (SELECT value FROM json_each(?))"
 )
 _SLOT = (
@@ -183,8 +183,10 @@ class SqliteJournal:
         """The due rows of these numbers that were fired and are still there."""
         found = await self._run(self._fetch, _FIRED, (listed(numbers),))
         return [
-            Fired(number, generation, attempts, tries, as_moment(since) if since else None, schedule)
-            for number, generation, attempts, tries, since, schedule in found
+            Fired(
+                number, generation, attempts, tries, as_moment(since) if since else None, schedule, as_moment(due_at)
+            )
+            for number, generation, attempts, tries, since, schedule, due_at in found
         ]
 
     async def load(self, lane: int, epoch: int, limit: int) -> LaneContents | None:

@@ -113,7 +113,7 @@ WHERE due.id = next.id AND due.generation = next.generation AND due.state = {Due
 RETURNING due.id
 """
 FIRED = f"""
-SELECT id, generation, attempts, tries, since, schedule FROM core_due
+SELECT id, generation, attempts, tries, since, schedule, due_at, clock_timestamp() FROM core_due
 WHERE id = ANY($1::text[]::bigint[]) AND state = {DueState.FIRED}
 """
 SLOT = """
@@ -186,7 +186,8 @@ SELECT (SELECT count(*) FROM core_inbox WHERE state = {PENDING}),
   coalesce(extract(epoch FROM now() - (SELECT min(received_at) FROM core_inbox WHERE state = {PENDING})), 0)::float8,
   (SELECT count(*) FROM core_outbox WHERE state IN {_OPEN}), (SELECT count(*) FROM core_replicas),
   (SELECT count(*) FROM core_inbox WHERE state = {PARKED}),
-  (SELECT count(*) FROM core_inbox WHERE state = {PENDING} AND source >= 'internal:' AND source < 'internal;')
+  (SELECT count(*) FROM core_inbox WHERE state = {PENDING} AND source >= 'internal:' AND source < 'internal;'),
+  clock_timestamp()
 """
 FULLEST = f"""
 SELECT lane, count(*) FROM core_inbox

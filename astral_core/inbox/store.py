@@ -13,9 +13,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from astral_core.clock import Clock, SystemClock
+from astral_core.clock import Clock, SharedClock, SystemClock
 from astral_core.db.engine import URGENT, Database, brief, is_transient
 from astral_core.db.tables import PENDING
 from astral_core.errors import DatabaseError, IngestRefused
@@ -51,7 +52,7 @@ class Store:
     """The flusher and its queue. `start` it in the running loop, `stop` it when nothing will be submitted.
 
     If a commit may have happened although it failed, a `resync` is requested: its rows are then in the database and
-    nowhere else.
+    nowhere else. `clock` is the bot's own, which a test may move; `shared` says when something is due.
     """
 
     database: Database
@@ -61,6 +62,7 @@ class Store:
     resync: Resync
     wakeup: Wakeup = field(default_factory=Wakeup)
     clock: Clock = field(default_factory=SystemClock)
+    shared: SharedClock = field(init=False)
     observer: Observer = field(default_factory=Observer)
     _failing: bool = False
     _queue: list[_Ticket] = field(default_factory=list)
@@ -68,6 +70,9 @@ class Store:
     _task: asyncio.Task[None] | None = None
     _stopped: bool = False
     _telling: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.shared = SharedClock(self.clock, local=self.database.is_sqlite)
 
     @property
     def failing(self) -> bool:
@@ -78,7 +83,16 @@ class Store:
         """Begin to commit."""
         self._stopped = False
         await self.journal.open()
+        await self._read_clock()
         self._task = asyncio.create_task(self._flush_forever(), name="astral-inbox-flusher")
+
+    async def _read_clock(self) -> None:
+        if self.database.is_sqlite:
+            return
+        since = time.monotonic()
+        async with brief(self.database) as connection:
+            shown = (await connection.execute(select(func.clock_timestamp()))).scalar_one()
+        self.shared.read(shown, since)
 
     async def stop(self) -> None:
         """Commit what is queued, then end; whoever comes later gets a DatabaseError."""

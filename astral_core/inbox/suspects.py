@@ -21,11 +21,11 @@ import enum
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import delete, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from astral_core.db.engine import Database
-from astral_core.db.tables import PARKED, PENDING, core_deaths, core_inbox, core_runs, now
+from astral_core.db.tables import PARKED, PENDING, core_deaths, core_inbox, core_runs, shared_now
 from astral_core.db.upsert import inserting
 from astral_core.inbox import row_updates
 
@@ -89,12 +89,16 @@ def judge(case: Case, *, express: bool, money: bool) -> Judgement:
 
 
 async def look(database: Database, connection: AsyncConnection, seq: int, delay: float) -> Case:
-    """What the database knows of row `seq`; deaths within `delay` seconds are of late."""
-    moment = _moment(database)
+    """What the database knows of row `seq`; deaths within `delay` seconds are of late.
+
+    A death that is still to come, because the clock was set back since, is of late, but not of this moment.
+    """
+    moment = shared_now(database.engine.dialect)
     runs = select(core_runs.c.process).where(core_runs.c.seq == seq)
     dead = core_deaths.c.process.in_(runs)
     others = select(func.count()).where(core_deaths.c.at > moment - timedelta(seconds=delay), ~dead)
-    fresh = select(func.count()).where(dead, core_deaths.c.at > moment - timedelta(seconds=DOUBT))
+    just_died = (core_deaths.c.at > moment - timedelta(seconds=DOUBT), core_deaths.c.at <= moment)
+    fresh = select(func.count()).where(dead, *just_died)
     own, beside = core_runs.alias(), core_runs.alias()
     company = exists().where(  # who began last before a death is the likeliest to have brought it
         own.c.seq == seq, own.c.process.in_(select(core_deaths.c.process)),
@@ -121,7 +125,7 @@ async def look(database: Database, connection: AsyncConnection, seq: int, delay:
 
 async def begin(database: Database, connection: AsyncConnection, seq: int, process: str, *, waited: bool) -> None:
     """Note that `process` runs the row."""
-    moment = {"began_at": _moment(database)}
+    moment = {"began_at": shared_now(database.engine.dialect)}
     noted = inserting(database.engine.dialect, core_runs).values(seq=seq, process=process, **moment)
     await connection.execute(noted.on_conflict_do_update(index_elements=["seq", "process"], set_=moment))
     if waited:
@@ -140,7 +144,7 @@ def void(seq: int) -> Any:
 
 def put_off(database: Database, seq: int, delay: float) -> Any:
     """Let a pending row wait for `delay` seconds, outside of its lane."""
-    due = _moment(database) + timedelta(seconds=delay)
+    due = shared_now(database.engine.dialect) + timedelta(seconds=delay)
     return (
         update(core_inbox)
         .where(core_inbox.c.seq == seq, core_inbox.c.state == PENDING)
@@ -148,14 +152,19 @@ def put_off(database: Database, seq: int, delay: float) -> Any:
     )
 
 
-async def release_due(database: Database) -> int:
-    """Make rows pending again whose time has come, and let their owners know; return how many."""
+async def release_due(database: Database, delay: float) -> int:
+    """Make rows pending again whose time has come, and let their owners know; return how many.
+
+    Nothing waits for more than `delay` seconds, or MONEY_DELAY: what would was put off before the clock was set back.
+    """
+    moment = shared_now(database.engine.dialect)
+    due_at, longest = core_inbox.c.due_at, timedelta(seconds=max(delay, MONEY_DELAY))
     due = (
         update(core_inbox)
         .where(
             core_inbox.c.state == PARKED,
             core_inbox.c.parked_for == row_updates.SUSPECT,
-            core_inbox.c.due_at <= _moment(database),
+            or_(due_at <= moment, due_at > moment + longest),
         )
         .values(state=PENDING, parked_for=None)
         .returning(core_inbox.c.lane, core_inbox.c.seq)
@@ -163,11 +172,11 @@ async def release_due(database: Database) -> int:
     return await row_updates.rows_again(database, due)
 
 
-async def note_deaths(database: Database, connection: AsyncConnection, processes: list[str]) -> None:
+async def note_deaths(connection: AsyncConnection, processes: list[str]) -> None:
     """These processes died."""
     for process in processes:
         await connection.execute(delete(core_deaths).where(core_deaths.c.process == process))
-        await connection.execute(insert(core_deaths).values(process=process, at=_moment(database)))
+        await connection.execute(insert(core_deaths).values(process=process, at=shared_now(connection.dialect)))
 
 
 def alive(process: str) -> Any:
@@ -177,12 +186,7 @@ def alive(process: str) -> Any:
 
 async def purge(connection: AsyncConnection) -> None:
     """Delete evidence that nobody will look at."""
-    before = now() - KEEP
+    before = shared_now(connection.dialect) - KEEP
     await connection.execute(delete(core_deaths).where(core_deaths.c.at < before))
     open_case = exists().where(core_inbox.c.seq == core_runs.c.seq, core_inbox.c.state.in_([PENDING, PARKED]))
     await connection.execute(delete(core_runs).where(core_runs.c.began_at < before, ~open_case))
-
-
-def _moment(database: Database) -> Any:
-    """The time by the clock that all replicas share."""
-    return now() if database.is_sqlite else func.now()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core.backoff import backoff
 from astral_core.errors import AstralError
-from astral_core.inbox import due
+from astral_core.inbox import due, setback
 from astral_core.inbox.rows import NewRow
 from astral_core.inbox.store import Store
 from astral_core.inbox.wakeup import Wakeup
@@ -33,6 +34,7 @@ class Timer:
         self._firing = asyncio.Lock()
         self._stopping = False
         self._running: asyncio.Future[None] | None = None
+        self._set_back: float | None = None  # what the clock's count of that was when the waiting rows were looked at
 
     @property
     def busy(self) -> bool:
@@ -78,13 +80,33 @@ class Timer:
         total = 0
         async with self._firing:
             while True:
-                asked = self._wakeup.expected
-                left, retrying = await due.outlook(self._store.database, self._store.clock.ahead())
+                left, retrying, asked = await self._outlook()
                 self._wakeup.found(retrying=retrying, asked=asked)
                 room = min(self._store.backlog.room, BATCH)
                 if left is None or left > 0 or room <= 0:
                     return total, left
                 total += await self._store.move(partial(self._fire, room))
+
+    async def _outlook(self) -> tuple[float | None, bool, int]:
+        """What is expected, once rows are looked after that wait for longer than they should."""
+        database, shared = self._store.database, self._store.shared
+        while True:
+            asked, since = self._wakeup.expected, time.monotonic()
+            left, retrying, clock = await due.outlook(database, shared.ahead())
+            shared.read(clock, since)
+            if self._set_back == shared.set_back:
+                return left, retrying, asked
+            await self._look_after_a_step(shared.set_back)
+
+    async def _look_after_a_step(self, set_back: float) -> None:
+        """The clock was set back, or may have been while the bot was down."""
+        seconds = set_back - (self._set_back or 0.0)
+        number = await setback.bring_back(self._store, seconds)
+        if seconds:
+            log.warning("the clock was set back by %.1f s; %d rows are due sooner for that", seconds, number)
+        elif number:
+            log.warning("%d rows waited for longer than they should: the clock was set back", number)
+        self._set_back = set_back
 
     async def _fire(self, room: int, connection: AsyncConnection) -> list[NewRow]:
         rows = await due.fire(self._store.database, connection, room, self._store.clock.ahead())

@@ -134,7 +134,7 @@ class UnitOfWork:
             if self.rows or self.due or self.saved or self.writers or row is not None:
                 connection = await self._begun()
                 if row is not None:
-                    over = due.over(row.due, self._store.clock.ahead()) if row.due is not None else None
+                    over = due.over(row.due, self._store.shared.now()) if row.due is not None else None
                     await journal.finish(connection, row, epoch, contents, over)
                     if self.paced:
                         await want(connection, row, self.paced)
@@ -171,7 +171,7 @@ class UnitOfWork:
         """Tell the timer of this process what was armed."""
         for change in self.due:
             if isinstance(change, Due):
-                moment = self._store.clock.time()
+                moment = self._store.shared.time()
                 self._store.wakeup.within(change.after if change.at is None else change.at.timestamp() - moment)
         self.due.clear()
 

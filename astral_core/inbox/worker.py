@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from astral_core import failpoint
 from astral_core.backoff import backoff
 from astral_core.db.engine import Database
-from astral_core.db.tables import now
 from astral_core.errors import (
     AstralError,
     Crowded,
@@ -57,7 +55,8 @@ ATTEMPTS = 2
 _RUNS = (Verdict.RUN, Verdict.APART, Verdict.LAST)
 STUMBLES = 3  # tries to note the end of a row before a note without any content ends it
 BUG_DELAY, MOST_DELAY = 0.5, 86_400.0
-SHORT_LIFE, LONG_LIFE = 150.0, 900.0  # seconds: Telegram's own life of a callback; a message may wait longer
+# Seconds of trying: Telegram's own life of a callback; a message may wait longer.
+SHORT_LIFE, LONG_LIFE = 150.0, 900.0
 
 
 def _failure(what: str, cause: BaseException) -> HandlerFailed:
@@ -86,7 +85,6 @@ class Worker:
     handler_timeout: float
     process: str
     suspect_delay: float
-    _started: datetime = field(default_factory=now)
     _stage: Stage = field(default_factory=Stage)
     _waits: Waits = field(init=False)
 
@@ -319,13 +317,16 @@ class Worker:
     async def _failed(self, lane: Lane, row: InboxRow, outcome: Outcome, error: Exception, started: float) -> float:
         """Retry what may pass, end what will not: with one apology, one traceback, one error id."""
         lane.failures += 1
+        if lane.failures == 1:
+            lane.failing = time.monotonic()
+        tried = self._tried(lane, row, started)
         failures = due.tries(row) + 1 if row.internal else lane.failures
         delay = retry_after(error) or backoff(failures)
-        if is_infrastructure(error) and self._is_young(row, failures, delay):
+        if is_infrastructure(error) and self._is_young(row, tried, failures, delay):
             log.warning("row %d: %s; tried again in %.1f s", row.seq, type(error).__name__, delay)
             self.ending.tell(row, outcome, "retry", started)
             if row.internal:
-                return await self.ending.try_again(lane, row, row.attempts, delay)
+                return await self.ending.try_again(lane, row, row.attempts, delay, tried)
             return delay
         attempts, most = row.attempts + 1, outcome.tries or ATTEMPTS
         is_bug = not is_infrastructure(error) or (row.internal and outcome.tries is not None)  # or it took too long
@@ -334,7 +335,8 @@ class Worker:
             self.ending.tell(row, outcome, "retry", started)
             if row.internal:
                 pause = BUG_DELAY if outcome.backoff is None else outcome.backoff
-                return await self.ending.try_again(lane, row, attempts, min(pause * 2 ** (attempts - 1), MOST_DELAY))
+                delay = min(pause * 2 ** (attempts - 1), MOST_DELAY)
+                return await self.ending.try_again(lane, row, attempts, delay, tried)
             await self.store.write(lambda connection: connection.execute(row_updates.attempt(row.seq, attempts)))
             if row in lane.rows:
                 lane.rows[lane.rows.index(row)] = msgspec.structs.replace(row, attempts=attempts)
@@ -342,9 +344,18 @@ class Worker:
         await self.ending.dead_letter(lane, row, outcome, error, started)
         return 0
 
-    def _is_young(self, row: InboxRow, failures: int, delay: float) -> bool:
-        """Whether a row is worth one more try after `delay` seconds."""
+    @staticmethod
+    def _tried(lane: Lane, row: InboxRow, started: float) -> float:
+        """For how many seconds a row that has failed has been tried since it failed first, whoever set a clock.
+
+        That of an update is counted in this process. Durable work leaves its lane, and is counted in its due row.
+        """
+        if not row.internal:
+            return time.monotonic() - lane.failing
+        return due.tried(row) + time.perf_counter() - started if due.tries(row) else 0.0
+
+    def _is_young(self, row: InboxRow, tried: float, failures: int, delay: float) -> bool:
+        """Whether a row that has been tried for so long is worth one more try after `delay` seconds."""
         if row.express:
             return self.inflight.deadlines.left(row) > delay
-        age = (now() - max(row.received_at, self._started)).total_seconds()
-        return age < (SHORT_LIFE if row.kind == "callback_query" else LONG_LIFE) or failures < ATTEMPTS
+        return tried < (SHORT_LIFE if row.kind == "callback_query" else LONG_LIFE) or failures < ATTEMPTS

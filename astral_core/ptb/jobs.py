@@ -165,7 +165,7 @@ class PtbJobQueue(JobQueue[Any]):
 
     def _time(self) -> float:
         application: Any = self.application
-        return float(application.runs_with.services.time()) if application.running else datetime.now(UTC).timestamp()
+        return float(application.runs_with.services.time()) if application.running else time.time()
 
     async def start(self) -> None:
         """Nothing: the core's timer runs jobs."""
@@ -216,9 +216,11 @@ class PtbJobQueue(JobQueue[Any]):
         body = as_json(
             {"plugin": self.plugin, "key": made.id, "job": _kept(self.plugin, job, made.lane, self.application.bot)}
         )
-        after = max((due_at - moment).total_seconds(), 0.0)
         schedule = recurrence(trigger)
-        return Due(KIND, self.route, made.lane, made.id, body, after=after, schedule=schedule, to=to, person=person)
+        after, at = max((due_at - moment).total_seconds(), 0.0), due_at if schedule is not None else None
+        return Due(
+            KIND, self.route, made.lane, made.id, body, at=at, after=after, schedule=schedule, to=to, person=person
+        )
 
     def _standing_key(self, job: Any, name: str) -> str:
         """What tells a job of `setup` from its others: its name, function, chat and person."""
@@ -279,7 +281,7 @@ class PtbJobQueue(JobQueue[Any]):
         wanted = {(one.made.lane, key) for key, one in self.standing.items()}
         for lane, key in known.keys() - wanted:
             unit.add_due(Cancel(self.route, lane, key))
-        ahead = timedelta(seconds=self._time() - time.time())  # a test has moved the bot's clock, not the machine's
+        ahead = timedelta(seconds=self._time() - time.time())  # `setup` may have run before the bot's clock was known
         for one in self.standing.values():
             due = self._due(one.made, one.job, moved(one.made.trigger, ahead), None, one.job.user_id)
             if due is None:

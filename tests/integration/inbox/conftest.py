@@ -15,7 +15,7 @@ from sqlalchemy import Column, Integer, Table, Text, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from astral_core.clock import SystemClock
+from astral_core.clock import Clock, SystemClock
 from astral_core.config import Inbox as InboxSettings
 from astral_core.db.engine import Database, open_database
 from astral_core.db.migrate import CORE, upgrade
@@ -164,6 +164,7 @@ class Bench:
     max_chat: int = 20_000
     workers: int = 8
     bot_id: int = 42
+    clock: Clock = field(default_factory=SystemClock)
     told: list[Handled] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
     notes: Table = notes
@@ -190,7 +191,7 @@ class Bench:
         )
         self.inbox, _ = build_inbox(
             self.database, settings, bot_id=self.bot_id, name=f"bench-{secrets.token_hex(4)}",
-            make_bot=lambda *_: self, supervisor=self.supervisor, clock=SystemClock(),
+            make_bot=lambda *_: self, supervisor=self.supervisor, clock=self.clock,
             observer=Observer(handled=self.told.append, committed=lambda count, _: self.batches.append(count)),
         )  # fmt: skip
 

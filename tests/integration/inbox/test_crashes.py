@@ -63,7 +63,7 @@ async def time_passes(bench: Any, seconds: float = DELAY + 1, died: Sequence[str
             await connection.execute(
                 update(core_deaths).where(core_deaths.c.process == process).values(at=at - earlier)
             )
-        await suspects.note_deaths(bench.database, connection, list(died))
+        await suspects.note_deaths(connection, list(died))
 
 
 def hangs(bench: Any, *guilty: str) -> None:

@@ -425,7 +425,7 @@ def job(every: float, key: str = "") -> Due:
 async def keep(bench: Any, *jobs: Due, plugins: tuple[str, ...] = ("weather",)) -> None:
     """What a start does."""
     await bench.store.write(
-        lambda connection: due.keep_jobs(bench.database, connection, jobs, plugins, bench.store.clock.ahead())
+        lambda connection: due.keep_jobs(bench.database, connection, jobs, plugins, bench.store.shared)
     )
     bench.store.wakeup.within(0.0)
 
