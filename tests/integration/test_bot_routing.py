@@ -331,7 +331,7 @@ async def test_what_was_put_off_answers_no_question_that_was_asked_since(
             due = {"ext_id": f"late-{number}", "payload": body, "due_at": now()}
             async with kit.running.database.engine.begin() as connection:
                 await connection.execute(insert(core_inbox).values(**row, **due, received_at=written))
-            await suspects.release_due(kit.running.database)
+            await suspects.release_due(kit.running.database, 600.0)
             await kit.running.inbox.lanes.sync()
             await kit.settled()
 

@@ -375,3 +375,15 @@ def test_an_entry_that_cannot_be_read_hides_no_other_one() -> None:
     listed = _listed([*odd, star], _star, None)
     assert [charge.user_id for charge in listed.charges] == [7]
     assert listed.unreadable == len(odd)
+
+
+async def test_a_sweep_that_a_wrong_clock_dated_ahead_leaves_no_gap(seller: Any) -> None:
+    """The clock was weeks ahead and was set right: what is unheard is found all the same."""
+    await seller.begun()
+    deaf(seller)
+    anna = seller.buyer()
+    await seller.pay(await seller.link(anna))
+    await seller.execute(update(sweeps).values(swept_at=now() + timedelta(days=40)))
+    await seller.sweep()
+    await anna.wait_for("Thank you!")
+    assert await seller.granted() == 1

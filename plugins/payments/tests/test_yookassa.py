@@ -300,6 +300,20 @@ async def test_after_23_hours_a_lost_creation_is_looked_for_not_repeated(seller:
 
 
 @on_sqlite
+async def test_a_clock_that_was_set_back_holds_up_no_payment(seller: Any) -> None:
+    """Nobody tells of the payment, and by the row the next look is more than an hour away: it is taken now."""
+    seller.yookassa.set_faults([{"where": "notification", "do": "lose"}])
+    anna = seller.buyer()
+    await seller.pay(await seller.link(anna))
+    await seller.quiet()
+    hour = timedelta(hours=1)
+    late = {"created_at": now() + hour, "next_check_at": now() + hour + timedelta(minutes=5)}
+    await seller.execute(update(payments).values(**late))
+    await seller.job()
+    await settled(seller, anna)
+
+
+@on_sqlite
 async def test_a_payment_that_never_was_ends_after_23_hours(seller: Any) -> None:
     """Neither created nor found: the attempt is closed, nothing is created late, a new attempt is possible."""
     seller.yookassa.set_faults([{"where": "api", "match": {"method": "POST"}, "do": "drop_before"}])

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from astral_core import N_, Context, Routes, Work, now
 from astral_payments.door import Door
 from astral_payments.errors import OutcomeUnknown, YooKassaRejected
 from astral_payments.handlers.buy import begin
 from astral_payments.notices import OF_PAYMENT
-from astral_payments.refunding import REFUND_FINAL
+from astral_payments.refunding import LATEST, REFUND_FINAL
 from astral_payments.settle import Outcome, ProviderPayment, is_made_for, settle
 from astral_payments.shop import Shop
 from astral_payments.state_machine import (
@@ -44,6 +44,8 @@ that is not ours (anybody can post ids), and where YooKassa gives no answer."""
 
 SOON = timedelta(seconds=3)
 """How long what YooKassa tells may be ahead of what it shows; after that at the usual pace."""
+
+LONGEST = timedelta(seconds=BACK_OFF[-1])  # until the next look at a notification
 
 _BATCH = 200
 _STRANGERS = 15  # of those about unknown payments; each is a call to the shop's API
@@ -222,11 +224,19 @@ async def reconcile(ctx: Context) -> None:
     await _due_refunds(ctx, moment)
 
 
+def _is_due(column: Any, moment: datetime, longest: timedelta) -> ColumnElement[bool]:
+    """Due by now, or later than anything is put off: that was before the clock was set back."""
+    return or_(column <= moment, column > moment + longest)
+
+
 async def _due_payments(ctx: Context, moment: datetime) -> None:
+    at = payments.c.next_check_at
+    is_new = and_(payments.c.created_at > moment - BUSY, _is_due(at, moment, timedelta(seconds=GAPS[-1])))
     query = (
         select(payments)
         .where(
-            payments.c.next_check_at <= moment, payments.c.status.in_((CREATED, UNKNOWN, PENDING, WAITING))
+            or_(is_new, _is_due(at, moment, timedelta(days=1))),
+            payments.c.status.in_((CREATED, UNKNOWN, PENDING, WAITING)),
         )
         .order_by(payments.c.next_check_at)
         .limit(_BATCH)
@@ -247,7 +257,7 @@ async def _due_events(ctx: Context, moment: datetime) -> None:
     query = (
         select(events.c.id, events.c.attempts, payments.c.id.label("payment_id"))
         .select_from(events.outerjoin(payments, OF_PAYMENT))
-        .where(events.c.next_try_at <= moment, events.c.state == "new")
+        .where(_is_due(events.c.next_try_at, moment, LONGEST), events.c.state == "new")
         .order_by(events.c.next_try_at)
     )
     ours = (await ctx.session.execute(query.where(payments.c.id.is_not(None)).limit(_BATCH))).all()
@@ -262,7 +272,7 @@ async def _due_events(ctx: Context, moment: datetime) -> None:
 async def _due_refunds(ctx: Context, moment: datetime) -> None:
     query = (
         select(refunds)
-        .where(refunds.c.next_try_at <= moment, refunds.c.status.not_in(REFUND_FINAL))
+        .where(_is_due(refunds.c.next_try_at, moment, max(LONGEST, LATEST)), refunds.c.status.not_in(REFUND_FINAL))
         .limit(_BATCH)
     )  # fmt: skip
     for refund in await every(ctx.session, RefundRow, query):

@@ -59,7 +59,8 @@ async def sweep(ctx: Context) -> None:
     _next(ctx, "stars", began, 0, str(start), began)
     if shop.patient is not None:
         mark = await mark_of(ctx.session, YOOKASSA, shop.settings.yookassa_shop_id)
-        since = (mark.swept_at if mark is not None else moment) - OVERLAP
+        # A mark that is still to come was made before the clock was set back: nothing that is new is in that list.
+        since = (min(mark.swept_at, moment) if mark is not None else moment) - OVERLAP
         _next(ctx, "payments", began, 0, None, since.timestamp())
 
 
