@@ -70,6 +70,7 @@ class Readiness:
         for plugin, count in inbox.crowd.waiting.items():
             metrics.waiting.labels(plugin).set(count)
         metrics.lanes_owned.set(len(inbox.lanes))
+        metrics.clock_off.set(inbox.store.shared.off())
         pool = self._database.engine.pool
         metrics.pool_in_use.set(pool.checkedout() if isinstance(pool, QueuePool) else 0)
         if census is not None:

@@ -67,6 +67,10 @@ class Work(Storage):
     ) -> None:
         """Do `call` (a step called with its arguments) durably: after the commit, or `after` a while, or `at` a time.
 
+        When it is due is decided by the database's clock (on SQLite by this machine's), which `astral_core.now()`
+        shows. If that is set back by an hour, the work comes an hour later; if it is set forward, what is due by then
+        runs once.
+
         `key` is unique for the plugin's step in a lane. What waits under it is replaced; with `keep="first"` it stays
         instead; with `keep="once"` (for work without a time) the work is done once for the key, also if it has been
         done already: keys are remembered for three days (`inbox.keep_done_hours`).

@@ -48,6 +48,7 @@ RETRY = 0.25  # seconds between two looks while the database is away, however ma
 FROZEN = 10  # seconds without one, by the database's clock, after which a replica is declared dead
 GOODBYE = 5.0  # seconds that the last look may take
 RETURNED = 4.0  # seconds after it registered anew in which a replica takes nobody for dead: all may have been cut off
+FAR_OFF = 5.0  # seconds by which this machine's clock may differ from the database's without a word
 SYNC = 15.0  # seconds between looks for rows that nobody holds
 _NAMESPACE, _LEADER = 0x4153_5452, 0  # of advisory locks: "ASTR", and the leader's number
 
@@ -105,6 +106,7 @@ class Replica:
     _inherits: bool = False  # SQLite: the process before this one died
     _returned: float = float("-inf")  # when this replica registered anew, by the monotonic clock
     _complain: LogThrottle = field(default_factory=lambda: LogThrottle(5.0))
+    _off: LogThrottle = field(default_factory=lambda: LogThrottle(3600.0))
 
     @property
     def census(self) -> InboxStats | None:
@@ -281,11 +283,20 @@ class Replica:
         self._census = census = await journal.count()
         if census.clock is not None:
             self.store.shared.read(census.clock, since)
+            self._tell_of_a_wrong_clock()
         many = census.pending - census.internal >= backlog.notable
         fullest = await journal.fullest(backlog.notable) if many else {}
         self._counted = time.monotonic()
         backlog.correct(pending=census.pending, internal=census.internal, asked=asked, fullest=fullest)
         return census
+
+    def _tell_of_a_wrong_clock(self) -> None:
+        off = self.store.shared.off()
+        if abs(off) > FAR_OFF and self._off() is not None:
+            log.warning(
+                "this machine's clock is %.0f s %s the database's, which counts. Fix: let both machines set their "
+                "clocks by NTP.", abs(off), "ahead of" if off > 0 else "behind",
+            )  # fmt: skip
 
     async def _release_suspects(self) -> int:
         return await suspects.release_due(self.database, self.worker.suspect_delay)

@@ -84,6 +84,9 @@ class Metrics:
             "astral_inbox_parked",
             "Rows that wait: until their plugin is back, or for another try after a process died",
         )
+        self.clock_off = gauge(
+            "astral_clock_off_seconds", "By how much this machine's clock is ahead of the database's, which counts"
+        )
         self.pool_in_use = gauge("astral_db_pool_in_use", "Connections to the database that are in use")
 
     def _telegram(self) -> None:

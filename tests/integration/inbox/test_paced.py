@@ -273,6 +273,23 @@ async def test_what_was_not_shown_is_shown_by_the_next_process(bench) -> None:
     assert await wanted(bench) == [None]
 
 
+@pytest.mark.parametrize("off", [timedelta(days=-1), timedelta(hours=1)], ids=["long ago", "still to come"])
+async def test_a_clock_that_was_set_holds_up_no_edit(bench, off: timedelta) -> None:
+    """By its row the slot was shown at a moment that is still to come: it waits for its pace, and no longer."""
+    shows(bench)
+    await bench.start()
+    await bench.ingest(ext_id="one")
+    await bench.settle()
+    async with bench.engine.begin() as connection:
+        await connection.execute(update(core_paced).values(shown_at=now() + off))
+    timed = Timed(bench)
+    begun = time.monotonic()
+    await bench.ingest(ext_id="two")
+    await until(lambda: bench.sender.sent == ["one", "two"])
+    if off > timedelta(0):
+        assert timed.at[0][1] - begun >= 0.2
+
+
 async def test_a_stop_leaves_it_to_the_next_start(bench) -> None:
     """SIGTERM does not wait for a slot's turn."""
     await bench.start()
