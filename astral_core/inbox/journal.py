@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -74,6 +74,10 @@ class Journal(Protocol):
 
     async def waiting(self) -> list[LaneSnapshot]:
         """Every lane of ours in which something may wait."""
+        ...
+
+    async def fed(self, resting: Mapping[int, int]) -> list[int]:
+        """Those of our lanes into which somebody else stored rows: their count of arrivals is not the one given."""
         ...
 
     async def adopt(self, limit: int) -> list[LaneArrival]:

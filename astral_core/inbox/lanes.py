@@ -196,6 +196,13 @@ class Lanes:
             lane.invalidate()
             self._wake(lane)
 
+    async def check_resting(self) -> None:
+        """Wake the lanes that rest here and into which another replica stored a row, should its notice be lost."""
+        resting = {lane.id: lane.arrivals for lane in self._lanes.values() if not lane.busy and lane.idle}
+        if resting:
+            fed = await self._journal.fed(resting)
+            self.notified(number for number in fed if number in self._lanes)
+
     async def adopt(self) -> int:
         """Claim lanes that wait and have no owner, a share of them at a time; return how many."""
         total = 0

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -168,6 +168,14 @@ class PostgresJournal:
         if self.owner is None:
             return []
         return [LaneSnapshot(*record) for record in await self._query("read", sql.WAITING, self.owner)]
+
+    async def fed(self, resting: Mapping[int, int]) -> list[int]:
+        """Those of our lanes whose count of arrivals is not the one given: somebody else stored rows."""
+        if self.owner is None:
+            return []
+        lanes, counts = ",".join(map(str, resting)), ",".join(map(str, resting.values()))
+        found = await self._query("read", sql.FED, self.owner, lanes, counts)
+        return [record[0] for record in found]
 
     async def adopt(self, limit: int) -> list[LaneArrival]:
         """Claim up to `limit` lanes that wait and have no owner, those that nobody else claims in this moment."""

@@ -269,6 +269,7 @@ class Replica:
             if await self.lanes.adopt():
                 self.resync.wake()  # perhaps there are more; first the next heartbeat
             await self._sync()
+            await self.lanes.check_resting()
             await self.lanes.release_idle()
         if self.store.failing:
             await self._try_to_write()

@@ -8,7 +8,7 @@ into the inbox goes in one hop to its connection's thread (`inbox/sqlite_rows.py
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
@@ -200,6 +200,11 @@ class SqliteJournal:
         """Every lane in which something waits."""
         found = await self._run(self._fetch, _WAITING)
         return [LaneSnapshot(lane, 0, -1) for (lane,) in found]
+
+    async def fed(self, resting: Mapping[int, int]) -> list[int]:
+        """Nothing: there is nobody else."""
+        del resting
+        return []
 
     async def adopt(self, limit: int) -> list[LaneArrival]:
         """Nothing: there is nobody to adopt from."""

@@ -148,6 +148,13 @@ PACED = """
 SELECT lane, chat_id, place, user_id, slot FROM core_paced
 WHERE lane = ANY($1::text[]::bigint[]) AND effect IS NOT NULL
 """
+# Of the lanes that rest in memory, those into which somebody else stored a row. It is asked each second: two texts
+# cost the event loop a quarter of what two arrays of 5,000 texts do.
+FED = """
+SELECT own.lane
+FROM unnest(string_to_array($2, ',')::bigint[], string_to_array($3, ',')::bigint[]) AS resting (lane, arrivals)
+JOIN core_lanes AS own USING (lane) WHERE own.owner = $1 AND own.arrivals <> resting.arrivals
+"""
 WAITING = "SELECT lane, epoch, arrivals FROM core_lanes WHERE owner = $1"
 ADOPT = f"""
 WITH orphan AS (

@@ -13,6 +13,7 @@ from sqlalchemy import select, text, update
 from astral_core.db.tables import DONE, core_lanes, core_outbox, core_replicas
 from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.inbox import lanes as lanes_module
+from astral_core.inbox import replica as replica_module
 from astral_core.inbox.filelock import FileLock
 
 HOLD = """
@@ -95,6 +96,34 @@ async def test_a_chat_stays_with_the_replica_that_began_it(pair) -> None:
         await (first, second)[number % 2].ingest(ext_id=str(number))
     await until(lambda: len(first.sender.sent) == 20)
     assert await first.all_notes() == first.sender.sent == [str(number) for number in range(20)]
+    assert second.runner.seen == []
+
+
+@pytest.mark.postgres
+async def test_a_notice_that_is_lost_costs_two_heartbeats_at_most(pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner compares the counts of its resting chats each second: nothing waits for the chat to be given back."""
+    first, second = pair
+    monkeypatch.setattr(lanes_module, "IDLE", 3600.0)
+    monkeypatch.setattr(replica_module, "SYNC", 3600.0)
+    writes(first)
+    writes(second)
+    await first.ingest(ext_id="1")
+    await until(lambda: first.sender.sent == ["1"] and not first.lanes.active)
+    beats, count = 0, first.store.journal.count  # the last thing of a heartbeat
+
+    async def counted() -> Any:
+        nonlocal beats
+        beats += 1
+        return await count()
+
+    async def lost(arrivals: Any) -> None:
+        """What a server does that forbids pg_notify, or a pooler that swallows notices."""
+
+    second.store.journal.announce = lost
+    await second.ingest(ext_id="2")
+    first.store.journal.count = counted
+    await until(lambda: first.sender.sent == ["1", "2"])
+    assert beats <= 2
     assert second.runner.seen == []
 
 
