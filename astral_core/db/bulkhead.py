@@ -109,7 +109,7 @@ class Bulkhead:
 
     async def wait(self) -> None:
         """Wait for a connection that somebody gives back."""
-        if self.held >= self.places and self._complain() is not None:
+        if self.places == self._pool.limit and self._complain() is not None:  # else it is its own deadlocks
             log.warning(
                 "plugin %r holds %d database connections, and no more are left for it; others of its handlers wait. "
                 "Fix: end its units of work sooner, or raise [database] pool_size and plugin_connections.",

@@ -18,7 +18,7 @@ from typing import Any, cast
 from weakref import WeakSet
 
 from sqlalchemy import Connection, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -54,10 +54,11 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 @dataclass(slots=True)
 class WriteMark:
-    """Tells whether the connection that carries it has written, and whose it is: a plugin's."""
+    """Tells of the connection that carries it whose it is (a plugin's), whether it has written, and whether it lost."""
 
     owner: str = ""
     wrote: bool = False
+    collided: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def open_database(
     )
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
+    event.listen(engine.sync_engine, "handle_error", _mark_collision)
     event.listen(engine.sync_engine, "checkin", _forget)
     return Database(engine, None, Bulkheads(pool_size, share), name)
 
@@ -164,6 +166,13 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, OperationalError):
         return code is None or code & 0xFF != _SQLITE_ERROR
     return error.connection_invalidated or str(getattr(error.orig, "sqlstate", "")).startswith(_PASSING)
+
+
+def is_collision(error: BaseException) -> bool:
+    """Whether PostgreSQL rolled a transaction back because of others: a deadlock, a serialization failure."""
+    if isinstance(error, DatabaseError) and error.__cause__ is not None:
+        error = error.__cause__
+    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", "")).startswith("40")
 
 
 def _connect(dialect: Any, record: ConnectionPoolEntry, arguments: Any, parameters: Any) -> Any:
@@ -310,6 +319,12 @@ def _mark_write(
     mark = connection.info.get(_UNIT)
     if mark is not None and not mark.wrote and not _is_read(context):
         mark.wrote = True
+
+
+def _mark_collision(context: ExceptionContext) -> None:
+    mark = context.connection.info.get(_UNIT) if context.connection is not None else None
+    if mark is not None and context.sqlalchemy_exception is not None and is_collision(context.sqlalchemy_exception):
+        mark.collided = True
 
 
 def _forget(dbapi_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -40,7 +40,7 @@ class _MarkedSession(SyncSession):
 @event.listens_for(_MarkedSession, "after_transaction_end")
 def _after_end(session: SyncSession, transaction: SessionTransaction) -> None:
     if transaction.parent is None:  # the connection went back to the pool
-        session.info["permit"].release()
+        session.info["permit"].release(collided=session.info["mark"].collided)
 
 
 @event.listens_for(_MarkedSession, "after_begin")

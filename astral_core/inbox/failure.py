@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import sys
 
-from astral_core.db.engine import is_transient
+from astral_core.db.engine import is_collision, is_transient
 from astral_core.errors import (
     AstralError,
     CpuBusy,
@@ -16,6 +16,7 @@ from astral_core.errors import (
     TelegramUnavailable,
 )
 
+PART = 0.5  # seconds at most, after a deadlock: who waits the same time as the others meets them again
 SOON = 0.1  # seconds at most: long enough for those who wrote the same row at once to part
 
 
@@ -33,6 +34,8 @@ def retry_after(error: BaseException) -> float | None:
     """The seconds to wait that the error itself knows, such as those that Telegram demands; None if it knows none."""
     if isinstance(error, StateChanged):
         return random.uniform(SOON / 10, SOON)  # noqa: S311  # no secret
+    if is_collision(error):
+        return random.uniform(PART / 10, PART)  # noqa: S311  # the same
     wait = getattr(error, "retry_after", None) if isinstance(error, TelegramThrottled) or _is_native(error) else None
     if wait is None:
         return None

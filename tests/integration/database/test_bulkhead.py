@@ -7,12 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from astral_core.db import bulkhead
-from astral_core.db.engine import Database, is_transient, open_database
+from astral_core.db.engine import Database, is_collision, is_transient, open_database
 from astral_core.db.session import Session
 from astral_core.errors import SessionClosed
+from astral_core.inbox.failure import retry_after
 
 
 @pytest.fixture
@@ -177,3 +179,38 @@ async def test_several_slow_plugins_together_leave_some_to_others(database_url: 
         await session.close()
     await waits
     await database.dispose()
+
+
+@pytest.mark.postgres
+async def test_after_a_collision_fewer_are_inside_until_it_is_calm(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A serialization failure halves the places of its plugin alone; time gives them back."""
+    monkeypatch.setattr(bulkhead, "CALM", 3600.0)
+    database = open_database(postgres_url, pool_size=8, plugin_connections=4)
+    places = database.bulkheads.of("weather")
+    try:
+        others = [Session(database, "weather") for _ in range(3)]
+        for session in others:
+            await reads(session)
+        loser = Session(database, "weather")
+        with pytest.raises(DBAPIError) as caught:
+            await loser.execute(text("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$"))
+        assert is_collision(caught.value)
+        assert 0.05 <= (retry_after(caught.value) or 0) <= 0.5
+        await loser.close()
+        assert (places.places, places.held) == (2, 3)
+        late = Session(database, "weather")
+        waits = asyncio.create_task(reads(late))
+        await in_line(database, 1)
+        await others[0].close()
+        assert not waits.done()  # two are inside still
+        await others[1].close()
+        await waits
+        assert [database.bulkheads.of("natal").places, places.places] == [4, 2]
+        monkeypatch.setattr(bulkhead, "CALM", 1e-9)
+        assert places.places == 4
+        for session in (late, others[2]):
+            await session.close()
+    finally:
+        await database.dispose()
