@@ -26,6 +26,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql.expression import CompoundSelect, Select
 from sqlalchemy.util import await_only
 
+from astral_core.db import libpq
 from astral_core.db.bulkhead import Bulkheads, Permit
 from astral_core.db.driver import Driver
 from astral_core.db.lock import WriteLock
@@ -39,9 +40,16 @@ URGENT = "astral_urgent"  # execution option: this statement goes before other w
 _UNIT = "astral_unit"  # connection info: what to tell of the first write
 _WRITING = "astral_writing"  # connection info: the lock is held; BEGIN IMMEDIATE goes with the first write
 
+# What each connection to PostgreSQL asks for, times in ms; tcp_keepalives in seconds.
+SERVER_SETTINGS = {
+    "tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "60000", "lock_timeout": f"{PATIENCE * 1000:.0f}",
+    "statement_timeout": "10000",
+}  # fmt: skip
 # PostgreSQL's classes of errors that a second try may pass (its manual, appendix A): connection, rollback
 # (deadlock, serialization), resources, operator intervention, system.
 _PASSING = ("08", "40", "53", "57", "58", "55P03")  # 55P03 is lock_not_available
+_AWAY = ("08", "28", "3D", "53", "57P")  # no connection; refused the user; no such database; too many; going down
 _SQLITE_ERROR = 1  # SQLite's result code of a wrong statement; all others come from files, locks and memory
 
 # Of every connection to SQLite. What is deleted is overwritten: people may ask to be forgotten.
@@ -49,6 +57,7 @@ PRAGMAS = (
     "journal_mode=WAL", "synchronous=FULL", f"busy_timeout={PATIENCE * 1000:.0f}", "foreign_keys=ON",
     "secure_delete=ON",
 )  # fmt: skip
+_BACKENDS = {"postgres": "postgresql"}  # as many providers print it
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -131,17 +140,7 @@ def open_database(
         max_overflow=0,
         hide_parameters=True,  # what people tell a bot has no place in logs
         pool_timeout=30,
-        connect_args={
-            "server_settings": {
-                "application_name": name,
-                "tcp_keepalives_idle": "5",
-                "tcp_keepalives_interval": "2",
-                "tcp_keepalives_count": "3",
-                "idle_in_transaction_session_timeout": "60000",
-                "lock_timeout": f"{PATIENCE * 1000:.0f}",
-                "statement_timeout": "10000",
-            }
-        },
+        connect_args={"server_settings": {"application_name": name, **SERVER_SETTINGS}},
     )
     event.listen(engine.sync_engine, "do_connect", _connect)
     event.listen(engine.sync_engine, "before_cursor_execute", _mark_write)
@@ -168,6 +167,14 @@ def is_transient(error: BaseException) -> bool:
     return error.connection_invalidated or str(getattr(error.orig, "sqlstate", "")).startswith(_PASSING)
 
 
+def is_away(error: BaseException) -> bool:
+    """Whether `error` is one of the connection: there is none, or it broke. Else the database has answered."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, (OSError, PoolTimeout))
+    state = getattr(error.orig, "sqlstate", None)
+    return error.connection_invalidated or state is None or str(state).startswith(_AWAY)
+
+
 def is_collision(error: BaseException) -> bool:
     """Whether PostgreSQL rolled a transaction back because of others: a deadlock, a serialization failure."""
     if isinstance(error, DatabaseError) and error.__cause__ is not None:
@@ -179,7 +186,7 @@ def _connect(dialect: Any, record: ConnectionPoolEntry, arguments: Any, paramete
     """Connect, with one kind of error for a server that is away: the driver lets several of the system's out."""
     del record
     try:
-        return dialect.connect(*arguments, **parameters)
+        return dialect.connect(*arguments, **libpq.translated(parameters))
     except OSError as error:
         raise OperationalError("connect", None, error) from error
 
@@ -188,16 +195,23 @@ def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
+        if "," in url.partition("?")[0].rpartition("@")[2]:
+            raise ConfigError(
+                "database.url names several hosts before the question mark. Fix: write them behind it, as "
+                "postgresql://user:password@/name?host=first:5432&host=second:5432&target_session_attrs=read-write."
+            ) from None
         raise ConfigError(
             "database.url is not a database URL. Fix: use sqlite+aiosqlite:///astral.db or "
             "postgresql+asyncpg://user:password@host/name."
         ) from None
-    driver = DRIVERS.get(parsed.get_backend_name())
+    driver = DRIVERS.get(_BACKENDS.get(parsed.drivername, parsed.get_backend_name()))
     if driver is None:
         raise ConfigError(
             f"database.url names {parsed.get_backend_name()!r}; Astral runs on sqlite and postgresql. "
             "Fix: use sqlite+aiosqlite:///astral.db or postgresql+asyncpg://..."
         )
+    if driver == DRIVERS["postgresql"]:
+        libpq.check(parsed)
     return parsed.set(drivername=driver)
 
 
