@@ -78,7 +78,8 @@ class Database(Section):
 
     url: SecretStr = Field(default=SecretStr("sqlite+aiosqlite:///astral.db"), description="SQLAlchemy URL")
     direct_url: SecretStr | None = Field(
-        default=None, description="PostgreSQL itself, where url leads to PgBouncer: for locks and notifications"
+        default=None,
+        description="PostgreSQL itself, if url leads to a pooler: for the schema, locks and notifications",
     )
     pool_size: int = Field(
         default=16, ge=2, description="connections for handlers; on PostgreSQL up to 8 more are taken beside them"

@@ -22,7 +22,7 @@ from astral_core.checkup import Checkup
 from astral_core.clock import sharing
 from astral_core.config import Settings
 from astral_core.db import migrate
-from astral_core.db.engine import Database
+from astral_core.db.engine import Database, is_away
 from astral_core.errors import DatabaseError, MigrationError
 from astral_core.host.discover import quarantine_dependents
 from astral_core.host.host import Host, enforce_policy
@@ -74,10 +74,7 @@ class App:
         except BaseException as error:
             await self._close()
             if isinstance(error, (SQLAlchemyError, OSError)):
-                raise DatabaseError(
-                    f"the database cannot be reached ({name_of(error)}). "
-                    "Fix: start it, and look at ASTRAL_DATABASE__URL."
-                ) from error
+                raise _database_failed(error) from error
             raise
         return self
 
@@ -101,6 +98,7 @@ class App:
         self._web = await start_server(web, self.webhook, self.settings)
         self.port = self._web.port
         log.info("listening on http://%s:%d", self.settings.web.host, self.port)
+        await self._find_way()
         await self._migrate()
         await inbox.store.start()
         enter(inbox.store.stop)
@@ -135,17 +133,30 @@ class App:
         await self.supervisor.close()
         await self._stack.aclose()
 
+    async def _find_way(self) -> None:
+        """Refuse a pooler that the bot cannot work through, before anything is written through it."""
+        if self.database.is_sqlite:
+            return
+        from astral_core.db.pooler import refuse  # asyncpg, of no use on SQLite
+
+        section = self.settings.database
+        direct = section.direct_url.get_secret_value() if section.direct_url else None
+        lost = await refuse(section.url.get_secret_value(), direct)
+        if lost is not None:
+            log.warning(lost)
+
     async def _migrate(self) -> None:
         """Bring the schema up to date. A plugin whose tables are not as it needs them is set aside."""
         chains = self.host.chains()
-        if self.settings.database.auto_migrate:
-            failed = await migrate.upgrade_each(self.database, chains)
-        else:
-            failed = {
-                item.plugin: MigrationError("its schema is not up to date. Fix: astral db upgrade")
-                for item in await migrate.status(self.database, chains)
-                if not item.up_to_date
-            }
+        async with migrate.schema_database(self.settings.database, self.database) as database:
+            if self.settings.database.auto_migrate:
+                failed = await migrate.upgrade_each(database, chains)
+            else:
+                failed = {
+                    item.plugin: MigrationError("its schema is not up to date. Fix: astral db upgrade")
+                    for item in await migrate.status(database, chains)
+                    if not item.up_to_date
+                }
         if migrate.CORE.plugin in failed:
             raise MigrationError("the core's schema is not up to date. Fix: astral db upgrade.")
         for plugin in self.host.plugins:
@@ -200,3 +211,14 @@ class App:
             except DatabaseError as error:
                 log.warning("done rows could not be deleted, trying again in an hour: %s", error)
             await asyncio.sleep(3600)
+
+
+def _database_failed(error: BaseException) -> DatabaseError:
+    if is_away(error):
+        return DatabaseError(
+            f"the database cannot be reached ({name_of(error)}). Fix: start it, and look at ASTRAL_DATABASE__URL."
+        )
+    return DatabaseError(
+        f"the database refuses what the bot asks for at its start ({name_of(error)}). Fix: `astral doctor` looks at "
+        "it; may its user make tables, and is it the bot's own?"
+    )

@@ -18,7 +18,7 @@ from astral_core.cli.hiding import complain
 from astral_core.config import Settings, load_settings
 from astral_core.db import migrate
 from astral_core.db.drop import drop_tables, refuse_referred, tables_of
-from astral_core.db.engine import Database, open_database
+from astral_core.db.engine import Database
 from astral_core.db.migrate import CORE, Chain, Status
 from astral_core.errors import DatabaseError, MigrationError, PluginLoadError
 from astral_core.host.discover import dependencies
@@ -184,18 +184,25 @@ def _alone(database: Database) -> Iterator[None]:
 
 def _on_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     async def run() -> T:
-        database = open_database(settings.database.url.get_secret_value(), pool_size=2)
-        folder = Path(str(database.engine.url.database)).parent
-        if database.is_sqlite and not folder.is_dir():  # the driver's thread would print a traceback of its own
-            raise _unreachable(FileNotFoundError(folder))
-        try:
-            return await work(database)
-        except SQLAlchemyError as error:
-            raise _unreachable(error) from error
-        finally:
-            await database.dispose()
+        async with migrate.schema_database(settings.database) as database:
+            folder = Path(str(database.engine.url.database)).parent
+            if database.is_sqlite and not folder.is_dir():  # the driver's thread would print a traceback of its own
+                raise _unreachable(FileNotFoundError(folder))
+            try:
+                if not database.is_sqlite:
+                    await _refuse_poolers(settings)
+                return await work(database)
+            except SQLAlchemyError as error:
+                raise _unreachable(error) from error
 
     return asyncio.run(run())
+
+
+async def _refuse_poolers(settings: Settings) -> None:
+    from astral_core.db.pooler import refuse  # asyncpg, of no use on SQLite
+
+    direct = settings.database.direct_url
+    await refuse(settings.database.url.get_secret_value(), direct.get_secret_value() if direct else None)
 
 
 def _unreachable(error: Exception) -> DatabaseError:

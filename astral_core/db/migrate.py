@@ -20,7 +20,8 @@ from sqlalchemy import Connection, column, inspect, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from astral_core import failpoint
-from astral_core.db.engine import Database, is_transient
+from astral_core.config import Database as Section
+from astral_core.db.engine import Database, is_transient, open_database
 from astral_core.errors import DatabaseError, MigrationError
 
 if TYPE_CHECKING:
@@ -173,22 +174,33 @@ async def downgrade(database: Database, chain: Chain, revision: str) -> None:
 
 
 @contextlib.asynccontextmanager
+async def schema_database(section: Section, usual: Database | None = None) -> AsyncIterator[Database]:
+    """The database of the settings for work on its schema: PostgreSQL itself, if a pooler stands before it.
+
+    `usual` is one that is open already, of `section.url`.
+    """
+    if usual is not None and section.direct_url is None:
+        yield usual
+        return
+    database = open_database((section.direct_url or section.url).get_secret_value(), 2)
+    try:
+        yield database
+    finally:
+        await database.dispose()
+
+
+@contextlib.asynccontextmanager
 async def exclusively(database: Database) -> AsyncIterator[None]:
     """On PostgreSQL one process at a time is inside; on SQLite the file's own lock sees to that."""
     if database.is_sqlite:
         yield
         return
-    async with database.engine.connect() as guard:
-        guard = await guard.execution_options(isolation_level="AUTOCOMMIT")
-        await guard.execute(text("SET lock_timeout = 0"))
-        await guard.execute(text("SET statement_timeout = 0"))
-        await guard.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
-        try:
-            yield
-        finally:  # the pool would keep the connection and with it the lock and the long patience
-            await guard.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
-            await guard.execute(text("RESET lock_timeout"))
-            await guard.execute(text("RESET statement_timeout"))
+    # A transaction holds all of it: with its end lock and patience are gone, from a pooler's connection too.
+    async with database.engine.begin() as guard:
+        for limit in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
+            await guard.execute(text(f"SET LOCAL {limit} = 0"))
+        await guard.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        yield
 
 
 async def _change(database: Database, chain: Chain, down_to: str | None) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import statistics
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from astral_core.config import Settings
 from astral_core.db.engine import Database, driver_of, open_database
 from astral_core.db.migrate import CORE, Chain, Status, status
+from astral_core.db.pooler import HOLDERS, IGNORE, REFUSED, WAIT, Way, fault, find_way, losses
 from astral_core.db.tables import core_users
 from astral_core.errors import ConfigError, DatabaseBusy
 from astral_core.finding import Finding
@@ -24,14 +27,15 @@ from astral_core.inbox.filelock import FileLock
 
 LIMIT = 5.0  # seconds for a connection
 OLDEST = 14  # of PostgreSQL
+FAR = 0.05  # seconds for a question and its answer: a post needs three of them and more
+TRIPS = 5
 BESIDE = 8  # connections beside pool_size, see the setting's description
 MOUNTS = Path("/proc/mounts")
 _NETWORK = ("nfs", "cifs", "smb", "9p", "afs", "ceph", "lustre", "gluster", "sshfs", "webdav", "davfs")
 _REFUSED = ("28000", "28P01")  # PostgreSQL: no such user or not from here; wrong password
-_POOLER = "unsupported startup parameter"  # PgBouncer's words
 _SIZES = (
     "SELECT current_setting('server_version_num')::int AS version, current_setting('max_connections')::int"
-    " - current_setting('superuser_reserved_connections')::int AS connections, pg_backend_pid() AS pid"
+    " - current_setting('superuser_reserved_connections')::int AS connections"
 )
 
 
@@ -65,13 +69,12 @@ def url_of(text: str) -> URL | None:
 
 def _open(where: str, url: str) -> Database | Finding:
     try:
-        if url_of(url) is not None:
-            return open_database(url, pool_size=2)
-        what = "database.url is not a database URL."
+        return open_database(url, pool_size=2)
     except ConfigError as error:
-        what = str(error).partition(" Fix: ")[0]
-    fix = "use sqlite+aiosqlite:///astral.db or postgresql+asyncpg://user:password@host/name; / @ : in a password are"
-    return Finding("database-url-invalid", where, what.replace("database.url", where), f"{fix} %2F %40 %3A.")
+        what, _, fix = str(error).partition(" Fix: ")
+    if url_of(url) is None:
+        fix = f"{fix.rstrip('.')}; / @ : in a password are %2F %40 %3A."
+    return Finding("database-url-invalid", where, what.replace("database.url", where), fix)
 
 
 def has_content(file: str) -> bool:
@@ -120,13 +123,13 @@ def _filesystem(folder: Path, mounts: Path) -> str:
 
 async def _check_postgres(settings: Settings, database: Database, oldest: int) -> list[Finding]:
     section = settings.database
-    findings = await _try("database.url", database, section.pool_size, oldest, direct=section.direct_url is not None)
+    findings = await _try("database.url", database, section.pool_size, oldest, direct=section.direct_url is None)
     if section.direct_url is not None:
         direct = _open("database.direct_url", section.direct_url.get_secret_value())
         if isinstance(direct, Finding):
             return [*findings, direct]
         try:
-            findings += await _try("database.direct_url", direct, section.pool_size, oldest, direct=False)
+            findings += await _try("database.direct_url", direct, section.pool_size, oldest, direct=True)
         finally:
             await direct.dispose()
     return findings
@@ -136,13 +139,36 @@ async def _try(where: str, database: Database, pool_size: int, oldest: int, *, d
     try:
         async with asyncio.timeout(LIMIT), database.engine.connect() as connection:
             row = (await connection.execute(text(_SIZES))).one()
-            pooled = driver_of(connection).get_server_pid() != row.pid
+            trip = await _round_trip(driver_of(connection))
+        async with asyncio.timeout(LIMIT + HOLDERS * WAIT):
+            way = await find_way(database.engine.url.render_as_string(hide_password=False))
     except Exception as error:  # noqa: BLE001  # the driver lets errors of many kinds out of its handshake
         return [_failure(where, error)]
-    return list(_judge(where, row, pool_size, oldest, pooled=pooled and not direct))
+    return [*_judge(where, row, pool_size, oldest, trip=trip), *_judge_way(where, way, direct=direct)]
 
 
-def _judge(where: str, row: Any, pool_size: int, oldest: int, *, pooled: bool) -> Iterator[Finding]:
+async def _round_trip(raw: Any) -> float:
+    """The seconds of a question and its answer: the median of some."""
+    times = []
+    for _ in range(TRIPS):
+        before = time.perf_counter()
+        await raw.execute("SELECT 1")
+        times.append(time.perf_counter() - before)
+    return statistics.median(times)
+
+
+def _judge_way(where: str, way: Way, *, direct: bool) -> Iterator[Finding]:
+    found = fault(where, way, direct=direct)
+    if found is not None and not way.keeps_statements:
+        yield Finding("postgres-pooler-too-old", where, *found)
+    elif found is not None:
+        yield Finding("postgres-pooler", where, *found)
+    lost = losses(way)
+    if lost is not None:
+        yield Finding("postgres-settings-lost", where, *lost, fatal=False)
+
+
+def _judge(where: str, row: Any, pool_size: int, oldest: int, *, trip: float) -> Iterator[Finding]:
     version = row.version // 10_000
     if version < oldest:
         yield Finding("postgres-too-old", where, f"this is PostgreSQL {version}.", f"use {oldest} or newer.")
@@ -150,17 +176,10 @@ def _judge(where: str, row: Any, pool_size: int, oldest: int, *, pooled: bool) -
         cause = f"PostgreSQL allows {row.connections} connections, one process of the bot takes {pool_size + BESIDE}."
         fix = "raise max_connections in PostgreSQL, or lower ASTRAL_DATABASE__POOL_SIZE."
         yield Finding("postgres-connections-few", where, cause, fix, fatal=False)
-    if pooled:  # what a pooler says at the beginning is its own number, what PostgreSQL says is another
-        yield _pooler(
-            where, "a pooler stands between the bot and PostgreSQL; locks and notifications pass none.", False
-        )
-
-
-def _pooler(where: str, cause: str, fatal: bool) -> Finding:
-    fix = "set ASTRAL_DATABASE__DIRECT_URL to PostgreSQL itself, and let the pooler ignore_startup_parameters."
-    if where == "database.direct_url":
-        fix = "let direct_url lead to PostgreSQL itself."
-    return Finding("postgres-pooler", where, cause, fix, fatal=fatal)
+    if trip > FAR:
+        cause = f"PostgreSQL answers after {trip * 1000:.0f} ms: each answer of the bot waits for that several times."
+        fix = f"run the bot near its database, within {FAR * 1000:.0f} ms: in the same region."
+        yield Finding("postgres-far", where, cause, fix, fatal=False)
 
 
 def _failure(where: str, error: BaseException) -> Finding:
@@ -170,8 +189,9 @@ def _failure(where: str, error: BaseException) -> Finding:
     if code in _REFUSED:
         fix = "look at the user and the password in the URL (odd characters are written %40), and at pg_hba.conf."
         return Finding("database-password-refused", where, f"PostgreSQL refused the login ({code}).", fix)
-    if any(_POOLER in str(item) for item in kinds):
-        return _pooler(where, "a pooler refused the settings that the bot opens its connections with.", True)
+    if any(REFUSED in str(item) for item in kinds):
+        cause = "a pooler such as PgBouncer refuses the settings of the bot's connections."
+        return Finding("postgres-pooler", where, cause, f"write `{IGNORE}` into pgbouncer.ini.")
     name = type(kinds[-1]).__name__ + (f" {code}" if code else "")
     fix = "start the database, and look at the host, the port and the database's name in the URL."
     return Finding("database-unreachable", where, f"there is no connection ({name}).", fix)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from astral_core.config import Settings
 from astral_core.db import migrate
 from astral_core.db.engine import open_database
 from astral_core.db.migrate import CORE, Chain
+from astral_core.doctor import database as doctor_database
 from astral_core.doctor import diagnose
 from astral_core.doctor.database import check_database, check_sqlite
 from astral_core.finding import Finding
@@ -293,8 +295,10 @@ async def pooler(postgres_url: str, answer: bytes = b"") -> AsyncIterator[str]:
     """
     parsed = make_url(postgres_url)
     host, port = parsed.query.get("host", parsed.host), parsed.port or 5432
+    running: set[Any] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        running.add(asyncio.current_task())
         if answer:
             if (await reader.readexactly(8))[4:] == b"\x04\xd2\x16\x2f":  # it asks for TLS first: no
                 writer.write(b"N")
@@ -308,7 +312,11 @@ async def pooler(postgres_url: str, answer: bytes = b"") -> AsyncIterator[str]:
             if str(host).startswith("/")
             else await asyncio.open_connection(str(host), port)
         )
-        await asyncio.gather(pass_on(reader, there[1], change=False), pass_on(there[0], writer, change=True))
+        try:
+            await asyncio.gather(pass_on(reader, there[1], change=False), pass_on(there[0], writer, change=True))
+        finally:
+            there[1].close()
+            writer.close()
 
     async def pass_on(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, change: bool) -> None:
         while data := await source.read(65_536):
@@ -327,15 +335,28 @@ async def pooler(postgres_url: str, answer: bytes = b"") -> AsyncIterator[str]:
         yield local.render_as_string(hide_password=False)
     finally:
         server.close()
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.sleep(0)  # what was closed is closed in the loop's next turn
 
 
 @pytest.mark.postgres
-async def test_a_pooler_without_a_direct_url_is_a_note(check: Check, postgres_url: str) -> None:
-    """With direct_url it is none, unless that leads to the pooler, too."""
+async def test_a_pooler_that_changes_nothing_is_no_finding(check: Check, postgres_url: str) -> None:
+    """One that gives each connection a server process of its own; test_doctor_poolers.py has others."""
     async with pooler(postgres_url) as url:
-        assert not (await check(url))["postgres-pooler"].fatal
-        assert await check(url, direct_url=postgres_url) == {}
-        assert (await check(url, direct_url=url))["postgres-pooler"].where == "database.direct_url"
+        assert await check(url) == await check(url, direct_url=url) == {}
+
+
+@pytest.mark.postgres
+async def test_a_database_far_away_is_a_note(
+    check: Check, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the milliseconds of a question and its answer: a post needs several."""
+    monkeypatch.setattr(doctor_database, "FAR", 0.0)
+    finding = (await check(postgres_url))["postgres-far"]
+    assert not finding.fatal
+    assert re.search(r"answers after \d+ ms", finding.cause)
 
 
 @pytest.mark.postgres
