@@ -99,6 +99,10 @@ async def test_a_user_with_a_schema_of_its_own_and_a_providers_limits(
     try:
         own = url.set(username=role).update_query_dict({"options": "-c search_path=sky", "connect_timeout": "10"})
         await answers(own.render_as_string(hide_password=False), make_plugin("good", commands={"hello": hello}))
+        database = open_database(own.render_as_string(hide_password=False), 1)
+        async with database.engine.connect() as connection:  # the bot's own limit goes before the role's
+            assert (await connection.exec_driver_sql("SHOW statement_timeout")).scalar() == "10s"
+        await database.dispose()
         count = "SELECT count(*) FROM pg_tables WHERE schemaname = '{}' AND tablename LIKE 'core%'"
         assert postgres_server.execute(count.format("sky"), database=url.database) > 5
         assert postgres_server.execute(count.format("public"), database=url.database) == 0
