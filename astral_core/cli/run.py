@@ -19,6 +19,7 @@ from astral_core.config import load_settings
 from astral_core.host.discover import discover, from_file
 from astral_core.known_secrets import known_secrets
 from astral_core.observe.logs import LogThrottle, configure_logging
+from astral_core.threads import PluginThreads
 
 log = logging.getLogger("astral")
 YOUNG = 25_000  # new objects after which the garbage collector looks
@@ -65,6 +66,7 @@ async def serve(app: App) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_Complaints())
+    loop.set_default_executor(PluginThreads())
 
     def stop() -> None:
         if stopping.is_set():

@@ -63,7 +63,7 @@ DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 @dataclass(slots=True)
 class WriteMark:
-    """Tells of the connection that carries it whose it is (a plugin's), whether it has written, and whether it lost."""
+    """Tells of the connection that carries it: whose it is, a plugin's; whether it has written; whether it lost."""
 
     owner: str = ""
     wrote: bool = False

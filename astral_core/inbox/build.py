@@ -99,8 +99,8 @@ def build_inbox(
     deliverer = Deliverer(store, bot.sender, bot.runner, inflight, lease, observer, pacer)
     ending = Ending(database, store, bot.runner, inflight, observer, settings.suspect_delay)
     worker = Worker(
-        database, store, bot.runner, deliverer, pacer, ending, Finder(journal, store.shared), inflight, crowd, observer,
-        handler_timeout=settings.handler_timeout, process=name, suspect_delay=settings.suspect_delay,
+        database, store, bot.runner, deliverer, pacer, ending, Finder(journal, store.shared), inflight, crowd,
+        observer, handler_timeout=settings.handler_timeout, process=name, suspect_delay=settings.suspect_delay,
     )  # fmt: skip
     replica = Replica(
         database, store, lanes, worker, lease, resync, election, supervisor, observer, bot_id, name, direct_url

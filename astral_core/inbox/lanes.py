@@ -20,6 +20,7 @@ from astral_core.inbox.journal import Journal
 from astral_core.inbox.lane import WAKE, Handler, Lane
 from astral_core.inbox.places import Places
 from astral_core.inbox.rows import InboxRow, InsertResult, LaneArrival, LaneSnapshot, is_express
+from astral_core.observe.logs import LogThrottle
 from astral_core.supervisor import Supervisor
 
 log = logging.getLogger("astral.inbox")
@@ -54,7 +55,7 @@ class Lanes:
         self._places = Places(workers, self._turn, self._waits, crowd, supervisor)
         self._express: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._quiet_until = 0.0
+        self._complaints = LogThrottle()
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -313,11 +314,10 @@ class Lanes:
         return delay
 
     def _complain(self, lane: Lane, error: BaseException) -> None:
-        """A bug is a traceback; a database that is away is one line a second, however many lanes wait for it."""
+        """A bug is a traceback; a database that is away is one line a minute, however many lanes wait for it."""
         if not is_infrastructure(error):
             log.error("lane %d: a step failed; it is tried again", lane.id, exc_info=error)
-        elif time.monotonic() >= self._quiet_until:
-            self._quiet_until = time.monotonic() + 1.0
+        elif self._complaints() is not None:
             log.warning("lane %d and perhaps others: %s; they are tried again", lane.id, type(error).__name__)
 
     async def _read(self, lane: Lane) -> None:

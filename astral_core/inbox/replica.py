@@ -105,7 +105,7 @@ class Replica:
     _leaving: bool = False
     _inherits: bool = False  # SQLite: the process before this one died
     _returned: float = float("-inf")  # when this replica registered anew, by the monotonic clock
-    _complain: LogThrottle = field(default_factory=lambda: LogThrottle(5.0))
+    _complain: LogThrottle = field(default_factory=LogThrottle)
     _off: LogThrottle = field(default_factory=lambda: LogThrottle(3600.0))
 
     @property

@@ -26,6 +26,7 @@ from astral_core.inbox.observer import Observer
 from astral_core.inbox.resync import Resync
 from astral_core.inbox.rows import CommitResult, InboxRow, InsertResult, LaneArrival, NewRow, Progress
 from astral_core.inbox.wakeup import Wakeup
+from astral_core.observe.logs import LogThrottle
 
 log = logging.getLogger("astral.inbox")
 BATCH = 500
@@ -64,6 +65,7 @@ class Store:
     clock: Clock = field(default_factory=SystemClock)
     shared: SharedClock = field(init=False)
     observer: Observer = field(default_factory=Observer)
+    _complain: LogThrottle = field(default_factory=LogThrottle)
     _failing: bool = False
     _queue: list[_Ticket] = field(default_factory=list)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -187,7 +189,8 @@ class Store:
         error = await self._commit(batch)
         if error is None:
             return
-        log.warning("a commit of %d operations failed: %s", len(batch), type(error).__name__)
+        if self._complain() is not None:
+            log.warning("a commit of %d operations failed: %s", len(batch), type(error).__name__)
         if len(batch) > 1 and not is_transient(error):  # one of them is bad: the others must not suffer
             for ticket in batch:
                 if error is None or not is_transient(error):

@@ -21,9 +21,10 @@ _TECHNICAL = frozenset({
     "parse_mode",
 })  # fmt: skip
 _INTERNAL = ("args", "data")  # of a durable row: what its handler is given
-# As reprs, JSON and URLs spell characters and bytes, also where one of them quotes another.
+# As reprs, JSON and URLs spell characters and bytes, also where one of them quotes another. An escape begins with the
+# first of many backslashes: looked for at each of them, they would cost their square.
 _ESCAPES = (
-    r"(?:\\++(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv]|U[0-9a-fA-F]{8}|N\{[^{}\n]{1,99}\})"
+    r"(?:(?<!\\)\\++(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|[abfnrtv]|U[0-9a-fA-F]{8}|N\{[^{}\n]{1,99}\})"
     r"|%(?:25)*[0-9a-fA-F]{2})++"
 )
 _ESCAPED = re.compile(_ESCAPES)

@@ -18,7 +18,7 @@ from astral_core.host.state import State
 from astral_core.kinds import RegisteredHandler
 from astral_core.kinds.web import Pages, Webhooks
 from astral_core.observe.errorid import new_error_id
-from astral_core.observe.logs import scope
+from astral_core.observe.logs import LogThrottle, scope
 from astral_core.web.client import networks, seen_through
 from astral_core.web.connection import SERVER, Connection, Connections, in_time
 from astral_core.web.health import Health
@@ -27,6 +27,7 @@ from astral_core.web.webhook import MAX_BODY, TelegramWebhook
 log = logging.getLogger("astral.web")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 HOOK = "/webhook/telegram"
+SHARE, LEAST = 4, 8  # of the connections a quarter may be with one route of a plugin, and a few in any case
 SHUTDOWN_TIMEOUT = 10.0  # seconds that requests under way may take when the bot stops
 BACKLOG = 128  # connections that the system keeps until they are accepted
 
@@ -67,17 +68,50 @@ async def _away(request: web.Request) -> web.StreamResponse:
     return web.Response(status=503, headers={"Retry-After": "5"})
 
 
+class Guests:
+    """The requests to one route that are under way: so many at a time, so that a slow page takes no others' place."""
+
+    def __init__(self, plugin: str, most: int) -> None:
+        self._plugin = plugin
+        self._most = most
+        self._count = 0
+        self._complain = LogThrottle()
+
+    def enter(self) -> bool:
+        """Take one more in; False where there are too many."""
+        if self._count >= self._most:
+            if self._complain() is not None:
+                log.warning(
+                    "plugin %r: %d requests to one of its routes are under way; more get 503. Fix: find out what the "
+                    "route waits for, and give it a shorter time-out.", self._plugin, self._count,
+                )  # fmt: skip
+            return False
+        self._count += 1
+        return True
+
+    def leave(self) -> None:
+        """One is answered."""
+        self._count -= 1
+
+
 def _for_plugin(host: Host, route: RegisteredHandler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     plugin, ctx = route.plugin, host.contexts[route.plugin]
     states = {item.id: item for item in host.plugins}
+    guests = Guests(plugin, max(host.settings.web.max_connections // SHARE, LEAST))
     proxies = networks(host.settings.web.trusted_proxies)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if states[plugin].state is not State.ACTIVE:  # not started yet, or its lifespan failed
             return await _away(request)
         scope.set({"plugin": plugin, "route": route.name})
-        answer: web.StreamResponse = await route.handler(ctx, seen_through(request, proxies) if proxies else request)
-        return answer
+        if not guests.enter():
+            return await _away(request)
+        try:
+            seen = seen_through(request, proxies) if proxies else request
+            answer: web.StreamResponse = await route.handler(ctx, seen)
+            return answer
+        finally:
+            guests.leave()
 
     return handle
 

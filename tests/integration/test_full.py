@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from sqlalchemy import select
 
 from astral_core import Context, Routes
@@ -174,3 +175,35 @@ async def test_a_full_inbox_is_said(sqlite_url: str) -> None:
         with pytest.raises(IngestRefused):
             kit.running.inbox.backlog.admit(6, express=False)
         assert kit.running.readiness.full() == ["the inbox is full: updates of all chats get 503"]
+
+
+async def test_a_page_that_hangs_takes_no_connection_of_telegram(
+    sqlite_url: str, make_plugin: MakePlugin, until: Until, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of the connections a part may be with one route: who comes then is told to come later."""
+    api, routes = Api(), Routes()
+
+    @routes.page("GET", "/slow")
+    async def slow(ctx: Any, request: web.Request) -> web.Response:
+        """Wait."""
+        await api.ask()
+        return web.Response(text="at last")
+
+    limits = {"max_connections": 32}
+    async with bot_kit(sqlite_url, plugins=[make_plugin("pages", routes)], web=limits) as kit:
+        url = f"{kit.url}/plugins/pages/slow"
+        connector = aiohttp.TCPConnector(limit=0)
+        async with aiohttp.ClientSession(connector=connector) as http:
+            hanging = [asyncio.create_task(http.get(url)) for _ in range(8)]
+            await until(lambda: api.asked == 8)
+            async with http.get(url) as response:
+                assert (response.status, response.headers["Retry-After"]) == (503, "5")
+            assert "plugin 'pages': 8 requests to one of its routes are under way" in caplog.text
+            anna = kit.user("Anna")
+            await anna.send("/start")
+            await anna.wait_for()
+            api.answers.set()
+            for answer in await asyncio.gather(*hanging):
+                assert await answer.text() == "at last"
+            async with http.get(url) as response:
+                assert response.status == 200
