@@ -24,8 +24,8 @@ SIZE = 8_000  # characters: a pattern that takes the square of that takes at lea
 ENOUGH = 0.01  # seconds of CPU time
 PIECES = (
     "1", "%3A", " ", ".", "<", "&", "&#", "@", "_", "-", "a", "A", "/", "\\", "\\\\u0041", "%25", ":", "\n", "'", '"',
-    "a.", "1.", "1,", "a b", "[hidden]", "[hidden] ", "1:a", "<b", "</", "ж", "ж ", "{", "{a", "°", "+", "DETAIL:", "1 - ",
-    "N", "a-", "a'", ", ", "12345678:", '="', "x='",
+    "a.", "1.", "1,", "a b", "[hidden]", "[hidden] ", "1:a", "<b", "</", "ж", "ж ", "{", "{a", "°", "+", "DETAIL:",
+    "1 - ", "N", "a-", "a'", ", ", "12345678:", '="', "x='",
 )  # fmt: skip
 ENDS = ("!",)
 
