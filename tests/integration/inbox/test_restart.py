@@ -227,3 +227,26 @@ async def test_looking_while_everything_runs_doubles_nothing(bench) -> None:
     assert sorted(bench.runner.seen, key=int) == [str(n) for n in range(60)]
     assert len(bench.sender.sent) == len(set(bench.sender.sent)) == 120
     assert bench.pending == 0
+
+
+async def test_who_writes_after_a_restart_does_not_wait_for_the_whole_backlog(bench) -> None:
+    """Two hundred chats wait from before: each of five newcomers is among the next, and the others are not lost."""
+    bench.workers = 2
+    bench.build()
+    await bench.open(closed=True)
+    for chat in range(200):
+        await bench.ingest(lane=1_000 + chat, ext_id=f"old {chat}")
+    await bench.crash()
+    await bench.start()
+    seen, late = bench.runner.seen, []
+    for chat in range(5):
+        await bench.ingest(lane=10 + chat, ext_id=f"new {chat}")
+        before = len(seen)
+        while f"new {chat}" not in seen:  # noqa: ASYNC110  # no event tells
+            await asyncio.sleep(0.001)
+        late.append(seen.index(f"new {chat}") - before)
+    assert len(seen) < 150
+    assert max(late) <= 8
+    await bench.settle()
+    assert sum(name.startswith("old") for name in seen) == 200
+    await bench.stop()
