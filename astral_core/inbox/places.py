@@ -8,6 +8,7 @@ the places nevertheless.
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import itertools
 import time
 from collections.abc import Awaitable, Callable
@@ -59,6 +60,7 @@ class Places:
         self._names = itertools.count()
         self._look: asyncio.Task[None] | None = None
         self._stopping = False
+        self._context = contextvars.Context()  # that of the start
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -71,6 +73,7 @@ class Places:
 
     def start(self) -> None:
         """Begin to work."""
+        self._context = contextvars.copy_context()
         for _ in range(self._number):
             self._hire()
         self._look = asyncio.create_task(self._look_around(), name="astral-places")
@@ -92,7 +95,9 @@ class Places:
         self._queue.put_nowait((tag, next(self._order), lane))
 
     def _hire(self) -> None:
-        task = asyncio.create_task(self._serve(), name=f"astral-worker-{next(self._names)}")
+        # Not in the context of who asks: a handler that leaves its place lends its variables to nobody.
+        name = f"astral-worker-{next(self._names)}"
+        task = asyncio.create_task(self._serve(), name=name, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         self._supervisor.watch(task)

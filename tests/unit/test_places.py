@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import count
@@ -135,6 +136,32 @@ async def test_of_a_plugin_that_is_known_to_be_slow_nobody_takes_a_place() -> No
     hang.set()
     while crowd.waiting["weather"] > 25:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0)
+    await closed(places)
+
+
+async def test_whoever_gets_a_place_knows_nothing_of_the_handler_that_left_it() -> None:
+    """A handler's context variables are its own: what runs on its place later is not taken for a part of it."""
+    running = contextvars.ContextVar("running", default="nobody")
+    seen: list[str] = []
+    crowd, slow, hang = Crowd(4), lane(), asyncio.Event()
+
+    async def work(lane: Lane) -> None:
+        if lane is not slow:
+            seen.append(running.get())
+            return
+        running.set("slow")
+        crowd.check("weather")
+        await hang.wait()
+
+    crowd.begin("weather", "somewhere")
+    places = open_places(work, crowd=crowd)
+    places.put(slow)
+    places.put(lane())
+    places.start()
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert seen == ["nobody"]
+    hang.set()
     await closed(places)
 
 
