@@ -8,15 +8,21 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import pairwise
 
+import aiohttp
 from aiohttp import web
 from chaos_kit import verdict as judging
-from chaos_kit.api import Sent
+from chaos_kit.api import BotApi, Faults, Sent
 from chaos_kit.books import Row
+from chaos_kit.crowd import CROSSING, FLOODED, HANGING
 from chaos_kit.monkey import Counts, plan
+from chaos_kit.odd import SENT
+from chaos_kit.ready import percentile as share_of
+from chaos_kit.ready import waited
 from chaos_kit.telegram import HEADER, Telegram, Wire
 from chaos_kit.traffic import CALLBACK_QUEUE, FIRST_CHAT, MESSAGE_LIFE, Posting, Writer
 from chaos_kit.verdict import Verdict
 from chaos_kit.watch import percentile
+from chaos_kit.worst import KINDS, Figures, Worst, waits
 
 Answer = Callable[[int], web.Response]
 
@@ -256,3 +262,55 @@ def test_some_chats_of_a_storm_are_groups() -> None:
     groups = {posting.chat for posting in drawn if posting.chat < 0}
     assert groups == {-(FIRST_CHAT + 1), -(FIRST_CHAT + 5)}
     assert all(posting.queue > CALLBACK_QUEUE for posting in drawn if posting.action == "press")
+
+
+def test_a_wait_does_not_count_while_nobody_is_ready() -> None:
+    """Also in part: what falls before the acknowledgement or after the answer is no part of it."""
+    (posting,) = acknowledged("write")
+    posting.acked_at, posting.first_sent_at = 10.0, 20.0
+    assert waited(posting, []) == 10.0
+    assert waited(posting, [(5.0, 11.0), (13.0, 15.0), (19.0, 30.0), (40.0, 50.0)]) == 6.0
+    assert waited(posting, [(0.0, 100.0)]) == 0.0
+    assert share_of([float(n) for n in range(1, 101)]) == 100.0
+    assert share_of([2.0, 1.0, 3.0], 0.5) == 2.0
+    assert share_of([]) == 0.0
+
+
+def test_only_those_whom_nothing_is_the_matter_with_are_the_others() -> None:
+    """A flooded, a hanging and a crossing chat are not; a chat that the Bot API answered badly is counted apart."""
+    writer = Writer(3)
+    places = (FIRST_CHAT, FIRST_CHAT + 2, FLOODED, next(iter(HANGING)), next(iter(CROSSING)))
+    postings = [writer.make(chat, "write") for chat in places]
+    for number, posting in enumerate(postings, 1):
+        posting.acked_at, posting.first_sent_at = 10.0, 10.0 + number
+    figures = Figures()
+    waits(figures, postings, [], [(FIRST_CHAT + 2, 11.0), (FIRST_CHAT, 50.0)])
+    assert (figures.others, figures.longest, figures.p99_spared) == (2, 2.0, 1.0)
+
+
+def test_each_fault_can_be_left_out() -> None:
+    """The Bot API's oddities are shares of its calls; blows grow with the minutes."""
+    assert Worst().faults.odd > 0
+    assert Worst(kinds=frozenset(KINDS) - {"odd"}).faults.odd == 0
+    assert Worst(kinds=frozenset(KINDS) - {"odd-others"}).faults.odd_others == 0
+    assert Worst(15.0).counts.kills == 15 * Worst(1.0).counts.kills
+    assert Worst(0.5).counts.total == 4
+
+
+async def test_of_each_odd_answer_it_is_known_whether_the_message_was_taken() -> None:
+    """What is not taken is not among what was sent; what is taken may come twice and must be there."""
+    seen = dict.fromkeys((one.name for one in SENT if not one.size), 0)
+    async with BotApi(Faults(odd=1.0), seed=2) as api, aiohttp.ClientSession() as session:
+        for number in range(200):
+            before, sent = api.odd.copy(), len(api.sent)
+            body = {"chat_id": 1, "text": f"m:{number}"}
+            async with session.post(f"{api.url}/bot1:a/sendMessage", json=body, allow_redirects=False) as answer:
+                answer.close()
+            (name,) = api.odd - before
+            (oddity,) = (one for one in SENT if one.name == name)
+            taken = len(api.sent) > sent
+            assert oddity.taken in (None, taken)
+            assert not any(one.answered for one in api.sent)
+            seen[name] = seen.get(name, 0) + 1
+    assert min(seen.values()) > 0
+    assert len(api.spoilt) == 200

@@ -1,4 +1,7 @@
-"""A recording Bot API: it takes messages, loses answers, is late, refuses for a moment, and remembers everything."""
+"""A recording Bot API: it takes messages, loses answers, is late, refuses for a moment, and remembers everything.
+
+It may also give answers that are none: `odd.py` has them.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from .odd import ELSEWHERE, OTHER, SENT, Oddity, draw
+
 TOKEN = "4242:a-token-of-the-chaos-run-alone"
 BOT = {"id": 4242, "is_bot": True, "first_name": "Storm", "username": "storm_bot"}
+HALF = 0.5
 ANSWERS: dict[str, Any] = {"getMe": BOT, "getWebhookInfo": {"url": "", "pending_update_count": 0}}
 
 
@@ -26,7 +32,14 @@ class Faults:
     lost: float = 0.0  # taken, and the connection closed without an answer
     throttled: float = 0.0  # 429, not taken
     broken: float = 0.0  # 500, not taken
+    odd: float = 0.0  # an answer that is none; whether it is taken depends on which one it is
+    odd_others: float = 0.0  # the same of calls that send nothing, such as getMe
     delay: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """The share of messages that have any fault."""
+        return self.lost + self.throttled + self.broken + self.odd
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,9 @@ class BotApi:
     sent: list[Sent] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     on_sent: Callable[[Sent], None] | None = None
+    odd: Counter[str] = field(default_factory=Counter)  # odd answers, by name
+    strayed: int = 0  # calls that followed a redirect to somebody else
+    spoilt: list[tuple[int, float]] = field(default_factory=list)  # (chat, when) of calls that went wrong here
     url: str = ""
     _runner: web.ServerRunner | None = None
 
@@ -76,20 +92,42 @@ class BotApi:
         method = request.path.rpartition("/")[2]
         params = await _params(request)
         self.calls[method] += 1
-        if method != "sendMessage":
-            return _ok(ANSWERS.get(method, True))
+        if request.path.startswith(ELSEWHERE):
+            self.strayed += 1
+            return _ok(True)
         luck = self._random.random()
+        if method != "sendMessage":
+            if luck < self.faults.odd_others:
+                return await self._give(request, draw(OTHER, self._random))
+            return _ok(ANSWERS.get(method, True))
+        return await self._receive(request, int(params["chat_id"]), str(params["text"]), luck)
+
+    async def _receive(self, request: web.BaseRequest, chat: int, text: str, luck: float) -> web.StreamResponse:
+        if luck < self.faults.total:
+            self.spoilt.append((chat, time.monotonic()))
         if luck < self.faults.throttled:
             error = {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 1"}
             return web.json_response({**error, "parameters": {"retry_after": 1}}, status=429)
         luck -= self.faults.throttled
         if luck < self.faults.broken:
             return web.json_response({"ok": False, "error_code": 500, "description": "Internal"}, status=500)
-        lost = luck - self.faults.broken < self.faults.lost
-        return await self._take(request, int(params["chat_id"]), str(params["text"]), lost)
+        luck -= self.faults.broken
+        lost = luck < self.faults.lost
+        if 0 <= luck - self.faults.lost < self.faults.odd:
+            oddity = draw(SENT, self._random)
+            if oddity.taken or (oddity.taken is None and self._random.random() < HALF):
+                await self._take(request, chat, text, lost=False, doubt=True)
+            return await self._give(request, oddity)
+        return await self._take(request, chat, text, lost=lost)
 
-    async def _take(self, request: web.BaseRequest, chat: int, text: str, lost: bool) -> web.StreamResponse:
-        sent = Sent(chat, text, time.monotonic(), not lost)
+    async def _give(self, request: web.BaseRequest, oddity: Oddity) -> web.StreamResponse:
+        self.odd[oddity.name] += 1
+        return await oddity.answer(request, self.url)
+
+    async def _take(
+        self, request: web.BaseRequest, chat: int, text: str, *, lost: bool, doubt: bool = False
+    ) -> web.StreamResponse:
+        sent = Sent(chat, text, time.monotonic(), not (lost or doubt))
         self.sent.append(sent)
         if self.on_sent is not None:
             self.on_sent(sent)

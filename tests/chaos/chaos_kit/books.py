@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -117,20 +118,22 @@ class Books:
         no place in its chat's order.
         """
         late = {(one.chat, answer) for one in written for answer in one.answers if answer.startswith("d:")}
+        known = {str(posting.update_id): posting for posting in written}
+        steps: defaultdict[int, set[Key]] = defaultdict(set)
+        told: defaultdict[int, set[Key]] = defaultdict(set)
+        for posting in written:
+            steps[posting.chat] |= {(posting.chat, key) for key in posting.answers if key.startswith("s:")}
+            for tale in posting.tells:
+                told[tale[0]].add(tale)
         again = "source = 'internal:due' AND ext_id NOT LIKE '%\\:1'"
         query = f"SELECT lane, source, ext_id FROM core_inbox WHERE crashes > 0 OR ({again})"  # noqa: S608
         for lane, source, ext_id in await self.ask(query):
-            step = not source.startswith("tg:")
             if source == "internal:messages":  # which of them it was is not known any more
-                late |= {told for posting in written for told in posting.tells if told[0] == lane}
-                continue
-            late |= {told for one in written if not step and str(one.update_id) == ext_id for told in one.tells}
-            late |= {
-                (posting.chat, answer)
-                for posting in written
-                for answer in posting.answers
-                if (posting.chat == lane and answer.startswith("s:") if step else str(posting.update_id) == ext_id)
-            }
+                late |= told[lane]
+            elif not source.startswith("tg:"):
+                late |= steps[lane]
+            elif ext_id in known:
+                late |= {(known[ext_id].chat, key) for key in known[ext_id].answers} | set(known[ext_id].tells)
         return late
 
     async def integrity(self) -> str:

@@ -21,6 +21,7 @@ from .monkey import Counts
 from .run import Plan, storm
 from .trial import trial
 from .watch import Watch
+from .worst import KINDS, Figures, Worst, parents, prepare, worst
 
 UPDATES_A_KILL = 70
 console = Console()
@@ -119,15 +120,47 @@ def examine(trial_of: str, **chosen: Any) -> None:
     sys.exit(1 if found.problems else 0)
 
 
+def endure(what: Worst, **chosen: Any) -> None:
+    """All faults at once; the exit code is 1 where a promise was broken."""
+    replicas = 1 if chosen["engine"] == "sqlite" else chosen["replicas"] or 2
+    folder, figures = Path(tempfile.mkdtemp(prefix="astral-chaos-")), Figures()
+    with database(chosen["engine"], folder) as (url, server):
+        blank = Plan(
+            url, folder, seed=chosen["seed"], replicas=replicas, server=server,
+            said=(lambda _: None) if chosen["quiet"] else console.log,
+        )  # fmt: skip
+        blank = replace(blank, wire=replace(blank.wire, failover=chosen["failover"], hurry=chosen["hurry"]))
+        ready = prepare(blank, what, figures)
+        with parents(ready, what.kinds, figures) as (parent, plan):
+            kinds = ", ".join(kind for kind in KINDS if kind in what.kinds)
+            console.print(f"{what.minutes:g} minutes of {kinds}; {plan.replicas} replica(s), {plan.counts}: {folder}")
+            verdict = asyncio.run(worst(parent, plan, what, figures))
+    console.print(verdict.table())
+    console.print(figures.table())
+    for problem in verdict.problems:
+        console.print(problem, style="red", markup=False)
+    sys.exit(0 if verdict.holds else 1)
+
+
 @click.command()
 @options("sqlite", 100)
 @click.option(
     "--trial", type=click.Choice(["storm", "killer"]),
     help="Look for innocent rows that are given up in a storm, or let one real killer be found; by time, not load.",
 )  # fmt: skip
+@click.option("--faults", is_flag=True, help="All faults of the table at once, for --minutes; 2 replicas.")
+@click.option("--minutes", type=click.FloatRange(0.5), default=15.0, show_default=True, help="Of --faults.")
+@click.option("--without", default="", help=f"Leave some of --faults out: {','.join(KINDS)}.")
 def chaos(**chosen: Any) -> None:
     """Kill bots at random under load, then look for lost, doubled and overtaking effects and messages."""
-    of = chosen.pop("trial")
+    of, faults, minutes = chosen.pop("trial"), chosen.pop("faults"), chosen.pop("minutes")
+    left_out = set(filter(None, chosen.pop("without").split(",")))
+    if left_out - set(KINDS):
+        raise click.BadParameter(
+            f"no such faults: {', '.join(sorted(left_out - set(KINDS)))}", param_hint="--without"
+        )
+    if faults:
+        endure(Worst(minutes, frozenset(KINDS) - left_out), **chosen)
     if of is not None:
         examine(of, **chosen)
     perform(None, **chosen)

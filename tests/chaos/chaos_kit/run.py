@@ -7,7 +7,7 @@ import contextlib
 import secrets
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,12 @@ class Stalled(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done. `backlog` updates at most are unfinished at a time."""
+    """What is to be done. `backlog` updates at most are unfinished at a time.
+
+    `bot_url` is the database as the bots see it, if they are another user than the harness. `settings` go on top of
+    the usual ones, `second_settings` on top of those for the second replica; `second` is its parent, if it has one of
+    its own.
+    """
 
     url: str
     folder: Path
@@ -55,6 +60,11 @@ class Plan:
     server: Server | None = None
     watch: Watch | None = None
     said: Callable[[str], None] = lambda _: None
+    bot_url: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[Path, ...] = (STORM,)
+    second: subprocess.Popen[bytes] | None = None
+    second_settings: Mapping[str, str] = field(default_factory=dict)
 
 
 def environment(url: str, api_url: str, port: int, secret: str) -> dict[str, str]:
@@ -161,17 +171,19 @@ class House:
 async def house(zygote: subprocess.Popen[bytes], plan: Plan) -> AsyncIterator[House]:
     """The bots of `plan`, ready."""
     secret = secrets.token_urlsafe(24)
+    files = tuple(part for path in plan.plugins for part in ("--plugin", str(path)))
     async with (
         BotApi(plan.faults, plan.seed) as api, Books(plan.url) as books, Nursery(zygote) as nursery,
+        Nursery(plan.second) if plan.second is not None else contextlib.nullcontext(nursery) as other,
     ):  # fmt: skip
         await books.make_tables()
-        replicas = [
-            BotProcess(
-                nursery, environment(plan.url, api.url, free_port(), secret), plan.folder / f"bot-{number}.log",
-                ("--plugin", str(STORM)),
-            )
-            for number in range(plan.replicas)
-        ]  # fmt: skip
+        url = plan.bot_url or plan.url
+        replicas = []
+        for number in range(plan.replicas):
+            second = plan.second_settings if number == 1 else {}
+            settings = {**environment(url, api.url, free_port(), secret), **plan.settings, **second}
+            log = plan.folder / f"bot-{number}.log"
+            replicas.append(BotProcess(other if number == 1 else nursery, settings, log, files))
         made = House(nursery, api, books, replicas, secret)
         api.on_sent = made.heard
         await replicas[0].start()

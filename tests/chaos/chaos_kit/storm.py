@@ -38,6 +38,7 @@ counters = Table(
     Column("chat", BigInteger, index=True),
     Column("value", Integer),
 )
+locks = Table("storm_locks", metadata, Column("id", Integer, primary_key=True), Column("value", Integer))
 plugin = Plugin()
 
 
@@ -113,14 +114,17 @@ async def due(ctx: Context) -> None:
     await write(ctx)
     number = number_of(ctx)
     seconds = 0.2 + number % 7 / 10
-    call = fire(update_id=update_of(ctx), number=number, at=time.time() + seconds)
+    call = fire(update_id=update_of(ctx), number=number, at=time.monotonic() + seconds)
     ctx.defer(call, after=timedelta(seconds=seconds), key=str(number))
 
 
 @plugin.step("fire")
 async def fire(ctx: Context, update_id: int, number: int, at: float) -> None:
-    """What waited; `e` in place of `d` where it did not wait long enough."""
-    await note(ctx, update_id, "d" if time.time() >= at else "e", number)
+    """What waited; `e` in place of `d` where it did not wait long enough.
+
+    `at` is of the clock that all processes of a machine share and nobody sets.
+    """
+    await note(ctx, update_id, "d" if time.monotonic() >= at else "e", number)
     ctx.reply(f"d:{number}")
 
 

@@ -11,7 +11,7 @@ import contextlib
 import random
 import subprocess
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from astral_playground.testkit.process import until
 
 from .monkey import Blow, Monkey
+from .ready import Ready, percentile, waited
 from .run import House, Plan, house
 from .telegram import Telegram
 from .traffic import FIRST_CHAT, Posting, Writer
@@ -133,7 +134,7 @@ async def trial(zygote: subprocess.Popen[bytes], plan: Plan, *, killer: bool) ->
 
 
 @contextlib.asynccontextmanager
-async def _side_by_side(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+async def side_by_side(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     """Run coroutines until the block ends; what one of them raises is raised here."""
     tasks = [asyncio.create_task(one) for one in work]
     try:
@@ -149,7 +150,7 @@ async def _side_by_side(*work: Coroutine[Any, Any, None]) -> AsyncIterator[None]
 async def _through_a_storm(scene: _Trial) -> None:
     """Kills, cuts and blinks; then calm, until all is done."""
     breaks = [scene.cut(), scene.blink()] if scene.plan.server is not None else []
-    async with _side_by_side(scene.write(), *breaks):
+    async with side_by_side(scene.write(), *breaks):
         await scene.kill()
     made, found = scene.made, scene.found
     found.kills = scene.monkey.done["kill"]
@@ -167,18 +168,7 @@ async def _through_a_storm(scene: _Trial) -> None:
 async def _beside_a_killer(scene: _Trial) -> None:
     """One update kills each process that handles it; everybody else writes on."""
     made, found = scene.made, scene.found
-    downs: list[tuple[float, float]] = []
-
-    async def serves() -> bool:
-        return any([await replica.answers("/readyz") for replica in made.replicas if replica.alive])
-
-    async def watch() -> None:
-        while True:
-            if not await serves():
-                began = time.monotonic()
-                await until(serves, what="a bot is ready again")
-                downs.append((began, time.monotonic()))
-            await asyncio.sleep(0.05)
+    ready = Ready(made.replicas)
 
     async def convicted() -> bool:
         with contextlib.suppress(DBAPIError, OSError):
@@ -186,7 +176,7 @@ async def _beside_a_killer(scene: _Trial) -> None:
         return False
 
     killer = FIRST_CHAT + 7
-    async with _side_by_side(scene.write(), watch()):
+    async with side_by_side(scene.write(), ready.watch()):
         await asyncio.sleep(3.0)
         scene.post(7, "die")
         await until(convicted, KILLER_LIMIT, "the killer is a dead letter")
@@ -198,17 +188,10 @@ async def _beside_a_killer(scene: _Trial) -> None:
     found.problems += [text for text in made.fallen if "ended with 9" not in text]
     if found.dead != 1 or found.deaths != 3:
         found.problems.append(f"{found.dead} dead letters, {found.deaths} dead processes: {await made.books.dead()}")
-    waits = [_waited(posting, downs) for posting in made.written if posting.chat != killer and posting.first_sent_at]
-    found.p99 = sorted(waits)[int(len(waits) * 0.99)] if waits else 0.0
+    others = [posting for posting in made.written if posting.chat != killer and posting.first_sent_at]
+    found.p99 = percentile([waited(posting, ready.downs) for posting in others])
     if found.p99 >= SLOW:
         found.problems.append(f"the others waited {found.p99:.2f} s (p99)")
-
-
-def _waited(posting: Posting, downs: Sequence[tuple[float, float]]) -> float:
-    """How long an update waited for its answer while there was a process that was ready."""
-    began, ended = posting.acked_at or posting.first_sent_at, posting.first_sent_at
-    down = sum(max(0.0, min(ended, up) - max(began, gone)) for gone, up in downs)
-    return max(0.0, ended - began - down)
 
 
 async def _count(scene: _Trial) -> None:

@@ -27,9 +27,9 @@ POLL = 0.01  # seconds between two looks
 
 
 @contextlib.contextmanager
-def zygote() -> Iterator[subprocess.Popen[bytes]]:
-    """The process that forks bots. One serves many tests, one after the other."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ASTRAL_")}
+def zygote(**extra: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The process that forks bots. One serves many tests, one after the other. `extra` goes into its environment."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ASTRAL_")} | extra
     process = subprocess.Popen(  # this Python, our own module
         [sys.executable, "-P", "-m", "astral_playground.testkit.zygote"],
         stdin=subprocess.PIPE,
