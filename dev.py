@@ -60,6 +60,7 @@ COMMANDS = {
     "bench": Command("benchmarks.bench", True, "the speed, side by side with other frameworks"),
     "chaos": Command("benchmarks.chaos", True, "kill -9 at random, then look for lost and doubled effects"),
     "books": Command("benchmarks.books", True, "people who buy in a bad world, then a look into all books"),
+    "faults": Command("benchmarks.faults", True, "what of the table of faults needs minutes"),
     "bot-api": Command("tools.bot_api", True, "renew the Bot API's table from aiogram's source distribution"),
     "soak": Command("benchmarks.soak", True, "hours of load: memory, lag, order"),
 }

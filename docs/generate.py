@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 from generator.api import api
 from generator.commands import commands
+from generator.faults import faults
 from generator.hooks import hooks
 from generator.lists import error_classes, findings, kinds, metrics
 from generator.settings import settings
@@ -30,6 +31,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "errors.md": error_classes,
     "findings.md": findings,
+    "faults.md": faults,
     "api.md": api,
 }
 
