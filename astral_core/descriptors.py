@@ -15,6 +15,7 @@ BASE = 64  # the program's own files and pipes, the process pool, the log, locks
 OUTSIDE = 48  # connections to the Bot API and to others; a call that gets none is tried again
 PER_SQLITE = 2  # the file and its log
 BESIDE = 10  # connections to the database beside those of the pool
+PER_HOST = 100  # connections of plugins to one host
 FALLBACKS = (65_536, 24_576, 10_240, 4_096)  # where the hard limit says "any number" and the system takes no such one
 
 
@@ -65,6 +66,17 @@ def connections(settings: Settings, allowed: int | None) -> int:
     """How many connections the server may take with `allowed` descriptors: web.max_connections, or fewer."""
     most = settings.web.max_connections
     return most if allowed is None else min(most, max(LEAST, allowed - needed(settings)))
+
+
+def outgoing(settings: Settings, allowed: int | None) -> tuple[int, int]:
+    """How many connections plugins may have to others at a time, and to one host; 0 is any number.
+
+    An API that gives no answer keeps as many as call it: they must not be those that the database needs.
+    """
+    if allowed is None:
+        return 0, PER_HOST
+    most = max(OUTSIDE // 2, allowed - needed(settings) - connections(settings, allowed))
+    return most, min(PER_HOST, most // 2)
 
 
 def too_few(settings: Settings, allowed: int | None) -> tuple[str, str] | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from astral_core import descriptors
 from astral_core.config import Settings
 from astral_core.db.engine import Database
 from astral_core.db.link import Link, OwnLink
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from astral_core.process_pool import ProcessPool
 
 M = TypeVar("M", Counter, Gauge, Histogram)
-PER_HOST = 100  # connections of plugins to one host
 
 
 @dataclass
@@ -68,7 +68,8 @@ class Services:
         if self._http is None or self._http.closed:
             timeout = aiohttp.ClientTimeout(total=35, connect=5)
             # Bounded for each host: what one plugin's server does not answer takes no connection of others.
-            connector = aiohttp.TCPConnector(limit=0, limit_per_host=PER_HOST)
+            most, per_host = descriptors.outgoing(self.settings, descriptors.limit())
+            connector = aiohttp.TCPConnector(limit=most, limit_per_host=per_host)
             self._http = aiohttp.ClientSession(
                 connector=connector, timeout=timeout, trust_env=False, trace_configs=self.traces
             )

@@ -198,6 +198,18 @@ def test_connections_are_fitted_to_what_is_left(make_settings: Callable[..., Set
         assert (descriptors.too_few(settings, allowed) is None) is (expected == 500)
 
 
+def test_what_plugins_call_leaves_descriptors_to_the_database(make_settings: Callable[..., Settings]) -> None:
+    """However few there are: an API that hangs keeps no more than half of what is meant for calls to others."""
+    settings = make_settings(web={"port": 0, "max_connections": 500}, database={"url": "postgresql://x/y"})
+    for allowed in (64, 256, 600, 700, 1_024, 20_000):
+        most, per_host = descriptors.outgoing(settings, allowed)
+        assert 0 < per_host <= min(most // 2, descriptors.PER_HOST)
+        server, beside = descriptors.connections(settings, allowed), descriptors.needed(settings)
+        if server > descriptors.LEAST:
+            assert server + beside - descriptors.OUTSIDE // 2 + most <= allowed
+    assert descriptors.outgoing(settings, None) == (0, descriptors.PER_HOST)
+
+
 async def test_only_complaints_about_accepting_are_rare(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever else the loop has to tell is told each time."""
     loop = asyncio.get_running_loop()
