@@ -33,7 +33,7 @@ FLOODED = FIRST_CHAT + 30_000
 
 
 class SilentApi:
-    """Takes connections and calls, and hangs up after HANG seconds. Serves within `async with`."""
+    """Takes connections and calls, and gives up after HANG seconds. Serves within `async with`."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -57,7 +57,9 @@ class SilentApi:
             async with asyncio.timeout(HANG):
                 while await reader.read(4096):
                     pass
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:  # an HTTP client would ask again if it had no answer at all
+            writer.write(b"HTTP/1.1 504 Gateway Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        except ConnectionError:
             pass
         finally:
             writer.close()

@@ -39,7 +39,7 @@ from .trial import side_by_side
 from .verdict import Verdict
 
 KINDS = ("hanging", "flood", "deadlocks", "odd", "odd-others", "notices", "clocks", "strangers")
-A_MINUTE = {"kills": 2, "freezes": 1, "terms": 1, "stops": 1}
+A_MINUTE = {"kills": 1, "freezes": 0.5, "terms": 0.5, "stops": 1}  # seldom enough for handlers of 25 s to end
 ODD = replace(FAULTS, odd=0.01, odd_others=0.05)
 MAX_CHAT = 200  # of the flooded chat: so many updates wait, the rest gets 503
 DESCRIPTORS = 256
