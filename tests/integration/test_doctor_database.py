@@ -31,6 +31,7 @@ from astral_core.inbox.filelock import FileLock
 from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.testkit.bot import BotKit
 from astral_playground.testkit.postgres import PostgresServer
+from astral_playground.testkit.process import until
 
 Check = Callable[..., Any]
 # An @ would make a host of what follows: nothing is looked up here.
@@ -196,6 +197,7 @@ async def test_beside_the_bot_itself_the_doctor_finds_nothing_fatal(
     async with TelegramEmulator() as telegram:
         kit = BotKit(telegram, sqlite_url, plugins=[])
         await kit.start()
+        await until(lambda: kit.running.readiness.serving)
         try:
             (tmp_path / "astral.toml").write_text("admins = [1]\n[host]\nenabled = []\n", encoding="utf-8")
             environment = {

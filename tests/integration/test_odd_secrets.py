@@ -70,7 +70,7 @@ async def test_no_spelling_of_a_secret_gets_out(
     @routes.command("leak", description="Leak")
     async def leak(ctx: Any) -> None:
         for one in said:
-            ctx.log.warning("it is %s, %r", one, {one: [one]}, extra={"what": one})
+            ctx.log.info("it is %s, %r", one, {one: [one]}, extra={"what": one})
         gauge = ctx.gauge("said", "What was said", "what")
         for one in said:
             gauge.labels(one).set(1)

@@ -171,13 +171,15 @@ async def test_several_slow_plugins_together_leave_some_to_others(database_url: 
     async with database.engine.connect():
         pass
     await well.close()
-    waits = asyncio.create_task(Session(database, "slower").connection())
+    late = Session(database, "slower")
+    waits = asyncio.create_task(late.connection())
     while len(database.bulkheads.of("slower").waiting) < 1:  # noqa: ASYNC110  # no event tells
         await asyncio.sleep(0.001)
     assert database.bulkheads.full == ["slower"]
     for session in held:
         await session.close()
     await waits
+    await late.close()
     await database.dispose()
 
 
