@@ -62,13 +62,13 @@ async def _behind(database: Database, raw: Any, missing: tuple[str, ...]) -> Way
     """Take other connections beside the first one, and see whether they get into its way."""
     seen, held, statement_name = set[int](), 0, f"astral_{secrets.token_hex(4)}"
     async with contextlib.AsyncExitStack() as stack:
-        stack.push_async_callback(database.engine.dispose)
         try:
             statement = await raw.prepare(_PID, name=statement_name)
             for _ in range(HOLDERS):
                 seen.add(await statement.fetchval(timeout=WAIT))
                 async with asyncio.timeout(WAIT):
                     other = await stack.enter_async_context(database.engine.connect())
+                    stack.push_async_callback(other.invalidate)  # in the pool it might keep the server from others
                     held = await _hold(await _raw(other), statement_name)
                 if held in seen or len(seen) > 1:
                     seen.add(await statement.fetchval(timeout=WAIT))
