@@ -138,7 +138,8 @@ class Places:
         if turn.crowd is None:
             turn.crowd = plugin
             self._crowd.begin(plugin, where)
-            self._hire()
+            if not self._stopping:
+                self._hire()
 
 
 def _is_young(lane: Lane) -> bool:

@@ -165,6 +165,28 @@ async def test_whoever_gets_a_place_knows_nothing_of_the_handler_that_left_it() 
     await closed(places)
 
 
+async def test_while_it_stops_nobody_is_hired() -> None:
+    """A handler that begins to wait then leaves no worker behind."""
+    begun, stopped = asyncio.Event(), asyncio.Event()
+    crowd = Crowd(4)
+    crowd.begin("weather", "somewhere")
+
+    async def work(lane: Lane) -> None:
+        begun.set()
+        await stopped.wait()
+        crowd.check("weather")
+
+    places = open_places(work, crowd=crowd)
+    places.put(lane())
+    places.start()
+    await begun.wait()
+    places.stop()
+    known = places.tasks
+    stopped.set()
+    await asyncio.gather(*known)
+    assert places.tasks == set()
+
+
 async def test_who_waits_for_the_database_keeps_the_place() -> None:
     """More of them at a time would only wait for each other."""
     hang, served = asyncio.Event(), asyncio.Event()
