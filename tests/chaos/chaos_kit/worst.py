@@ -39,7 +39,9 @@ from .trial import side_by_side
 from .verdict import Verdict
 
 KINDS = ("hanging", "flood", "deadlocks", "odd", "odd-others", "notices", "clocks", "strangers")
-A_MINUTE = {"kills": 1, "freezes": 0.5, "terms": 0.5, "stops": 1}  # seldom enough for handlers of 25 s to end
+# Seldom enough for handlers of 25 s to end: a row of which two processes died runs a last time alone, and hundreds of
+# them, one after the other, would take longer than the run.
+A_MINUTE = {"kills": 0.25, "freezes": 0.15, "terms": 0.25, "stops": 0.35}
 ODD = replace(FAULTS, odd=0.01, odd_others=0.05)
 MAX_CHAT = 200  # of the flooded chat: so many updates wait, the rest gets 503
 DESCRIPTORS = 256
