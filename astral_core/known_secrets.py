@@ -21,11 +21,9 @@ from astral_core.config import PREFIX, Settings, config_file, try_settings
 SHORT = 6  # characters: what is shorter is in many innocent words, and is hidden only where it stands in a URL
 _LONE = 16  # characters of a name before the @ of a web address that has no password: then it is the key itself
 _NAMES = ("key", "token", "secret", "password", "passwd", "passphrase", "pwd", "dsn", "credential")
-_OTHERWISE = (
-    "database",
-    "roles",
-    "commands",
-)  # the first by itself; keys of the others name no value
+_COUNTS = {"max", "min", "count", "number", "num"}  # words beside which a name means how many
+_PLAIN = {"secret", "password", "passphrase"}  # words that tell anywhere in a name
+_OTHERWISE = ("database", "roles", "commands")  # the first by itself; keys of the others name no value
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 _PAIR = re.compile(r"""(?<![\w-])([\w-]+)=("[^"]*"|'[^']*'|[^&;\s"']*)""")  # in a query, or in a connection string
 
@@ -153,4 +151,8 @@ def _of_proxies(environ: Mapping[str, str]) -> Iterator[str]:
 
 def _tells(name: str) -> bool:
     """Whether a key's or a parameter's name says that its value is secret: `api_key`, `sslpassword`, `tokens`."""
-    return any(part.removesuffix("s").endswith(_NAMES) for part in re.split(r"[^a-z0-9]+", name.lower()))
+    parts = [part.removesuffix("s") for part in re.split(r"[^a-z0-9]+", name.lower()) if part and not part.isdigit()]
+    if not _PLAIN.isdisjoint(parts):
+        return True
+    # The last word names the value, as `key_prefix` does; and `max_tokens` is a number of them.
+    return bool(parts) and parts[-1].endswith(_NAMES) and _COUNTS.isdisjoint(parts)

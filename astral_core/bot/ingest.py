@@ -11,6 +11,7 @@ from astral_core.db.tables import DEAD
 from astral_core.errors import ChatFull, UnreadableUpdate
 from astral_core.host.registry import Registry
 from astral_core.inbox.envelope import UNREADABLE, ChatFacts, Sender, open_envelope
+from astral_core.inbox.money import has_payment
 from astral_core.inbox.rows import NewRow, chat_of
 from astral_core.inbox.store import Store
 from astral_core.observe.logs import LogThrottle
@@ -63,11 +64,14 @@ class Ingest:
         try:
             stored = await self.store.ingest(row, aside=polled)
         except ChatFull as full:
-            self._tell(full, polled=polled)
-            if polled:
+            if has_payment(row.payload):  # somebody else in that chat may have paid
+                stored = await self.store.ingest(row, always=True)
+            else:
+                self._tell(full, polled=polled)
+                if not polled:
+                    raise
                 await self.store.ingest(_without_content(row, full))
                 return None
-            raise
         if stored is None:
             self.metrics.duplicates.inc()  # the answer to the first delivery may have been lost: answer again
         else:

@@ -203,7 +203,7 @@ def begin(scope: HandlerScope, handler: RegisteredHandler) -> None:
     """Enter a handler, before anything of it and of the middleware around it runs. Crowded if it may not run yet."""
     enter(scope, handler)
     if not scope.row.express:  # who waits for its answer cannot wait longer
-        scope.services.crowd.check(handler.plugin)
+        scope.services.crowd.check(handler.plugin, scope.row.lane)
 
 
 def limit(scope: HandlerScope, timeout: float | None) -> None:

@@ -29,6 +29,7 @@ from yarl import URL
 from astral_core.botapi.answer import LONGEST, REDIRECTED, flaw, kinds_of, read_answer
 from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
 from astral_core.limits import DOWNLOAD_BYTES
+from astral_core.threads import CORE, Resolver
 
 log = logging.getLogger("astral.bot")
 # Each kind of time-out is a timer of its own in each call: these two are enough, and only the first one costs.
@@ -72,7 +73,7 @@ class Transport:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 timeout=TIMEOUT,
-                connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=60),
+                connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=60, resolver=Resolver(CORE)),
                 # Telegram sets no cookies, and answers of a kilobyte are not worth packing: a sixth of a call's cost.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),

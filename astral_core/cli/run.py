@@ -7,9 +7,10 @@ import gc
 import logging
 import os
 import signal
+import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -50,7 +51,17 @@ def run(  # click passes flags so
     app = build(settings, polling=polling, plugins=plugins)
     secrets = known_secrets(settings, app.host.plugin_settings.values())  # each plugin's own model tells more of them
     configure_logging(secrets, as_json=settings.log_json, level=level)
-    raise SystemExit(asyncio.run(serve(app)))
+    _leave(asyncio.run(serve(app)))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process. A plugin's thread that hangs would keep it for ever: Python waits for all of them."""
+    hanging = [one for one in threading.enumerate() if not one.daemon and one is not threading.current_thread()]
+    if not hanging:
+        raise SystemExit(code)
+    log.warning("%d threads still run, such as %s; the process ends without them", len(hanging), hanging[0].name)
+    logging.shutdown()
+    os._exit(code)
 
 
 def _again(polling: bool, files: Iterable[Path], trace_hooks: bool, verbose: bool) -> list[str]:

@@ -75,7 +75,9 @@ def translated(parameters: Mapping[str, Any]) -> dict[str, Any]:
     if seconds:
         rest["timeout"] = seconds
     if given.get("sslrootcert", os.environ.get("PGSSLROOTCERT")) == SYSTEM:
-        rest["ssl"] = ssl.create_default_context()
+        context = rest["ssl"] = ssl.create_default_context()
+        if "sslcert" in given:
+            context.load_cert_chain(given["sslcert"], given.get("sslkey"), given.get("sslpassword"))
         given = {name: value for name, value in given.items() if not name.startswith("ssl")}
     elif "sslrootcert" in given:
         given["sslrootcert"] = str(Path(given["sslrootcert"]).expanduser())

@@ -26,6 +26,7 @@ from astral_core.inbox.once import Once
 from astral_core.inbox.store import Store
 from astral_core.languages.catalogs import Catalogs
 from astral_core.languages.spoken import Languages
+from astral_core.threads import NAMES, Resolver
 
 if TYPE_CHECKING:
     from astral_core.process_pool import ProcessPool
@@ -69,7 +70,7 @@ class Services:
             timeout = aiohttp.ClientTimeout(total=35, connect=5)
             # Bounded for each host: what one plugin's server does not answer takes no connection of others.
             most, per_host = descriptors.outgoing(self.settings, descriptors.limit())
-            connector = aiohttp.TCPConnector(limit=most, limit_per_host=per_host)
+            connector = aiohttp.TCPConnector(limit=most, limit_per_host=per_host, resolver=Resolver(NAMES))
             self._http = aiohttp.ClientSession(
                 connector=connector, timeout=timeout, trust_env=False, trace_configs=self.traces
             )

@@ -32,8 +32,10 @@ class Crowd:
         self.most = SHARE * handlers
         self._handlers = handlers
         self._waiting: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()  # of these, those that were found waiting, and not only expected to
         self._places: dict[str, str] = {}  # where the last one of each plugin waits
         self._queues: dict[str, deque[Lane]] = {}
+        self._called: dict[str, set[int]] = {}  # lanes whose turn it is, while others wait
         self._complain: dict[str, LogThrottle] = {}
 
     @property
@@ -46,21 +48,25 @@ class Crowd:
         """The plugins of which no more handlers begin."""
         return [plugin for plugin, count in self._waiting.items() if count >= self.most]
 
-    def check(self, plugin: str) -> None:
-        """A handler of `plugin` is about to begin: Crowded if no more of them may.
+    def check(self, plugin: str, lane: int) -> None:
+        """A handler of `plugin` is about to begin in `lane`: Crowded if no more of them may, or others wait for that.
 
         Where so many wait already that the next one will, too, it takes no place from the beginning.
         """
-        count = self._waiting[plugin]
-        if count >= self.most:
+        room = self.most - self._waiting[plugin]
+        called = self._called.get(plugin)
+        if room <= 0 or (called is not None and lane not in called and room <= self.most // PART):
             raise Crowded(plugin)
-        if SHARE * count >= self._handlers and (leave := leave_place.get()) is not None:
+        if called is not None:
+            called.discard(lane)
+        if SHARE * self._seen[plugin] >= self._handlers and (leave := leave_place.get()) is not None:
             leave(plugin, self._places[plugin])
 
-    def begin(self, plugin: str, where: str) -> None:
-        """A handler of `plugin` waits for something slow, in the place `where`."""
+    def begin(self, plugin: str, where: str, *, seen: bool = True) -> None:
+        """A handler of `plugin` waits for something slow, in the place `where`; it was `seen`, or is expected to."""
         self._places[plugin] = where
         self._waiting[plugin] += 1
+        self._seen[plugin] += seen
         count = self._waiting[plugin]
         if count >= self._handlers and self._complain.setdefault(plugin, LogThrottle())() is not None:
             log.warning(
@@ -70,11 +76,12 @@ class Crowd:
                 plugin, count, where, self.most,
             )  # fmt: skip
 
-    def end(self, plugin: str) -> None:
+    def end(self, plugin: str, *, seen: bool = True) -> None:
         """It has ended."""
         self._waiting[plugin] -= 1
+        self._seen[plugin] -= seen
         if self._waiting[plugin] <= 0:
-            del self._waiting[plugin], self._places[plugin]
+            del self._waiting[plugin], self._seen[plugin], self._places[plugin]
 
     def wake(self) -> None:
         """Let lanes go on where there is room. A few at a time: how they fare shows a moment later."""
@@ -82,13 +89,16 @@ class Crowd:
             for _ in range(min(self.most - self._waiting[plugin], max(self.most // PART, 1), len(queue))):
                 lane = queue.popleft()
                 if not lane.lost and lane.wake is not None:
+                    self._called.setdefault(plugin, set()).add(lane.id)
                     lane.wake()
             if not queue:
                 del self._queues[plugin]
+                self._called.pop(plugin, None)
 
     def wait(self, lane: Lane, plugin: str) -> float:
         """What a step returns whose handler may not begin yet."""
         if lane.wake is None:
             return LOOK_AGAIN
         self._queues.setdefault(plugin, deque()).append(lane)
+        self._called.setdefault(plugin, set())
         return WAKE

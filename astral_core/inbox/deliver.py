@@ -26,6 +26,7 @@ from astral_core.inbox.runner import Runner
 from astral_core.inbox.store import Store
 from astral_core.observe.errorid import new_error_id
 from astral_core.observe.logs import scope, told
+from astral_core.observe.sparing import EACH
 from astral_core.observe.words import unquoted
 
 log = logging.getLogger("astral.inbox")
@@ -116,7 +117,10 @@ class Deliverer:
 
     def _doubt(self, delivery: Delivery, n: int, why: str) -> None:
         effect = delivery.contents[n].effect
-        log.warning("row %d: %s number %d is doubtful (%s) and goes out again", delivery.seq, effect.method, n, why)
+        log.warning(
+            "row %d: %s number %d is doubtful (%s) and goes out again", delivery.seq, effect.method, n, why,
+            extra={EACH: True},
+        )  # fmt: skip
         self.observer.doubtful()
 
     async def keep(self, lane: Lane) -> None:

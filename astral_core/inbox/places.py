@@ -32,6 +32,7 @@ class _Turn:
 
     began: float
     crowd: str | None = None
+    seen: bool = False  # waiting; else it was expected to wait
 
 
 class Places:
@@ -117,7 +118,7 @@ class Places:
             finally:
                 del self._turns[me]
                 if turn.crowd is not None:
-                    self._crowd.end(turn.crowd)
+                    self._crowd.end(turn.crowd, seen=turn.seen)
             if turn.crowd is not None:
                 return  # somebody else has this one's place
 
@@ -131,13 +132,13 @@ class Places:
                     continue
                 found = self._waits(task, turn.crowd is not None)
                 if found is not None:
-                    self._relieve(turn, *found)
+                    self._relieve(turn, *found, seen=True)
 
-    def _relieve(self, turn: _Turn, plugin: str, where: str) -> None:
+    def _relieve(self, turn: _Turn, plugin: str, where: str, *, seen: bool = False) -> None:
         """Give the place of a worker to another one, once."""
         if turn.crowd is None:
-            turn.crowd = plugin
-            self._crowd.begin(plugin, where)
+            turn.crowd, turn.seen = plugin, seen
+            self._crowd.begin(plugin, where, seen=seen)
             if not self._stopping:
                 self._hire()
 

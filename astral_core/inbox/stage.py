@@ -53,8 +53,15 @@ class Stage:
         if self._taken is not ticket:
             return
         self._taken = None
+        self._call_next()
+
+    def _call_next(self) -> None:
+        """Who is called may have nothing to do any more: if nobody has come by then, others are called."""
+        if self._taken is not None:
+            return  # who is on it calls the next one
         while self._queue:
             lane = self._queue.popleft()
             if lane.wake is not None and not lane.lost:
                 lane.wake()
+                asyncio.get_running_loop().call_later(LEAD, self._call_next)
                 return

@@ -109,14 +109,15 @@ class Store:
         await asyncio.gather(task, *self._telling, return_exceptions=True)
         await self.journal.close()
 
-    async def ingest(self, row: NewRow, *, aside: bool = False) -> InboxRow | None:
+    async def ingest(self, row: NewRow, *, aside: bool = False, always: bool = False) -> InboxRow | None:
         """Store `row` durably; None for a duplicate. IngestRefused where the sender shall come back later.
 
-        With `aside` its chat may have more than its share: where the sender cannot come back with it.
+        With `aside` its chat may have more than its share: where the sender cannot come back with it. What is about
+        money is taken `always`.
         """
         if len(self._queue) >= 2 * BATCH:
             raise IngestRefused("the ingest queue is full", 1)
-        if row.state == PENDING:
+        if row.state == PENDING and not always:
             self.backlog.admit(row.lane, express=row.express, aside=aside)
         stored: InboxRow | None = await self._submit(row)
         return stored

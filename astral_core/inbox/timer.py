@@ -85,7 +85,10 @@ class Timer:
                 room = min(self._store.backlog.room, BATCH)
                 if left is None or left > 0 or room <= 0:
                     return total, left
-                total += await self._store.move(partial(self._fire, room))
+                moved = await self._store.move(partial(self._fire, room))
+                total += moved
+                if not moved or self._stopping:  # another replica has them in this moment
+                    return total, FULL
 
     async def _outlook(self) -> tuple[float | None, bool, int]:
         """What is expected, once rows are looked after that wait for longer than they should."""

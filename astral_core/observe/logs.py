@@ -15,14 +15,14 @@ from typing import Any, TextIO
 import msgspec
 
 from astral_core.observe.redactor import Redactor
-from astral_core.observe.sparing import SparingHandler
+from astral_core.observe.sparing import EACH, SparingHandler
 from astral_core.observe.words import hush, hush_error, said
 
 # What every line of a handler carries: row, plugin, route.
 scope: contextvars.ContextVar[dict[str, object] | None] = contextvars.ContextVar("astral_log_scope", default=None)
 
 _FOREIGN = ("astral.plugins.", "astral.alerts")  # what plugins say, in their own lines or in an alert
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", EACH}
 
 
 class LogThrottle:

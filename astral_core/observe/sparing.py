@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import time
+from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -14,7 +15,9 @@ PERIOD = 60.0  # seconds
 LINES = 20  # of one place at once; after that one line a PERIOD
 WITH_ID = 600  # lines with an error id, each of which somebody may look for; after that one a second
 TRACEBACKS = 3  # of one place at once; after that one a PERIOD: the lines between them go without
+EACH = "each"  # `extra={EACH: True}`: this line is written, however many there are
 _MOST = 10_000  # places that are remembered
+_FRAMES = 16  # of a traceback, by which errors are told apart
 _PER_ROW = "astral.handled"  # one line for each update is promised
 _PLUGINS = "astral.plugins."
 
@@ -58,8 +61,8 @@ class SparingHandler(logging.StreamHandler[TextIO]):
     """Writes to a stream. A place in the code that repeats itself is cut short, and it is said how much was left out.
 
     Of one place with one kind of error, LINES lines are written, then one a minute; of lines with an error id many
-    more, but few with their traceback. One line for each handled row, what plugins tell at INFO, and everything at
-    DEBUG is written as it comes.
+    more, but few with their traceback. One line for each handled row, what plugins tell at INFO, everything at DEBUG,
+    and what asks for it (`EACH`) is written as it comes.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -100,7 +103,7 @@ class SparingHandler(logging.StreamHandler[TextIO]):
         key = (record.pathname, record.lineno, *_where(record.exc_info[1] if record.exc_info else None))
         place = self._places.known.get(key)
         if place is None:
-            has_id = str(record.msg).startswith("error %s")
+            has_id = isinstance(record.msg, str) and record.msg.startswith("error %s")
             most, each = (WITH_ID, 1.0) if has_id else (LINES, PERIOD)
             if len(self._places.known) >= _MOST:
                 self._tell_all()
@@ -125,16 +128,17 @@ class SparingHandler(logging.StreamHandler[TextIO]):
 
 
 def _is_promised(record: logging.LogRecord) -> bool:
-    if record.levelno < logging.INFO or record.name == _PER_ROW:
+    if record.levelno < logging.INFO or record.name == _PER_ROW or getattr(record, EACH, False):
         return True
     return record.levelno < logging.WARNING and record.name.startswith(_PLUGINS)
 
 
 def _where(error: BaseException | None) -> tuple[Hashable, ...]:
-    """An exception's type, and the innermost line of code that it comes from."""
+    """An exception's type, and the innermost lines of code that it comes through."""
     if error is None:
         return ()
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
+    trace, places = error.__traceback__, deque[Hashable](maxlen=_FRAMES)
+    while trace is not None:
+        places.append((trace.tb_frame.f_code.co_filename, trace.tb_lineno))
         trace = trace.tb_next
-    return (type(error), *((trace.tb_frame.f_code.co_filename, trace.tb_lineno) if trace is not None else ()))
+    return (type(error), *places)

@@ -97,7 +97,8 @@ class Guests:
 def _for_plugin(host: Host, route: RegisteredHandler) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     plugin, ctx = route.plugin, host.contexts[route.plugin]
     states = {item.id: item for item in host.plugins}
-    guests = Guests(plugin, max(host.settings.web.max_connections // SHARE, LEAST))
+    most = descriptors.connections(host.settings, descriptors.limit())
+    guests = Guests(plugin, max(most // SHARE, min(LEAST, most // 2)))
     proxies = networks(host.settings.web.trusted_proxies)
 
     async def handle(request: web.Request) -> web.StreamResponse:

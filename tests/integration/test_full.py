@@ -168,6 +168,24 @@ async def test_of_a_polled_chat_the_surplus_waits_behind_and_holds_up_nobody(
         await until(lambda: api.asked == 4 * BEHIND, 60)
 
 
+async def test_a_payment_is_taken_however_full_its_chat_is(
+    sqlite_url: str, make_plugin: MakePlugin, make_update: Callable[..., dict[str, Any]], post: Post
+) -> None:
+    """Somebody floods a group in which somebody else pays."""
+    api = Api()
+    plugin = slow_plugin(make_plugin, "stars", api)
+    paid = {"currency": "XTR", "total_amount": 1, "invoice_payload": "x", "telegram_payment_charge_id": "c",
+            "provider_payment_charge_id": "p"}  # fmt: skip
+    async with bot_kit(sqlite_url, plugins=[plugin], inbox={"max_chat": 2, "handler_timeout": 120}) as kit:
+        while (await post(kit, make_update("/stars", 7)))[0] == 200:
+            pass
+        update = make_update("", 7, successful_payment=paid)
+        assert (await post(kit, update))[0] == 200
+        stored = await kit.rows(select(core_inbox).where(core_inbox.c.ext_id == str(update["update_id"])))
+        assert "successful_payment" in stored[0].payload
+        api.answers.set()
+
+
 async def test_a_full_inbox_is_said(sqlite_url: str) -> None:
     """Of all chats together."""
     async with bot_kit(sqlite_url, [], inbox={"max_pending": 1}) as kit:

@@ -328,3 +328,15 @@ def test_config_show_hides_what_is_secret_in_a_url(monkeypatch: pytest.MonkeyPat
     shown = CliRunner().invoke(cli, ["config", "show"]).output
     assert "https://***@api.example.com/x?api_key=[hidden]&a=b" in shown
     assert "pass-word-1" not in shown
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "key_prefix", "keyboard", "token_lifetime"])
+def test_a_harmless_value_is_no_secret(name: str) -> None:
+    """Or its digits would be hidden in the numbers of rows and chats."""
+    assert list(secrets_in({name: 128_000, "text": "profile"})) == []
+
+
+@pytest.mark.parametrize("name", ["api_key", "sslpassword", "secret_key_base", "tokens", "bot-token"])
+def test_a_name_tells_that_its_value_is_secret(name: str) -> None:
+    """Also a number."""
+    assert "128000" in list(secrets_in({name: 128_000}))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import pytest
 
 from astral_core.observe.logs import TextFormatter, configure_logging
 from astral_core.observe.redactor import Redactor
-from astral_core.observe.sparing import LINES, TRACEBACKS, WITH_ID, SparingHandler
+from astral_core.observe.sparing import EACH, LINES, TRACEBACKS, WITH_ID, SparingHandler
 
 
 class Log:
@@ -139,3 +140,51 @@ def test_the_log_of_a_bot_is_such_a_one() -> None:
     finally:
         root.handlers[:] = kept
         root.setLevel(level)
+
+
+def test_lines_that_somebody_needs_one_by_one_are_all_written() -> None:
+    """They say so themselves, such as those of messages that may have gone out twice."""
+    stream = io.StringIO()
+    log = logging.Logger("astral.inbox")  # noqa: LOG001  # nobody else gets it
+    log.addHandler(SparingHandler(stream))
+    for number in range(3 * LINES):
+        log.warning("message %d is doubtful", number, extra={EACH: True})
+    assert stream.getvalue().count("is doubtful") == 3 * LINES
+
+
+def test_two_handlers_that_fail_in_the_same_library_each_have_their_traceback() -> None:
+    """The way to the failure tells them apart, not its end alone."""
+
+    def first() -> None:
+        json.loads("{")
+
+    def second() -> None:
+        json.loads("{")
+
+    stream = io.StringIO()
+    log = logging.Logger("astral.inbox")  # noqa: LOG001  # nobody else gets it
+    log.addHandler(SparingHandler(stream))
+    for handler in (*[first] * 5, second):
+        try:
+            handler()
+        except ValueError:
+            log.exception("error %s: a row is dead", "ABCD-EFGH")
+    text = stream.getvalue()
+    assert text.count("in first") == TRACEBACKS
+    assert text.count("in second") == 1
+
+
+def test_what_cannot_even_be_shown_does_not_break_who_logs_it() -> None:
+    """The message of a line may be anything."""
+
+    class Odd:
+        def __str__(self) -> str:
+            raise RuntimeError("no text")
+
+    log = logging.Logger("astral.plugins.odd")  # noqa: LOG001  # the same
+    log.addHandler(SparingHandler(io.StringIO()))
+    raising, logging.raiseExceptions = logging.raiseExceptions, False
+    try:
+        log.error(Odd())
+    finally:
+        logging.raiseExceptions = raising

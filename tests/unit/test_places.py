@@ -12,7 +12,7 @@ import pytest
 
 from astral_core.errors import Crowded
 from astral_core.inbox import places as places_module
-from astral_core.inbox.crowd import Crowd
+from astral_core.inbox.crowd import Crowd, leave_place
 from astral_core.inbox.lane import WAKE, Lane
 from astral_core.inbox.places import Places
 from astral_core.inbox.rows import InboxRow
@@ -119,7 +119,7 @@ async def test_of_a_plugin_that_is_known_to_be_slow_nobody_takes_a_place() -> No
         if lane is last:
             served.set()
             return
-        crowd.check("weather")
+        crowd.check("weather", 1)
         await hang.wait()
 
     for _ in range(25):
@@ -150,7 +150,7 @@ async def test_whoever_gets_a_place_knows_nothing_of_the_handler_that_left_it() 
             seen.append(running.get())
             return
         running.set("slow")
-        crowd.check("weather")
+        crowd.check("weather", 1)
         await hang.wait()
 
     crowd.begin("weather", "somewhere")
@@ -174,7 +174,7 @@ async def test_while_it_stops_nobody_is_hired() -> None:
     async def work(lane: Lane) -> None:
         begun.set()
         await stopped.wait()
-        crowd.check("weather")
+        crowd.check("weather", 1)
 
     places = open_places(work, crowd=crowd)
     places.put(lane())
@@ -210,11 +210,11 @@ async def test_no_plugin_has_more_handlers_waiting_than_it_may(caplog: pytest.Lo
     """One more begins when one of them has ended, in the order in which they came; the log names plugin and place."""
     crowd, woken = Crowd(1), list[int]()
     for _ in range(crowd.most):
-        crowd.check("weather")
+        crowd.check("weather", 1)
         crowd.begin("weather", "fetch() at weather.py:7")
     with pytest.raises(Crowded):
-        crowd.check("weather")
-    crowd.check("natal")
+        crowd.check("weather", 1)
+    crowd.check("natal", 1)
     lanes = [lane() for _ in range(3)]
     for one in lanes:
         one.wake = lambda one=one: woken.append(one.id)  # type: ignore[misc]
@@ -233,6 +233,45 @@ async def test_no_plugin_has_more_handlers_waiting_than_it_may(caplog: pytest.Lo
     (line,) = [record.getMessage() for record in caplog.records if "wait for something slow" in record.message]
     assert "plugin 'weather': 1 of its handlers" in line
     assert "fetch() at weather.py:7" in line
+
+
+async def test_who_waits_for_a_turn_is_not_passed_by_others() -> None:
+    """A chat that has more to say comes after those that have been waiting, as long as room is scarce."""
+    crowd = Crowd(8)
+    for _ in range(crowd.most):
+        crowd.begin("weather", "somewhere")
+    waits = lane()
+    waits.wake = lambda: None
+    crowd.wait(waits, "weather")
+    crowd.end("weather")
+    with pytest.raises(Crowded):
+        crowd.check("weather", 1)
+    other = lane()
+    other.wake = lambda: None
+    crowd.wait(other, "weather")
+    crowd.wake()  # one lane is called
+    with pytest.raises(Crowded):
+        crowd.check("weather", other.id)
+    crowd.check("weather", waits.id)
+    for _ in range(crowd.most // 2):
+        crowd.end("weather")
+    crowd.check("weather", 1)  # there is room for all
+
+
+async def test_a_plugin_that_was_slow_for_a_moment_is_not_held_to_be_slow_for_ever() -> None:
+    """Who was only expected to wait does not count as a proof that the next one will."""
+    crowd, left = Crowd(8), list[str]()
+    leave_place.set(lambda plugin, _: left.append(plugin))
+    for _ in range(2):
+        crowd.begin("weather", "somewhere")
+    crowd.check("weather", 1)
+    assert left == ["weather"]
+    for _ in range(20):
+        crowd.begin("weather", "somewhere", seen=False)
+    for _ in range(2):
+        crowd.end("weather")
+    crowd.check("weather", 1)
+    assert left == ["weather"]
 
 
 async def test_lanes_that_wait_for_a_plugin_that_is_well_again_all_go_on() -> None:

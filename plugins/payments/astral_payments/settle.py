@@ -89,7 +89,7 @@ async def settle(work: Work, payment_id: int, remote: ProviderPayment, cause: Ca
     payment = await lock_payment(session, payment_id)
     problem = "there is no such payment" if payment is None else mismatch(payment, remote)
     if payment is None or problem:
-        work.log.error("payment %s is NOT settled (%s): %s", payment_id, remote.ref, problem)
+        work.log.error("payment %s is NOT settled (%s): %s", payment_id, remote.ref, problem, extra={"each": True})
         work.alert(f"mismatch:{payment_id}", CONTRADICTION, number=payment_id, ref=remote.ref, problem=problem)
         if payment is not None and _is_paid_in_vain(payment, remote):
             say(work, payment, "checked")
@@ -178,7 +178,7 @@ async def _money_came(work: Work, payment: PaymentRow, order: OrderRow | None) -
         work.emit(event, to=order.user_id)
         return Outcome.GRANTED
     reason = reason or "duplicate"
-    work.log.warning("payment %d is returned to its payer: %s", payment.id, reason)
+    work.log.warning("payment %d is returned to its payer: %s", payment.id, reason, extra={"each": True})
     refund_id = await record_refund(work.session, payment, reason)
     if refund_id is not None:
         work.defer(pay_back(refund_id=refund_id), lane=("payment", payment.id))
