@@ -292,8 +292,9 @@ def test_each_fault_can_be_left_out() -> None:
     """The Bot API's oddities are shares of its calls; blows grow with the minutes."""
     assert Worst().faults.odd > 0
     assert Worst(kinds=frozenset(KINDS) - {"odd"}).faults.odd == 0
+    assert Worst(kinds=frozenset(KINDS) - {"blows"}).counts.total == 0
     assert Worst(kinds=frozenset(KINDS) - {"odd-others"}).faults.odd_others == 0
-    assert Worst(15.0).counts.kills == 15 * Worst(1.0).counts.kills
+    assert Worst(40.0).counts.kills == 10 * Worst(4.0).counts.kills
     assert Worst(0.5).counts.total == 4
 
 

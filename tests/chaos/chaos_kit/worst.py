@@ -38,7 +38,7 @@ from .traffic import Posting, Writer
 from .trial import side_by_side
 from .verdict import Verdict
 
-KINDS = ("hanging", "flood", "deadlocks", "odd", "odd-others", "notices", "clocks", "strangers")
+KINDS = ("blows", "hanging", "flood", "deadlocks", "odd", "odd-others", "notices", "clocks", "strangers")
 # Seldom enough for handlers of 25 s to end: a row of which two processes died runs a last time alone, and hundreds of
 # them, one after the other, would take longer than the run.
 A_MINUTE = {"kills": 0.25, "freezes": 0.15, "terms": 0.25, "stops": 0.35}
@@ -65,6 +65,8 @@ class Worst:
     @property
     def counts(self) -> Counts:
         """The blows of the run."""
+        if "blows" not in self.kinds:
+            return Counts()
         return Counts(**{name: max(1, round(each * self.minutes)) for name, each in A_MINUTE.items()})
 
     @property
