@@ -212,23 +212,22 @@ async def group(player: Player, rounds: int = 5, kills: int = KILLS) -> None:
     assert len(beeps) == rounds
 
 
-def bots(*in_short: str) -> pytest.MarkDecorator:
-    """All bots; those that are not `in_short` run with the rest of the tests."""
+def bots() -> pytest.MarkDecorator:
+    """All bots."""
     talks = [
         ("expenses", expenses, FIRST_CHAT), ("conversationbot", conversation, FIRST_CHAT), ("groupbot", group, -1001),
     ]  # fmt: skip
-    return pytest.mark.parametrize(
-        ("bot", "talk", "chat"),
-        [pytest.param(*one, id=one[0], marks=() if one[0] in in_short else pytest.mark.rest) for one in talks],
-    )
+    return pytest.mark.parametrize(("bot", "talk", "chat"), [pytest.param(*one, id=one[0]) for one in talks])
 
 
-@bots("expenses")
+@pytest.mark.rest
+@bots()
 async def test_a_bot_on_sqlite_loses_nothing(sqlite_scene: Scene, bot: str, talk: Any, chat: int) -> None:
     """Ten kills on SQLite."""
     await talk(await open_player(sqlite_scene, bot, 1, seed=17, chat=chat))
 
 
+@pytest.mark.rest
 @pytest.mark.postgres
 @bots()
 async def test_a_bot_on_two_replicas_loses_nothing(replicas_scene: Scene, bot: str, talk: Any, chat: int) -> None:

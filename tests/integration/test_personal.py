@@ -339,6 +339,7 @@ async def test_a_plugin_that_is_away_loses_its_rows_when_it_is_back(
         assert [row.user_id for row in await kit.rows(shop.tables["shop_orders"])] == [boris.id]
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_memory_stays_flat_however_many_rows_there_are(
     database_url: str, make_plugin: MakePlugin, make_tables: MakeTables

@@ -182,6 +182,7 @@ async def test_charts_beyond_the_limit_go_but_those_of_readings(work, monkeypatc
         assert kept.all() == [(BORIS, "old"), (ANNA, "paid"), (ANNA, "three"), (ANNA, "four"), (ANNA, "five")]
 
 
+@pytest.mark.rest
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_ten_thousand_charts_are_read_a_few_at_a_time(work):
     """The export of somebody with very many charts holds few of them in memory, and others have their turns."""

@@ -106,7 +106,13 @@ async def runs_are(bench: Any, number: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("step", "moment"), [(-HOUR, "waiting"), (-MINUTE, "running"), (MINUTE, "waiting"), (HOUR, "running")]
+    ("step", "moment"),
+    [
+        (-HOUR, "waiting"),
+        pytest.param(-MINUTE, "running", marks=pytest.mark.rest),
+        pytest.param(MINUTE, "waiting", marks=pytest.mark.rest),
+        (HOUR, "running"),
+    ],
 )
 async def test_a_job_keeps_its_pace_when_the_clock_is_set(
     bench: Any, clock: SetClock, step: timedelta, moment: str
