@@ -38,6 +38,7 @@ class Telemetry:
         self._batch: list[Handled] = []
         self._task: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
+        self._handing_out = asyncio.Lock()
 
     def handled(self, item: Handled) -> None:
         """Take one handled row."""
@@ -77,7 +78,11 @@ class Telemetry:
                 log.exception("a batch of telemetry was lost")
 
     async def flush(self) -> None:
-        """Hand out what has gathered, now."""
+        """Hand out what has gathered, now; what is on its way arrives first."""
+        async with self._handing_out:
+            await self._flush()
+
+    async def _flush(self) -> None:
         batch, self._batch = self._batch, []
         gone, self._forget = self._forget, set()
         if not batch or not self._subscribers:

@@ -141,6 +141,7 @@ async def test_a_chat_with_its_share_of_updates_waiting_is_refused_alone(
         api.answers.set()
         await until(lambda: api.asked == taken, 60)
         await until(lambda: not kit.running.inbox.lanes.active, 60)
+        await kit.running.inbox.replica._count()
         assert (await post(kit, make_update("/stars", 7)))[0] == 200
 
 
