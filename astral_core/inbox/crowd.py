@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from astral_core.errors import Crowded
 from astral_core.inbox.lane import WAKE, Lane
@@ -22,6 +23,18 @@ leave_place: contextvars.ContextVar[Callable[[str, str], None] | None] = context
 )
 
 
+@dataclass(slots=True)
+class _Plugin:
+    """The handlers of one plugin that wait, and the lanes that wait for one of these to end."""
+
+    waiting: int = 0
+    seen: int = 0  # of those that wait, those that were found waiting, and not only expected to
+    where: str = ""  # the place in which the last one waits
+    queue: deque[Lane] = field(default_factory=deque)
+    called: set[int] = field(default_factory=set)  # lanes whose turn it is, while others wait
+    complain: LogThrottle = field(default_factory=LogThrottle)
+
+
 class Crowd:
     """How many handlers of each plugin wait, and whose rows wait for one of them to end.
 
@@ -31,74 +44,64 @@ class Crowd:
     def __init__(self, handlers: int) -> None:
         self.most = SHARE * handlers
         self._handlers = handlers
-        self._waiting: Counter[str] = Counter()
-        self._seen: Counter[str] = Counter()  # of these, those that were found waiting, and not only expected to
-        self._places: dict[str, str] = {}  # where the last one of each plugin waits
-        self._queues: dict[str, deque[Lane]] = {}
-        self._called: dict[str, set[int]] = {}  # lanes whose turn it is, while others wait
-        self._complain: dict[str, LogThrottle] = {}
+        self._plugins: dict[str, _Plugin] = {}
 
     @property
-    def waiting(self) -> Mapping[str, int]:
+    def waiting(self) -> dict[str, int]:
         """How many handlers of each plugin wait for something slow."""
-        return self._waiting
+        return {name: plugin.waiting for name, plugin in self._plugins.items() if plugin.waiting}
 
     @property
     def full(self) -> list[str]:
         """The plugins of which no more handlers begin."""
-        return [plugin for plugin, count in self._waiting.items() if count >= self.most]
+        return [name for name, count in self.waiting.items() if count >= self.most]
 
-    def check(self, plugin: str, lane: int) -> None:
-        """A handler of `plugin` is about to begin in `lane`: Crowded if no more of them may, or others wait for that.
+    def check(self, name: str, lane: int) -> None:
+        """A handler of the plugin is about to begin in `lane`: Crowded if no more may, or others wait for that.
 
         Where so many wait already that the next one will, too, it takes no place from the beginning.
         """
-        room = self.most - self._waiting[plugin]
-        called = self._called.get(plugin)
-        if room <= 0 or (called is not None and lane not in called and room <= self.most // PART):
-            raise Crowded(plugin)
-        if called is not None:
-            called.discard(lane)
-        if SHARE * self._seen[plugin] >= self._handlers and (leave := leave_place.get()) is not None:
-            leave(plugin, self._places[plugin])
+        plugin = self._plugins.get(name)
+        if plugin is None:
+            return
+        room = self.most - plugin.waiting
+        if room <= 0 or (plugin.queue and lane not in plugin.called and room <= self.most // PART):
+            raise Crowded(name)
+        plugin.called.discard(lane)
+        if SHARE * plugin.seen >= self._handlers and (leave := leave_place.get()) is not None:
+            leave(name, plugin.where)
 
-    def begin(self, plugin: str, where: str, *, seen: bool = True) -> None:
-        """A handler of `plugin` waits for something slow, in the place `where`; it was `seen`, or is expected to."""
-        self._places[plugin] = where
-        self._waiting[plugin] += 1
-        self._seen[plugin] += seen
-        count = self._waiting[plugin]
-        if count >= self._handlers and self._complain.setdefault(plugin, LogThrottle())() is not None:
+    def begin(self, name: str, where: str, *, seen: bool = True) -> None:
+        """A handler of the plugin waits for something slow, in the place `where`: it was `seen`, or expected to."""
+        plugin = self._plugins.setdefault(name, _Plugin())
+        plugin.waiting, plugin.seen, plugin.where = plugin.waiting + 1, plugin.seen + seen, where
+        if plugin.waiting >= self._handlers and plugin.complain() is not None:
             log.warning(
                 "plugin %r: %d of its handlers wait for something slow, such as in %s; from %d on others of its "
                 "updates wait until one has ended. Fix: find out why there is no answer, and give its calls a "
                 "shorter time-out.",
-                plugin, count, where, self.most,
+                name, plugin.waiting, where, self.most,
             )  # fmt: skip
 
-    def end(self, plugin: str, *, seen: bool = True) -> None:
+    def end(self, name: str, *, seen: bool = True) -> None:
         """It has ended."""
-        self._waiting[plugin] -= 1
-        self._seen[plugin] -= seen
-        if self._waiting[plugin] <= 0:
-            del self._waiting[plugin], self._seen[plugin], self._places[plugin]
+        plugin = self._plugins[name]
+        plugin.waiting, plugin.seen = plugin.waiting - 1, plugin.seen - seen
 
     def wake(self) -> None:
         """Let lanes go on where there is room. A few at a time: how they fare shows a moment later."""
-        for plugin, queue in list(self._queues.items()):
-            for _ in range(min(self.most - self._waiting[plugin], max(self.most // PART, 1), len(queue))):
-                lane = queue.popleft()
+        for plugin in self._plugins.values():
+            for _ in range(min(self.most - plugin.waiting, max(self.most // PART, 1), len(plugin.queue))):
+                lane = plugin.queue.popleft()
                 if not lane.lost and lane.wake is not None:
-                    self._called.setdefault(plugin, set()).add(lane.id)
+                    plugin.called.add(lane.id)
                     lane.wake()
-            if not queue:
-                del self._queues[plugin]
-                self._called.pop(plugin, None)
+            if not plugin.queue:
+                plugin.called.clear()
 
-    def wait(self, lane: Lane, plugin: str) -> float:
+    def wait(self, lane: Lane, name: str) -> float:
         """What a step returns whose handler may not begin yet."""
         if lane.wake is None:
             return LOOK_AGAIN
-        self._queues.setdefault(plugin, deque()).append(lane)
-        self._called.setdefault(plugin, set())
+        self._plugins.setdefault(name, _Plugin()).queue.append(lane)
         return WAKE

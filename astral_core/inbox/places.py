@@ -139,8 +139,7 @@ class Places:
         if turn.crowd is None:
             turn.crowd, turn.seen = plugin, seen
             self._crowd.begin(plugin, where, seen=seen)
-            if not self._stopping:
-                self._hire()
+            self._hire()  # also while it stops: the one that leaves its place takes no sentinel
 
 
 def _is_young(lane: Lane) -> bool:
