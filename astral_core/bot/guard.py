@@ -10,18 +10,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Coroutine, Generator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
-import sqlalchemy
 
 from astral_core.bot.scope import HandlerScope, current_scope
 from astral_core.errors import WaitingInTransaction
-from astral_core.observe.awaited import frames, place
+from astral_core.observe.awaited import frames, is_database, place
 
 log = logging.getLogger("astral.bot")
-_DATABASE = str(Path(sqlalchemy.__file__).parent)
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,7 @@ class _Driven:
             except StopIteration:
                 return
             error = None
-            if self._scope.unit.holds and not _is_database(self.driven):
+            if self._scope.unit.holds and not is_database(frames(self.driven)):
                 error = _error(self._scope, _innermost(self.driven))
                 continue
             try:
@@ -92,10 +89,6 @@ def _error(scope: HandlerScope, what: str) -> WaitingInTransaction:
         f"plugin {scope.plugin!r}, route {scope.route!r}: {what} after the first write holds the database. Fix: do "
         "it before the first write, or write and go on in a step with ctx.defer."
     )
-
-
-def _is_database(awaitable: Any) -> bool:
-    return any(frame.f_code.co_filename.startswith(_DATABASE) for frame in frames(awaitable))
 
 
 def _innermost(awaitable: Any) -> str:

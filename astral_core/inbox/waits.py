@@ -17,24 +17,22 @@ from types import FrameType
 from typing import Any
 
 import aiohttp
-import sqlalchemy
 
 from astral_core.db.bulkhead import Bulkhead
 from astral_core.errors import WaitingInTransaction
 from astral_core.inbox.runner import Outcome
 from astral_core.inbox.work import UnitOfWork
-from astral_core.observe.awaited import frames, place, scope_of
+from astral_core.observe.awaited import DATABASE, frames, is_database, place, scope_of
 
 HOLD = 0.5  # seconds for which a handler may hold SQLite's only lock while it waits for something else
 _CORE = Path(__file__).parents[1]
-_DATABASE = str(Path(sqlalchemy.__file__).parent)
 _OURS = str(_CORE / "db"), str(_CORE / "inbox")
 _LOOP, _HTTP, _DRIVER = (
     str(Path(asyncio.__file__).parent),
     str(Path(aiohttp.__file__).parent),
     f"{os.sep}asyncpg{os.sep}",
 )
-_NO_PLUGINS = str(_CORE), _DATABASE, _LOOP, _HTTP
+_NO_PLUGINS = str(_CORE), DATABASE, _LOOP, _HTTP
 
 
 @dataclass(slots=True)
@@ -107,8 +105,8 @@ def _is_slow(chain: list[FrameType]) -> bool:
     """Whether it waits for neither the database nor the inbox; its own plugin's turn at the database is slow, too."""
     if chain[-1].f_code is Bulkhead.wait.__code__:
         return True
-    files = [frame.f_code.co_filename for frame in chain]
-    if any(file.startswith(_DATABASE) for file in files):
+    if is_database(chain):
         return False
+    files = [frame.f_code.co_filename for frame in chain]
     rest = [file for file in files if not file.startswith(_LOOP) and _DRIVER not in file]
     return not rest or not rest[-1].startswith(_OURS)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import sqlalchemy
+
 from astral_core.observe.logs import scope
+
+DATABASE = str(Path(sqlalchemy.__file__).parent)
 
 
 def frames(awaitable: Any) -> Iterator[FrameType]:
@@ -24,6 +29,11 @@ def frames(awaitable: Any) -> Iterator[FrameType]:
         awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
         if awaitable is None and frame is not None and frame.f_code.co_name == "__await__":
             awaitable = getattr(frame.f_locals.get("self"), "driven", None)
+
+
+def is_database(chain: Iterable[FrameType]) -> bool:
+    """Whether these frames lead to a statement of SQLAlchemy's."""
+    return any(frame.f_code.co_filename.startswith(DATABASE) for frame in chain)
 
 
 def place(frame: FrameType) -> str:
