@@ -62,9 +62,8 @@ class SharedClock:
     def __init__(self, clock: Clock, *, local: bool) -> None:
         self._clock = clock
         self._local = local
-        self._low = self._high = (
-            0.0  # between them is what it shows less the monotonic clock, without what a test moved
-        )
+        # Between these two is what it shows less the monotonic clock, without what a test moved.
+        self._low = self._high = 0.0
         self._read: float | None = None  # when it was read last, by the monotonic clock
         self._ahead = 0.0  # by how much a test had moved it then
         self._set_back = 0.0

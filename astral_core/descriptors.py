@@ -16,6 +16,7 @@ OUTSIDE = 48  # connections to the Bot API and to others; a call that gets none 
 PER_SQLITE = 2  # the file and its log
 BESIDE = 10  # connections to the database beside those of the pool
 PER_HOST = 100  # connections of plugins to one host
+TELEGRAM = 256  # connections to the Bot API
 FALLBACKS = (65_536, 24_576, 10_240, 4_096)  # where the hard limit says "any number" and the system takes no such one
 
 
@@ -36,24 +37,17 @@ def raise_limit() -> None:
             return
 
 
-def attainable() -> int | None:
-    """How many descriptors `raise_limit` would leave a process of this user with; None where there is no limit."""
+def limit(*, attainable: bool = False) -> int | None:
+    """How many descriptors this process may have now; None where there is no limit.
+
+    With `attainable`, how many `raise_limit` would leave it with.
+    """
     try:
         import resource
     except ImportError:
         return None
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if hard == resource.RLIM_INFINITY else hard
-
-
-def limit() -> int | None:
-    """How many descriptors this process may have now; None where there is no limit."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft
+    found = resource.getrlimit(resource.RLIMIT_NOFILE)[attainable]
+    return None if found == resource.RLIM_INFINITY else found
 
 
 def needed(settings: Settings) -> int:
@@ -73,10 +67,21 @@ def outgoing(settings: Settings, allowed: int | None) -> tuple[int, int]:
 
     An API that gives no answer keeps as many as call it: they must not be those that the database needs.
     """
+    most = _left(settings, allowed)
+    return (0, PER_HOST) if most is None else (most, min(PER_HOST, most // 2))
+
+
+def to_telegram(settings: Settings, allowed: int | None) -> int:
+    """How many connections to the Bot API there may be."""
+    most = _left(settings, allowed)
+    return TELEGRAM if most is None else min(TELEGRAM, most)
+
+
+def _left(settings: Settings, allowed: int | None) -> int | None:
+    """What the server, the database and the program leave; half of OUTSIDE at least. None where there is no limit."""
     if allowed is None:
-        return 0, PER_HOST
-    most = max(OUTSIDE // 2, allowed - needed(settings) - connections(settings, allowed))
-    return most, min(PER_HOST, most // 2)
+        return None
+    return max(OUTSIDE // 2, allowed - needed(settings) - connections(settings, allowed))
 
 
 def too_few(settings: Settings, allowed: int | None) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from astral_core import descriptors
 from astral_core.bot.application import BotApplication, build_application
 from astral_core.bot.chats import Chats
 from astral_core.bot.guard import TransactionGuard
@@ -48,7 +49,8 @@ def build_bot(services: Services, people: People, guard: TransactionGuard, told:
     """The bot of these services; `told` is told of each call of the Bot API. Starts nothing."""
     settings = services.settings
     token = settings.telegram.token.get_secret_value() if settings.telegram.token else ""
-    transport = Transport(settings.telegram.api_url, token, guard.telegram, told)
+    connections = descriptors.to_telegram(settings, descriptors.limit())
+    transport = Transport(settings.telegram.api_url, token, guard.telegram, told, connections=connections)
     application = build_application(settings, transport, services.registry, services.steady)
     for foreign in services.registry.of(Raws).bots.values():
         foreign.connect(application.bot, transport, services)

@@ -27,6 +27,7 @@ from telegram.request import BaseRequest, RequestData
 from yarl import URL
 
 from astral_core.botapi.answer import LONGEST, REDIRECTED, flaw, kinds_of, read_answer
+from astral_core.descriptors import TELEGRAM
 from astral_core.errors import TelegramRefused, TelegramThrottled, TelegramUnavailable
 from astral_core.limits import DOWNLOAD_BYTES
 from astral_core.threads import CORE, Resolver
@@ -56,12 +57,14 @@ class Transport:
     """
 
     def __init__(
-        self, api_url: str, token: str, guard: BeforeCall | None = None, told: AfterCall | None = None
-    ) -> None:
+        self, api_url: str, token: str, guard: BeforeCall | None = None, told: AfterCall | None = None, *,
+        connections: int = TELEGRAM,
+    ) -> None:  # fmt: skip
         self._base = f"{api_url.rstrip('/')}/bot{token}/"
         self._files = f"{api_url.rstrip('/')}/file/bot{token}/"
         self._guard = guard
         self._told = told
+        self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
@@ -73,7 +76,9 @@ class Transport:
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(
                 timeout=TIMEOUT,
-                connector=aiohttp.TCPConnector(limit=256, keepalive_timeout=60, resolver=Resolver(CORE)),
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections, keepalive_timeout=60, resolver=Resolver(CORE)
+                ),
                 # Telegram sets no cookies, and answers of a kilobyte are not worth packing: a sixth of a call's cost.
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),

@@ -10,16 +10,15 @@ from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
-import aiohttp
 from packaging.specifiers import SpecifierSet
 
 from astral_core import descriptors
 from astral_core.config import Settings
 from astral_core.doctor.database import url_of
+from astral_core.doctor.running import is_astral
 from astral_core.finding import Finding
 
 LEAST_FREE = 500 * 2**20  # bytes: below this a busy bot's database may fill the disk within a day
-PROBE = aiohttp.ClientTimeout(total=2)
 
 
 def check_machine(settings: Settings | None, *, python: str = "", least_free: int = LEAST_FREE) -> Iterator[Finding]:
@@ -27,7 +26,7 @@ def check_machine(settings: Settings | None, *, python: str = "", least_free: in
     yield from _check_python(python or platform.python_version())
     yield from _check_disk(_folder(settings), least_free)
     if settings is not None:
-        yield from check_descriptors(settings, descriptors.attainable())
+        yield from check_descriptors(settings, descriptors.limit(attainable=True))
     workers, cores = settings.pool.workers if settings else None, os.cpu_count()
     if workers and cores and workers > cores:
         cause = f"{workers} processes shall compute, and this machine has {cores} cores."
@@ -72,7 +71,7 @@ async def check_port(settings: Settings) -> list[Finding]:
         server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
     except OSError as error:
         cause = f"cannot listen on {host}:{port} ({error.strerror or type(error).__name__})."
-        if await _is_astral(host, port):
+        if await is_astral(host, port):
             cause = f"a bot made with Astral answers on {host}:{port}, most likely this one."
             return [Finding("port-taken", "web.port", cause, "nothing to do where it is this one.", fatal=False)]
         fix = "stop the program that uses the port, or set ASTRAL_WEB__PORT and ASTRAL_WEB__HOST."
@@ -80,17 +79,3 @@ async def check_port(settings: Settings) -> list[Finding]:
     server.close()
     await server.wait_closed()
     return []
-
-
-async def _is_astral(host: str, port: int) -> bool:
-    """Whether the two routes that every Astral bot has answer there in its words, as it gives them to strangers."""
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    try:
-        async with aiohttp.ClientSession(timeout=PROBE, trust_env=False) as session:
-            async with session.get(f"http://{name}:{port}/healthz") as response:
-                if await response.text() != "ok\n":
-                    return False
-            async with session.get(f"http://{name}:{port}/readyz", headers={"Via": "1.1 doctor"}) as response:
-                return await response.text() in ("ready\n", "not ready\n")
-    except (aiohttp.ClientError, TimeoutError, ValueError):
-        return False

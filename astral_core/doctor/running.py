@@ -14,17 +14,35 @@ PROBE = aiohttp.ClientTimeout(total=2)
 
 async def check_running(settings: Settings) -> list[Finding]:
     """Read the details of /readyz as the owner; nothing where no bot answers in Astral's words."""
-    host, port, token = settings.web.host, settings.web.port, settings.web.metrics_token
-    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    token = settings.web.metrics_token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token is not None else {}
     try:
         async with (
             aiohttp.ClientSession(timeout=PROBE, trust_env=False) as session,
-            session.get(f"http://{name}:{port}/readyz", headers=headers, allow_redirects=False) as answer,
+            session.get(_url(settings.web.host, settings.web.port), headers=headers, allow_redirects=False) as answer,
         ):
             return _findings(await answer.json())
     except (aiohttp.ClientError, TimeoutError, ValueError):
         return []
+
+
+async def is_astral(host: str, port: int) -> bool:
+    """Whether a bot answers there in Astral's words, as it gives them to strangers."""
+    stranger = {"Via": "1.1 doctor"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=PROBE, trust_env=False) as session,
+            session.get(_url(host, port), headers=stranger, allow_redirects=False) as answer,
+        ):
+            return await answer.text() in ("ready\n", "not ready\n")
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return False
+
+
+def _url(host: str, port: int) -> str:
+    """/readyz of whoever listens there, asked from this machine."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{name}:{port}/readyz"
 
 
 def _findings(points: Any) -> list[Finding]:
