@@ -24,10 +24,12 @@ from astral_core.cli import cli
 from astral_core.db.tables import core_inbox
 from astral_core.host.state import LoadedPlugin
 from astral_playground.telegram import api as emulated
+from astral_playground.telegram.emulator import TelegramEmulator
 from astral_playground.telegram.errors import ApiError
 from astral_playground.telegram.methods import METHODS, Method
 from astral_playground.telegram.records import Call
 from astral_playground.testkit.bot import BotKit, bot_kit
+from astral_playground.testkit.ports import free_port
 from astral_playground.testkit.process import until as wait_until
 
 HEADER = "X-Telegram-Bot-Api-Secret-Token"
@@ -39,6 +41,13 @@ def until() -> Until:
     """`await until(condition)`: wait until the function (or coroutine function) returns something true."""
 
     return wait_until
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramEmulator]:
+    """An emulated Telegram."""
+    async with TelegramEmulator() as emulator:
+        yield emulator
 
 
 @pytest.fixture
@@ -62,6 +71,27 @@ def post(http: aiohttp.ClientSession) -> Callable[..., Awaitable[tuple[int, Any]
             return response.status, json.loads(text) if text.startswith("{") else text
 
     return send
+
+
+@pytest.fixture
+def bot_environment(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """`bot_environment(telegram, ASTRAL_...=...)`: the settings of a bot in a process of its own, on SQLite."""
+
+    def make(telegram: TelegramEmulator, **more: str) -> dict[str, str]:
+        config, port = tmp_path / "astral.toml", free_port()
+        config.write_text("[host]\nenabled = []\n", encoding="utf-8")
+        return {
+            "ASTRAL_CONFIG": str(config),
+            "ASTRAL_TELEGRAM__TOKEN": telegram.token,
+            "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
+            "ASTRAL_TELEGRAM__WEBHOOK_SECRET": "a-secret-of-this-test",
+            "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "ASTRAL_WEB__PORT": str(port),
+            "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
+            **more,
+        }
+
+    return make
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from astral_playground.telegram import TelegramEmulator
-from astral_playground.testkit.bot import free_port
 from astral_playground.testkit.process import BotProcess, Nursery
 
 Until = Callable[..., Awaitable[Any]]
@@ -53,23 +52,12 @@ async def test_a_database_that_is_away_is_one_sentence(url: str, tmp_path: Path,
 
 @pytest.mark.long
 async def test_an_update_that_kills_the_process_is_convicted_alone(
-    tmp_path: Path, nursery: Nursery, until: Until
+    tmp_path: Path, nursery: Nursery, until: Until, bot_environment: Callable[..., dict[str, str]]
 ) -> None:
     """A supervisor starts the bot again and again: three processes die of it, and then it is a dead letter."""
     (tmp_path / "deadly.py").write_text(PLUGIN, encoding="utf-8")
-    (tmp_path / "astral.toml").write_text("[host]\nenabled = []\n", encoding="utf-8")
-    port = free_port()
     async with TelegramEmulator() as telegram:
-        environment = {
-            "ASTRAL_TELEGRAM__TOKEN": telegram.token,
-            "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
-            "ASTRAL_TELEGRAM__WEBHOOK_SECRET": "a-secret-of-this-test",
-            "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "ASTRAL_WEB__PORT": str(port),
-            "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
-            "ASTRAL_CONFIG": str(tmp_path / "astral.toml"),
-            "ASTRAL_INBOX__SUSPECT_DELAY": "1",
-        }
+        environment = bot_environment(telegram, ASTRAL_INBOX__SUSPECT_DELAY="1")
         bot = BotProcess(nursery, environment, tmp_path / "bot.log", ("--plugin", str(tmp_path / "deadly.py")))
         anna = telegram.user("Anna")
         deaths = 0

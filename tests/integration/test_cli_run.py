@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from astral_playground.telegram import TelegramEmulator
-from astral_playground.testkit.bot import free_port
 from astral_playground.testkit.process import BotProcess, Nursery
 
 Until = Callable[..., Awaitable[Any]]
@@ -65,14 +64,9 @@ async def astral_health(ctx):
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramEmulator]:
-    """An emulated Telegram."""
-    async with TelegramEmulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def bot(telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path) -> BotProcess:
+def bot(
+    telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path, bot_environment: Callable[..., dict[str, str]]
+) -> BotProcess:
     """`astral run` with one installed plugin, not yet started."""
     site = tmp_path / "site"
     info = site / "astral_weather-1.0.dist-info"
@@ -85,22 +79,10 @@ def bot(telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path) -> BotProc
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "plugin.py").write_text(PLUGIN, encoding="utf-8")
+    path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = bot_environment(telegram, PYTHONPATH=path)
     (tmp_path / "astral.toml").write_text('[host]\nenabled = ["weather"]\non_error = "stop"\n', encoding="utf-8")
-    port = free_port()
-    return BotProcess(
-        nursery,
-        {
-            "ASTRAL_TELEGRAM__TOKEN": telegram.token,
-            "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
-            "ASTRAL_TELEGRAM__WEBHOOK_SECRET": "a-secret-of-this-test",
-            "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "ASTRAL_WEB__PORT": str(port),
-            "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
-            "ASTRAL_CONFIG": str(tmp_path / "astral.toml"),
-            "PYTHONPATH": os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        },
-        tmp_path / "bot.log",
-    )
+    return BotProcess(nursery, environment, tmp_path / "bot.log")
 
 
 async def test_sigterm_drains_what_runs_and_exits_with_0(

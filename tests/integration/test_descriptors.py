@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 from asyncio import constants
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from astral_core.cli import run
 from astral_core.config import Settings
 from astral_playground.telegram import TelegramEmulator
 from astral_playground.testkit.bot import bot_kit
-from astral_playground.testkit.ports import free_port
 from astral_playground.testkit.process import BotProcess, Nursery
 
 Until = Callable[..., Awaitable[Any]]
@@ -60,27 +59,12 @@ async def release(ctx):
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramEmulator]:
-    """An emulated Telegram."""
-    async with TelegramEmulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def bot(telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path) -> BotProcess:
+def bot(
+    telegram: TelegramEmulator, nursery: Nursery, tmp_path: Path, bot_environment: Callable[..., dict[str, str]]
+) -> BotProcess:
     """`astral run` with a plugin that answers, not yet started."""
     (tmp_path / "talking.py").write_text(PLUGIN, encoding="utf-8")
-    (tmp_path / "astral.toml").write_text("[host]\nenabled = []\n", encoding="utf-8")
-    port = free_port()
-    environment = {
-        "ASTRAL_TELEGRAM__TOKEN": telegram.token,
-        "ASTRAL_TELEGRAM__API_URL": telegram.api_url,
-        "ASTRAL_TELEGRAM__WEBHOOK_SECRET": "a-secret-of-this-test",
-        "ASTRAL_TELEGRAM__PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "ASTRAL_WEB__PORT": str(port),
-        "ASTRAL_DATABASE__URL": f"sqlite+aiosqlite:///{tmp_path}/run.db",
-        "ASTRAL_CONFIG": str(tmp_path / "astral.toml"),
-    }
+    environment = bot_environment(telegram)
     return BotProcess(nursery, environment, tmp_path / "bot.log", ("--plugin", str(tmp_path / "talking.py")))
 
 

@@ -84,10 +84,11 @@ async def answers(url: str, plugin: Any) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("path_by", ["url", "role"])
 async def test_a_user_with_a_schema_of_its_own_and_a_providers_limits(
-    postgres_server: PostgresServer, postgres_url: str, make_plugin: Callable[..., Any]
+    postgres_server: PostgresServer, postgres_url: str, make_plugin: Callable[..., Any], path_by: str
 ) -> None:
-    """No superuser, no right to make tables in `public`, search_path by the URL, time limits by the role."""
+    """No superuser, no right to make tables in `public`, search_path by URL or role, time limits by the role."""
     if postgres_server.origin == "url":
         pytest.skip("the rules for logins of somebody else's server are not known")
     url, role = make_url(postgres_url), "sky_managed"
@@ -97,7 +98,11 @@ async def test_a_user_with_a_schema_of_its_own_and_a_providers_limits(
         f"ALTER ROLE {role} SET idle_in_transaction_session_timeout = '4s'", database=url.database,
     )  # fmt: skip
     try:
-        own = url.set(username=role).update_query_dict({"options": "-c search_path=sky", "connect_timeout": "10"})
+        own = url.set(username=role).update_query_dict({"connect_timeout": "10"})
+        if path_by == "url":
+            own = own.update_query_dict({"options": "-c search_path=sky"})
+        else:
+            postgres_server.execute(f"ALTER ROLE {role} SET search_path = sky", database=url.database)
         await answers(own.render_as_string(hide_password=False), make_plugin("good", commands={"hello": hello}))
         database = open_database(own.render_as_string(hide_password=False), 1)
         async with database.engine.connect() as connection:  # the bot's own limit goes before the role's
@@ -159,7 +164,6 @@ def with_tls() -> Iterator[tuple[int, Path]]:
                 process.send_signal(signal.SIGINT)
 
 
-@pytest.mark.rest
 @pytest.mark.postgres
 async def test_tls_is_required_and_the_certificate_is_checked(
     with_tls: tuple[int, Path], make_plugin: Callable[..., Any], until: Callable[..., Any]
