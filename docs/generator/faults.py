@@ -58,13 +58,9 @@ def _fault(group: str, row: Mapping[str, Any]) -> Fault:
     return Fault(group, **{**row, **lists})
 
 
+@functools.cache
 def tests_of(path: Path) -> dict[str, bool]:
     """The test functions of a file, and whether they are marked as slow. Nothing is imported."""
-    return _tests_of(path)
-
-
-@functools.cache
-def _tests_of(path: Path) -> dict[str, bool]:
     if not path.is_file():
         return {}
     tree = ast.parse(path.read_text(encoding="utf-8"))
